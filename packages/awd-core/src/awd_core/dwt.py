@@ -1,0 +1,389 @@
+"""Multi-level wavelet transforms as torch modules: one level along one axis, folded over axes and levels.
+
+Names, modes, lengths and the order of coefficients are PyWavelets': `[cA_J, cD_J, …, cD_1]` in one dimension and
+`[cA_J, (cH_J, cV_J, cD_J), …, (cH_1, cV_1, cD_1)]` in two, where cH holds horizontal details (high-pass down the
+columns), cV vertical and cD diagonal ones.
+"""
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeAlias, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from awd_core.boundary import Mode, check_mode, output_length, synthesis_mode
+from awd_core.filterbank import analyse, synthesise
+from awd_core.filters import Filter, WaveletLike, as_filter
+
+FilterLike: TypeAlias = Filter | WaveletLike
+
+Detail = TypeVar("Detail")
+Shape: TypeAlias = tuple[int, ...]
+
+
+class Coefficients(list[Any]):
+    """A list of coefficients in PyWavelets' order that remembers the shape of the signal it came from.
+
+    Lengths of coefficients do not tell whether the signal had an even or an odd number of samples; this does, so
+    that the inverse returns the shape that went in. In all else it is a list, and PyWavelets takes it as one (after
+    `numpy()` if the tensors need it).
+
+    Parameters
+    ----------
+    items : iterable
+        Tensors (1-D) or a tensor followed by tuples of three (2-D).
+    shape : tuple of int
+        Spatial shape of the signal: (N,) or (H, W).
+    """
+
+    def __init__(self, items: Iterable[Any] = (), shape: Shape = ()) -> None:
+        super().__init__(items)
+        self.shape = tuple(shape)
+
+    def tensors(self) -> Iterator[Tensor]:
+        """All bands one after the other, from coarse to fine."""
+        for entry in self:
+            if isinstance(entry, tuple):
+                yield from entry
+            else:
+                yield entry
+
+    def map(self, function: Callable[[Tensor], Any]) -> "Coefficients":
+        """The same structure with a function applied to every band."""
+        entries = (tuple(map(function, entry)) if isinstance(entry, tuple) else function(entry) for entry in self)
+        return Coefficients(entries, self.shape)
+
+    def numpy(self) -> "Coefficients":
+        """The same structure as NumPy arrays, off any graph and device: what `pywt.waverec` and `waverec2` take."""
+        return self.map(lambda band: band.detach().cpu().numpy())
+
+
+class _DWT(nn.Module, ABC):
+    """What the one- and the two-dimensional transform share, which is all but the shape of a level's details."""
+
+    axes: tuple[int, ...]
+
+    def __init__(self, filters: Sequence[Filter], levels: int | None, mode: str, check_finite: bool) -> None:
+        super().__init__()
+        if levels is not None and (isinstance(levels, bool) or not isinstance(levels, int) or levels < 1):
+            raise ValueError(f"levels is {levels!r}; give a positive whole number, or None for the most that fit")
+        self.filters = nn.ModuleList(filters)
+        self.levels = levels
+        self.mode: Mode = check_mode(mode)
+        self.check_finite = check_finite
+
+    def forward(self, x: Tensor) -> Coefficients:
+        """Coefficients of a signal, from coarse to fine.
+
+        Parameters
+        ----------
+        x : Tensor, shape (…, N) or (…, H, W)
+            Signals, float32 or float64, any number of dimensions in front.
+
+        Returns
+        -------
+        Coefficients
+            In PyWavelets' order, each band with x's dimensions in front.
+
+        Raises
+        ------
+        TypeError
+            If x is no tensor, or of another dtype, or its dtype is not the filter's.
+        ValueError
+            If x has too few dimensions, no samples, or values that are not finite, or lies on another device.
+
+        Warns
+        -----
+        UserWarning
+            If there are more levels than `pywt.dwt_max_level`: then every coefficient feels the boundary.
+        """
+        return self._decompose(x, self.mode)
+
+    def inverse(self, coefficients: Sequence[Any], shape: Shape | int | None = None) -> Tensor:
+        """Signal from coefficients: exactly the one that was transformed if the filter is orthonormal.
+
+        Parameters
+        ----------
+        coefficients : Coefficients or sequence
+            What `forward` returned, or a list in the same order from PyWavelets (as tensors).
+        shape : int or tuple of int, optional
+            Spatial shape of the signal. Not needed for `Coefficients`; for a plain list an even size is taken, as
+            PyWavelets does.
+
+        Returns
+        -------
+        Tensor, shape (…, N) or (…, H, W)
+
+        Raises
+        ------
+        ValueError
+            If the shapes of the coefficients do not belong together, or not to the shape.
+        """
+        if len(coefficients) == 0:
+            raise ValueError("no coefficients are given; at least the approximation is needed")
+        approximation, *entries = coefficients
+        details = [self._unpack(entry) for entry in entries]
+        for band in (approximation, *(band for bands in details for band in bands)):
+            _check_tensor("a band of coefficients", band, len(self.axes), self.check_finite)
+        if shape is None:
+            shape = getattr(coefficients, "shape", None) or self._even_shape(details, approximation)
+        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        if len(shape) != len(self.axes):
+            raise ValueError(f"shape is {shape}; this transform needs {len(self.axes)} number(s)")
+
+        sizes = self._sizes(shape, len(details))
+        for level, bands in zip(range(len(details), 0, -1), details, strict=True):
+            self._check_bands(bands, sizes[level], shape, level)
+        self._check_bands([approximation], sizes[-1], shape, len(details))
+        banks = self._banks(approximation)
+        x: Tensor = approximation
+        for level, bands in zip(range(len(details), 0, -1), details, strict=True):
+            x = self._merge([x, *bands], banks, sizes[level - 1])
+        return x
+
+    def adjoint_forward(self, x: Tensor) -> Coefficients:
+        """Adjoint of `inverse`: the transform Ψ₀ that turns input gradients into coefficient attributions.
+
+        The same filter bank with the extension by zeros (with periodization: periodized; there, a sample that
+        PyWavelets repeats because the size is odd is a zero), whatever the mode. Takes and returns what `forward`
+        does; for every x and every list of coefficients s, ⟨adjoint_forward(x), s⟩ = ⟨x, inverse(s)⟩.
+        """
+        return self._decompose(x, synthesis_mode(self.mode))
+
+    def extra_repr(self) -> str:
+        """Levels and mode."""
+        return f"levels={self.levels}, mode={self.mode!r}"
+
+    def _decompose(self, x: Tensor, mode: str) -> Coefficients:
+        _check_tensor("the signal", x, len(self.axes), self.check_finite)
+        shape = tuple(x.shape[axis] for axis in self.axes)
+        levels = self._levels(shape)
+        self._sizes(shape, levels)  # raises where a level would not be possible
+        banks = self._banks(x)
+        entries: list[Any] = []
+        for _ in range(levels):
+            x, *details = self._split(x, banks, mode)
+            entries.append(self._pack(details))
+        entries.append(x)
+        return Coefficients(reversed(entries), shape)
+
+    @abstractmethod
+    def _pack(self, details: list[Tensor]) -> Any:
+        """A level's details, in the order of `_split`, as one entry of the list."""
+
+    @abstractmethod
+    def _unpack(self, entry: Any) -> list[Tensor]:
+        """The reverse of `_pack`."""
+
+    def _levels(self, shape: Shape) -> int:
+        fitting = min(_fitting_levels(size, filter_.length) for size, filter_ in zip(shape, self.filters, strict=True))
+        if self.levels is None:
+            return fitting
+        if self.levels > fitting and not torch.compiler.is_compiling():
+            warnings.warn(
+                f"levels is {self.levels}, more than the {fitting} that fit a signal of shape {shape} with filters of "
+                f"{[f.length for f in self.filters]} taps: all coefficients will experience boundary effects",
+                UserWarning,
+                stacklevel=4,
+            )
+        return self.levels
+
+    def _banks(self, like: Tensor) -> list[Tensor]:
+        """Decomposition filters of each axis, evaluated once where the axes share one filter."""
+        first = self.filters[0].bank(like)
+        return [first if filter_ is self.filters[0] else filter_.bank(like) for filter_ in self.filters]
+
+    def _sizes(self, shape: Shape, levels: int) -> list[Shape]:
+        """Spatial shapes of the approximations from level 0, the signal, to the last."""
+        sizes = [shape]
+        for _ in range(levels):
+            if "reflect" in self.mode and min(sizes[-1]) < 2:
+                raise ValueError(
+                    f"mode {self.mode!r} needs two samples or more at every level, and a signal of shape {shape} comes "
+                    f"down to {sizes[-1]}; take fewer levels or another mode"
+                )
+            sizes.append(
+                tuple(
+                    output_length(size, filter_.length, self.mode)
+                    for size, filter_ in zip(sizes[-1], self.filters, strict=True)
+                )
+            )
+        return sizes
+
+    def _even_shape(self, details: list[list[Tensor]], approximation: Tensor) -> Shape:
+        """Spatial shape that PyWavelets' inverse returns."""
+        if not details:
+            return tuple(approximation.shape[axis] for axis in self.axes)
+        lengths = (details[-1][0].shape[axis] for axis in self.axes)
+        cropped = (0 if self.mode == "periodization" else filter_.length - 2 for filter_ in self.filters)
+        return tuple(2 * length - crop for length, crop in zip(lengths, cropped, strict=True))
+
+    def _check_bands(self, bands: list[Tensor], expected: Shape, shape: Shape, level: int) -> None:
+        for band in bands:
+            given = tuple(band.shape[axis] for axis in self.axes)
+            if given != expected:
+                raise ValueError(
+                    f"a band of level {level} has shape {given}; a signal of shape {shape} has {expected} there with "
+                    f"mode {self.mode!r}; give the coefficients of one transform with this filter's length and mode"
+                )
+
+    def _split(self, x: Tensor, banks: list[Tensor], mode: str) -> list[Tensor]:
+        """One level: 2ᵈ bands, the last axis' letter changing fastest, so (aa, ad, da, dd)."""
+        bands = [x]
+        for axis, bank in zip(self.axes, banks, strict=True):
+            bands = [half for band in bands for half in _analyse_axis(band, bank, axis, mode)]
+        return bands
+
+    def _merge(self, bands: list[Tensor], banks: list[Tensor], shape: Shape) -> Tensor:
+        """The reverse of `_split`, to the spatial shape given."""
+        for axis, bank, size in zip(self.axes[::-1], banks[::-1], shape[::-1], strict=True):
+            pairs = zip(bands[0::2], bands[1::2], strict=True)
+            bands = [_synthesise_axis(low, high, bank, axis, size, synthesis_mode(self.mode)) for low, high in pairs]
+        return bands[0]
+
+
+class DWT1d(_DWT):
+    """Discrete wavelet transform along the last axis.
+
+    Parameters
+    ----------
+    filter : Filter, Wavelet, str or pywt.Wavelet
+        A filter that can be learnt, or a wavelet that stays as it is.
+    levels : int, optional
+        Number of levels J; as many as `pywt.dwt_max_level` allows if not given.
+    mode : str, optional
+        One of PyWavelets' nine signal extension modes.
+    check_finite : bool, optional
+        Whether to refuse NaN and infinity; it costs one pass over the input, and a synchronisation on CUDA.
+
+    Examples
+    --------
+    >>> x = torch.arange(7.0)
+    >>> dwt = DWT1d("db2", levels=1)
+    >>> coefficients = dwt(x)
+    >>> [tuple(band.shape) for band in coefficients]
+    [(5,), (5,)]
+    >>> dwt.inverse(coefficients).shape
+    torch.Size([7])
+    """
+
+    axes = (-1,)
+
+    def __init__(
+        self, filter: FilterLike, levels: int | None = None, mode: str = "symmetric", *, check_finite: bool = True
+    ) -> None:
+        super().__init__([as_filter(filter)], levels, mode, check_finite)
+
+    def _pack(self, details: list[Tensor]) -> Tensor:
+        return details[0]
+
+    def _unpack(self, entry: Any) -> list[Tensor]:
+        return [entry]
+
+
+class DWT2d(_DWT):
+    """Discrete wavelet transform along the last two axes.
+
+    Parameters
+    ----------
+    filter : Filter, Wavelet, str or pywt.Wavelet, or a pair of them
+        A filter that can be learnt, or a wavelet that stays as it is. A pair gives one for the columns (axis −2) and
+        one for the rows (axis −1).
+    levels : int, optional
+        Number of levels J; as many as `pywt.dwtn_max_level` allows if not given.
+    mode : str, optional
+        One of PyWavelets' nine signal extension modes.
+    check_finite : bool, optional
+        Whether to refuse NaN and infinity; it costs one pass over the input, and a synchronisation on CUDA.
+
+    Examples
+    --------
+    >>> dwt = DWT2d("db2", levels=1)
+    >>> approximation, (horizontal, vertical, diagonal) = dwt(torch.ones(3, 7, 8))
+    >>> approximation.shape
+    torch.Size([3, 5, 5])
+    """
+
+    axes = (-2, -1)
+
+    def __init__(
+        self,
+        filter: FilterLike | tuple[FilterLike, FilterLike],
+        levels: int | None = None,
+        mode: str = "symmetric",
+        *,
+        check_finite: bool = True,
+    ) -> None:
+        if isinstance(filter, tuple):
+            if len(filter) != 2:
+                raise ValueError(f"{len(filter)} filters are given; a 2-D transform takes one, or one for each axis")
+            filters = [as_filter(one) for one in filter]
+        else:
+            filters = [as_filter(filter)] * 2
+        super().__init__(filters, levels, mode, check_finite)
+
+    def _pack(self, details: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        across, down, diagonal = details
+        return down, across, diagonal
+
+    def _unpack(self, entry: Any) -> list[Tensor]:
+        if not isinstance(entry, tuple | list) or len(entry) != 3:
+            raise ValueError(
+                "the details of a level are three tensors (horizontal, vertical, diagonal); given is "
+                f"{type(entry).__name__}" + (f" of {len(entry)}" if isinstance(entry, tuple | list) else "")
+            )
+        down, across, diagonal = entry
+        return [across, down, diagonal]
+
+
+def _analyse_axis(x: Tensor, bank: Tensor, axis: int, mode: str) -> tuple[Tensor, Tensor]:
+    flat, front, behind = _flattened(x, axis)
+    low, high = analyse(flat, bank, mode)
+    shape = (*front, low.shape[1], *behind)
+    return low.view(shape), high.view(shape)
+
+
+def _synthesise_axis(low: Tensor, high: Tensor, bank: Tensor, axis: int, size: int, mode: str) -> Tensor:
+    flat_low, front, behind = _flattened(low, axis)
+    flat_high, _, _ = _flattened(high, axis)
+    return synthesise(flat_low, flat_high, bank, size, mode).view(*front, size, *behind)
+
+
+def _fitting_levels(size: int, taps: int) -> int:
+    """`pywt.dwt_max_level`, which torch.compile cannot trace: levels with a coefficient that no boundary reaches."""
+    return max(0, (size // (taps - 1)).bit_length() - 1)
+
+
+def _flattened(x: Tensor, axis: int) -> tuple[Tensor, Shape, Shape]:
+    """(P, N, Q) with the axis in the middle, and the dimensions before and behind it."""
+    position = x.ndim + axis
+    front, behind = tuple(x.shape[:position]), tuple(x.shape[position + 1 :])
+    return x.reshape(_product(front), x.shape[position], _product(behind)), front, behind
+
+
+def _product(shape: Shape) -> int:
+    product = 1
+    for size in shape:
+        product *= size
+    return product
+
+
+def _check_tensor(name: str, x: Tensor, ndim: int, check_finite: bool) -> None:
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{name} is {type(x).__name__}; give a torch tensor, for instance torch.from_numpy(array)")
+    if x.dtype not in (torch.float32, torch.float64):
+        raise TypeError(f"{name} is {x.dtype}; give float32 or float64, for instance x.float()")
+    if x.ndim < ndim:
+        raise ValueError(f"{name} has {x.ndim} dimension(s) (shape {tuple(x.shape)}); at least {ndim} are needed")
+    if 0 in x.shape[-ndim:]:
+        raise ValueError(f"{name} has shape {tuple(x.shape)}: no samples along a transformed axis")
+    # A sum is the cheapest pass that no NaN or infinity survives unseen; large finite values may overflow it.
+    checkable = check_finite and not torch.compiler.is_compiling() and not x.is_meta
+    if checkable and not bool(x.detach().sum().isfinite()):
+        bad = x.numel() - int(x.detach().isfinite().sum())
+        if bad:
+            raise ValueError(
+                f"{name}, of shape {tuple(x.shape)}, holds {bad} NaN or infinite value(s); mask or fill them first"
+            )
