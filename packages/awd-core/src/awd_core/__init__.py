@@ -9,30 +9,58 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from awd_core.attribution import coefficient_attributions as coefficient_attributions
     from awd_core.boundary import MODES as MODES
     from awd_core.certificate import Certificate as Certificate
+    from awd_core.dictionary import LinearDictionary as LinearDictionary
+    from awd_core.distill import DistillationPath as DistillationPath
+    from awd_core.distill import SearchSettings as SearchSettings
+    from awd_core.distill import distill_path as distill_path
     from awd_core.dwt import Coefficients as Coefficients
     from awd_core.dwt import DWT1d as DWT1d
     from awd_core.dwt import DWT2d as DWT2d
     from awd_core.filters import FixedFilter as FixedFilter
     from awd_core.filters import FreeFilter as FreeFilter
     from awd_core.filters import OrthonormalFilter as OrthonormalFilter
+    from awd_core.gradients import check_gradients as check_gradients
+    from awd_core.gradients import input_gradients as input_gradients
     from awd_core.losses import LossWeights as LossWeights
     from awd_core.losses import distillation_loss as distillation_loss
+    from awd_core.networks import MLP as MLP
+    from awd_core.teacher import Teacher as Teacher
+    from awd_core.teacher import TeacherClassifier as TeacherClassifier
+    from awd_core.transforms import FourierTransform as FourierTransform
+    from awd_core.transforms import Transform as Transform
+    from awd_core.trim import TrimModel as TrimModel
     from awd_core.wavelet import Wavelet as Wavelet
+    from awd_core.weights import load_module as load_module
 
 _HOME = {
-    "MODES": "boundary",
     "Certificate": "certificate",
     "Coefficients": "dwt",
     "DWT1d": "dwt",
     "DWT2d": "dwt",
+    "DistillationPath": "distill",
     "FixedFilter": "filters",
+    "FourierTransform": "transforms",
     "FreeFilter": "filters",
+    "LinearDictionary": "dictionary",
     "LossWeights": "losses",
+    "MLP": "networks",
+    "MODES": "boundary",
     "OrthonormalFilter": "filters",
+    "SearchSettings": "distill",
+    "Teacher": "teacher",
+    "TeacherClassifier": "teacher",
+    "Transform": "transforms",
+    "TrimModel": "trim",
     "Wavelet": "wavelet",
+    "check_gradients": "gradients",
+    "coefficient_attributions": "attribution",
+    "distill_path": "distill",
     "distillation_loss": "losses",
+    "input_gradients": "gradients",
+    "load_module": "weights",
 }
 
 __all__ = sorted(_HOME)

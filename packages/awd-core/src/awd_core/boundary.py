@@ -118,7 +118,7 @@ def level_tensor(size: int, taps: int, mode: str) -> npt.NDArray[np.float64]:
     after = 2 * (outputs - 1) + offset - (size - 1)
     extension = _extension_matrix(size, before, after, mode)
     sample = before + offset + 2 * np.arange(outputs) - np.arange(taps)[:, None]
-    tensor = extension[sample]
+    tensor: npt.NDArray[np.float64] = extension[sample]
     tensor.flags.writeable = False
     return tensor
 

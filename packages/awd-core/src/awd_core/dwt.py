@@ -8,7 +8,7 @@ columns), cV vertical and cD diagonal ones.
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,6 @@ from awd_core.filters import Filter, WaveletLike, as_filter
 
 FilterLike: TypeAlias = Filter | WaveletLike
 
-Detail = TypeVar("Detail")
 Shape: TypeAlias = tuple[int, ...]
 
 
@@ -69,7 +68,7 @@ class _DWT(nn.Module, ABC):
         super().__init__()
         if levels is not None and (isinstance(levels, bool) or not isinstance(levels, int) or levels < 1):
             raise ValueError(f"levels is {levels!r}; give a positive whole number, or None for the most that fit")
-        self.filters = nn.ModuleList(filters)
+        self.axis_filters = nn.ModuleList(filters)
         self.levels = levels
         self.mode: Mode = check_mode(mode)
         self.check_finite = check_finite
@@ -168,6 +167,11 @@ class _DWT(nn.Module, ABC):
             entries.append(self._pack(details))
         entries.append(x)
         return Coefficients(reversed(entries), shape)
+
+    @property
+    def filters(self) -> tuple[Filter, ...]:
+        """The filter of each axis, in the axes' order."""
+        return tuple(cast(Filter, filter_) for filter_ in self.axis_filters)
 
     @abstractmethod
     def _pack(self, details: list[Tensor]) -> Any:
@@ -348,7 +352,8 @@ def _analyse_axis(x: Tensor, bank: Tensor, axis: int, mode: str) -> tuple[Tensor
 def _synthesise_axis(low: Tensor, high: Tensor, bank: Tensor, axis: int, size: int, mode: str) -> Tensor:
     flat_low, front, behind = _flattened(low, axis)
     flat_high, _, _ = _flattened(high, axis)
-    return synthesise(flat_low, flat_high, bank, size, mode).view(*front, size, *behind)
+    x: Tensor = synthesise(flat_low, flat_high, bank, size, mode)
+    return x.view(*front, size, *behind)
 
 
 def _fitting_levels(size: int, taps: int) -> int:

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pywt
 import torch
 from torch import Tensor, nn
@@ -327,7 +328,7 @@ def _moment_weights(taps: int, moments: int) -> Tensor:
     return torch.stack([sign * position**m for m in range(1, moments)])
 
 
-def _noise(size: int, scale: float, seed: int | None) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _noise(size: int, scale: float, seed: int | None) -> npt.NDArray[np.float64]:
     if not math.isfinite(scale) or scale < 0:
         raise ValueError(f"noise is {scale}; it is a standard deviation, zero or more")
     if scale == 0:
@@ -337,7 +338,7 @@ def _noise(size: int, scale: float, seed: int | None) -> np.ndarray[tuple[int], 
     return scale * np.random.default_rng(seed).standard_normal(size)
 
 
-def _parameter(values: np.ndarray, dtype: torch.dtype | None, device: torch.device | str | None) -> Tensor:  # type: ignore[type-arg]
+def _parameter(values: npt.NDArray[np.float64], dtype: torch.dtype | None, device: torch.device | str | None) -> Tensor:
     dtype = dtype or torch.get_default_dtype()
     if dtype not in (torch.float32, torch.float64):
         raise TypeError(f"dtype is {dtype}; a filter is float32 or float64")

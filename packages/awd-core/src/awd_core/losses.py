@@ -6,7 +6,7 @@ but the two L1 norms at zero to rounding.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 
 import torch
@@ -31,7 +31,9 @@ def reconstruction_loss(x: Tensor, reconstruction: Tensor) -> Tensor:
     """
     if x.shape != reconstruction.shape:
         raise ValueError(f"the signal has shape {tuple(x.shape)} and its reconstruction {tuple(reconstruction.shape)}")
-    return (x - reconstruction).square().sum() / x.shape[0]
+    batch: int = x.shape[0]
+    squared: Tensor = (x - reconstruction).square().sum()
+    return squared.div(batch)
 
 
 def low_pass_sum_loss(taps: Tensor) -> Tensor:
@@ -55,7 +57,8 @@ def conjugate_mirror_loss(taps: Tensor) -> Tensor:
     The frequencies are ω_k = 2πk/L, k = 0 … L/2 − 1, as published; taps of shape (L,).
     """
     power = torch.fft.fft(taps).abs().square()
-    return 0.5 * (power.unflatten(0, (2, -1)).sum(0) - 2).square().sum()
+    both_halves = power.view(2, -1).sum(0)
+    return 0.5 * (both_halves - 2).square().sum()
 
 
 def shift_orthogonality_loss(taps: Tensor) -> Tensor:
@@ -91,7 +94,7 @@ def sparsity_loss(coefficients: Coefficients | Iterable[Tensor]) -> Tensor:
     if not entries:
         raise ValueError("no coefficients are given; at least one band is needed")
     batch = entries[0][0].shape[0]
-    return torch.stack([band.abs().sum() for entry in entries for band in entry]).sum() / (len(entries) * batch)
+    return torch.stack([band.abs().sum() for entry in entries for band in entry]).sum().div(len(entries) * batch)
 
 
 @dataclass(frozen=True)
@@ -171,7 +174,7 @@ def distillation_loss(
             f"the interpretation term has weight {weights.interpretation} but no attributions are given; give them, or "
             "set the weight to zero"
         )
-    functions = {
+    functions: dict[str, Callable[[], Tensor]] = {
         "reconstruction": lambda: reconstruction_loss(x, reconstruction),
         "low_pass_sum": lambda: low_pass_sum_loss(taps),
         "high_pass_sum": lambda: high_pass_sum_loss(taps),
@@ -182,5 +185,6 @@ def distillation_loss(
         "interpretation": lambda: sparsity_loss(attributions or ()),
     }
     terms = {name: term() for name, term in functions.items() if getattr(weights, name) > 0}
-    total = torch.stack([getattr(weights, name) * term for name, term in terms.items()] or [x.new_zeros(())]).sum()
+    weighted = [term.mul(getattr(weights, name)) for name, term in terms.items()]
+    total = torch.stack(weighted).sum() if weighted else x.new_zeros(())
     return total, terms

@@ -1,0 +1,162 @@
+"""The command `awd`, and what it shares with the commands of the other packages.
+
+`make_app` builds a command-line program whose errors are one line. Nothing heavy is imported here: a command imports
+what it needs when it runs, so that `--help` answers at once. A further command is a function with a docstring in a
+module of its own that keeps to the same rule, and one line at the end of this file: `app.command("name")(function)`.
+"""
+
+import errno
+import json
+import os
+import sys
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+if TYPE_CHECKING:
+    from awd_core.certificate import Certificate
+    from awd_core.wavelet import Wavelet
+
+
+class OneLineErrors(TyperGroup):
+    """Commands whose exceptions end in one line on standard error and exit code 2; `--debug` shows the traceback."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Let `--debug` stand anywhere before a `--`, since it is added to a command line that has just failed."""
+        end = args.index("--") if "--" in args else len(args)
+        if "--debug" in args[:end]:
+            args = ["--debug", *(arg for arg in args[:end] if arg != "--debug"), *args[end:]]
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; report what it raises."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if ctx.params.get("debug") or _belongs_to_the_parser(error):
+                raise
+            typer.echo(f"{ctx.info_name}: {_one_line(error)} (add --debug for the traceback)", err=True)
+            raise typer.Exit(2) from error
+
+
+def make_app(name: str, distribution: str, summary: str) -> typer.Typer:
+    """Command-line program with `--version`, `--debug` and one-line errors.
+
+    Parameters
+    ----------
+    name : str
+        The command, such as "awd".
+    distribution : str
+        The installed package whose version `--version` prints, such as "awd-core".
+    summary : str
+        What `--help` says first.
+
+    Returns
+    -------
+    typer.Typer
+        To which commands are added with `app.command()`.
+
+    Examples
+    --------
+    >>> app = make_app("awd-demo", "awd-core", "Show how a command is added.")
+    >>> @app.command()
+    ... def count(path: str) -> None:
+    ...     "Count something."
+    """
+    app = typer.Typer(
+        name=name,
+        help=summary,
+        cls=OneLineErrors,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+
+    def print_version(wanted: bool) -> None:
+        if wanted:
+            typer.echo(f"{distribution} {installed_version(distribution)}")
+            raise typer.Exit
+
+    @app.callback()
+    def options(
+        version: Annotated[
+            bool, typer.Option("--version", help="Print the version.", callback=print_version, is_eager=True)
+        ] = False,
+        debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    ) -> None:
+        # Without a callback, typer would make a program of one command into that command.
+        del version, debug
+
+    return app
+
+
+def _belongs_to_the_parser(error: Exception) -> bool:
+    """Whether typer handles it: wrong usage and Exit carry their exit code, Abort and the end of a pipe do not."""
+    piped = isinstance(error, OSError) and error.errno == errno.EPIPE
+    return hasattr(error, "exit_code") or isinstance(error, (typer.Abort, EOFError)) or piped
+
+
+def _one_line(error: Exception) -> str:
+    message = " ".join(str(error).split())
+    if isinstance(error, (ValueError, TypeError, OSError, ImportError)) and message:
+        return message
+    # Not an error that anyone foresaw: its name says more than its text.
+    return f"unexpected {type(error).__name__}{': ' if message else ''}{message}"
+
+
+app = make_app("awd", "awd-core", "Adaptive wavelet distillation: wavelets learnt from what a network looks at.")
+
+
+@app.command("wavelet")
+def show_wavelet(
+    wavelet: Annotated[str, typer.Argument(metavar="NAME_OR_JSON", help="A name such as db5, or a wavelet file.")],
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for the files.")] = None,
+    before: Annotated[
+        str | None, typer.Option("--before", metavar="NAME_OR_JSON", help="A second wavelet, drawn in grey.")
+    ] = None,
+) -> None:
+    """Print the certificate of a wavelet; with --out, write wavelet.json, certificate.json, .txt and wavelet.png."""
+    shown = _named_or_loaded(wavelet)
+    start = None if before is None else _named_or_loaded(before)
+    certificate = shown.certificate()
+    _print_certificate(certificate)
+    if out is None:
+        return
+    from awd_core.plot import save_figure
+    from awd_core.wavelet import write_atomically
+
+    out.mkdir(parents=True, exist_ok=True)
+    shown.save(out / "wavelet.json")
+    write_atomically(out / "certificate.json", (json.dumps(certificate.to_dict(), indent=2) + "\n").encode())
+    write_atomically(out / "certificate.txt", f"{certificate}\n".encode())
+    save_figure(shown.plot(before=start), out / "wavelet.png")
+    typer.echo(f"Written to {out}{os.sep}: wavelet.json, certificate.json, certificate.txt, wavelet.png")
+
+
+def _named_or_loaded(text: str) -> "Wavelet":
+    """Wavelet of PyWavelets with that name, else the one in that file."""
+    from awd_core.wavelet import Wavelet, orthogonal_names
+
+    if text.lower() not in orthogonal_names():
+        if Path(text).is_file():
+            return Wavelet.load(text)
+        if text.lower().endswith(".json") or Path(text).name != text:
+            raise FileNotFoundError(f"there is no file {text}; Wavelet.save and awd wavelet --out write wavelet files")
+    return Wavelet.from_name(text)
+
+
+def _print_certificate(certificate: "Certificate") -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=escape(f"Certificate of the wavelet {certificate.name!r}"), title_justify="left")
+    table.add_column("quantity")
+    table.add_column("definition", style="dim")
+    table.add_column("value", justify="right")
+    for row in certificate.rows():
+        table.add_row(*row)
+    Console(file=sys.stdout).print(table)

@@ -1,0 +1,102 @@
+"""Files that are there whole or not at all.
+
+Whatever is written lies beside its place, under a hidden name of its own, until it is complete; then it is renamed.
+Who is killed in between leaves what was there before, and at most that hidden file. Two processes that write the same
+place do not mix: the later one wins.
+"""
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+
+def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file of which nobody ever sees a part.
+
+    Parameters
+    ----------
+    path : str or path
+        The file; its folder must exist. A link is followed.
+    content : bytes
+        All that the file shall hold.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder does not exist.
+    TypeError
+        If the content is not bytes.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> place = Path(tempfile.mkdtemp()) / "taps.txt"
+    >>> write_atomically(place, b"0.7071 0.7071")
+    >>> place.read_bytes()
+    b'0.7071 0.7071'
+    """
+    if not isinstance(content, bytes):
+        raise TypeError(f"the content of a file must be bytes, got {type(content).__name__}; encode text first")
+
+    def write(beside: Path) -> None:
+        with beside.open("xb") as file:
+            file.write(content)
+
+    make_atomically(path, write)
+
+
+def make_atomically(path: str | os.PathLike[str], make: Callable[[Path], object]) -> None:
+    """Have a file or a folder made beside its place, and move it there when it is whole.
+
+    For what is written by somebody else's code, which takes a path.
+
+    Parameters
+    ----------
+    path : str or path
+        The file, or the folder; the folder that it lies in must exist. A link is followed. A file takes the place of
+        an earlier one; a folder does not.
+    make : callable
+        Called with a path at which nothing lies yet, in the same folder and with the same ending, to make the file
+        or the folder there. What it returns is ignored. If it raises, what it has made is removed.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder that it lies in does not exist, or `make` has made nothing.
+    OSError
+        If a folder was made and `path` is a folder with something in it, or a file.
+
+    Notes
+    -----
+    A file is brought to the disk before it is renamed, so that a power cut does not leave an empty one. The files in
+    a folder are left to whoever wrote them.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> place = Path(tempfile.mkdtemp()) / "taps.npy"
+    >>> make_atomically(place, lambda beside: np.save(beside, [0.6, 0.8]))
+    >>> np.load(place)
+    array([0.6, 0.8])
+    """
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {target}: the folder {target.parent} does not exist")
+    # The ending stays: some writers go by it, and some add it where it lacks.
+    beside = target.with_name(f".{target.stem}.{secrets.token_hex(4)}.tmp{target.suffix}")
+    try:
+        make(beside)
+        if not beside.exists():
+            raise FileNotFoundError(f"cannot write {target}: nothing was made at the path {beside} that was given")
+        if beside.is_file():
+            with beside.open("rb+") as file:
+                os.fsync(file.fileno())
+        beside.replace(target)
+    finally:
+        if beside.is_dir():
+            shutil.rmtree(beside, ignore_errors=True)
+        else:
+            beside.unlink(missing_ok=True)

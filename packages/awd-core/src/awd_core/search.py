@@ -1,0 +1,189 @@
+"""Local searches over the free lattice angles, and where they start.
+
+The objective has few unknowns, exact gradients and several local minima: hence a quasi-Newton method from many starts.
+"""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
+
+from awd_core.lattice import QUARTER_PI
+from awd_core.objective import DistillationObjective, Terms
+from awd_core.wavelet import Wavelet, orthogonal_names
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One iteration: where the search stood and what the terms were there (NaN for a term without weight)."""
+
+    free_angles: tuple[float, ...]
+    sparsity: float
+    interpretation: float
+    objective: float
+
+
+@dataclass(frozen=True)
+class Descent:
+    """One local search, from its start to a local minimum.
+
+    Attributes
+    ----------
+    start : str
+        What it started from.
+    steps : tuple of Step
+        The start, every iteration, and with the last the minimum.
+    evaluations : int
+        Evaluations of the objective.
+    seconds : float
+        Time it took.
+    """
+
+    start: str
+    steps: tuple[Step, ...]
+    evaluations: int
+    seconds: float
+
+    @property
+    def free_angles(self) -> Array:
+        """Free lattice angles at the minimum, in radians."""
+        return np.array(self.steps[-1].free_angles)
+
+    @property
+    def objective(self) -> float:
+        """Value at the minimum."""
+        return self.steps[-1].objective
+
+    @property
+    def angles(self) -> Array:
+        """All lattice angles at the minimum, with sum π/4."""
+        return all_angles(self.free_angles)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        steps = [
+            [list(step.free_angles), _or_none(step.sparsity), _or_none(step.interpretation), step.objective]
+            for step in self.steps
+        ]
+        return {"start": self.start, "steps": steps, "evaluations": self.evaluations, "seconds": self.seconds}
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> "Descent":
+        """What `to_dict` returned."""
+        steps = tuple(Step(tuple(a), _or_nan(s), _or_nan(i), o) for a, s, i, o in record["steps"])
+        return cls(record["start"], steps, record["evaluations"], record["seconds"])
+
+
+def all_angles(free: Array) -> Array:
+    """Lattice angles with sum π/4, from all but the first."""
+    return np.concatenate([[QUARTER_PI - free.sum()], free])
+
+
+def descend(
+    objective: DistillationObjective,
+    start: Array,
+    name: str,
+    sparsity: float,
+    interpretation: float,
+    *,
+    iterations: int = 200,
+) -> Descent:
+    """Minimise λ S + γ A from one start by BFGS (Nocedal and Wright, "Numerical optimization", algorithm 6.1).
+
+    Kinks of the L1 norm lie where single coefficients vanish; a mean over many is smooth enough for a quasi-Newton
+    method, which ends where the line search finds no decrease.
+
+    Parameters
+    ----------
+    objective : DistillationObjective
+        The data.
+    start : ndarray, shape (L/2 − 1,)
+        Free angles to start from.
+    name : str
+        Its name in the record.
+    sparsity, interpretation : float
+        λ and γ.
+    iterations : int
+        Largest number of iterations.
+    """
+    began, evaluated = time.perf_counter(), objective.evaluations
+    seen: dict[bytes, tuple[float, Terms]] = {}
+    steps: list[Step] = []
+
+    def value_and_gradient(free: Array) -> tuple[float, Array]:
+        value, gradient, terms = objective(free, sparsity, interpretation)
+        seen[free.tobytes()] = value, terms
+        return value, gradient
+
+    def record(free: Array) -> None:
+        value, terms = seen[free.tobytes()]
+        steps.append(Step(tuple(free.tolist()), terms.sparsity, terms.interpretation, value))
+        seen.clear()
+        seen[free.tobytes()] = value, terms
+
+    value_and_gradient(start)
+    record(start)
+    if len(start):
+        tolerance = {"gtol": 1e-6, "xrtol": 1e-7, "maxiter": iterations}
+        found = minimize(value_and_gradient, start, jac=True, method="BFGS", callback=record, options=tolerance)
+        if found.fun < steps[-1].objective:
+            value_and_gradient(found.x)
+            record(found.x)
+    return Descent(name, tuple(steps), objective.evaluations - evaluated, time.perf_counter() - began)
+
+
+def starts(wavelet: Wavelet, random: int, seed: int) -> Iterator[tuple[str, Array]]:
+    """Where to search from: the wavelet, PyWavelets' of that length, all of them reversed, and seeded random ones.
+
+    Parameters
+    ----------
+    wavelet : Wavelet
+        The one that the user starts from.
+    random : int
+        How many random ones: angles uniform over all filters of that length.
+    seed : int
+        Of the random ones.
+
+    Yields
+    ------
+    name : str
+    free_angles : ndarray, shape (L/2 − 1,)
+    """
+    named = {wavelet.name: wavelet}
+    for name in orthogonal_names():
+        if name != "dmey" and name not in named:
+            candidate = Wavelet.from_name(name)
+            if candidate.length == wavelet.length and all(candidate != other for other in named.values()):
+                named[name] = candidate
+    for name, candidate in named.items():
+        yield name, np.array(candidate.angles[1:])
+        backward = Wavelet.from_taps(candidate.taps[::-1], tolerance=candidate.tolerance)
+        yield f"{name} reversed", np.array(backward.angles[1:])
+    rng = np.random.default_rng(seed)
+    for number in range(random):
+        yield f"random {number}", rng.uniform(-math.pi / 2, math.pi / 2, wavelet.length // 2 - 1)
+
+
+def distinct(descents: Sequence[Descent], *, most: int, tolerance: float = 1e-3) -> list[Descent]:
+    """The best descents that ended in different places, best first: taps differ by more than the tolerance (L2)."""
+    kept: list[tuple[Descent, Array]] = []
+    for descent in sorted(descents, key=lambda d: d.objective):
+        taps = Wavelet.from_angles(descent.angles).taps
+        if all(np.linalg.norm(taps - other) > tolerance for _, other in kept):
+            kept.append((descent, taps))
+    return [descent for descent, _ in kept[:most]]
+
+
+def _or_none(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value

@@ -1,0 +1,85 @@
+"""The L1 norm of a wavelet transform and its gradient into the taps, in one pass and without a graph.
+
+Autograd would do (`DWT1d`, `DWT2d`), at three times the cost for short series and twice the memory for maps. This is
+the inner loop of distillation, so the chain rule is written out: down the tree of bands by `analyse`, up again by its
+adjoint `synthesise`, gathering the filters' gradient by `correlate`.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from awd_core.filterbank import adjoint_kernel, analysis_kernel, filter_gradient_kernel
+from awd_core.filters import high_pass
+
+
+@dataclass(frozen=True)
+class _Split:
+    """One application of the filter bank: what went in, flattened, and which bands came out."""
+
+    x: Tensor
+    parent: int
+    low: int
+    high: int
+
+
+@torch.no_grad()
+def l1_norm_and_gradient(x: Tensor, taps: Tensor, ndim: int, levels: int, mode: str) -> tuple[float, Tensor]:
+    """Σ|s| over all coefficients of a batch, and its derivative with respect to the low-pass taps.
+
+    Where a coefficient is zero its subgradient is taken as zero.
+
+    Parameters
+    ----------
+    x : Tensor, shape (…, N) or (…, H, W)
+        Signals.
+    taps : Tensor, shape (L,)
+        Low-pass taps, of x's dtype and device.
+    ndim : int
+        How many of the last axes are transformed, 1 or 2.
+    levels : int
+        Number of levels J ≥ 1.
+    mode : str
+        Any extension of `awd_core.boundary`.
+
+    Returns
+    -------
+    norm : float
+        Summed in float64.
+    gradient : Tensor, shape (L,), float64
+    """
+    bank = torch.stack([taps, high_pass(taps)])
+    bands, shapes, splits = {0: x}, {0: tuple(x.shape[-ndim:])}, []
+    approximation, count = 0, 0
+    for _ in range(levels):
+        nodes = [approximation]
+        for axis in range(ndim):
+            halves = []
+            for node in nodes:
+                # (P, N, Q): along the rows first (axis −2 of an image), then within them.
+                shape = shapes.pop(node)
+                behind = 1
+                for size in shape[axis + 1 :]:
+                    behind *= size
+                flat = bands.pop(node).reshape(-1, shape[axis], behind)
+                low, high = analysis_kernel(flat, bank, mode)
+                splits.append(_Split(flat, node, count + 1, count + 2))
+                for band in (low, high):
+                    count += 1
+                    bands[count] = band
+                    shapes[count] = (*shape[:axis], band.shape[1], *shape[axis + 1 :])
+                    halves.append(count)
+            nodes = halves
+        approximation = nodes[0]
+
+    norm = float(torch.stack([band.abs().sum(dtype=torch.float64) for band in bands.values()]).sum())
+    slopes = {node: band.sign() for node, band in bands.items()}
+    gradient = torch.zeros_like(bank, dtype=torch.float64)
+    for split in reversed(splits):
+        shape = (split.x.shape[0], -1, split.x.shape[2])
+        low, high = slopes.pop(split.low).reshape(shape), slopes.pop(split.high).reshape(shape)
+        gradient += filter_gradient_kernel(split.x, low, high, bank.shape[1], mode)
+        if split.parent:
+            slopes[split.parent] = adjoint_kernel(low, high, bank, split.x.shape[1], mode)
+    return norm, gradient[0] + high_pass(gradient[1].flip(0)).flip(0)
