@@ -15,7 +15,9 @@ nox.options.sessions = ["demo", "tests"]
 nox.options.reuse_existing_virtualenvs = True
 
 
-def install(session: nox.Session, *requirements: str, packages: tuple[str, ...] = tuple(PACKAGES), extra: str = "") -> None:
+def install(
+    session: nox.Session, *requirements: str, packages: tuple[str, ...] = tuple(PACKAGES), extra: str = ""
+) -> None:
     """Install packages of this repository, editable, with what else the session needs."""
     editable = [part for name in packages for part in ("-e", f"{PACKAGES[name]}{extra}")]
     session.install(*CONSTRAINTS, *editable, *requirements)

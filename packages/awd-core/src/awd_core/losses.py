@@ -31,14 +31,12 @@ def reconstruction_loss(x: Tensor, reconstruction: Tensor) -> Tensor:
     """
     if x.shape != reconstruction.shape:
         raise ValueError(f"the signal has shape {tuple(x.shape)} and its reconstruction {tuple(reconstruction.shape)}")
-    batch: int = x.shape[0]
-    squared: Tensor = (x - reconstruction).square().sum()
-    return squared.div(batch)
+    return (x - reconstruction).square().sum().div(x.shape[0])
 
 
 def low_pass_sum_loss(taps: Tensor) -> Tensor:
     """Deviation of the low-pass filter's sum, ½ (Σh − √2)²; taps of shape (L,)."""
-    return 0.5 * (taps.sum() - math.sqrt(2)).square()
+    return 0.5 * torch.square(taps.sum() - math.sqrt(2))
 
 
 def high_pass_sum_loss(taps: Tensor) -> Tensor:
@@ -56,7 +54,7 @@ def conjugate_mirror_loss(taps: Tensor) -> Tensor:
 
     The frequencies are ω_k = 2πk/L, k = 0 … L/2 − 1, as published; taps of shape (L,).
     """
-    power = torch.fft.fft(taps).abs().square()
+    power: Tensor = torch.fft.fft(taps).abs().square()
     both_halves = power.view(2, -1).sum(0)
     return 0.5 * (both_halves - 2).square().sum()
 
