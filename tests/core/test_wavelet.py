@@ -15,8 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from awd_core import certificate as measure
+from awd_core.files import write_atomically
 from awd_core.lattice import taps_from_angles
-from awd_core.wavelet import Wavelet, orthogonal_names, write_atomically
+from awd_core.pywavelets import orthogonal_names
+from awd_core.wavelet import Wavelet
 
 NAMES = [name for name in pywt.wavelist(kind="discrete") if pywt.Wavelet(name).orthogonal]
 LEARNT = np.array([math.pi / 4 - 0.6, 0.9, -0.5, 0.3, -0.1])
@@ -220,7 +222,7 @@ def test_angles_are_refused_where_there_are_none():
 def test_angles_that_cannot_be_recovered_are_not_invented():
     taps = Wavelet.from_name("db2").taps
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("awd_core.wavelet.angles_from_taps", lambda _: np.array([0.0, math.pi / 4]))
+        patch.setattr("awd_core.lattice.angles_from_taps", lambda _: np.array([0.0, math.pi / 4]))
         with pytest.raises(ValueError, match=r"could not be recovered: .* off .1e-08 is allowed"):
             _ = Wavelet.from_taps(taps).angles
 

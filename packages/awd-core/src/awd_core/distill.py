@@ -23,11 +23,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from awd_core.files import write_atomically
 from awd_core.gradient_paths import METHODS, Method, SampleArray, as_samples, digest
 from awd_core.gradients import check_gradients
 from awd_core.objective import DistillationObjective
 from awd_core.search import Descent, descend, distinct, starts
-from awd_core.wavelet import Wavelet, write_atomically
+from awd_core.wavelet import Wavelet
 
 Progress = Callable[[int, int, str], object]
 SHARES = tuple(i / 10 for i in range(11))

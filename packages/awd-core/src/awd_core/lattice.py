@@ -23,11 +23,14 @@ in the middle. So the way back is computed with 160 bits, and what is left over 
 step, to 2⁻¹²⁰: half of the digits is more than a double has.
 """
 
+import itertools
 import math
 import operator
 
 import numpy as np
 import numpy.typing as npt
+
+from awd_core.certificate import orthonormality_error
 
 Array = npt.NDArray[np.float64]
 
@@ -87,7 +90,7 @@ def angles_from_taps(taps: npt.ArrayLike) -> Array:
 
     Notes
     -----
-    The angles give the taps back to 1e-13 (one contrived filter in thousands: to 1e-11), or to some ten times the
+    The angles give the taps back to 1e-13 (one in a thousand contrived filters: to 1e-11), or to some ten times the
     error that the taps have themselves, their distance from orthonormal. The angles are as exact as the taps tell
     them: the first and the last pair of taps, the longer of length ε, fix the last angle to about 1e-16/ε.
 
@@ -111,6 +114,31 @@ def angles_from_taps(taps: npt.ArrayLike) -> Array:
         if least <= enough:
             break
     return best
+
+
+def recovered_angles(taps: Array, name: str) -> Array:
+    """Lattice angles of a wavelet's taps, or an error that says why it has none.
+
+    Raises
+    ------
+    ValueError
+        If the taps are not orthonormal to `TOLERANCE`, since the lattice can make no others.
+    """
+    error = max(orthonormality_error(taps), abs(float(taps.sum()) - math.sqrt(2)))
+    if error > TOLERANCE:
+        raise ValueError(
+            f"{name!r} has no lattice angles: its taps are orthonormal to {error:.1e} only, above "
+            f"{TOLERANCE:.0e}, and angles make filters that are orthonormal to rounding. Start from another "
+            "wavelet, such as 'db5', or use the taps as they are"
+        )
+    angles = angles_from_taps(taps)
+    residual = np.abs(taps_from_angles(angles) - taps).max()
+    if residual > TOLERANCE:
+        raise ValueError(
+            f"the lattice angles of {name!r} could not be recovered: the taps that they give are "
+            f"{residual:.1e} off ({TOLERANCE:.0e} is allowed). Build it with Wavelet.from_angles to keep the angles"
+        )
+    return angles
 
 
 def canonical_angles(angles: npt.ArrayLike) -> Array:
@@ -188,6 +216,37 @@ def taps_jacobian(angles: npt.ArrayLike) -> Array:
     return np.column_stack([taps_from_angles(theta + turn) for turn in quarter_turns])
 
 
+def taps_and_jacobian(angles: npt.ArrayLike) -> tuple[Array, Array]:
+    """Taps and their derivatives with respect to the angles, all in one pass.
+
+    Parameters
+    ----------
+    angles : array_like, shape (K,)
+        Rotation angles in radians.
+
+    Returns
+    -------
+    taps : ndarray, shape (2K,)
+        As `taps_from_angles`.
+    jacobian : ndarray, shape (2K, K)
+        As `taps_jacobian`.
+    """
+    theta = np.asarray(angles, dtype=np.float64)
+    count = len(theta)
+    # Row 0 is the filter itself; in row k + 1 the angle k has turned on by a quarter, which is its derivative.
+    many = np.vstack([theta, theta + (math.pi / 2) * np.eye(count)])
+    cosine, sine = np.cos(many), np.sin(many)
+    even, odd = np.zeros((2, count + 1, count))
+    even[:, 0], odd[:, 0] = cosine[:, 0], sine[:, 0]
+    for k in range(1, count):
+        odd[:, 1:] = odd[:, :-1].copy()
+        odd[:, 0] = 0.0
+        c, s = cosine[:, k, None], sine[:, k, None]
+        even, odd = c * even - s * odd, s * even + c * odd
+    taps = np.stack([even, odd], axis=-1).reshape(count + 1, 2 * count)
+    return taps[0], taps[1:].T
+
+
 def _rotate(even: Array, odd: Array, angle: float) -> tuple[Array, Array]:
     c, s = math.cos(angle), math.sin(angle)
     return c * even - s * odd, s * even + c * odd
@@ -227,7 +286,7 @@ def _peeled(row: _Row) -> Array:
         c, s = (x << _BITS) // length, (y << _BITS) // length
         angles[k] = math.atan2(s / _ONE, c / _ONE)
         rotated = [((c * e + s * o) >> _BITS, (c * o - s * e) >> _BITS) for e, o in zip(even, odd, strict=True)]
-        row = [tap for (e, _), (_, o) in zip(rotated[:-1], rotated[1:], strict=True) for tap in (e, o)]
+        row = [tap for (e, _), (_, o) in itertools.pairwise(rotated) for tap in (e, o)]
     return angles
 
 

@@ -1,31 +1,23 @@
-"""The picture of a wavelet: its two functions, its two filters and their frequency responses.
+"""Figures: of a wavelet, and the way of any figure into a file.
 
 Figures are made without pyplot, so that nothing needs a display and nothing is left behind in a global list.
 """
 
 import io
-import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 
-from awd_core.wavelet import Wavelet, write_atomically
+from awd_core.files import write_atomically
+from awd_core.wavelet import Wavelet
+from awd_core.wavelet_figure import BEFORE as BEFORE
+from awd_core.wavelet_figure import HIGH as HIGH
+from awd_core.wavelet_figure import LOW as LOW
 
 if TYPE_CHECKING:
     import pywt
-
-Array = npt.NDArray[np.float64]
-
-# Two of Okabe and Ito's colours, apart for every kind of colour vision and in print: blue is darker than vermilion.
-# Markers and dashes say the same once more.
-LOW, HIGH, BEFORE = "#0072B2", "#D55E00", "#9A9A9A"
 
 
 def plot_wavelet(
@@ -56,24 +48,7 @@ def plot_wavelet(
     >>> [axes.get_title(loc="left") for axes in figure.axes]
     ['Scaling function', 'Wavelet function', 'Analysis filters', 'Frequency response']
     """
-    shown = Wavelet.of(wavelet)
-    start = None if before is None else Wavelet.of(before)
-    figure = Figure(figsize=(8.0, 5.6), layout="constrained")
-    scaling, function, filters, response = figure.subplots(2, 2).flat
-    if start is not None:
-        _draw_functions(scaling, function, start, level, behind=True)
-        _draw_filters(filters, start, behind=True)
-        _draw_response(response, start, behind=True)
-    _draw_functions(scaling, function, shown, level)
-    _draw_filters(filters, shown)
-    _draw_response(response, shown)
-    _label(scaling, "Scaling function", "t (samples)", "φ(t)")
-    _label(function, "Wavelet function", "t (samples)", "ψ(t)")
-    _label(filters, "Analysis filters", "n (samples)", "h(n), g(n)")
-    _label(response, "Frequency response", "ω (rad/sample)", "|H(ω)|, |G(ω)|")
-    _name_frequencies(response)
-    _head(figure, shown, start)
-    return figure
+    return Wavelet.of(wavelet).plot(before=before, level=level)
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str], *, dpi: float = 200) -> None:
@@ -100,67 +75,3 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], *, dpi: float = 20
     drawn = io.BytesIO()
     figure.savefig(drawn, format=ending, dpi=dpi)
     write_atomically(path, drawn.getvalue())
-
-
-def _draw_functions(scaling: Axes, function: Axes, wavelet: Wavelet, level: int, *, behind: bool = False) -> None:
-    x, phi, psi = wavelet.functions(level)
-    for axes, values, colour in ((scaling, phi, LOW), (function, psi, HIGH)):
-        axes.plot(x, values, color=BEFORE if behind else colour, linewidth=1.2 if behind else 1.6)
-
-
-def _draw_filters(axes: Axes, wavelet: Wavelet, *, behind: bool = False) -> None:
-    n = np.arange(wavelet.length)
-    # Side by side, so that neither hides the other; closer where there are many.
-    size = min(5.0, 110 / wavelet.length)
-    for taps, offset, marker, own in (
-        (wavelet.dec_lo, -0.15, "o", LOW),
-        (wavelet.dec_hi, 0.15, "s", HIGH),
-    ):
-        colour = BEFORE if behind else own
-        axes.vlines(n + offset, 0.0, taps, color=colour, linewidth=min(1.4, 40 / wavelet.length))
-        axes.plot(
-            n + offset,
-            taps,
-            linestyle="none",
-            marker=marker,
-            markersize=size + 2.5 if behind else size,
-            markerfacecolor="none" if behind else colour,
-            markeredgecolor=colour,
-        )
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-
-
-def _draw_response(axes: Axes, wavelet: Wavelet, *, behind: bool = False) -> None:
-    omega, lowpass, highpass = wavelet.frequency_response(512)
-    for values, style, colour in ((lowpass, "-", LOW), (highpass, "--", HIGH)):
-        axes.plot(omega, values, style, color=BEFORE if behind else colour, linewidth=1.2 if behind else 1.6)
-
-
-def _label(axes: Axes, title: str, x: str, y: str) -> None:
-    axes.set_title(title, loc="left", fontsize=10, fontweight="bold")
-    axes.set_xlabel(x, fontsize=9)
-    axes.set_ylabel(y, fontsize=9)
-    axes.tick_params(labelsize=8)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.axhline(0.0, color="black", linewidth=0.6, zorder=0)
-
-
-def _name_frequencies(axes: Axes) -> None:
-    axes.set_xlim(0.0, math.pi)
-    axes.set_xticks([0.0, math.pi / 4, math.pi / 2, 3 * math.pi / 4, math.pi], ["0", "π/4", "π/2", "3π/4", "π"])
-    axes.set_ylim(0.0, 1.08 * max(math.sqrt(2), axes.dataLim.y1))
-    axes.set_yticks([0.0, 0.5, 1.0, math.sqrt(2)], ["0", "0.5", "1", "√2"])
-
-
-def _head(figure: Figure, shown: Wavelet, start: Wavelet | None) -> None:
-    moments = shown.vanishing_moments
-    title = f"{shown.name}: {shown.length} taps, {moments} vanishing moment{'' if moments == 1 else 's'}"
-    figure.suptitle(title, fontsize=11)
-    # One legend below all four: inside the axes it would lie on a curve for one wavelet or another.
-    handles = [
-        Line2D([], [], color=LOW, linestyle="-", marker="o", markersize=5, label="low-pass: φ, h, |H|"),
-        Line2D([], [], color=HIGH, linestyle="--", marker="s", markersize=5, label="high-pass: ψ, g, |G|"),
-    ]
-    if start is not None:
-        handles.append(Line2D([], [], color=BEFORE, label=f"before: {start.name}"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=9)

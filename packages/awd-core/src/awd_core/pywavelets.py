@@ -1,10 +1,11 @@
-"""What goes between this package and PyWavelets: names of wavelets, their filters, and `pywt.Wavelet` objects.
+"""What goes between this package and PyWavelets: names of wavelets, filters, `pywt.Wavelet` objects, the cascade.
 
 PyWavelets' filters follow one rule from the low-pass analysis filter (`awd_core.certificate.mirror`), bit for bit in
 all of its 76 orthogonal wavelets; a filter bank that does not is refused here.
 """
 
 import difflib
+import operator
 from functools import cache
 from typing import NamedTuple
 
@@ -27,6 +28,14 @@ class PyWaveletsFilter(NamedTuple):
     taps: Array
     name: str
     tolerance: float
+
+
+class WaveletFunctions(NamedTuple):
+    """Samples of the scaling function φ and the wavelet function ψ at the places x, arrays of one length."""
+
+    x: Array
+    phi: Array
+    psi: Array
 
 
 @cache
@@ -88,7 +97,24 @@ def filter_of_object(wavelet: pywt.Wavelet, tolerance: float | None = None) -> P
 
 
 def object_of_filter(taps: Array, name: str) -> pywt.Wavelet:
-    """Return a `pywt.Wavelet` with these low-pass analysis taps; see `awd_core.wavelet.Wavelet.to_pywt`."""
+    """Return a `pywt.Wavelet` with these low-pass analysis taps, flagged orthogonal and biorthogonal.
+
+    Notes
+    -----
+    The built-in object is returned where the taps are a built-in wavelet's own under its name. The flags are set for
+    taps that were accepted with a larger tolerance too, as PyWavelets sets them for dmey.
+
+    scikit-image takes names only: `skimage.restoration.denoise_wavelet` passes its argument to `pywt.Wavelet`, which
+    refuses objects, so that a learnt wavelet cannot be handed to it. Its default method for a grey image, BayesShrink
+    with a known noise σ, is this::
+
+        coefficients = pywt.wavedecn(image, wavelet.to_pywt(), level=levels)
+        for details in coefficients[1:]:
+            for key, d in details.items():
+                spread = max(np.mean(d * d) - sigma**2, np.finfo(d.dtype).eps)
+                details[key] = pywt.threshold(d, sigma**2 / np.sqrt(spread), mode="soft")
+        denoised = pywt.waverecn(coefficients, wavelet.to_pywt())[tuple(slice(n) for n in image.shape)]
+    """
     if name in orthogonal_names():
         built_in = pywt.Wavelet(name)
         if np.asarray(built_in.dec_lo).tobytes() == taps.tobytes():
@@ -98,6 +124,14 @@ def object_of_filter(taps: Array, name: str) -> pywt.Wavelet:
     wavelet = pywt.Wavelet(name, filter_bank=bank)
     wavelet.orthogonal = wavelet.biorthogonal = True
     return wavelet
+
+
+def cascade(wavelet: pywt.Wavelet, level: int) -> WaveletFunctions:
+    """Scaling and wavelet function after `level` refinements, 1 or more; see `awd_core.wavelet.Wavelet.functions`."""
+    if operator.index(level) < 1:
+        raise ValueError(f"level must be an integer, 1 or larger, got {level}")
+    phi, psi, x = wavelet.wavefun(level=operator.index(level))
+    return WaveletFunctions(x, phi, psi)
 
 
 def _about_name(name: str) -> str:

@@ -15,7 +15,8 @@ from scipy.optimize import minimize
 
 from awd_core.lattice import QUARTER_PI
 from awd_core.objective import DistillationObjective, Terms
-from awd_core.wavelet import Wavelet, orthogonal_names
+from awd_core.pywavelets import orthogonal_names
+from awd_core.wavelet import Wavelet
 
 Array = npt.NDArray[np.float64]
 

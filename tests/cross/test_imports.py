@@ -1,0 +1,211 @@
+"""The three packages hang together in one direction only, and importing them costs next to nothing."""
+
+import ast
+import graphlib
+import importlib
+import importlib.util
+import subprocess
+import sys
+from importlib.metadata import requires, version
+from pathlib import Path
+
+import pytest
+
+DISTRIBUTIONS = {"awd_core": "awd-core", "awd_cosmo": "awd-cosmo", "awd_cme": "awd-cme"}
+PACKAGES = list(DISTRIBUTIONS)
+DOMAINS = ["awd_cosmo", "awd_cme"]
+HEAVY = ["torch", "matplotlib", "scipy", "sklearn"]
+
+
+# --- reading the source -----------------------------------------------------------------------------------------------
+
+
+def folder_of(package):
+    (folder,) = importlib.util.find_spec(package).submodule_search_locations
+    return Path(folder)
+
+
+def modules_of(package, folder):
+    """Names of all modules with their files, found without importing them."""
+    found = {}
+    for path in sorted(folder.rglob("*.py")):
+        parts = path.relative_to(folder).with_suffix("").parts
+        found[".".join([package, *(part for part in parts if part != "__init__")])] = path
+    return found
+
+
+def is_for_types_only(node):
+    return isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+
+
+def statements(node):
+    """All nodes below one, those in functions too, but for what only a type checker reads."""
+    for child in ast.iter_child_nodes(node):
+        if is_for_types_only(child):
+            for other in child.orelse:
+                yield other
+                yield from statements(other)
+        else:
+            yield child
+            yield from statements(child)
+
+
+def imported(tree, module, is_package):
+    """Absolute dotted names that a module imports, anywhere in it: `from a import b` is both a and a.b."""
+    for node in statements(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = module.split(".")[: (1 if is_package else 0) - node.level or None] if node.level else []
+            origin = ".".join([*base, *([node.module] if node.module else [])])
+            yield origin
+            yield from (f"{origin}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
+            # A name that is put together while the program runs cannot be read here.
+            yield from (str(name.value) for name in node.args[:1] if isinstance(name, ast.Constant))
+
+
+def imports_of(module, path):
+    return set(imported(ast.parse(path.read_bytes()), module, path.name == "__init__.py"))
+
+
+def lazy_homes(tree):
+    """The table _HOME of a package whose names are loaded when they are asked for."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["_HOME"]:
+            return ast.literal_eval(node.value)
+    return {}
+
+
+def typed_names(tree):
+    """Names that the TYPE_CHECKING block of a package imports, each with the module that it comes from."""
+    blocks = [node for node in tree.body if is_for_types_only(node)]
+    lines = [line for block in blocks for line in block.body if isinstance(line, ast.ImportFrom)]
+    return {alias.asname or alias.name: line.module for line in lines for alias in line.names}
+
+
+def import_graph(package, folder):
+    """Which modules of the package each of its modules imports."""
+    modules = modules_of(package, folder)
+    homes = lazy_homes(ast.parse(modules[package].read_bytes()))
+    # `from awd_core import Wavelet` loads the module that Wavelet comes from.
+    lazy = {f"{package}.{name}": f"{package}.{home}" for name, home in homes.items()}
+    graph = {}
+    for module, path in modules.items():
+        names = {lazy.get(name, name) for name in imports_of(module, path)}
+        graph[module] = {name for name in names if name in modules and name not in (module, package)}
+    return graph
+
+
+def cycle_in(graph):
+    """Modules of a cycle, each of which imports the next; None if there is none."""
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return list(reversed(error.args[1]))
+    return None
+
+
+# --- the direction of imports -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("package", "others"),
+    [("awd_core", DOMAINS), ("awd_cosmo", ["awd_cme"]), ("awd_cme", ["awd_cosmo"])],
+)
+def test_core_imports_no_domain_and_domains_not_each_other(package, others):
+    wrong = [
+        f"{module} imports {name}"
+        for module, path in modules_of(package, folder_of(package)).items()
+        for name in sorted(imports_of(module, path))
+        if name.split(".")[0] in others
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_later_step_imports_earlier_ones_and_never_back(package):
+    cycle = cycle_in(import_graph(package, folder_of(package)))
+    assert cycle is None, " imports ".join(cycle)
+
+
+def test_imports_are_found_wherever_they_stand(tmp_path):
+    source = {
+        "__init__.py": "from importlib import import_module\n_HOME = {'Lazy': 'late'}\n",
+        "early.py": "import os.path\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import pack.late\n",
+        "late.py": "import importlib\ndef f():\n    from . import early\n    importlib.import_module('awd_cme.x')\n",
+        "lazy.py": "def f():\n    if f:\n        from pack import Lazy\n",
+        "sub/__init__.py": "from ..early import x\n",
+        "sub/deep.py": "from .. import late as l\nfrom . import other\n",
+        "sub/other.py": "",
+    }
+    for name, text in source.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    graph = import_graph("pack", tmp_path)
+    assert graph == {
+        "pack": set(),
+        "pack.early": set(),
+        "pack.late": {"pack.early"},
+        "pack.lazy": {"pack.late"},
+        "pack.sub": {"pack.early"},
+        "pack.sub.deep": {"pack.late", "pack.sub", "pack.sub.other"},
+        "pack.sub.other": set(),
+    }
+    assert cycle_in(graph) is None
+    assert "awd_cme.x" in imports_of("pack.late", tmp_path / "late.py")
+
+    (tmp_path / "early.py").write_text("def f():\n    from pack.lazy import f\n")
+    cycle = cycle_in(import_graph("pack", tmp_path))
+    # It may begin anywhere.
+    assert cycle[0] == cycle[-1]
+    assert set(cycle) == {"pack.early", "pack.lazy", "pack.late"}
+    assert cycle[cycle.index("pack.lazy", 0, -1) + 1] == "pack.late"
+
+
+# --- what an import costs ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_importing_a_package_loads_nothing_heavy(package):
+    script = f"import {package}, sys; print([name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# --- what belongs together --------------------------------------------------------------------------------------------
+
+
+def test_all_three_have_one_version():
+    versions = {name: version(name) for name in DISTRIBUTIONS.values()}
+    assert len(set(versions.values())) == 1, versions
+    for package, distribution in DISTRIBUTIONS.items():
+        assert importlib.import_module(package).__version__ == versions[distribution]
+
+
+@pytest.mark.parametrize("package", DOMAINS)
+def test_a_domain_needs_the_core_of_its_own_version(package):
+    needed = [line.replace(" ", "") for line in requires(DISTRIBUTIONS[package])]
+    assert [line for line in needed if line.startswith("awd-core")] == [f"awd-core=={version('awd-core')}"]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_public_name_can_be_loaded(package):
+    module = importlib.import_module(package)
+    for name in getattr(module, "__all__", []):
+        assert getattr(module, name) is not None, name
+        assert name in dir(module)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_table_of_homes_is_what_type_checkers_see(package):
+    tree = ast.parse((folder_of(package) / "__init__.py").read_bytes())
+    homes = {name: f"{package}.{home}" for name, home in lazy_homes(tree).items()}
+    assert homes == typed_names(tree)
+    public = getattr(importlib.import_module(package), "__all__", [])
+    assert set(homes) == set(public)
+
+
+def test_an_unknown_name_of_the_core_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="module 'awd_core' has no attribute 'Wavelets'"):
+        _ = importlib.import_module("awd_core").Wavelets
