@@ -18,6 +18,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import nn
 
+from awd_core.files import write_atomically
+
 Factory = Callable[..., nn.Module]
 """What builds a network: a subclass of `torch.nn.Module`, or a function that returns a module."""
 
@@ -165,17 +167,10 @@ def save_tensors(
     The file is written beside `path`, brought to the disk, and renamed: whoever is killed in between leaves the
     previous file as it was.
     """
-    path = Path(path)
     whole = {"kind": kind, "version": FORMAT_VERSION, "document": document}
     own = {name: _plain_tensor(name, tensor) for name, tensor in tensors.items()}
     header = json.dumps(whole | {"sha256": _digest(own, whole)}, allow_nan=False)
-    content = save(own, metadata={HEADER_KEY: header})
-    beside = path.with_name(f"{path.name}.part")
-    with beside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    write_atomically(path, save(own, metadata={HEADER_KEY: header}))
 
 
 def load_tensors(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
