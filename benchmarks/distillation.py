@@ -1,0 +1,191 @@
+"""One step of distillation: with gradients that were asked once, and through the teacher with its second derivative.
+
+A step is one evaluation of the objective with its gradient, on one batch. Ours is `DistillationObjective`, sparsity
+and interpretation together, into the lattice angles. Through the teacher it is the published form: the same terms into
+free taps by `awd_core.penalised`, and `awave`'s own training step where a checkout is given. Beside them stands the
+teacher's gradient, which ours needs once and not in every step.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from awd_core.dwt import DWT1d, DWT2d
+from awd_core.filters import FreeFilter
+from awd_core.gradients import input_gradients
+from awd_core.losses import LossWeights, distillation_loss
+from awd_core.objective import DistillationObjective
+from awd_core.penalised import trim_attributions
+from awd_core.wavelet import Wavelet
+from benchmarks.contenders import OURS, SEED, load_awave
+from benchmarks.report import Goal, Row, Section, measures
+from benchmarks.timing import Settings, quiet, take_turns
+
+THROUGH, AWAVE, ONCE = "through the teacher", "awave", "teacher's gradient, once"
+LEVELS = 4
+
+
+class Recurrent(nn.Module):
+    """The published LSTM: one layer of 20 units, series (m, 1, N) to a prediction (m, 1)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(1, 20, batch_first=True)
+        self.head = nn.Linear(20, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Predict from the last hidden state."""
+        states, _ = self.lstm(x.transpose(1, 2))
+        prediction: Tensor = self.head(states[:, -1])
+        return prediction
+
+
+class _Block(nn.Module):
+    def __init__(self, channels: int, out: int, stride: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, out, 3, stride, 1, bias=False), nn.BatchNorm2d(out), nn.ReLU(),
+            nn.Conv2d(out, out, 3, 1, 1, bias=False), nn.BatchNorm2d(out),
+        )  # fmt: skip
+        same = stride == 1 and channels == out
+        self.shortcut = (
+            nn.Identity()
+            if same
+            else nn.Sequential(nn.Conv2d(channels, out, 1, stride, bias=False), nn.BatchNorm2d(out))
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.body(x) + self.shortcut(x))
+
+
+def residual() -> nn.Module:
+    """ResNet-18 for maps with one channel and three predictions (He, Zhang, Ren, Sun 2016, table 1)."""
+    layers: list[nn.Module] = [
+        nn.Conv2d(1, 64, 7, 2, 3, bias=False),
+        nn.BatchNorm2d(64),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2, 1),
+    ]
+    channels = 64
+    for out, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
+        layers += [_Block(channels, out, stride), _Block(out, out, 1)]
+        channels = out
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 3))
+
+
+CASES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], int]] = {
+    "LSTM, 100 × 40": (Recurrent, (100, 1, 40), 1),
+    "ResNet-18, 100 × 64²": (residual, (100, 1, 64, 64), 2),
+    "ResNet-18, 20 × 256²": (residual, (20, 1, 256, 256), 2),
+}
+GOALS = {"LSTM, 100 × 40": 30.0, "ResNet-18, 20 × 256²": 300.0}
+
+
+def run(settings: Settings, log: Callable[[str], None]) -> Section:
+    """Measure the table of steps.
+
+    Parameters
+    ----------
+    settings : Settings
+        What the command line decided.
+    log : callable
+        Takes a line that says what is being measured.
+
+    Returns
+    -------
+    Section
+        One row for each teacher and batch.
+    """
+    contenders = (OURS, THROUGH, AWAVE, ONCE)
+    title = f"One distillation step (db5, {LEVELS} levels, zero, float32)"
+    section = Section("distillation", title, ("teacher, batch", "task", "mode"), contenders, (THROUGH, AWAVE))
+    gaps = []
+    for name, (build, shape, ndim) in list(CASES.items())[: 1 if settings.quick else None]:
+        log(name)
+        calls, gap = _contenders(build, shape, ndim, settings)
+        gaps.append(gap)
+        figures = take_turns(calls, settings.seconds, settings.rounds)
+        found = measures(figures, OURS, frozenset())
+        peer = found.get(AWAVE)
+        goal = Goal("≥", GOALS[name], AWAVE, peer.ratio if peer else None) if name in GOALS else None
+        section.rows.append(Row((name, "step", "zero"), found, goal=goal))
+    section.notes = [
+        "Ours: value and gradient of sparsity and interpretation together, into lattice angles, from the teacher's "
+        "gradients. Through the teacher: all published terms into free taps, with the teacher's second derivative.",
+        f"Both interpretation terms at the start agree within {max(gaps):.0e} (relative).",
+    ]
+    section.sound = max(gaps) < 1e-4
+    return section
+
+
+def _contenders(
+    build: Callable[[], nn.Module], shape: tuple[int, ...], ndim: int, settings: Settings
+) -> tuple[dict[str, Callable[[], object]], float]:
+    torch.manual_seed(SEED)
+    teacher = build().eval()
+    for parameter in teacher.parameters():
+        parameter.requires_grad_(False)
+    X = np.random.default_rng(SEED).standard_normal(shape).astype(np.float32)
+    x = torch.from_numpy(X)
+    batch = min(100, shape[0])
+    gradients = input_gradients(teacher, X, target=0, batch_size=batch)
+
+    start = Wavelet.from_name("db5")
+    free = np.array(start.angles[1:])
+    objective = DistillationObjective(X, gradients, length=10, levels=LEVELS, mode="zero", ndim=ndim)
+
+    filter_ = FreeFilter(start)
+    dwt = (DWT1d if ndim == 1 else DWT2d)(filter_, LEVELS, "zero")
+    weights = LossWeights(sparsity=0.02, interpretation=0.02)
+
+    def published() -> tuple[Tensor, dict[str, Tensor]]:
+        with quiet():
+            coefficients = dwt(x)
+            attributions = trim_attributions(teacher, dwt, x, target=0)
+            back = dwt.inverse(coefficients)
+        return distillation_loss(filter_(), x, back, coefficients, attributions, weights)
+
+    def through() -> Tensor:
+        total, _ = published()
+        (slope,) = torch.autograd.grad(total, filter_.taps)
+        return slope
+
+    _, terms = published()
+    _, _, ours = objective(free, 1.0, 1.0)
+    gap = abs(ours.interpretation / terms["interpretation"].item() - 1)
+    calls: dict[str, Callable[[], object]] = {
+        OURS: lambda: objective(free, 0.5, 0.5),
+        THROUGH: through,
+        ONCE: lambda: input_gradients(teacher, X, target=0, batch_size=batch),
+    }
+    if settings.awave is not None:
+        calls[AWAVE] = _awave_step(load_awave(settings.awave), teacher, x, ndim)
+    return calls, gap if math.isfinite(gap) else 1.0
+
+
+def _awave_step(awave: Any, teacher: nn.Module, x: Tensor, ndim: int) -> Callable[[], object]:
+    """One iteration of the authors' `Trainer`, without its step of the optimiser being any different from theirs."""
+    import importlib
+
+    losses: Any = importlib.import_module("awave.losses")
+    train: Any = importlib.import_module("awave.utils.train")
+    transform = (awave.DWT1d if ndim == 1 else awave.DWT2d)(wave="db5", mode="zero", J=LEVELS)
+    optimiser = torch.optim.Adam([transform.h0], lr=1e-6)
+    loss = losses.get_loss_f(
+        lamlSum=1.0, lamhSum=1.0, lamL2norm=1.0, lamCMF=1.0, lamConv=1.0, lamL1wave=0.02, lamL1attr=0.02
+    )
+    trainer = train.Trainer(
+        teacher,
+        transform,
+        optimiser,
+        loss,
+        target=0,
+        device=torch.device("cpu"),
+        use_residuals=True,
+        attr_methods="Saliency",
+    )
+    return lambda: trainer._train_iteration(x)
