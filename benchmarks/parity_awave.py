@@ -183,7 +183,7 @@ def second_derivative(case: Case) -> str:
     term = hessian_term(teacher, dwt, x, target=case.target)
     return (
         f"{case.title}: through the teacher's second derivative at db5, {term.relative:.1%} of the gradient into free "
-        f"taps, and {term.relative_orthonormal:.1e} of it along the orthonormal filters."
+        f"taps, {term.relative_orthonormal:.1e} of its component along the orthonormal filters."
     )
 
 

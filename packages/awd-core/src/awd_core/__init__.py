@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from awd_core.distill import DistillationPath as DistillationPath
     from awd_core.distill import SearchSettings as SearchSettings
     from awd_core.distill import distill_path as distill_path
+    from awd_core.distiller import WaveletDistiller as WaveletDistiller
+    from awd_core.distiller import WaveletTransformer as WaveletTransformer
+    from awd_core.distiller import compare_lengths as compare_lengths
     from awd_core.dwt import Coefficients as Coefficients
     from awd_core.dwt import DWT1d as DWT1d
     from awd_core.dwt import DWT2d as DWT2d
@@ -27,6 +30,12 @@ if TYPE_CHECKING:
     from awd_core.losses import LossWeights as LossWeights
     from awd_core.losses import distillation_loss as distillation_loss
     from awd_core.networks import MLP as MLP
+    from awd_core.penalised import distill_grid as distill_grid
+    from awd_core.penalised import distill_penalised as distill_penalised
+    from awd_core.penalised import hessian_term as hessian_term
+    from awd_core.penalised import trim_attributions as trim_attributions
+    from awd_core.select import Selection as Selection
+    from awd_core.select import select_point as select_point
     from awd_core.teacher import Teacher as Teacher
     from awd_core.teacher import TeacherClassifier as TeacherClassifier
     from awd_core.transforms import FourierTransform as FourierTransform
@@ -50,17 +59,26 @@ _HOME = {
     "MODES": "boundary",
     "OrthonormalFilter": "filters",
     "SearchSettings": "distill",
+    "Selection": "select",
     "Teacher": "teacher",
     "TeacherClassifier": "teacher",
     "Transform": "transforms",
     "TrimModel": "trim",
     "Wavelet": "wavelet",
+    "WaveletDistiller": "distiller",
+    "WaveletTransformer": "distiller",
     "check_gradients": "gradients",
     "coefficient_attributions": "attribution",
+    "compare_lengths": "distiller",
+    "distill_grid": "penalised",
     "distill_path": "distill",
+    "distill_penalised": "penalised",
     "distillation_loss": "losses",
+    "hessian_term": "penalised",
     "input_gradients": "gradients",
     "load_module": "weights",
+    "select_point": "select",
+    "trim_attributions": "penalised",
 }
 
 __all__ = sorted(_HOME)

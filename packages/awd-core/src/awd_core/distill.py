@@ -216,6 +216,11 @@ def distill_path(
     ndim = transformed_axes(samples.shape, ndim)
     if method not in METHODS:
         raise ValueError(f"unknown attribution method {method!r}; choose one of {', '.join(METHODS)}")
+    if np.ndim(baseline) and np.shape(baseline) != tuple(samples.shape[1:]):
+        raise ValueError(
+            f"the baseline has shape {np.shape(baseline)}; give a number, or an array of a sample's shape "
+            f"{tuple(samples.shape[1:])}"
+        )
     free = len(start.angles) - 1
     if samples.shape[0] < free:
         raise ValueError(
@@ -252,6 +257,12 @@ def distill_path(
         warnings.filterwarnings("ignore", ".*boundary effects", UserWarning)
         large, small = objective(search.large_batch, 0), objective(search.small_batch, 1)
         _, _, terms = large(np.array(start.angles[1:]), 1.0, 1.0)
+        for name, value in (("coefficients", terms.sparsity), ("attributions", terms.interpretation)):
+            if not value > 0:
+                raise ValueError(
+                    f"all {name} are zero at {start.name}, so there is nothing to make sparse; check X, the gradients "
+                    "and the baseline"
+                )
         job = _Job(small, large, terms.sparsity, terms.interpretation, start, shares, seed, search, record, progress)
         points = list(job.points())
     return DistillationPath(points, start, terms.sparsity, terms.interpretation, settings)

@@ -138,7 +138,9 @@ class DistillationObjective:
     def _read(self, start: int) -> tuple[Tensor, Tensor]:
         stop = min(start + self._per_chunk, self.X.shape[0])
         blocks = (read_block(samples, start, stop) for samples in (self.X, self.gradients))
-        x, g = (torch.from_numpy(block).to(self.device, self.dtype) for block in blocks)
+        # torch shares NumPy's memory and will not have it read-only, as that of a file that is mapped.
+        writable = (np.require(block, requirements=["W"]) for block in blocks)
+        x, g = (torch.from_numpy(block).to(self.device, self.dtype) for block in writable)
         return x, g
 
     def _norm(self, term: int, x: Tensor, g: Tensor) -> tuple[float, Array]:
