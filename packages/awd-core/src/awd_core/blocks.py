@@ -101,8 +101,8 @@ def cut(first: int, last: int, length: int, lanes: int) -> Iterator[Blocks]:
 def windows_of(x: Tensor, start: int, width: int, step: int, count: int) -> Tensor:
     """Windows of (P, N, Q) along N as (P · count, width, Q); a view when count is one or they follow each other."""
     if count == 1:
-        return x[:, start : start + width]
-    span = x[:, start : start + (count - 1) * step + width]
+        return x.narrow(1, start, width)
+    span = x.narrow(1, start, (count - 1) * step + width)
     return span.unfold(1, width, step).transpose(2, 3).reshape(count * x.shape[0], width, x.shape[2])
 
 

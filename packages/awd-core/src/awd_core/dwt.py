@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from awd_core.boundary import Mode, check_mode, output_length, synthesis_mode
-from awd_core.filterbank import analyse, synthesise
+from awd_core.filterbank import analyse, analysis_kernel, synthesise
 from awd_core.filters import Filter, WaveletLike, as_filter
 
 FilterLike: TypeAlias = Filter | WaveletLike
@@ -235,6 +235,8 @@ class _DWT(nn.Module, ABC):
 
     def _split(self, x: Tensor, banks: list[Tensor], mode: str) -> list[Tensor]:
         """One level: 2ᵈ bands, the last axis' letter changing fastest, so (aa, ad, da, dd)."""
+        if not torch.compiler.is_compiling() and not _needs_graph(x, *banks):
+            return _split_without_graph(x, banks, mode)
         bands = [x]
         for axis, bank in zip(self.axes, banks, strict=True):
             bands = [half for band in bands for half in _analyse_axis(band, bank, axis, mode)]
@@ -347,6 +349,40 @@ def _analyse_axis(x: Tensor, bank: Tensor, axis: int, mode: str) -> tuple[Tensor
     low, high = analyse(flat, bank, mode)
     shape = (*front, low.shape[1], *behind)
     return low.view(shape), high.view(shape)
+
+
+def _needs_graph(*tensors: Tensor) -> bool:
+    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+
+
+# Values per chunk: what lies between two axes is then small enough to stay in a cache, and to be used again by the
+# allocator instead of being fetched anew from the system, page by page.
+_CHUNK = 1 << 21
+
+
+def _split_without_graph(x: Tensor, banks: list[Tensor], mode: str) -> list[Tensor]:
+    """One level, a part of the batch at a time, the last axis written where it belongs."""
+    ndim = len(banks)
+    front, sizes = x.shape[: x.ndim - ndim], x.shape[x.ndim - ndim :]
+    outputs = [output_length(size, bank.shape[1], mode) for size, bank in zip(sizes, banks, strict=True)]
+    batch = _product(tuple(front))
+    samples = x.reshape(batch, *sizes)
+    results = [x.new_empty(batch, *outputs) for _ in range(2**ndim)]
+    step = max(1, _CHUNK // max(1, _product(tuple(sizes))))
+    with torch.autocast(x.device.type, enabled=False):
+        for first in range(0, batch, step):
+            bands = [samples[first : first + step]]
+            for axis in range(-ndim, -1):
+                bands = [
+                    half.view(*flat_front, half.shape[1], *behind)
+                    for band in bands
+                    for flat, flat_front, behind in [_flattened(band, axis)]
+                    for half in analysis_kernel(flat, banks[axis], mode)
+                ]
+            places = [result[first : first + step].view(-1, outputs[-1], 1) for result in results]
+            for band, low, high in zip(bands, places[0::2], places[1::2], strict=True):
+                analysis_kernel(_flattened(band, -1)[0], banks[-1], mode, (low, high))
+    return [result.view(*front, *outputs) for result in results]
 
 
 def _synthesise_axis(low: Tensor, high: Tensor, bank: Tensor, axis: int, size: int, mode: str) -> Tensor:

@@ -48,14 +48,15 @@ from awd_core.boundary import output_length
 def _multiply(matrix: Tensor, windows: Tensor) -> Tensor:
     """Matrix (rows, width) times windows (B, width, Q) → (B, rows, Q)."""
     if windows.shape[2] == 1:
-        return (windows[:, :, 0] @ matrix.t()).unsqueeze(2)
-    return torch.bmm(matrix.expand(windows.shape[0], *matrix.shape), windows)
+        return torch.mm(windows.squeeze(2), matrix.t()).unsqueeze(2)
+    return torch.bmm(matrix.expand(windows.shape[0], -1, -1), windows)
 
 
 def _outer(low: Tensor, high: Tensor, windows: Tensor) -> Tensor:
     """Sums over batch and lanes of rows (B, r, Q) of both bands times windows (B, w, Q) → (2r, w)."""
     if windows.shape[2] == 1:
-        return torch.cat([band[:, :, 0].t() @ windows[:, :, 0] for band in (low, high)])
+        flat = windows.squeeze(2)
+        return torch.cat([torch.mm(low.squeeze(2).t(), flat), torch.mm(high.squeeze(2).t(), flat)])
     return torch.bmm(torch.cat([low, high], dim=1), windows.transpose(1, 2)).sum(0)
 
 
@@ -85,17 +86,21 @@ def analyse(x: Tensor, filters: Tensor, mode: str) -> tuple[Tensor, Tensor]:
         return analysis_kernel(x, filters, mode)
 
 
-def analysis_kernel(x: Tensor, filters: Tensor, mode: str) -> tuple[Tensor, Tensor]:
-    """`analyse` without the operator around it, for loops that bring no graph."""
+def analysis_kernel(
+    x: Tensor, filters: Tensor, mode: str, out: tuple[Tensor, Tensor] | None = None
+) -> tuple[Tensor, Tensor]:
+    """`analyse` without the operator around it, for loops that bring no graph; into `out` if given."""
     level = Level(x.shape[1], filters.shape[1], mode)
     batch, _, lanes = x.shape
     taps, outputs = level.taps, level.outputs
     if level.is_short:
         matrix = matrix_of(filters, short_constant(level, x.dtype, x.device), outputs)
         y = _multiply(matrix, with_slopes(x, level.mode))
-        return y[:, :outputs].clone(), y[:, outputs:].clone()
+        if out is None:
+            return y[:, :outputs].clone(), y[:, outputs:].clone()
+        return out[0].copy_(y[:, :outputs]), out[1].copy_(y[:, outputs:])
 
-    bands = x.new_empty(batch, outputs, lanes), x.new_empty(batch, outputs, lanes)
+    bands = out or (x.new_empty(batch, outputs, lanes), x.new_empty(batch, outputs, lanes))
     left, right = level.left_outputs, level.right_outputs
     if left + right:
         matrix = matrix_of(filters, edge_constant(level.ends, x.dtype, x.device), left + right)
@@ -105,16 +110,16 @@ def analysis_kernel(x: Tensor, filters: Tensor, mode: str) -> tuple[Tensor, Tens
             band[:, outputs - right :] = edge[:, left:]
 
     length = block_length(taps, lanes)
-    whole = matrix_of(filters, window_constant(taps, length, x.dtype, x.device), length).view(2, length, -1)
+    whole = matrix_of(filters, window_constant(taps, length, x.dtype, x.device), length)
     for block in cut(left, outputs - right, length, batch * lanes):
-        width = 2 * block.length + taps - 2
-        matrix = whole[:, : block.length, :width].reshape(-1, width)
+        n, span, width = block.length, block.length * block.count, 2 * block.length + taps - 2
+        matrix = whole if n == length else whole.view(2, length, -1)[:, :n, :width].reshape(2 * n, width)
         start = 2 * block.first + level.offset - taps + 1
         y = _multiply(matrix, windows_of(x, start, width, 2 * length, block.count))
-        y = y.view(batch, block.count, 2, block.length, lanes)
-        span = block.count * block.length
-        for c, band in enumerate(bands):
-            band[:, block.first : block.first + span] = y[:, :, c].reshape(batch, span, lanes)
+        for band, half in zip(bands, (y.narrow(1, 0, n), y.narrow(1, n, n)), strict=True):
+            # A group's blocks follow each other in the batch.
+            rows = half if block.count == 1 else half.reshape(batch, span, lanes)
+            band.narrow(1, block.first, span).copy_(rows)
     return bands
 
 
@@ -172,7 +177,7 @@ def adjoint_kernel(low: Tensor, high: Tensor, filters: Tensor, size: int, mode: 
         y = _multiply(matrices[0], windows_of(low, block.first, width, length, block.count))
         y += _multiply(matrices[1], windows_of(high, block.first, width, length, block.count))
         start, span = 2 * block.first + level.offset, 2 * block.count * block.length
-        x[:, start : start + span] = y.view(batch, span, lanes)
+        x.narrow(1, start, span).copy_(y.view(batch, span, lanes))
     return x
 
 

@@ -74,7 +74,7 @@ class DistillationObjective:
         baseline: float | npt.NDArray[Any] = 0.0,
         device: str | torch.device | None = None,
         dtype: torch.dtype = torch.float32,
-        chunk_values: int = 1 << 22,
+        chunk_values: int = 1 << 20,
     ) -> None:
         self.X, self.gradients = X, gradients
         self.length, self.levels, self.ndim, self.method = length, levels, ndim, method
