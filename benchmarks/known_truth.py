@@ -38,8 +38,8 @@ Array = npt.NDArray[np.float64]
 GOAL = 0.005
 """Distance of the taps, on a scale where taps have norm 1, below which the truth counts as found."""
 
-NOISE = 0.1
-"""Of the response, relative to it: a perfect teacher has R² = 0.990."""
+NOISE = 0.03
+"""Of the response, relative to it: a perfect teacher has R² = 0.9991."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Scenario:
 # A thousand inputs are enough to search with, and some ten thousand to refine: the teacher's gradients differ from
 # the slope by a few per cent, much of which averages out. The fewer the free angles, the fewer the minima.
 _TWO_ANGLES = SearchSettings(random_starts=8, small_batch=1 << 16, large_batch=1 << 20)
-_FOUR_ANGLES = SearchSettings(random_starts=32, small_batch=1 << 16, large_batch=1 << 20)
+_FOUR_ANGLES = SearchSettings(random_starts=96, small_batch=1 << 15, large_batch=1 << 20)
 _IMAGES = SearchSettings(random_starts=8, small_batch=1 << 17, large_batch=1 << 21)
 
 SCENARIOS = {
@@ -223,7 +223,8 @@ def draw_landscape(truth: KnownTruth, gradients: Array, path: DistillationPath, 
     axes = figure.subplots()
     filled = axes.contourf(grid, grid, values, levels=24, cmap="Greys_r")
     axes.contour(grid, grid, values, levels=filled.levels, colors="black", linewidths=0.25)
-    figure.colorbar(filled, label="A, relative to its least value on the grid")
+    ticks = np.arange(1.0, values.max(), 0.1)
+    figure.colorbar(filled, label="A, relative to its least value on the grid", ticks=ticks)
     minima = local_minima(path[1])
     best, *others = [_on_the_torus(minimum.wavelet) for minimum in minima]
     hidden = _on_the_torus(truth.wavelet)
@@ -233,8 +234,7 @@ def draw_landscape(truth: KnownTruth, gradients: Array, path: DistillationPath, 
         x, y = zip(*others, strict=True)
         axes.plot(x, y, "s", color="white", markeredgecolor=LOW, markersize=4, label="other local minima")
     axes.plot(*_on_the_torus(path.start), "x", color=LOW, markersize=8, label=f"start: {path.start.name}")
-    axes.set_xlabel("θ₂ / π")
-    axes.set_ylabel("θ₃ / π")
+    axes.set(xlabel="θ₂ / π", ylabel="θ₃ / π", xticks=QUARTERS, yticks=QUARTERS)
     axes.set_aspect("equal")
     figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize=9)
     return figure
@@ -263,6 +263,9 @@ HEADINGS = (
     "teacher's R²", "train", "distil",
 )  # fmt: skip
 
+
+QUARTERS = (-0.5, -0.25, 0.0, 0.25, 0.5)
+"""Where the axes of the landscape have ticks, in units of π."""
 
 NOTE = (
     f"Distance: least ‖h − h′‖ over shifts and reversal, of taps of norm 1; found: below {GOAL:g}. Without teacher: by "

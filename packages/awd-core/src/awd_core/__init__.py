@@ -29,13 +29,23 @@ if TYPE_CHECKING:
     from awd_core.gradients import input_gradients as input_gradients
     from awd_core.losses import LossWeights as LossWeights
     from awd_core.losses import distillation_loss as distillation_loss
+    from awd_core.minima import local_minima as local_minima
     from awd_core.networks import MLP as MLP
     from awd_core.penalised import distill_grid as distill_grid
     from awd_core.penalised import distill_penalised as distill_penalised
     from awd_core.penalised import hessian_term as hessian_term
     from awd_core.penalised import trim_attributions as trim_attributions
+    from awd_core.quality import AttributionQuality as AttributionQuality
+    from awd_core.quality import completeness_gap as completeness_gap
+    from awd_core.quality import insertion_deletion as insertion_deletion
+    from awd_core.quality import randomised_teacher_check as randomised_teacher_check
+    from awd_core.quality import seed_agreement as seed_agreement
+    from awd_core.scores import coefficient_scores as coefficient_scores
+    from awd_core.scores import compare_scores as compare_scores
     from awd_core.select import Selection as Selection
     from awd_core.select import select_point as select_point
+    from awd_core.simulate import KnownTruth as KnownTruth
+    from awd_core.simulate import simulate_known_truth as simulate_known_truth
     from awd_core.teacher import Teacher as Teacher
     from awd_core.teacher import TeacherClassifier as TeacherClassifier
     from awd_core.transforms import FourierTransform as FourierTransform
@@ -45,6 +55,7 @@ if TYPE_CHECKING:
     from awd_core.weights import load_module as load_module
 
 _HOME = {
+    "AttributionQuality": "quality",
     "Certificate": "certificate",
     "Coefficients": "dwt",
     "DWT1d": "dwt",
@@ -53,6 +64,7 @@ _HOME = {
     "FixedFilter": "filters",
     "FourierTransform": "transforms",
     "FreeFilter": "filters",
+    "KnownTruth": "simulate",
     "LinearDictionary": "dictionary",
     "LossWeights": "losses",
     "MLP": "networks",
@@ -69,15 +81,23 @@ _HOME = {
     "WaveletTransformer": "distiller",
     "check_gradients": "gradients",
     "coefficient_attributions": "attribution",
+    "coefficient_scores": "scores",
     "compare_lengths": "distiller",
+    "compare_scores": "scores",
+    "completeness_gap": "quality",
     "distill_grid": "penalised",
     "distill_path": "distill",
     "distill_penalised": "penalised",
     "distillation_loss": "losses",
     "hessian_term": "penalised",
     "input_gradients": "gradients",
+    "insertion_deletion": "quality",
     "load_module": "weights",
+    "local_minima": "minima",
+    "randomised_teacher_check": "quality",
+    "seed_agreement": "quality",
     "select_point": "select",
+    "simulate_known_truth": "simulate",
     "trim_attributions": "penalised",
 }
 

@@ -112,7 +112,10 @@ class DistillationPath(Sequence[PathPoint]):
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """How hard to search. The defaults find the global minimum in the project's known-truth simulations.
+    """How hard to search.
+
+    In simulations with a hidden wavelet of ten taps, 2 to 24 % of the random starts led to the global minimum; more
+    starts, or another seed, are the way to check.
 
     Attributes
     ----------
@@ -128,8 +131,8 @@ class SearchSettings:
         Iterations of each search, at most.
     """
 
-    random_starts: int = 16
-    small_batch: int = 1 << 19
+    random_starts: int = 64
+    small_batch: int = 1 << 17
     large_batch: int = 1 << 25
     finalists: int = 3
     iterations: int = 200
