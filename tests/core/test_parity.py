@@ -42,6 +42,17 @@ def reachable(own_error: np.ndarray, scale: float, dtype: torch.dtype) -> float:
     return max(relative(dtype) * scale, 2 * np.abs(own_error).max())
 
 
+def bound(name: str, mode: str, dtype: torch.dtype) -> float:
+    """Bound on the relative error of coefficients.
+
+    Smooth extension carries the rounding of two samples over L of them, and the next level does so again: in float32
+    that is L² units of rounding, more than 1e-5 (PyWavelets' own error reaches 8e-5 with the 40 taps of db20).
+    """
+    if mode == "smooth" and dtype == torch.float32:
+        return max(relative(dtype), pywt.Wavelet(name).dec_len ** 2 * torch.finfo(dtype).eps)
+    return relative(dtype)
+
+
 def largest_error(ours: list, theirs: list) -> float:
     """Largest difference of any coefficient, relative to the largest coefficient."""
     ours, theirs = flat(ours), flat(theirs)
@@ -87,8 +98,7 @@ def test_1d_long(name, length, mode, dtype):
     dwt = DWT1d(name, 5, mode)
     coefficients = dwt(x)
     theirs = pywt.wavedec(x.double().numpy(), name, mode, 5)
-    own = pywt.wavedec(x.numpy(), name, mode, 5)
-    assert largest_error(coefficients.numpy(), theirs) < max(relative(dtype), largest_error(own, theirs))
+    assert largest_error(coefficients.numpy(), theirs) < bound(name, mode, dtype)
     assert coefficients[0].dtype == dtype
     own_error = pywt.waverec(theirs, name, mode)[:, :length] - x.numpy()
     assert (dwt.inverse(coefficients) - x).abs().max() < reachable(own_error, largest(theirs), dtype)
@@ -108,9 +118,7 @@ def test_2d(name, shape, mode, dtype):
         return
     ours = dwt(x)
     theirs = pywt.wavedec2(x.double().numpy(), name, mode, levels)
-    # Smooth extension over 40 taps magnifies float32's rounding beyond 1e-5: there PyWavelets' own error is the bound.
-    own = pywt.wavedec2(x.numpy(), name, mode, levels)
-    assert largest_error(ours.numpy(), theirs) < max(relative(dtype), largest_error(own, theirs))
+    assert largest_error(ours.numpy(), theirs) < bound(name, mode, dtype)
     even = pywt.waverec2(theirs, name, mode)
     scale = largest(theirs)
     own_error = even[..., : shape[0], : shape[1]] - x.numpy()
