@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from awd_core.distill_command import distill
+
 if TYPE_CHECKING:
     from awd_core.certificate import Certificate
-    from awd_core.wavelet import Wavelet
 
 
 class OneLineErrors(TyperGroup):
@@ -119,14 +120,16 @@ def show_wavelet(
     ] = None,
 ) -> None:
     """Print the certificate of a wavelet; with --out, write wavelet.json, certificate.json, .txt and wavelet.png."""
-    shown = _named_or_loaded(wavelet)
-    start = None if before is None else _named_or_loaded(before)
+    from awd_core.wavelet_argument import named_or_loaded
+
+    shown = named_or_loaded(wavelet)
+    start = None if before is None else named_or_loaded(before)
     certificate = shown.certificate()
     _print_certificate(certificate)
     if out is None:
         return
+    from awd_core.files import write_atomically
     from awd_core.plot import save_figure
-    from awd_core.wavelet import write_atomically
 
     out.mkdir(parents=True, exist_ok=True)
     shown.save(out / "wavelet.json")
@@ -134,18 +137,6 @@ def show_wavelet(
     write_atomically(out / "certificate.txt", f"{certificate}\n".encode())
     save_figure(shown.plot(before=start), out / "wavelet.png")
     typer.echo(f"Written to {out}{os.sep}: wavelet.json, certificate.json, certificate.txt, wavelet.png")
-
-
-def _named_or_loaded(text: str) -> "Wavelet":
-    """Wavelet of PyWavelets with that name, else the one in that file."""
-    from awd_core.wavelet import Wavelet, orthogonal_names
-
-    if text.lower() not in orthogonal_names():
-        if Path(text).is_file():
-            return Wavelet.load(text)
-        if text.lower().endswith(".json") or Path(text).name != text:
-            raise FileNotFoundError(f"there is no file {text}; Wavelet.save and awd wavelet --out write wavelet files")
-    return Wavelet.from_name(text)
 
 
 def _print_certificate(certificate: "Certificate") -> None:
@@ -160,3 +151,6 @@ def _print_certificate(certificate: "Certificate") -> None:
     for row in certificate.rows():
         table.add_row(*row)
     Console(file=sys.stdout).print(table)
+
+
+app.command("distill")(distill)

@@ -1,0 +1,155 @@
+"""Arrays in files, for the commands: .npy, .npz and Zarr, read without ever unpickling anything.
+
+A file is named as `X.npy`, `data.npz` (if it holds one array), `data.npz:X`, `X.zarr` or `data.zarr:group/X`. What lies
+in an .npy file or a Zarr store is not read but opened: it may be larger than memory.
+"""
+
+import json
+import os
+import re
+import zipfile
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from awd_core.gradient_paths import SampleArray, digest
+
+if TYPE_CHECKING:
+    import zarr
+
+FORMATS = "an array is named FILE.npy, FILE.npz:NAME, FOLDER.zarr or FOLDER.zarr:NAME (a .zarr.zip file likewise)"
+
+
+def read_array(source: str | os.PathLike[str]) -> SampleArray:
+    """Open the array that a user named.
+
+    Parameters
+    ----------
+    source : str or path
+        `FILE.npy`; `FILE.npz` or `FILE.npz:NAME`; `FOLDER.zarr`, `FOLDER.zarr:NAME`, or the same with `.zarr.zip`. The
+        name may be left out where there is only one array.
+
+    Returns
+    -------
+    ndarray, memory map or zarr.Array
+        Of any numeric type. Writing to a memory map changes the memory, never the file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it has another ending, is damaged, holds objects instead of numbers, lacks the name, or holds several arrays
+        and none is named.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> place = Path(tempfile.mkdtemp()) / "data.npz"
+    >>> np.savez(place, X=np.zeros((2, 3)), y=np.zeros(2))
+    >>> read_array(f"{place}:X").shape
+    (2, 3)
+    """
+    path, name = _parted(os.fspath(source))
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file {path}; {FORMATS}")
+    read = {".npy": _npy, ".npz": _npz, ".zarr": _zarr, ".zip": _zarr}.get(path.suffix.lower())
+    if read is None:
+        raise ValueError(f"{path} has the ending {path.suffix or 'of nothing'!r}; {FORMATS}")
+    try:
+        array = read(path, name)
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
+        raise ValueError(f"{path} cannot be read as an array; it may be damaged or cut short: {error}") from error
+    if np.dtype(array.dtype).kind not in "fiub":
+        raise ValueError(f"{source} holds {array.dtype} values; it must hold real numbers")
+    return array
+
+
+def identity(array: SampleArray) -> dict[str, Any]:
+    """What tells an array from others, as JSON: shape, type and SHA-256 of the values, however they are stored.
+
+    Examples
+    --------
+    >>> identity(np.zeros((2, 3), np.float32))["shape"]
+    [2, 3]
+    """
+    dtype = np.dtype(array.dtype).newbyteorder("=")
+    return {"shape": list(array.shape), "dtype": str(dtype), "sha256": digest(array)}
+
+
+def _parted(source: str) -> tuple[Path, str | None]:
+    """Path and name; a colon may also belong to the path, as in C:."""
+    match = re.fullmatch(r"(.+\.(?:npz|zarr|zarr\.zip)):(.+)", source, re.IGNORECASE)
+    if match is None or Path(source).exists():
+        return Path(source), None
+    return Path(match[1]), match[2]
+
+
+def _npy(path: Path, _: str | None) -> SampleArray:
+    try:
+        # Copy-on-write: torch warns of arrays that can't be written to, and the file stays as it is.
+        array: SampleArray = np.load(path, mmap_mode="c", allow_pickle=False)
+    except ValueError as error:
+        raise ValueError(
+            f"{path} cannot be read as an array of numbers: {error}. Pickled objects are never loaded; write it with "
+            "numpy.save from an array of numbers"
+        ) from error
+    return array
+
+
+def _npz(path: Path, name: str | None) -> SampleArray:
+    # Opened here, since NumPy leaves a damaged archive open.
+    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+        chosen = _chosen(path, name, [member.removesuffix(".npy") for member in archive.namelist()])
+        with archive.open(f"{chosen}.npy") as member:
+            try:
+                array: SampleArray = np.lib.format.read_array(member, allow_pickle=False)
+            except ValueError as error:
+                raise ValueError(
+                    f"{path}:{chosen} cannot be read as an array of numbers: {error}. Pickled objects are never loaded"
+                ) from error
+    return array
+
+
+def _zarr(path: Path, name: str | None) -> SampleArray:
+    import zarr
+
+    try:
+        store = zarr.storage.ZipStore(path, mode="r") if path.suffix.lower() == ".zip" else path
+        found = zarr.open(store, mode="r")
+        if isinstance(found, zarr.Group):
+            arrays = {key: item for key, item in found.members(max_depth=None) if isinstance(item, zarr.Array)}
+            found = arrays[_chosen(path, None if name is None else name.strip("/"), list(arrays))]
+        elif name is not None:
+            raise ValueError(f"{path} is one array, it has no {name!r} in it; leave the name out")
+    except (FileNotFoundError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is not a Zarr array or group: {error}") from error
+    except ValueError as error:
+        # From 3.1 on, Zarr itself refuses what `_names_pickle` looks for.
+        raise (_pickled(path) if "pickle" in str(error) else error) from error
+    if _names_pickle(found):
+        raise _pickled(path)
+    array: SampleArray = found
+    return array
+
+
+def _names_pickle(array: "zarr.Array[Any]") -> bool:
+    """Zarr's second format lets a store name a filter that unpickles every chunk that is read."""
+    return "pickle" in json.dumps(array.metadata.to_dict(), default=repr).lower()
+
+
+def _pickled(path: Path) -> ValueError:
+    return ValueError(f"{path} is stored with pickled chunks. Pickled objects are never loaded; store numbers instead")
+
+
+def _chosen(path: Path, name: str | None, names: list[str]) -> str:
+    held = f"it holds {', '.join(sorted(names)) or 'no arrays'}"
+    if name is None:
+        if len(names) != 1:
+            raise ValueError(f"{path} does not say which array is meant: {held}; name one as {path}:NAME")
+        return names[0]
+    if name not in names:
+        raise ValueError(f"there is no array {name!r} in {path}: {held}")
+    return name

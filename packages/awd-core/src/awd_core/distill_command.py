@@ -1,0 +1,206 @@
+"""The command `awd distill`: options in, a job of `awd_core.distill_run` out. Nothing heavy is imported here."""
+
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+if TYPE_CHECKING:
+    from awd_core.distill_run import TeacherFile
+    from awd_core.gradient_paths import Method
+
+DATA, LEARNING, SEARCH, RUN = "Data", "Distillation", "Search", "Run"
+
+
+def distill(
+    X: Annotated[str, typer.Argument(metavar="X", help="Inputs: FILE.npy, FILE.npz:NAME or FOLDER.zarr:NAME.")],
+    *,
+    gradients: Annotated[
+        str | None, typer.Option(metavar="G", help="Gradients, one for each value of X.", rich_help_panel=DATA)
+    ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(metavar="PKG.MODULE:FACTORY", help="Or: what builds the network.", rich_help_panel=DATA),
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its weights, .safetensors.", rich_help_panel=DATA)
+    ] = None,
+    factory_args: Annotated[
+        str, typer.Option(metavar="JSON", help='Arguments of the factory: {"n_in": 64}.', rich_help_panel=DATA)
+    ] = "{}",
+    target: Annotated[
+        str | None, typer.Option(metavar="INDEX", help="Which prediction: 0, or 2,1.", rich_help_panel=DATA)
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Inputs per pass.", rich_help_panel=DATA)] = 64,
+    method: Annotated[
+        str,
+        typer.Option(
+            help="saliency, input_x_gradient, integrated_gradients or gradient_shap: what is asked of the teacher, or "
+            "what the given gradients are for.",
+            rich_help_panel=DATA,
+        ),
+    ] = "saliency",
+    baseline: Annotated[
+        str | None,
+        typer.Option(metavar="NUMBER|ARRAY", help="Of the last two methods; 0 if not given.", rich_help_panel=DATA),
+    ] = None,
+    wavelet: Annotated[
+        str, typer.Option(metavar="NAME|JSON", help="Where to start; its length stays.", rich_help_panel=LEARNING)
+    ] = "db5",
+    levels: Annotated[int, typer.Option(min=1, help="Levels of the transform.", rich_help_panel=LEARNING)] = 4,
+    mode: Annotated[str, typer.Option(help="Boundary mode.", rich_help_panel=LEARNING)] = "zero",
+    ndim: Annotated[
+        int | None,
+        typer.Option(min=1, max=2, help="Axes to transform, 1 or 2; needed if X has three.", rich_help_panel=LEARNING),
+    ] = None,
+    shares: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST|COUNT",
+            help="Shares of the attributions, 0 to 1, such as 0,0.5,1; or how many, evenly spaced.",
+            rich_help_panel=LEARNING,
+        ),
+    ] = "11",
+    share: Annotated[
+        float | None,
+        typer.Option(help="Which of them becomes wavelet.json; the middle if not given.", rich_help_panel=LEARNING),
+    ] = None,
+    y: Annotated[
+        str | None,
+        typer.Option("--y", metavar="Y", help="Or: truths to choose it by cross-validation.", rich_help_panel=LEARNING),
+    ] = None,
+    predictor: Annotated[
+        str, typer.Option(help="lasso or ridge: what predicts the truths.", rich_help_panel=LEARNING)
+    ] = "lasso",
+    seed: Annotated[int, typer.Option(min=0, help="Of all that is random.", rich_help_panel=SEARCH)] = 0,
+    random_starts: Annotated[
+        int, typer.Option(min=0, help="Random filters to start from too.", rich_help_panel=SEARCH)
+    ] = 64,
+    small_batch: Annotated[
+        int, typer.Option(min=1, help="Values of X to search on.", rich_help_panel=SEARCH)
+    ] = 131_072,
+    large_batch: Annotated[
+        int, typer.Option(min=1, help="Values of X to refine on.", rich_help_panel=SEARCH)
+    ] = 33_554_432,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps.", rich_help_panel=SEARCH)] = "cpu",
+    dtype: Annotated[str, typer.Option(help="float32 or float64.", rich_help_panel=SEARCH)] = "float32",
+    out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder of the run.", rich_help_panel=RUN)],
+    no_report: Annotated[bool, typer.Option("--no-report", help="No figures.", rich_help_panel=RUN)] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Delete an earlier run in that folder.", rich_help_panel=RUN)
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show errors only.", rich_help_panel=RUN)] = False,
+) -> None:
+    """Distil a network's attributions into a wavelet: arrays in, a wavelet and a report out.
+
+    X with --gradients from any framework, or X with --teacher and --weights of a torch network.
+
+    A run is a folder. The same command goes on with a run that was interrupted, and may ask for another --share of a
+    run that is finished.
+    """
+    from awd_core.distill import SearchSettings
+    from awd_core.distill_run import DistillJob, distill_files
+    from awd_core.wavelet_argument import named_or_loaded
+
+    job = DistillJob(
+        X,
+        out,
+        gradients=gradients,
+        teacher=_teacher(teacher, weights, factory_args, target, batch_size),
+        wavelet=named_or_loaded(wavelet),
+        levels=levels,
+        mode=mode,
+        ndim=ndim,
+        shares=parse_shares(shares),
+        method=cast("Method", method),
+        baseline=_number_or_name(baseline),
+        seed=seed,
+        search=SearchSettings(random_starts=random_starts, small_batch=small_batch, large_batch=large_batch),
+        device=device,
+        dtype=dtype,
+        share=share,
+        y=y,
+        predictor=predictor,
+        report=not no_report,
+        quiet=quiet,
+        overwrite=overwrite,
+    )
+    try:
+        distill_files(job)
+    except KeyboardInterrupt as error:
+        typer.echo(f"Interrupted. The same command goes on from here; {out} holds what is done.", err=True)
+        raise typer.Exit(130) from error
+    if not quiet:
+        what = "wavelet.json" if no_report else "report.html, wavelet.json, wavelet.gif"
+        typer.echo(f"Written to {out}: {what} and more.")
+
+
+def parse_shares(text: str) -> tuple[float, ...]:
+    """Shares of a path: numbers with commas between them, or a count from 2 on of evenly spaced ones.
+
+    Raises
+    ------
+    ValueError
+        If it is neither, or they do not increase from 0 or more to 1 or less.
+
+    Examples
+    --------
+    >>> parse_shares("0,0.25,1"), parse_shares("3"), parse_shares("1")
+    ((0.0, 0.25, 1.0), (0.0, 0.5, 1.0), (1.0,))
+    """
+    if text.strip().isdecimal() and (count := int(text)) > 1:
+        if count > 1001:
+            raise ValueError(f"shares is {count}; a path has at most 1001 points, and 11 are plenty")
+        return tuple(index / (count - 1) for index in range(count))
+    try:
+        shares = tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise ValueError(f"shares is {text!r}; give numbers such as 0,0.5,1, or how many, such as 11") from error
+    if not all(0 <= share <= 1 for share in shares) or any(b <= a for a, b in pairwise(shares)):
+        raise ValueError(f"shares is {text!r}; they must lie between 0 and 1 and increase")
+    return shares
+
+
+def _teacher(
+    factory: str | None, weights: Path | None, arguments: str, target: str | None, batch_size: int
+) -> "TeacherFile | None":
+    if factory is None:
+        if weights is not None or target is not None or arguments != "{}":
+            raise ValueError("--weights, --target and --factory-args are for a --teacher, which is not given")
+        return None
+    if weights is None:
+        raise ValueError("--teacher needs its --weights, a .safetensors file")
+    from awd_core.distill_run import TeacherFile
+
+    return TeacherFile(factory, weights, _arguments(arguments), _target(target), batch_size)
+
+
+def _arguments(text: str) -> dict[str, Any]:
+    try:
+        arguments = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"--factory-args is no JSON ({error}); give an object such as '{{\"n_in\": 64}}'") from error
+    if not isinstance(arguments, dict):
+        raise ValueError(f"--factory-args must be a JSON object such as '{{\"n_in\": 64}}', got {text}")
+    return arguments
+
+
+def _target(text: str | None) -> int | tuple[int, ...] | None:
+    if text is None:
+        return None
+    try:
+        target = tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise ValueError(
+            f"--target is {text!r}; give the index of one prediction, such as 0, or 2,1 where predictions have two axes"
+        ) from error
+    return target[0] if len(target) == 1 else target
+
+
+def _number_or_name(text: str | None) -> float | str | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return text

@@ -1,0 +1,108 @@
+"""The report of `awd distill`: the distillation, the data and settings, and how it was run."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from awd_core.distill import DistillationPath, PathPoint
+from awd_core.distill_report import distillation_part
+from awd_core.report import Column, Table, render
+from awd_core.run_folder import RunFolder
+from awd_core.run_report import run_part
+
+if TYPE_CHECKING:
+    from awd_core.scores import CoefficientScores
+    from awd_core.select import Selection
+
+
+def write_page(
+    run: RunFolder,
+    path: DistillationPath,
+    chosen: PathPoint,
+    selection: "Selection | None" = None,
+    *,
+    scores: tuple["CoefficientScores", "CoefficientScores"],
+    artefacts: Mapping[str, str],
+    progress: Callable[[int, int], object] = lambda done, total: None,
+) -> None:
+    """Write figures, animation and report.html into a run's folder.
+
+    Parameters
+    ----------
+    run : RunFolder
+        A run of `awd distill`.
+    path, chosen : DistillationPath, PathPoint
+        What came of it, and the point that was taken.
+    selection : Selection, optional
+        Scores by which the point was taken.
+    scores : tuple of CoefficientScores
+        Of the start and of the chosen wavelet.
+    artefacts : mapping
+        What lies in the folder, from the names to a few words on each.
+    progress : callable, optional
+        Called with (pictures done, pictures in all).
+    """
+    part = distillation_part(path, chosen, run, scores=scores, progress=progress)
+    settings, options, versions = (run.config[key] for key in ("settings", "options", "versions"))
+    html = render(
+        "awd_core/distill.html.j2",
+        title=f"{path.start.name} distilled on {Path(options['X']).name}",
+        summary=part.summary,
+        facts=part.facts,
+        versions={name: versions[name] for name in ("awd-core", "python", "torch")},
+        distillation=part,
+        selection=None if selection is None else _selection(selection),
+        nothing_predicted=selection is not None and max(selection.mean) <= 0,
+        predictor=options["predictor"],
+        data=_data(settings, options),
+        snippet=snippet(run.path, settings),
+        run=run_part(run, artefacts),
+    )
+    run.write_bytes("report.html", html.encode())
+
+
+def snippet(folder: Path, settings: Mapping[str, Any]) -> str:
+    """How to use the wavelet in Python."""
+    transform, shape = ("DWT1d", "(…, N)") if settings["ndim"] == 1 else ("DWT2d", "(…, H, W)")
+    return (
+        f"from awd_core import {transform}, Wavelet\n"
+        f'wavelet = Wavelet.load("{(folder / "wavelet.json").as_posix()}")\n'
+        f'coefficients = {transform}(wavelet, levels={settings["levels"]}, mode="{settings["mode"]}")(x)'
+        f"  # x: a tensor {shape}"
+    )
+
+
+def _data(settings: Mapping[str, Any], options: Mapping[str, Any]) -> Table:
+    columns = [Column("what"), Column("file"), Column("shape"), Column("type"), Column("SHA-256")]
+    held: list[tuple[str, str, Mapping[str, Any]]] = [("inputs X", options["X"], settings["X"])]
+    gradients = settings["gradients"]
+    held.append(("teacher" if "factory" in gradients else "gradients", options["gradients"], gradients))
+    if options["y"] is not None:
+        held.append(("truths y", options["y"]["file"], options["y"]))
+    rows = [
+        [
+            what,
+            file,
+            " × ".join(map(str, about["shape"])) if "shape" in about else "–",
+            about.get("dtype", about.get("factory")),
+            about["sha256"],
+        ]
+        for what, file, about in held
+    ]
+    return Table("data-table", columns, rows)
+
+
+def _selection(selection: "Selection") -> Table:
+    columns = [
+        Column("share α", "", "g"),
+        Column("R²", "mean over the folds", ".4f"),
+        Column("standard error", "", ".4f"),
+        Column("within one standard error of the best"),
+    ]
+    best = selection.index
+    limit = selection.mean[best] - selection.standard_error[best]
+    rows = [
+        [share, mean, error, mean >= limit]
+        for share, mean, error in zip(selection.shares, selection.mean, selection.standard_error, strict=True)
+    ]
+    return Table("selection-table", columns, rows, marked=best)

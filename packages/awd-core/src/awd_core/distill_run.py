@@ -1,0 +1,358 @@
+"""From arrays in files to a run folder: gradients, path, the chosen wavelet, figures and report.
+
+What `awd distill` does, for Python: `distill_files(DistillJob("X.npy", "run", gradients="G.npy"))`.
+"""
+
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from awd_core.arrays import identity, read_array
+from awd_core.boundary import MODES
+from awd_core.distill import SHARES, DistillationPath, SearchSettings, distill_path, transformed_axes
+from awd_core.gradient_paths import METHODS, Method, SampleArray, as_samples
+from awd_core.gradient_store import model_digest
+from awd_core.gradients import check_gradients, input_gradients
+from awd_core.path_file import save_path
+from awd_core.run_folder import RunFolder
+from awd_core.wavelet import Wavelet
+from awd_core.weights import load_module
+
+if TYPE_CHECKING:
+    from awd_core.scores import CoefficientScores
+    from awd_core.select import Selection
+
+PathLike = str | os.PathLike[str]
+
+PROGRAM = "awd distill"
+ARTEFACTS = {
+    "wavelet.json": "the wavelet that was taken; Wavelet.load reads it",
+    "wavelets": "the wavelet of each share of the path",
+    "path.json": "the path with all its searches; awd_core.path_file.load_path reads it",
+    "scores.json": "how sparse coefficients and attributions are, scale by scale, at the start and distilled",
+    "selection.json": "cross-validated scores of the points",
+    "gradients.zarr": "input gradients of the teacher",
+    "path.checkpoint.json": "finished searches, from which an interrupted run goes on",
+    "figures": "the figures of the report, as PNG",
+    "wavelet.gif": "the wavelet on its way to the minimum",
+    "report.html": "the report",
+}
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+@dataclass(frozen=True)
+class TeacherFile:
+    """A network of the user's: what builds it, its weights, and which prediction is explained.
+
+    Attributes
+    ----------
+    factory, weights, arguments
+        As for `awd_core.weights.load_module`.
+    target : int or tuple of int, optional
+        Which prediction, as for `awd_core.gradients.input_gradients`.
+    batch_size : int
+        Inputs per pass.
+    """
+
+    factory: str
+    weights: PathLike
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    target: int | tuple[int, ...] | None = None
+    batch_size: int = 64
+
+
+@dataclass(frozen=True)
+class DistillJob:
+    """What is to be distilled, and how.
+
+    Attributes
+    ----------
+    X : str or path
+        Inputs, named as for `awd_core.arrays.read_array`.
+    out : str or path
+        The run folder.
+    gradients : str or path, optional
+        Gradients of the shape of X.
+    teacher : TeacherFile, optional
+        The network to ask for them; either this or `gradients` is needed.
+    wavelet : Wavelet
+        Where to start.
+    levels, mode, ndim, shares, method, seed, search : optional
+        As for `awd_core.distill.distill_path`.
+    baseline : float or str, optional
+        A number, or the name of an array with the shape of one input.
+    device, dtype : str
+        As torch names them.
+    share : float, optional
+        Which point becomes wavelet.json; by default the middle one of the path.
+    y : str or path, optional
+        Truths for the inputs: then cross-validation chooses the point.
+    predictor : {"lasso", "ridge"}
+        What predicts the truths from the coefficients. Ridge regression hardly cares in which orthonormal basis its
+        inputs are given, so it can hardly tell wavelets apart; the lasso does better where few coefficients matter.
+    report, quiet, overwrite : bool
+        Whether to make figures and report, to show no progress, to delete an earlier run.
+    """
+
+    X: PathLike
+    out: PathLike
+    gradients: PathLike | None = None
+    teacher: TeacherFile | None = None
+    wavelet: Wavelet = field(default_factory=lambda: Wavelet.from_name("db5"))
+    levels: int = 4
+    mode: str = "zero"
+    ndim: int | None = None
+    shares: tuple[float, ...] = SHARES
+    method: Method = "saliency"
+    baseline: float | str | None = None
+    seed: int = 0
+    search: SearchSettings = field(default_factory=SearchSettings)
+    device: str = "cpu"
+    dtype: str = "float32"
+    share: float | None = None
+    y: PathLike | None = None
+    predictor: str = "lasso"
+    report: bool = True
+    quiet: bool = False
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.gradients is None) == (self.teacher is None):
+            raise ValueError("give either gradients or a teacher to ask for them, and not both")
+        if self.share is not None and self.y is not None:
+            raise ValueError("share and y both choose the point of the path; give one of them")
+        for name, value, allowed in (
+            ("method", self.method, METHODS),
+            ("mode", self.mode, MODES),
+            ("dtype", self.dtype, tuple(DTYPES)),
+            ("predictor", self.predictor, ("lasso", "ridge")),
+        ):
+            if value not in allowed:
+                raise ValueError(f"{name} is {value!r}; choose one of {', '.join(allowed)}")
+        if self.levels < 1:
+            raise ValueError(f"levels is {self.levels}; it must be 1 or more")
+        if self.baseline is not None and self.method in ("saliency", "input_x_gradient"):
+            raise ValueError(f"baseline is for integrated_gradients and gradient_shap; {self.method} has none")
+        _check_device(self.device)
+        self.index  # noqa: B018 - raises if the share is not on the path
+
+    @property
+    def index(self) -> int:
+        """Which point of the path is taken, unless truths choose it."""
+        if self.share is None:
+            return len(self.shares) // 2
+        for index, share in enumerate(self.shares):
+            if abs(share - self.share) < 1e-9:
+                return index
+        raise ValueError(
+            f"share is {self.share:g}, which is not on the path; choose one of "
+            f"{', '.join(f'{share:g}' for share in self.shares)}, or put it among the shares"
+        )
+
+
+def distill_files(job: DistillJob) -> Path:
+    """Do a job, or go on with it where it was interrupted.
+
+    Parameters
+    ----------
+    job : DistillJob
+        The job.
+
+    Returns
+    -------
+    Path
+        The run folder; `ARTEFACTS` says what lies in it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a file is not there.
+    ValueError
+        If files do not fit each other or the job, or the folder holds another run.
+    """
+    X = as_samples(read_array(job.X), os.fspath(job.X))
+    ndim = transformed_axes(tuple(X.shape), job.ndim)
+    baseline = _baseline(job, X)
+    truths = None if job.y is None else _truths(job.y, X)
+    gradients: _Given | _Asked = _Asked(job, baseline) if job.gradients is None else _Given(job.gradients, X)
+    settings = {
+        "X": identity(X),
+        "gradients": gradients.identity,
+        "method": job.method,
+        "baseline": baseline if isinstance(baseline, float) else identity(baseline),
+        "wavelet": {"name": job.wavelet.name, "taps": job.wavelet.taps.tolist()},
+        "levels": job.levels,
+        "mode": job.mode,
+        "ndim": ndim,
+        "shares": list(job.shares),
+        "seed": job.seed,
+        "search": vars(job.search),
+        "device": job.device,
+        "dtype": job.dtype,
+    }
+    options = {
+        "X": os.fspath(job.X),
+        "gradients": gradients.name,
+        "share": job.share,
+        "predictor": job.predictor,
+        "y": None if job.y is None or truths is None else {"file": os.fspath(job.y), **identity(truths)},
+    }
+    with RunFolder.open(
+        job.out, program=PROGRAM, settings=settings, options=options, artefacts=list(ARTEFACTS),
+        overwrite=job.overwrite, quiet=job.quiet,
+    ) as run:  # fmt: skip
+        slopes = gradients.read(run, X)
+        with run.step("Searches") as progress:
+            path = distill_path(
+                X, slopes, wavelet=job.wavelet, levels=job.levels, mode=job.mode, ndim=ndim, shares=job.shares,
+                method=job.method, baseline=baseline, seed=job.seed, search=job.search, device=job.device,
+                dtype=DTYPES[job.dtype], checkpoint=run / "path.checkpoint.json", progress=progress,
+            )  # fmt: skip
+        selection = None
+        if truths is not None:
+            with run.step("Cross-validation"):
+                selection = _select(path, X, truths, job.predictor, job.seed)
+        index = job.index if selection is None else selection.index
+        with run.step("Scores"):
+            scores = _score(job, path, index, X, slopes)
+        _write(run, path, index, selection)
+        run.write_json("scores.json", {"start": scores[0].to_dict(), "distilled": scores[1].to_dict()})
+        if job.report:
+            from awd_core.distill_page import write_page
+
+            with run.step("Report") as progress:
+                write_page(run, path, path[index], selection, scores=scores, artefacts=ARTEFACTS, progress=progress)
+        run.finish(searches=[{d.start: round(d.seconds, 4) for d in point.descents} for point in path])
+    return Path(job.out)
+
+
+class _Given:
+    """Gradients that lie in a file."""
+
+    def __init__(self, file: PathLike, X: SampleArray) -> None:
+        self.name = os.fspath(file)
+        self._array = as_samples(read_array(file), self.name)
+        check_gradients(X, self._array)
+        self.identity = identity(self._array)
+
+    def read(self, run: RunFolder, X: SampleArray) -> SampleArray:
+        """Return the gradients."""
+        del run, X
+        return self._array
+
+
+class _Asked:
+    """Gradients that a teacher is asked for, which are kept in the run's folder."""
+
+    def __init__(self, job: DistillJob, baseline: Any) -> None:
+        if job.teacher is None:
+            raise ValueError("give a teacher to ask for gradients")
+        self._job, self._teacher, teacher = job, job.teacher, job.teacher
+        self._baseline = baseline if job.method in ("integrated_gradients", "gradient_shap") else None
+        self.name = os.fspath(teacher.weights)
+        self._model = load_module(teacher.factory, weights=teacher.weights, **teacher.arguments)
+        self.identity = {
+            "factory": teacher.factory,
+            "arguments": dict(teacher.arguments),
+            "sha256": model_digest(self._model),
+            "target": list(teacher.target) if isinstance(teacher.target, tuple) else teacher.target,
+            "batch_size": teacher.batch_size,
+        }
+
+    def read(self, run: RunFolder, X: SampleArray) -> SampleArray:
+        """Ask for those that are not in the folder yet."""
+        job = self._job
+        with run.step("Input gradients") as progress:
+            return input_gradients(
+                self._model, X, self._teacher.target, method=job.method, baseline=self._baseline,
+                seed=job.seed if job.method == "gradient_shap" else None, batch_size=self._teacher.batch_size,
+                device=job.device, out=run / "gradients.zarr", progress=progress,
+            )  # fmt: skip
+
+
+def _check_device(device: str) -> None:
+    try:
+        kind = torch.device(device).type
+    except RuntimeError as error:
+        raise ValueError(f"torch knows no device {device!r}; choose cpu, cuda, cuda:1, mps …") from error
+    missing = {"cuda": not torch.cuda.is_available(), "mps": not torch.backends.mps.is_available()}
+    if missing.get(kind, False):
+        raise ValueError(f"the device {device} is not available to torch {torch.__version__} here; choose cpu")
+
+
+def _baseline(job: DistillJob, X: SampleArray) -> Any:
+    """A float, or an array with the shape of one input."""
+    if job.baseline is None or isinstance(job.baseline, float):
+        return job.baseline or 0.0
+    values = np.asarray(read_array(job.baseline)[:])
+    if values.shape != tuple(X.shape[1:]):
+        raise ValueError(f"the baseline has shape {values.shape}; give one with an input's, {tuple(X.shape[1:])}")
+    return values.astype(np.dtype(X.dtype).newbyteorder("="))
+
+
+def _truths(file: PathLike, X: SampleArray) -> np.ndarray[Any, np.dtype[np.float64]]:
+    y = np.asarray(read_array(file)[:], dtype=np.float64)
+    if y.ndim not in (1, 2) or len(y) != X.shape[0] or not np.isfinite(y).all():
+        raise ValueError(
+            f"y has shape {y.shape}; give one finite number, or row of numbers, for each of the {X.shape[0]} inputs"
+        )
+    return y
+
+
+def _select(path: DistillationPath, X: SampleArray, y: Any, predictor: str, seed: int) -> "Selection":
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LassoCV, MultiTaskLassoCV, RidgeCV
+    from sklearn.model_selection import KFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    from awd_core.select import select_point
+
+    if predictor == "ridge":
+        model = RidgeCV(alphas=np.geomspace(1e-2, 1e6, 25))
+    else:
+        model = (LassoCV if y.ndim == 1 else MultiTaskLassoCV)(cv=KFold(5, shuffle=True, random_state=seed))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # at the weakest penalties, which are not chosen then
+        return select_point(path, np.asarray(X[:]), y, make_pipeline(StandardScaler(), model), seed=seed)
+
+
+def _score(
+    job: DistillJob, path: DistillationPath, index: int, X: SampleArray, slopes: SampleArray
+) -> "tuple[CoefficientScores, CoefficientScores]":
+    """Scores of the start and of the chosen wavelet."""
+    from awd_core.scores import coefficient_scores
+
+    settings = {key: path.settings[key] for key in ("levels", "mode", "ndim", "method")}
+    before, after = (
+        coefficient_scores(wavelet, X, slopes, baseline=_baseline(job, X), device=job.device, **settings)
+        for wavelet in (path.start, path[index].wavelet)
+    )
+    return before, after
+
+
+def _write(run: RunFolder, path: DistillationPath, index: int, selection: "Selection | None") -> None:
+    (run / "wavelets").mkdir(exist_ok=True)
+    for name, point in zip(_names(path), path, strict=True):
+        point.wavelet.save(run / "wavelets" / f"share-{name}.json")
+    if selection is None:
+        (run / "selection.json").unlink(missing_ok=True)
+    else:
+        folds = selection.scores.tolist()
+        rows = [row | {"scores": scores} for row, scores in zip(selection.rows(), folds, strict=True)]
+        run.write_json("selection.json", {"points": rows})
+    save_path(path, run / "path.json")
+    path[index].wavelet.save(run / "wavelet.json")
+
+
+def _names(path: DistillationPath) -> list[str]:
+    """The shares with two decimals, or with as many as tell them apart."""
+    shares = [point.share for point in path]
+    decimals = next(d for d in range(2, 20) if len({f"{share:.{d}f}" for share in shares}) == len(shares) or d == 19)
+    return [f"{share:.{decimals}f}" for share in shares]
