@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from awd_core.wavelet import write_atomically
+from awd_core.files import write_atomically
 from benchmarks import BENCHMARKS, report
 from benchmarks.contenders import load_awave
 from benchmarks.machine import cautions, describe, summary

@@ -6,15 +6,11 @@ and g = ∇f(x). Neither the value nor, along orthonormal filters, its derivativ
 `docs/theory.md` has the derivation.
 """
 
-from typing import get_args
-
 import torch
 from torch import Tensor
 
 from awd_core.dwt import Coefficients, DWT1d, DWT2d
-from awd_core.gradient_paths import Method
-
-METHODS: tuple[Method, ...] = get_args(Method)
+from awd_core.gradient_paths import METHODS, Method
 
 
 def coefficient_attributions(

@@ -1,8 +1,8 @@
 """The L1 norm of a wavelet transform and its gradient into the taps, in one pass and without a graph.
 
-Autograd would do (`DWT1d`, `DWT2d`), at three times the cost for short series and twice the memory for maps. This is
-the inner loop of distillation, so the chain rule is written out: down the tree of bands by `analyse`, up again by its
-adjoint `synthesise`, gathering the filters' gradient by `correlate`.
+Autograd would do (`DWT1d`, `DWT2d`), but this is the inner loop of distillation, and building a graph costs time and
+memory. So the chain rule is written out: down the tree of bands by `analyse`, up again by its adjoint
+`synthesise`, gathering the filters' gradient by `correlate`.
 """
 
 from dataclasses import dataclass
