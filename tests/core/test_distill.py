@@ -19,8 +19,8 @@ from awd_core.boundary import synthesis_mode
 from awd_core.distill import DistillationPath, transformed_axes
 from awd_core.gradient_paths import METHODS
 from awd_core.objective import DistillationObjective
-from awd_core.search import Descent, distinct, starts
-from awd_core.sparsity import l1_norm_and_gradient
+from awd_core.search import Descent, curvature_at, descend, distinct, starts
+from awd_core.sparsity import Workspace, l1_norm_and_gradient
 
 DOUBLE = torch.float64
 pytestmark = pytest.mark.filterwarnings("ignore:.*all coefficients will experience boundary effects:UserWarning")
@@ -139,6 +139,69 @@ def test_same_seed_same_bits_and_other_sources(problem, tmp_path):
     assert distill_path(torch.from_numpy(X), torch.from_numpy(gradients), **settings, seed=1)[0].wavelet == first
     stored = [zarr.create_array(tmp_path / name, data=array) for name, array in (("x", X), ("g", gradients))]
     assert distill_path(*stored, **settings, seed=1)[0].wavelet == first
+
+
+def test_batch_upon_batch(problem):
+    X, gradients = problem
+    search = SearchSettings(random_starts=4, small_batch=64 * 20, medium_batch=64 * 50)
+    path = distill_path(X, gradients, wavelet="db3", levels=2, shares=[0, 0.5], search=search)
+    straight = distill_path(X, gradients, wavelet="db3", levels=2, shares=[0, 0.5], search=QUICK)
+    for point, other in zip(path, straight, strict=True):
+        kinds = [d.start.split()[0] for d in point.descents if d.start.startswith(("medium", "refined"))]
+        assert kinds == sorted(kinds)
+        assert set(kinds) == {"medium", "refined"}
+        # Both end on all of the data.
+        assert point.objective == pytest.approx(other.objective, rel=1e-6)
+        assert point.wavelet.distance(other.wavelet) < 1e-3
+        assert point.objective == point.best.objective
+    assert not any(d.start.startswith("medium") for d in straight[0].descents)  # all of the data is small enough
+
+
+def test_known_curvature_keeps_the_search_near(problem):
+    X, gradients = problem
+    objective = DistillationObjective(X, gradients, length=8, levels=3, mode="zero", ndim=1, dtype=DOUBLE)
+    scale = objective(np.zeros(3), 1.0, 1.0)[2].interpretation
+    whole = descend(objective, np.array([0.3, -0.2, 0.1]), "plain", 0.0, 1 / scale)
+    beside = whole.free_angles + np.array([0.02, -0.01, 0.015])
+    curvature = curvature_at(objective, whole.free_angles, 0.0, 1 / scale)
+    assert np.allclose(curvature, curvature.T, rtol=1e-9)
+    assert np.linalg.eigvalsh(curvature).min() > 0
+    tried = []
+
+    class Watched:
+        evaluations = 0
+
+        def __call__(self, free, *weights):
+            tried.append(free)
+            return objective(free, *weights)
+
+    newton = descend(Watched(), beside, "newton", 0.0, 1 / scale, curvature=curvature)
+    assert newton.objective == pytest.approx(whole.objective, rel=1e-5)  # either may end at a kink nearby
+    assert max(np.abs(free - beside).max() for free in tried) < 0.5
+    # The values that are recorded are those of the objective itself, not those in the other coordinates.
+    last = newton.steps[-1]
+    assert objective(np.array(last.free_angles), 0.0, 1 / scale)[0] == pytest.approx(last.objective, rel=1e-12)
+
+
+def test_curvature_is_the_second_derivative():
+    class Bowl:
+        def __call__(self, free, sparsity, interpretation):
+            matrix = sparsity * np.array([[3.0, 1.0], [1.0, -2.0]])
+            return 0.5 * free @ matrix @ free, matrix @ free, None
+
+    values = np.linalg.eigvalsh(curvature_at(Bowl(), np.array([0.4, -1.0]), 2.0, 0.0))
+    expected = np.abs(np.linalg.eigvalsh([[6.0, 2.0], [2.0, -4.0]]))  # what is negative changes its sign
+    assert np.allclose(values, np.sort(expected), rtol=1e-9)
+
+
+def test_memory_that_is_used_again_changes_nothing():
+    memory, taps = Workspace(), torch.from_numpy(Wavelet.from_name("db3").taps.copy())
+    for seed, shape in ((0, (4, 70, 66)), (1, (4, 70, 66)), (2, (3, 35, 80)), (3, (4, 70, 66))):
+        x = torch.from_numpy(random(*shape, seed=seed))
+        fresh = l1_norm_and_gradient(x, taps, 2, 3, "symmetric")
+        again = l1_norm_and_gradient(x, taps, 2, 3, "symmetric", memory)
+        assert fresh[0] == again[0]
+        assert torch.equal(fresh[1], again[1])
 
 
 def test_images():
@@ -261,7 +324,9 @@ def test_three_axes_are_ambiguous():
     assert transformed_axes((3, 4, 5), 1) == 1
 
 
-@pytest.mark.parametrize("name", ["random_starts", "small_batch", "large_batch", "finalists", "iterations"])
+@pytest.mark.parametrize(
+    "name", ["random_starts", "small_batch", "medium_batch", "large_batch", "finalists", "iterations"]
+)
 def test_search_settings_are_checked(name):
     with pytest.raises(ValueError, match=f"{name} is -1; it must be"):
         SearchSettings(**{name: -1})

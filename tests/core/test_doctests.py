@@ -1,30 +1,17 @@
 """The examples in the docstrings run and print what they say."""
 
 import doctest
-import importlib
-import pkgutil
 
 import pytest
 
 import awd_core
-
-MODULES = ["awd_core", *sorted(module.name for module in pkgutil.walk_packages(awd_core.__path__, "awd_core."))]
-
-
-def failures(tests):
-    """What the examples that went wrong were, should have printed, and did print."""
-    said = []
-    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS, verbose=False)
-    for test in tests:
-        runner.run(test, out=said.append)
-    return "".join(said)
+from docstrings import failures, failures_of, modules
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", modules(awd_core))
 def test_examples_run(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # for examples that write files
-    module = importlib.import_module(name)
-    wrong = failures(doctest.DocTestFinder(exclude_empty=True).find(module))
+    wrong = failures_of(name)
     assert not wrong, wrong
 
 

@@ -14,7 +14,7 @@ import math
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, overload
@@ -27,12 +27,17 @@ from awd_core.files import write_atomically
 from awd_core.gradient_paths import METHODS, Method, SampleArray, as_samples, digest
 from awd_core.gradients import check_gradients
 from awd_core.objective import DistillationObjective
-from awd_core.search import Descent, descend, distinct, starts
+from awd_core.search import Descent, curvature_at, descend, distinct, starts
 from awd_core.wavelet import Wavelet
 
 Progress = Callable[[int, int, str], object]
 SHARES = tuple(i / 10 for i in range(11))
 """The default path: eleven shares α of the interpretation term, from none to all."""
+COARSE, FINE = 1e-6, 1e-7
+"""Relative tolerances of searches: on all batches but the last, whose minima are a little beside that of all data, and
+on the last."""
+CLOSE = {"medium": 1e-2, "refined": 1e-3}
+"""A minimum that is worse by so much, relative to the best, on the batch before will not be the best on the next."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,8 @@ class PathPoint:
     objective : float
         (1 − α) S/S₀ + α A/A₀.
     descents : tuple of Descent
-        All local searches at this share; those named "refined …" are on the large batch, the rest on the small one.
+        All local searches at this share: those named "medium …" are on the medium batch, those named "refined …" on the
+        last one, the rest on the small one.
     """
 
     share: float
@@ -122,17 +128,21 @@ class SearchSettings:
     random_starts : int
         Random filters to start from, beside PyWavelets' of that length.
     small_batch : int
-        Values (samples × size) of X in the small batch, on which all searches but the last are run.
+        Values (samples × size) of X in the small batch, on which most searches are run.
+    medium_batch : int
+        Values in the medium batch, on which the best minima of the small one are compared. Left out if the large batch
+        has not four times as many.
     large_batch : int
-        Values in the large batch, on which the best are refined; all of X if it has fewer.
+        Values in the large batch, on which the very best are refined; all of X if it has fewer.
     finalists : int
-        How many local minima are refined at each point, at most.
+        How many local minima are taken from one batch to the next at each point, at most.
     iterations : int
         Iterations of each search, at most.
     """
 
     random_starts: int = 64
     small_batch: int = 1 << 17
+    medium_batch: int = 1 << 21
     large_batch: int = 1 << 25
     finalists: int = 3
     iterations: int = 200
@@ -141,6 +151,7 @@ class SearchSettings:
         for name, least in (
             ("random_starts", 0),
             ("small_batch", 1),
+            ("medium_batch", 1),
             ("large_batch", 1),
             ("finalists", 1),
             ("iterations", 1),
@@ -258,7 +269,13 @@ def distill_path(
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*boundary effects", UserWarning)
-        large, small = objective(search.large_batch, 0), objective(search.small_batch, 1)
+        small, medium, large = (
+            objective(values, stream)
+            for values, stream in ((search.small_batch, 1), (search.medium_batch, 2), (search.large_batch, 0))
+        )
+        batches = {"": small, "medium": medium, "refined": large}
+        if large.X.shape[0] < 4 * medium.X.shape[0]:
+            del batches["medium"]
         _, _, terms = large(np.array(start.angles[1:]), 1.0, 1.0)
         for name, value in (("coefficients", terms.sparsity), ("attributions", terms.interpretation)):
             if not value > 0:
@@ -266,15 +283,14 @@ def distill_path(
                     f"all {name} are zero at {start.name}, so there is nothing to make sparse; check X, the gradients "
                     "and the baseline"
                 )
-        job = _Job(small, large, terms.sparsity, terms.interpretation, start, shares, seed, search, record, progress)
+        job = _Job(batches, terms.sparsity, terms.interpretation, start, shares, seed, search, record, progress)
         points = list(job.points())
     return DistillationPath(points, start, terms.sparsity, terms.interpretation, settings)
 
 
 @dataclass
 class _Job:
-    small: DistillationObjective
-    large: DistillationObjective
+    batches: dict[str, DistillationObjective]
     sparsity: float
     interpretation: float
     start: Wavelet
@@ -309,33 +325,42 @@ class _Job:
             yield self._refined(index, share, found[index])
 
     def _refined(self, index: int, share: float, descents: list[Descent]) -> PathPoint:
-        finalists = distinct(descents, most=self.search.finalists)
-        # A minimum that is a hundredth worse on the small batch will not be the best on the large one.
-        close = [d for d in finalists if d.objective < finalists[0].objective * 1.01]
-        refined = [self._search(index, f"refined {d.start}", d.free_angles, large=True) for d in close]
-        best = min(refined, key=lambda d: d.objective)
-        _, _, terms = self.large(best.free_angles, 1.0, 1.0)
+        found = [*descents]
+        for batch in [name for name in self.batches if name]:
+            finalists = distinct(descents, most=self.search.finalists)
+            close = [d for d in finalists if d.objective < finalists[0].objective * (1 + CLOSE[batch])]
+            descents = [self._search(index, f"{batch} {d.start}", d.free_angles, batch) for d in close]
+            found += descents
+        best = min(descents, key=lambda d: d.objective)
+        terms = best.steps[-1]
+        if 0 in (share, 1 - share):  # then one of them has no weight, and was not computed
+            _, _, known = self.batches["refined"](best.free_angles, 1.0, 1.0)
+            terms = replace(terms, sparsity=known.sparsity, interpretation=known.interpretation)
         ratio = share / (1 - share) * self.sparsity / self.interpretation if share < 1 else math.inf
         wavelet = Wavelet.from_angles(best.angles, name=f"{self.start.name} distilled")
         wavelet = wavelet.with_metadata({"share": share, "start": self.start.name, "settings": self.record.settings})
-        return PathPoint(
-            share, ratio, wavelet, terms.sparsity, terms.interpretation, best.objective, (*descents, *refined)
-        )
+        return PathPoint(share, ratio, wavelet, terms.sparsity, terms.interpretation, best.objective, tuple(found))
 
-    def _search(self, index: int, name: str, free: npt.NDArray[np.float64], *, large: bool = False) -> Descent:
+    def _search(self, index: int, name: str, free: npt.NDArray[np.float64], batch: str = "") -> Descent:
         share = self.shares[index]
         if self.progress:
             self.progress(self.done, max(self.expected, self.done), f"share {share:g}, {name}")
         self.done += 1
         # The key is where the search starts, bit for bit: what was found from there does not change.
-        key = f"{share!r} {'large' if large else 'small'} {free.tobytes().hex()}"
-        weights = (1 - share) / self.sparsity, share / self.interpretation
-        return self.record.get(
-            key,
-            lambda: descend(
-                self.large if large else self.small, free, name, *weights, iterations=self.search.iterations
-            ),
-        )
+        key = f"{share!r} {batch or 'small'} {free.tobytes().hex()}"
+        weights, most = ((1 - share) / self.sparsity, share / self.interpretation), self.search.iterations
+
+        def search() -> Descent:
+            tolerance = FINE if batch == list(self.batches)[-1] else COARSE
+            if not batch:
+                return descend(self.batches[batch], free, name, *weights, iterations=most, tolerance=tolerance)
+            names = list(self.batches)
+            curvature = curvature_at(self.batches[names[names.index(batch) - 1]], free, *weights)
+            return descend(
+                self.batches[batch], free, name, *weights, iterations=most, tolerance=tolerance, curvature=curvature
+            )
+
+        return self.record.get(key, search)
 
 
 class _Record:

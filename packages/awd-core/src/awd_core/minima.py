@@ -50,7 +50,7 @@ def local_minima(point: PathPoint, *, tolerance: float = 0.01) -> list[Minimum]:
     -------
     list of Minimum
     """
-    searches = {d.steps[0].free_angles: d for d in point.descents if not d.start.startswith("refined")}
+    searches = {d.steps[0].free_angles: d for d in point.descents if not d.start.startswith(("medium", "refined"))}
     groups: list[tuple[Wavelet, list[Descent]]] = []
     for descent in sorted(searches.values(), key=lambda d: d.objective):
         wavelet = Wavelet.from_angles(descent.angles)

@@ -22,7 +22,7 @@ from awd_core.dwt import DWT1d, DWT2d
 from awd_core.filters import FreeFilter
 from awd_core.gradient_paths import Method, SampleArray, read_block
 from awd_core.lattice import QUARTER_PI, taps_and_jacobian
-from awd_core.sparsity import l1_norm_and_gradient
+from awd_core.sparsity import Workspace, l1_norm_and_gradient
 from awd_core.wavelet import Wavelet
 
 Array = npt.NDArray[np.float64]
@@ -89,6 +89,7 @@ class DistillationObjective:
         self._per_chunk = per_chunk
         # One chunk is everything: it stays on the device from one evaluation to the next.
         self._kept = self._read(0) if len(self._starts) == 1 else None
+        self._memory = Workspace()
         self.evaluations = 0
 
     @property
@@ -146,10 +147,10 @@ class DistillationObjective:
     def _norm(self, term: int, x: Tensor, g: Tensor) -> tuple[float, Array]:
         """L1 norm of the coefficients (term 0) or attributions (term 1), and its gradient into the taps."""
         if term == 0:
-            norm, slope = l1_norm_and_gradient(x, self.filter.taps, self.ndim, self.levels, self.dwt.mode)
+            norm, slope = l1_norm_and_gradient(x, self.filter.taps, self.ndim, self.levels, self.dwt.mode, self._memory)
         elif self.method == "saliency":
             mode = synthesis_mode(self.dwt.mode)
-            norm, slope = l1_norm_and_gradient(g, self.filter.taps, self.ndim, self.levels, mode)
+            norm, slope = l1_norm_and_gradient(g, self.filter.taps, self.ndim, self.levels, mode, self._memory)
         else:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # levels beyond the signal's: said once, by the caller

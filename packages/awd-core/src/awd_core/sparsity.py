@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from awd_core.boundary import output_length
 from awd_core.filterbank import adjoint_kernel, analysis_kernel, filter_gradient_kernel
 from awd_core.filters import high_pass
 
@@ -24,8 +25,28 @@ class _Split:
     high: int
 
 
+class Workspace:
+    """Memory for the bands, kept from one evaluation to the next.
+
+    Fresh memory comes from the system page by page, each of which it fills with zeros: for large bands this takes
+    longer than the arithmetic.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[object, ...], Tensor] = {}
+
+    def take(self, place: tuple[object, ...], shape: tuple[int, ...], like: Tensor) -> Tensor:
+        """A tensor of that shape, of no particular content, the same one whenever the place is the same."""
+        key = (*place, shape, like.dtype, like.device)
+        if key not in self._kept:
+            self._kept[key] = like.new_empty(shape)
+        return self._kept[key]
+
+
 @torch.no_grad()
-def l1_norm_and_gradient(x: Tensor, taps: Tensor, ndim: int, levels: int, mode: str) -> tuple[float, Tensor]:
+def l1_norm_and_gradient(
+    x: Tensor, taps: Tensor, ndim: int, levels: int, mode: str, workspace: Workspace | None = None
+) -> tuple[float, Tensor]:
     """Σ|s| over all coefficients of a batch, and its derivative with respect to the low-pass taps.
 
     Where a coefficient is zero its subgradient is taken as zero.
@@ -42,13 +63,16 @@ def l1_norm_and_gradient(x: Tensor, taps: Tensor, ndim: int, levels: int, mode: 
         Number of levels J ≥ 1.
     mode : str
         Any extension of `awd_core.boundary`.
+    workspace : Workspace, optional
+        Memory to use again in the next call; not by two threads at once.
 
     Returns
     -------
     norm : float
-        Summed in float64.
+        Rows are summed in x's precision, by halves, and their sums in float64.
     gradient : Tensor, shape (L,), float64
     """
+    memory = workspace or Workspace()
     bank = torch.stack([taps, high_pass(taps)])
     bands, shapes, splits = {0: x}, {0: tuple(x.shape[-ndim:])}, []
     approximation, count = 0, 0
@@ -63,7 +87,9 @@ def l1_norm_and_gradient(x: Tensor, taps: Tensor, ndim: int, levels: int, mode: 
                 for size in shape[axis + 1 :]:
                     behind *= size
                 flat = bands.pop(node).reshape(-1, shape[axis], behind)
-                low, high = analysis_kernel(flat, bank, mode)
+                outputs = (flat.shape[0], output_length(flat.shape[1], bank.shape[1], mode), flat.shape[2])
+                out = (memory.take((count + 1,), outputs, x), memory.take((count + 2,), outputs, x))
+                low, high = analysis_kernel(flat, bank, mode, out)
                 splits.append(_Split(flat, node, count + 1, count + 2))
                 for band in (low, high):
                     count += 1
@@ -73,13 +99,20 @@ def l1_norm_and_gradient(x: Tensor, taps: Tensor, ndim: int, levels: int, mode: 
             nodes = halves
         approximation = nodes[0]
 
-    norm = float(torch.stack([band.abs().sum(dtype=torch.float64) for band in bands.values()]).sum())
-    slopes = {node: band.sign() for node, band in bands.items()}
+    norm = float(torch.stack([_l1(band, memory) for band in bands.values()]).sum())
+    slopes = {node: band.sign_() for node, band in bands.items()}
     gradient = torch.zeros_like(bank, dtype=torch.float64)
     for split in reversed(splits):
         shape = (split.x.shape[0], -1, split.x.shape[2])
         low, high = slopes.pop(split.low).reshape(shape), slopes.pop(split.high).reshape(shape)
         gradient += filter_gradient_kernel(split.x, low, high, bank.shape[1], mode)
         if split.parent:
-            slopes[split.parent] = adjoint_kernel(low, high, bank, split.x.shape[1], mode)
+            out = memory.take(("slope", split.parent), tuple(split.x.shape), x)
+            slopes[split.parent] = adjoint_kernel(low, high, bank, split.x.shape[1], mode, out)
     return norm, gradient[0] + high_pass(gradient[1].flip(0)).flip(0)
+
+
+def _l1(band: Tensor, memory: Workspace) -> Tensor:
+    rows = band.reshape(-1, max(band.shape[1] * band.shape[2], 1))
+    magnitudes = torch.abs(rows, out=memory.take(("abs",), tuple(rows.shape), band))
+    return magnitudes.sum(1).sum(dtype=torch.float64)
