@@ -1,0 +1,224 @@
+"""Wavelet coefficients of short series as one matrix product, and the few numbers per scale that a model reads.
+
+Needs NumPy alone, since the model card scores with it. For series of one length the transform is a fixed matrix:
+`analysis_matrices` builds it from the taps, in PyWavelets' order and with its lengths, for the boundary modes that are
+a matter of indices (`MODES`). `Selection` says which coefficients of a scale become features.
+"""
+
+import operator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+MODES: dict[str, str] = {
+    "zero": "constant",
+    "constant": "edge",
+    "symmetric": "symmetric",
+    "periodic": "wrap",
+    "reflect": "reflect",
+}
+"""Boundary modes, by PyWavelets' names, and what NumPy calls each."""
+
+WHICH = ("positive", "negative", "absolute", "signed", "both")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which numbers of each scale are features.
+
+    Attributes
+    ----------
+    which : {"positive", "negative", "absolute", "signed", "both"}
+        The largest coefficients; the most negative ones; the largest absolute values; the coefficients with the
+        largest absolute values, with their signs; or the largest and the most negative ones. Nothing is said of a
+        coefficient's sign: where all are negative, the largest is negative too.
+    most : int
+        How many of each kind, at most as many as the scale has.
+    positions : bool
+        Whether the time of each of them is a feature too.
+    energies : bool
+        Whether the root of the sum of squares over the scale is.
+
+    Raises
+    ------
+    ValueError
+        For an unknown kind, or a number below 1.
+    """
+
+    which: str = "positive"
+    most: int = 6
+    positions: bool = False
+    energies: bool = False
+
+    def __post_init__(self) -> None:
+        if self.which not in WHICH:
+            raise ValueError(f"which is one of {', '.join(WHICH)}; got {self.which!r}")
+        if operator.index(self.most) < 1:
+            raise ValueError(f"most is 1 or more coefficients a scale; got {self.most}")
+
+    def kinds(self) -> tuple[str, ...]:
+        """What is sorted for: one entry for each list of coefficients of a scale."""
+        return ("positive", "negative") if self.which == "both" else (self.which,)
+
+    def columns(self, size: int) -> int:
+        """Number of features of a scale of so many coefficients."""
+        return len(self.kinds()) * min(self.most, size) * (1 + self.positions) + self.energies
+
+    def names(self, scale: str, size: int) -> list[str]:
+        """Names of the features of one scale, in the order of `select`."""
+        words = {"positive": "largest", "negative": "lowest", "absolute": "largest size", "signed": "largest by size"}
+        listed = [f"{words[kind]} {rank + 1}" for kind in self.kinds() for rank in range(min(self.most, size))]
+        found = [f"{scale}, {item}" for item in listed]
+        found += [f"{scale}, time of {item}" for item in listed] if self.positions else []
+        return found + ([f"{scale}, energy"] if self.energies else [])
+
+    def select(self, coefficients: Array, times: Array) -> Array:
+        """Features of one scale.
+
+        Parameters
+        ----------
+        coefficients : ndarray, shape (n, k)
+            Coefficients of the scale.
+        times : ndarray, shape (k,)
+            When each of them is; see `centre_times`.
+
+        Returns
+        -------
+        ndarray, shape (n, columns)
+            The chosen coefficients, the most extreme first; then their times in the same order; then the energy.
+
+        Examples
+        --------
+        >>> Selection("both", 1, positions=True).select(np.array([[3.0, -1.0, 2.0]]), np.arange(3.0))
+        array([[ 3., -1.,  0.,  1.]])
+        """
+        count = min(self.most, coefficients.shape[1])
+        values, places = [], []
+        for kind in self.kinds():
+            key = {"positive": np.negative, "negative": np.positive}.get(kind, lambda c: -np.abs(c))(coefficients)
+            if self.positions or kind == "signed":
+                order = np.argsort(key, axis=1, kind="stable")[:, :count]
+                chosen = np.take_along_axis(coefficients, order, axis=1)
+                values.append(np.abs(chosen) if kind == "absolute" else chosen)
+                places.append(times[order])
+            else:
+                sorted_key = np.sort(key, axis=1)[:, :count]
+                values.append(sorted_key if kind == "negative" else -sorted_key)
+        parts = values + (places if self.positions else [])
+        if self.energies:
+            parts.append(np.sqrt((coefficients**2).sum(axis=1, keepdims=True)))
+        return np.concatenate(parts, axis=1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"which": self.which, "most": self.most, "positions": self.positions, "energies": self.energies}
+
+
+def analysis_matrices(taps: npt.ArrayLike, length: int, levels: int = 4, mode: str = "zero") -> list[Array]:
+    """The transform of series of one length, as a matrix for each band.
+
+    Parameters
+    ----------
+    taps : array_like, shape (L,)
+        Low-pass analysis filter, as `awd_core.Wavelet.taps`.
+    length : int
+        Samples N of a series.
+    levels : int
+        Number of levels J.
+    mode : str
+        Boundary mode, one of `MODES`.
+
+    Returns
+    -------
+    list of ndarray, shapes (k, N)
+        For cA_J, cD_J, …, cD_1: band = matrix @ series, as `pywt.wavedec` gives it.
+
+    Raises
+    ------
+    ValueError
+        For another mode, an odd number of taps, or numbers below 1.
+
+    Examples
+    --------
+    >>> [band.shape for band in analysis_matrices(np.sqrt([0.5, 0.5]), 8, levels=2)]
+    [(2, 8), (2, 8), (4, 8)]
+    """
+    low = np.asarray(taps, dtype=np.float64)
+    if low.ndim != 1 or len(low) < 2 or len(low) % 2:
+        raise ValueError(f"taps are one list of an even number of numbers; got the shape {low.shape}")
+    if mode not in MODES:
+        raise ValueError(f"series are transformed with one of the boundary modes {', '.join(MODES)}; got {mode!r}")
+    if length < 1 or levels < 1:
+        raise ValueError(f"length and levels are 1 or more; got {length} and {levels}")
+    high = low[::-1] * (-1.0) ** np.arange(1, len(low) + 1)
+    approximation, details = np.eye(length), []
+    for _ in range(levels):
+        both = [_filtered(approximation, taps, mode) for taps in (low, high)]
+        approximation = both[0]
+        details.append(both[1])
+    return [approximation, *details[::-1]]
+
+
+def centre_times(taps: npt.ArrayLike, length: int, levels: int = 4) -> list[Array]:
+    """When the coefficients of each band are: the centre of the squares of their filter, in samples from the first.
+
+    A coefficient near an end reads the extension too, so its centre may lie before the first or behind the last sample.
+
+    Parameters
+    ----------
+    taps, length, levels
+        As for `analysis_matrices`.
+
+    Returns
+    -------
+    list of ndarray, shapes (k,)
+        For cA_J, cD_J, …, cD_1; 2^j apart at level j.
+
+    Examples
+    --------
+    >>> centre_times(np.sqrt([0.5, 0.5]), 8, levels=2)[0].round(9)
+    array([1.5, 5.5])
+    """
+    low = np.asarray(taps, dtype=np.float64)
+    high = low[::-1] * (-1.0) ** np.arange(1, len(low) + 1)
+    path, size, found = np.ones(1), length, []
+    for level in range(1, levels + 1):
+        # Coefficient k of level j reads x(2^j k + 2^j − 1 − n) with the n-th tap of the filters in a row.
+        size, step = (size + len(low) - 1) // 2, 2**level
+        grown = [np.zeros((len(low) - 1) * (step // 2) + 1) for _ in range(2)]
+        for filters, own in zip(grown, (low, high), strict=True):
+            filters[:: step // 2] = own
+        bands = [np.convolve(path, filters) for filters in grown]
+        path = bands[0]
+        centres = [float(np.arange(len(band)) @ band**2 / (band @ band)) for band in bands]
+        clocks = [step * np.arange(size) + step - 1 - centre for centre in centres]
+        found.append(clocks[1])
+    return [clocks[0], *found[::-1]]
+
+
+def scales(levels: int, seconds_per_sample: float | None = None) -> list[tuple[str, float]]:
+    """Bands from coarse to fine: what they are called, and 2^j samples in seconds (in samples where that is unknown).
+
+    Examples
+    --------
+    >>> scales(2, 1.5)
+    [('approximation 6 s', 6.0), ('detail 6 s', 6.0), ('detail 3 s', 3.0)]
+    """
+    known = seconds_per_sample is not None and np.isfinite(seconds_per_sample)
+    step, unit = (float(seconds_per_sample), "s") if known and seconds_per_sample else (1.0, "samples")
+    bands = [("approximation", levels), *(("detail", level) for level in range(levels, 0, -1))]
+    return [(f"{band} {2**level * step:.4g} {unit}", 2**level * step) for band, level in bands]
+
+
+def _filtered(rows: Array, taps: Array, mode: str) -> Array:
+    """One level along axis 0: y(i) = Σ_k f(k) x̃(2i + 1 − k), x̃ being the extended signal."""
+    size, reach = len(rows), len(taps) - 1
+    extended = np.pad(rows, ((reach, reach), (0, 0)), MODES[mode])  # type: ignore[call-overload]
+    outputs = (size + reach) // 2
+    at = 2 * np.arange(outputs)[:, None] + 1 + reach - np.arange(len(taps))
+    band: Array = np.einsum("k,ikn->in", taps, extended[at])
+    return band

@@ -1,0 +1,75 @@
+"""What was lost on the way: how many tracks came, what was dropped and why, what was assumed."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class LossReport:
+    """An account of one step: nothing is dropped or assumed without a line here.
+
+    Attributes
+    ----------
+    came, kept : int
+        Tracks before and after. Where compound or branching tracks are split, more may be kept than came.
+    dropped : list of (what, how many, why)
+        What was left out: `what` is a plural such as "tracks" or "rows".
+    assumed : list of str
+        Sentences on what the input did not say and was taken as given, or stays unknown.
+    recognised : list of str
+        What the input was taken for, one sentence a file.
+
+    Examples
+    --------
+    >>> report = LossReport(came=3, kept=2)
+    >>> report.add("tracks", 1, "no frame in the movie")
+    >>> print(report)
+    3 tracks came, 2 kept.
+    Dropped: 1 tracks (no frame in the movie).
+    """
+
+    came: int = 0
+    kept: int = 0
+    dropped: list[tuple[str, int, str]] = field(default_factory=list)
+    assumed: list[str] = field(default_factory=list)
+    recognised: list[str] = field(default_factory=list)
+
+    def add(self, what: str, how_many: int, why: str) -> None:
+        """Note that so many of something were dropped; the same thing for the same reason adds up, none is no line."""
+        if how_many <= 0:
+            return
+        for place, (known, count, reason) in enumerate(self.dropped):
+            if (known, reason) == (what, why):
+                self.dropped[place] = (what, count + how_many, why)
+                return
+        self.dropped.append((what, how_many, why))
+
+    def assume(self, sentence: str) -> None:
+        """Note what was taken as given; once said is enough."""
+        if sentence not in self.assumed:
+            self.assumed.append(sentence)
+
+    def merge(self, other: "LossReport") -> None:
+        """Add the account of another input of the same step."""
+        self.came += other.came
+        self.kept += other.kept
+        for what, how_many, why in other.dropped:
+            self.add(what, how_many, why)
+        for sentence in other.assumed:
+            self.assume(sentence)
+        self.recognised.extend(other.recognised)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return plain lists, numbers and strings, as JSON takes them."""
+        return {
+            "came": self.came,
+            "kept": self.kept,
+            "dropped": [{"what": what, "how_many": how_many, "why": why} for what, how_many, why in self.dropped],
+            "assumed": list(self.assumed),
+            "recognised": list(self.recognised),
+        }
+
+    def __str__(self) -> str:
+        lines = [*self.recognised, f"{self.came} tracks came, {self.kept} kept."]
+        lines += [f"Dropped: {how_many} {what} ({why})." for what, how_many, why in self.dropped]
+        lines += [f"Assumed: {sentence}" for sentence in self.assumed]
+        return "\n".join(lines)

@@ -1,0 +1,89 @@
+"""Canonical tables in files that `awd_cme.writers` has written: CSV and Parquet."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from awd_cme.losses import LossReport
+from awd_cme.readers.intake import Options, Result
+from awd_cme.tracks import LEADING, PARTS, TRAILING, channels, columns, in_order, labels, starts, validate
+from awd_cme.writers import CONSTANTS
+
+IDENTIFYING = (*LEADING, *TRAILING)
+"""Columns by which a table is recognised as canonical."""
+
+
+def read_canonical(path: str | os.PathLike[str], options: Options | None = None) -> Result:
+    """Read a canonical table.
+
+    Parameters
+    ----------
+    path : str or path
+        The file: Parquet by its ending, else CSV.
+    options : Options, optional
+        As `read_tracks` describes them; frame interval and size of a pixel are the table's own, unless told.
+
+    Returns
+    -------
+    table, report
+        The table, and what was lost.
+
+    Raises
+    ------
+    ValueError
+        If columns are missing, or as `awd_cme.tracks.validate`; bad rows of a finished table are never skipped, except
+        frames beyond the movie.
+    """
+    options, report = options or Options(), LossReport()
+    parquet = Path(path).suffix == ".parquet"
+    table = pd.read_parquet(path) if parquet else pd.read_csv(path, dtype={"cell": str, "source": str, "part": str})
+    if missing := [name for name in IDENTIFYING if name not in table.columns]:
+        raise ValueError(
+            f"{path}: the columns {missing} are missing from this canonical table; it has {list(table.columns)}"
+        )
+    attrs = dict(table.attrs)
+    if not parquet:
+        for name in CONSTANTS:
+            if name in table and len(table):
+                attrs[name] = None if pd.isna(table[name].iloc[0]) else float(table[name].iloc[0])
+        table = table.drop(columns=[name for name in CONSTANTS if name in table])
+        # CSV cannot tell an empty text from none.
+        table["source"] = table["source"].fillna("")
+    names = channels(table)
+    if missing := [name for name in columns(names) if name not in table.columns]:
+        raise ValueError(f"{path}: the columns {missing} are missing from this canonical table")
+    try:
+        table = table.astype(dict.fromkeys(("track", "frame", "segment"), np.int64) | {"category": "Int64"})
+        table = table.astype(dict.fromkeys([*("t", "y", "x", "lifetime"), *columns(names)[8:-3]], np.float64))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: a column of this canonical table holds no numbers: {error}") from error
+    for name in ("cell", "source"):
+        table[name] = labels(table[name], len(table))
+    table["part"] = pd.Categorical(table["part"], categories=list(PARTS))
+    told = {name: getattr(options, name) for name in CONSTANTS}
+    known = {name: told[name] if told[name] is not None else attrs.get(name) for name in CONSTANTS}
+    table.attrs = {"channels": names} | known
+    if (step := told["seconds_per_frame"]) is not None and step != attrs.get("seconds_per_frame"):
+        table["t"] = table["frame"] * step
+        scale = step / (attrs.get("seconds_per_frame") or np.nan)
+        table["lifetime"] = table["lifetime"] * scale
+        report.assume(f"times and lifetimes are those of {step:g} s per frame, as told")
+    table = validate(in_order(table))
+    report.recognised.append(f"{path}: canonical table of tracks, channels {', '.join(names)}")
+    report.came = len(starts(table))
+    if options.frames is not None and (beyond := table["frame"] >= options.frames).any():
+        if options.on_error == "raise":
+            raise ValueError(
+                f"{path}: {int(beyond.sum())} rows have a frame beyond the movie's last (the movie has "
+                f"{options.frames} frames). Mend the file, or pass on_error='skip' to drop these tracks and list them"
+            )
+        attrs = dict(table.attrs)
+        bad = pd.MultiIndex.from_frame(table.loc[beyond, ["cell", "track"]])
+        keep = ~pd.MultiIndex.from_frame(table[["cell", "track"]]).isin(bad)
+        table = table[keep].reset_index(drop=True)
+        table.attrs = attrs
+        report.add("tracks", report.came - len(starts(table)), "a frame beyond the movie's last")
+    report.kept = len(starts(table))
+    return table, report

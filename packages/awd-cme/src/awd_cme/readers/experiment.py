@@ -1,0 +1,101 @@
+"""A whole experiment of cmeAnalysis: `<condition>/…Cell<N>_1s/<master channel>/Tracking/ProcessedTracks.mat`."""
+
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from awd_cme.losses import LossReport
+from awd_cme.readers.cmeanalysis import cell_folder, read_cmeanalysis
+from awd_cme.readers.intake import Options, Result
+from awd_cme.tracks import concat, empty_table
+
+FILE = "ProcessedTracks.mat"
+
+
+def tracking_files(folder: str | os.PathLike[str]) -> list[Path]:
+    """All files of processed tracks below a folder, cells in the order of their numbers."""
+    return sorted(
+        Path(folder).rglob(f"Tracking/{FILE}"), key=lambda path: _natural(path.relative_to(folder).as_posix())
+    )
+
+
+def read_experiment(
+    folder: str | os.PathLike[str], options: Options | None = None, *, master: str | None = None
+) -> Result:
+    """Read all cells below a folder: of a condition, of several, or a single one.
+
+    Parameters
+    ----------
+    folder : str or path
+        The folder. A cell is named by the path from here to its folder, as "control/Cell3_1s": what comes before the
+        last slash is its condition.
+    options : Options, optional
+        As `read_tracks` describes them. A frame interval is taken from the file, else from the cell's name.
+    master : str, optional
+        Folder of the master channel, as "TagRFP", where cells were tracked in more than one.
+
+    Returns
+    -------
+    table, report
+        Canonical table of all cells, and what was lost; with on_error='skip', cells that cannot be read, too.
+
+    Raises
+    ------
+    ValueError
+        If there is no file of tracks, a cell has several and no master is named, or a cell cannot be read.
+    """
+    options, report = options or Options(), LossReport()
+    folder = Path(folder)
+    files = tracking_files(folder)
+    if not files:
+        raise ValueError(
+            f"the folder {folder} holds no Tracking/{FILE}: for cmeAnalysis, give the folder of the experiment, of a "
+            "condition or of a cell; for others, give the file"
+        )
+    cells = {cell: _of_master(cell, found, master) for cell, found in _by_cell(files, folder).items()}
+    tables = []
+    for cell, path in cells.items():
+        try:
+            table, lost = read_cmeanalysis(path, replace(options, cell=cell))
+        except ValueError as error:
+            if options.on_error == "raise":
+                raise
+            report.add("cells", 1, str(error))
+            continue
+        tables.append(table)
+        report.merge(lost)
+    conditions = sorted({cell.rpartition("/")[0] for cell in cells})
+    channels = sorted({path.parents[1].name for path in cells.values()})
+    report.recognised.insert(
+        0,
+        f"{folder}: an experiment of cmeAnalysis, {len(cells)} cells, {len(conditions)} conditions "
+        f"({', '.join(name or folder.name for name in conditions)}), tracked in {', '.join(channels)}",
+    )
+    return (concat(tables) if tables else empty_table(*([options.channels] if options.channels else []))), report
+
+
+def _by_cell(files: list[Path], folder: Path) -> dict[str, list[Path]]:
+    cells: dict[str, list[Path]] = {}
+    base = folder.absolute()
+    for path in files:
+        place = cell_folder(path)
+        inside = place != base and base in place.parents
+        cells.setdefault(place.relative_to(base).as_posix() if inside else place.name, []).append(path)
+    return cells
+
+
+def _of_master(cell: str, found: list[Path], master: str | None) -> Path:
+    if master is not None:
+        found = [path for path in found if path.parents[1].name == master] or found
+    if len(found) > 1 or (master is not None and found[0].parents[1].name != master):
+        names = [path.parents[1].name for path in found]
+        raise ValueError(
+            f"cell {cell} was tracked in the channels {names}; name the one to take by master, got {master!r}"
+        )
+    return found[0]
+
+
+def _natural(text: str) -> list[tuple[int, str]]:
+    """Key that sorts Cell2 before Cell10."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", text)]

@@ -1,0 +1,276 @@
+"""From rows as a file holds them to the canonical table: what is wrong is refused, or dropped and listed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from awd_cme.losses import LossReport
+from awd_cme.tracks import DEFAULT_CHANNELS, PARTS, empty_table, make_table
+
+Result = tuple[pd.DataFrame, LossReport]
+Compound = Literal["join", "split", "drop"]
+PositionUnit = Literal["auto", "pixel", "micrometre", "nanometre"]
+MICROMETRES = {"micrometre": 1.0, "nanometre": 1e-3}
+"""Length of each physical unit of positions, in micrometres."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `read_tracks` was told; its description says what each means."""
+
+    channels: Sequence[str] | None = None
+    seconds_per_frame: float | None = None
+    micrometres_per_pixel: float | None = None
+    position_unit: PositionUnit = "auto"
+    frames: int | None = None
+    on_error: Literal["raise", "skip"] = "raise"
+    compound: Compound = "join"
+    cell: str | None = None
+
+    def __post_init__(self) -> None:
+        allowed = {
+            "on_error": ("raise", "skip"),
+            "compound": ("join", "split", "drop"),
+            "position_unit": ("auto", "pixel", *MICROMETRES),
+        }
+        for name, choices in allowed.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} must be one of {choices}, got {getattr(self, name)!r}")
+        for name in ("seconds_per_frame", "micrometres_per_pixel", "frames"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < np.inf:
+                raise ValueError(f"{name} must be a positive number, or None where unknown, got {value!r}")
+        if isinstance(self.channels, str):
+            raise TypeError(f"channels must be a sequence of names, got the text {self.channels!r}; put it into a list")
+        if self.channels is not None and len(set(self.channels)) != len(self.channels):
+            raise ValueError(f"channels must have different names, got {list(self.channels)}")
+
+
+def channel_names(count: int, options: Options, report: LossReport, found: Sequence[str] | None = None) -> list[str]:
+    """Names of the channels of a file: as told, as found in it or its name, or else the default ones."""
+    if options.channels is not None:
+        if len(options.channels) != count:
+            raise ValueError(
+                f"the file has {count} channels, the option names {len(options.channels)}: {options.channels}"
+            )
+        return list(options.channels)
+    if found is not None:
+        return list(found)
+    names = [*DEFAULT_CHANNELS, *(f"channel{number}" for number in range(3, count + 1))][:count]
+    report.assume(f"the channels, in the file's order, are {', '.join(names)} (the master first)")
+    return names
+
+
+def interval(found: float | None, where: str, options: Options, report: LossReport) -> float | None:
+    """Seconds per frame as told, or else as found; what is unknown or contradicts is reported."""
+    told = options.seconds_per_frame
+    if found is not None and not 0 < found < np.inf:
+        found = None
+    if told is None:
+        if found is None:
+            report.assume("the frame interval is unknown: times and lifetimes are NaN; seconds_per_frame gives it")
+        return found
+    if found is not None and not np.isclose(told, found, rtol=1e-3):
+        report.assume(f"the frame interval is {told:g} s as told; {where} says {found:g} s")
+    return float(told)
+
+
+def take_in(
+    rows: pd.DataFrame,
+    what: str,
+    options: Options,
+    report: LossReport,
+    *,
+    channels: Sequence[str],
+    cell: str,
+    seconds_per_frame: float | None,
+    micrometres_per_pixel: float | None,
+) -> Result:
+    """Canonical table of rows as read.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Columns `track`, `frame` (from 0), `y`, `x` (pixels from 0); where known `segment`, `part`, `category` and
+        columns of channels. Without `part`, a row without position is an error, not a gap.
+    what : str
+        The file, for messages and as `source`.
+    options, report
+        As told, and the account so far: `came` and `kept` are filled in here.
+    channels, cell, seconds_per_frame, micrometres_per_pixel
+        As `make_table` takes them; the cell is overridden by the options.
+
+    Returns
+    -------
+    table, report
+        The table, with a row of NaN and part "gap" for each frame that a track skips; and the account.
+
+    Raises
+    ------
+    ValueError
+        If anything is wrong and the options do not say to skip it.
+    """
+    report.came += int(rows["track"].nunique())
+    known = {"seconds_per_frame": seconds_per_frame, "micrometres_per_pixel": micrometres_per_pixel}
+    if rows.empty:
+        if options.on_error == "raise":
+            raise ValueError(f"{what} holds no track; pass on_error='skip' to take it as an empty table")
+        return empty_table(channels, **known), report
+    if "part" not in rows:
+        rows = rows.assign(part=PARTS.index("track"))
+    if "segment" not in rows:
+        rows = rows.assign(segment=0)
+    for why, bad in _CHECKS.items():
+        rows = _without(rows, bad(rows, options), why, what, options, report)
+    if rows.empty:
+        return empty_table(channels, **known), report
+    rows = _simplified(rows.astype({"frame": np.int64}), options.compound, report)
+    rows = _with_gaps(rows, what)
+    table = make_table(
+        track=rows["track"],
+        frame=rows["frame"].to_numpy(),
+        y=rows["y"].to_numpy(),
+        x=rows["x"].to_numpy(),
+        cell=options.cell or cell,
+        source=what,
+        segment=rows["segment"].to_numpy(dtype=np.int64),
+        part=pd.Categorical.from_codes(rows["part"].to_numpy(), list(PARTS)),
+        category=rows["category"].array if "category" in rows else None,
+        signals={name: rows[name].to_numpy() for name in rows.columns if _is_signal(name, channels)},
+        channels=channels,
+        **known,
+    )
+    report.kept += int(rows["track"].nunique())
+    return table, report
+
+
+def _is_signal(name: str, channels: Sequence[str]) -> bool:
+    return any(name.startswith(f"{channel}_") for channel in channels)
+
+
+def _no_frame(rows: pd.DataFrame, _options: Options) -> npt.NDArray[np.bool_]:
+    frame = rows["frame"].to_numpy(dtype=np.float64)
+    return np.asarray(~np.isfinite(frame) | (frame != np.round(frame)) | (frame < 0))
+
+
+def _beyond(rows: pd.DataFrame, options: Options) -> npt.NDArray[np.bool_]:
+    return np.asarray(rows["frame"].to_numpy() >= (np.inf if options.frames is None else options.frames))
+
+
+def _no_position(rows: pd.DataFrame, _options: Options) -> npt.NDArray[np.bool_]:
+    unknown = ~np.isfinite(rows[["y", "x"]].to_numpy()).all(axis=1)
+    return np.asarray(unknown & (rows["part"].to_numpy() != PARTS.index("gap")))
+
+
+def _infinite(rows: pd.DataFrame, _options: Options) -> npt.NDArray[np.bool_]:
+    numbers = rows.select_dtypes("float").drop(columns=["frame", "y", "x"], errors="ignore")
+    return np.asarray(np.isinf(numbers.to_numpy()).any(axis=1))
+
+
+def _twice(rows: pd.DataFrame, _options: Options) -> npt.NDArray[np.bool_]:
+    return np.asarray(rows.duplicated(["track", "segment", "frame"]))
+
+
+_CHECKS: Mapping[str, Callable[[pd.DataFrame, Options], npt.NDArray[np.bool_]]] = {
+    "a frame that is missing, negative or no whole number": _no_frame,
+    "a frame beyond the movie's last": _beyond,
+    "a position that is NaN or infinite": _no_position,
+    "an infinite intensity": _infinite,
+    "two rows for the same frame": _twice,
+}
+
+
+def _without(
+    rows: pd.DataFrame, bad: npt.NDArray[np.bool_], why: str, what: str, options: Options, report: LossReport
+) -> pd.DataFrame:
+    """Rows without the tracks that have bad ones: half a track would be a series that nobody measured."""
+    if not bad.any():
+        return rows
+    lost = rows["track"].to_numpy()[bad]
+    tracks = np.unique(lost)
+    if options.on_error == "raise":
+        here = rows["frame"].to_numpy()[bad][0]
+        movie = f" (the movie has {options.frames} frames)" if why.startswith("a frame beyond") else ""
+        raise ValueError(
+            f"{what}: {len(lost)} rows of {len(tracks)} tracks have {why}{movie}; the first is track {lost[0]}, "
+            f"frame {here:g} counted from 0. Mend the file, or pass on_error='skip' to drop these tracks and list them"
+        )
+    report.add("tracks", len(tracks), f"{why} in {len(lost)} rows")
+    return rows[~rows["track"].isin(tracks)]
+
+
+def _simplified(rows: pd.DataFrame, compound: Compound, report: LossReport) -> pd.DataFrame:
+    """Compound tracks joined, split or dropped: afterwards a track has one row a frame."""
+    several = rows.groupby("track")["segment"].transform("nunique").to_numpy() > 1
+    if not several.any():
+        return rows
+    count = int(rows["track"][several].nunique())
+    simple, rows = rows[~several], rows[several]
+    if compound == "drop":
+        report.add("tracks", count, "compound, of several segments")
+        return simple
+    around = rows["part"].isin([PARTS.index("before"), PARTS.index("after")])
+    core = rows[~around]
+    spans = core.groupby(["track", "segment"])["frame"].agg(["min", "max", "size"])
+    if compound == "split":
+        # Frames around the whole track are frames around a segment only where they adjoin it.
+        segment = pd.MultiIndex.from_frame(rows[["track", "segment"]])
+        first, last = (spans[name].reindex(segment).to_numpy() for name in ("min", "max"))
+        far = around.to_numpy() & ~_adjoining(rows, first, last)
+        report.add("rows", int(far.sum()), "frames around a compound track that adjoin none of its segments")
+        number = spans.groupby(level="track").cumcount().to_numpy()
+        new = np.where(number == 0, spans.index.get_level_values("track"), 0)
+        top = max(int(rows["track"].max()), int(simple["track"].max()) if len(simple) else 0)
+        new[number > 0] = top + 1 + np.arange((number > 0).sum())
+        renumbered = pd.Series(new, index=spans.index).reindex(segment).to_numpy()
+        rows = rows.assign(track=renumbered, segment=0)[~far]
+        report.assume(f"{count} compound tracks were split into the {len(spans)} tracks of their segments")
+        return pd.concat([simple, rows], ignore_index=True)
+    # The segment that starts first, of those the longest, keeps the frames that several have.
+    rank = spans.assign(size=-spans["size"]).sort_values(["track", "min", "size"]).groupby(level="track").cumcount()
+    order = rank.reindex(pd.MultiIndex.from_frame(rows[["track", "segment"]])).fillna(0).to_numpy()
+    rows = rows.iloc[np.lexsort([order, rows["frame"], rows["track"]])]
+    again = rows.duplicated(["track", "frame"])
+    why = f"frames that an earlier segment of the same compound track has ({count} such tracks were joined)"
+    report.add("rows", int(again.sum()), why)
+    return pd.concat([simple, rows[~again]], ignore_index=True)
+
+
+def _adjoining(rows: pd.DataFrame, first: npt.NDArray[Any], last: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Rows around a track whose nearest one is next to the segment that they are counted to."""
+    keys = [rows["track"], rows["segment"], rows["part"]]
+    highest = rows.groupby(keys)["frame"].transform("max").to_numpy()
+    lowest = rows.groupby(keys)["frame"].transform("min").to_numpy()
+    before = rows["part"].to_numpy() == PARTS.index("before")
+    return np.asarray(np.where(before, highest == first - 1, lowest == last + 1))
+
+
+def _with_gaps(rows: pd.DataFrame, what: str) -> pd.DataFrame:
+    """Rows in order, and one more for each frame that a track skips."""
+    track, frame = rows["track"].to_numpy(), rows["frame"].to_numpy()
+    order = np.lexsort([frame, track])
+    if not (order[1:] > order[:-1]).all():
+        rows = rows.take(order)
+        track, frame = track[order], frame[order]
+    own = ~np.isin(rows["part"].to_numpy(), [PARTS.index("before"), PARTS.index("after")])
+    skipped = np.where((track[1:] == track[:-1]) & own[1:] & own[:-1], np.diff(frame) - 1, 0)
+    total = int(skipped.sum())
+    if total == 0:
+        return rows
+    if total > 10 * len(rows) + 100_000:
+        raise ValueError(
+            f"{what}: its {len(rows)} rows skip {total} frames, which is more than gaps would; the column of frames "
+            f"may hold times (it goes to {frame.max()}). Give frame numbers"
+        )
+    place = np.repeat(np.arange(len(skipped)), skipped)
+    nth = np.arange(total) - np.repeat(np.cumsum(skipped) - skipped, skipped) + 1
+    gaps = pd.DataFrame({"track": track[place], "frame": frame[place] + nth, "part": PARTS.index("gap")})
+    for name in ("segment", "category"):
+        if name in rows:
+            gaps[name] = rows[name].array[place]
+    filled = pd.concat([rows, gaps], ignore_index=True)
+    return filled.take(np.lexsort([filled["frame"], filled["track"]]))

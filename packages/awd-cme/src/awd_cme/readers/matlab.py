@@ -1,0 +1,224 @@
+"""Struct arrays in MATLAB files of version 5 to 7 (scipy) and 7.3, which is HDF5 (h5py)."""
+
+import os
+import struct
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from awd_cme.readers.hdf5_headers import Headers
+
+Array = npt.NDArray[Any]
+_BROKEN = (OSError, KeyError, TypeError, RuntimeError, IndexError, OverflowError, MemoryError, zlib.error, struct.error)
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+
+
+class StructArray(Protocol):
+    """A struct array, its elements counted from 0 along MATLAB's columns."""
+
+    fields: list[str]
+
+    def __len__(self) -> int: ...
+
+    def column(self, field: str, most: int | None = None) -> list[Array]:
+        """Array of one field of each element (or of so many), MATLAB's rows first; (0, 0) where empty or no number."""
+        ...
+
+    def nested(self, field: str, names: Sequence[str]) -> list[tuple[int, dict[str, Array]]]:
+        """Structs in one field: (element, those of the named fields that it has) of each that is not empty."""
+        ...
+
+
+def is_matlab(head: bytes) -> bool:
+    """Whether a file that begins so (520 bytes) is a MATLAB file of version 5 or later."""
+    return head.startswith(b"MATLAB ") or head[:8] == _HDF5
+
+
+def is_hdf5(head: bytes) -> bool:
+    """Whether a file that begins so (520 bytes) is HDF5, at its start or behind MATLAB's header of 512 bytes."""
+    return _HDF5 in (head[:8], head[512:520])
+
+
+def variables(path: str | os.PathLike[str]) -> list[str]:
+    """Names of the variables in a MATLAB file.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read.
+    """
+    with readable(path):
+        if is_hdf5(_head(path)):
+            import h5py
+
+            with h5py.File(path, "r") as file:
+                return [name for name in file if not name.startswith("#")]
+        from scipy.io import whosmat
+
+        return [name for name, *_ in _by_scipy(whosmat, path)]
+
+
+@contextmanager
+def struct_array(path: str | os.PathLike[str], name: str) -> Iterator[StructArray]:
+    """Open a struct array; inside of the `with` its fields can be read.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read, also later, or has no struct array of the name.
+    """
+    with readable(path):
+        if is_hdf5(_head(path)):
+            import h5py
+
+            with h5py.File(path, "r") as file:
+                if name not in file:
+                    raise ValueError(f"{path} has no variable {name!r}, but {[n for n in file if n[0] != '#']}")
+                node = file[name]
+                # A struct array without elements is a dataset that holds its size.
+                yield _Hdf5(path, file, node if isinstance(node, h5py.Group) else None)
+        else:
+            from scipy.io import loadmat
+
+            found = _by_scipy(loadmat, path, variable_names=[name])
+            if name not in found:
+                raise ValueError(f"{path} has no variable {name!r}, but {variables(path)}")
+            if found[name].dtype.names is None and found[name].size:
+                raise ValueError(f"the variable {name!r} in {path} is no struct array, but {found[name].dtype}")
+            yield _Version5(found[name])
+
+
+@contextmanager
+def readable(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Whatever a broken file makes the libraries raise becomes one clear error."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except _BROKEN as error:
+        raise ValueError(
+            f"{path} cannot be read as a MATLAB file: {error}. It may be cut off, or another program's; copy it anew"
+        ) from error
+
+
+def _by_scipy(function: Callable[..., Any], path: str | os.PathLike[str], **options: Any) -> Any:
+    from scipy.io.matlab import MatReadError
+
+    try:
+        return function(path, **options)
+    except (ValueError, MatReadError) as error:  # ours, which carry the path, are raised elsewhere
+        raise OSError(str(error)) from error
+
+
+def _head(path: str | os.PathLike[str]) -> bytes:
+    with Path(path).open("rb") as file:
+        return file.read(520)
+
+
+class _Version5:
+    def __init__(self, array: Array) -> None:
+        # MATLAB stores columns first.
+        self._elements = array.ravel(order="F")
+        self.fields = list(array.dtype.names or ())
+
+    def __len__(self) -> int:
+        return len(self._elements)
+
+    def column(self, field: str, most: int | None = None) -> list[Array]:
+        return [value if value.dtype.kind in "fiub" else np.empty((0, 0)) for value in self._elements[field][:most]]
+
+    def nested(self, field: str, names: Sequence[str]) -> list[tuple[int, dict[str, Array]]]:
+        found = []
+        for k, value in enumerate(self._elements[field]):
+            if value.dtype.names is not None and value.size:
+                element = value[0, 0]
+                found.append((k, {name: element[name] for name in names if name in value.dtype.names}))
+        return found
+
+
+class _Hdf5:
+    """Most arrays are read from their headers; those that these do not tell, the library opens one by one."""
+
+    def __init__(self, path: str | os.PathLike[str], file: Any, group: Any) -> None:
+        import h5py
+
+        self._file, self._group, self._h5py = file, group, h5py
+        self._headers = Headers(path, file.userblock_size)
+        self.fields = [] if group is None else list(group)
+        self._single = bool(self.fields) and not self._referred(self.fields[0])
+
+    def __len__(self) -> int:
+        if self._group is None:
+            return 0
+        return 1 if self._single else int(self._group[self.fields[0]].size)
+
+    def column(self, field: str, most: int | None = None) -> list[Array]:
+        if self._single:
+            return [self._opened(self._group[field].id)]
+        addresses = self._addresses(field)[:most]
+        found = self._headers.arrays(addresses)
+        missing = [k for k, values in enumerate(found) if values is None]
+        opened = {
+            k: self._opened(identity) for k, identity in zip(missing, self._identities(field, missing), strict=True)
+        }
+        return [opened[k] if values is None else values.T for k, values in enumerate(found)]
+
+    def nested(self, field: str, names: Sequence[str]) -> list[tuple[int, dict[str, Array]]]:
+        if self._single:
+            node = self._group[field]
+            known = [name for name in names if isinstance(node, self._h5py.Group) and name in node]
+            return [(0, {name: self._opened(node[name].id) for name in known})] if known else []
+        members = [self._headers.members(address) for address in self._addresses(field).tolist()]
+        found: dict[int, dict[str, Array]] = {k: {} for k, inside in enumerate(members) if inside}
+        slow = [k for k, inside in enumerate(members) if not inside]
+        for name in names:
+            having = [k for k in found if name in (members[k] or {})]
+            addresses = np.array([(members[k] or {})[name] for k in having], dtype=np.uint64)
+            for k, values in zip(having, self._headers.arrays(addresses), strict=True):
+                if values is not None:
+                    found[k][name] = values.T
+                elif k not in slow:
+                    slow.append(k)
+        for k, identity in zip(slow, self._identities(field, slow), strict=True):
+            if isinstance(identity, self._h5py.h5g.GroupID):
+                inside = self._h5py.Group(identity)
+                found[k] = {name: self._opened(inside[name].id) for name in names if name in inside}
+        return sorted((k, values) for k, values in found.items() if values)
+
+    def _referred(self, field: str) -> bool:
+        node = self._group[field]
+        # A cell in a single struct is a dataset of references, too, but says so.
+        return (
+            isinstance(node, self._h5py.Dataset)
+            and self._h5py.check_ref_dtype(node.dtype) is self._h5py.Reference
+            and node.attrs.get("MATLAB_class") != b"cell"
+        )
+
+    def _addresses(self, field: str) -> npt.NDArray[np.uint64]:
+        """Addresses of one field of each element: a reference is nothing else."""
+        node = self._group[field]
+        if not self._referred(field):
+            raise ValueError(f"the field {field!r} of the struct array {self._group.name} holds no references")
+        # HDF5's rows are MATLAB's columns, so the order is MATLAB's.
+        addresses = np.empty(node.shape, dtype=np.uint64)
+        node.id.read(self._h5py.h5s.ALL, self._h5py.h5s.ALL, addresses, self._h5py.h5t.STD_REF_OBJ)
+        return addresses.ravel()
+
+    def _identities(self, field: str, elements: list[int]) -> Iterator[Any]:
+        references = self._group[field][()].ravel() if elements else []
+        for k in elements:
+            yield self._h5py.h5r.dereference(references[k], self._file.id)
+
+    def _opened(self, identity: Any) -> Array:
+        if not isinstance(identity, self._h5py.h5d.DatasetID) or identity.dtype.kind not in "fiub":
+            return np.empty((0, 0))
+        if len(identity.shape) != 2 or self._h5py.h5a.exists(identity, b"MATLAB_empty"):
+            return np.empty((0, 0))
+        values = np.empty(identity.shape, dtype=np.float64)
+        identity.read(self._h5py.h5s.ALL, self._h5py.h5s.ALL, values)
+        return values.T

@@ -1,0 +1,172 @@
+"""The card predicts what the model predicts, says it in JSON, and needs no more than NumPy."""
+
+import itertools
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from awd_cme.card import ModelCard
+from awd_cme.features import MaxCoefficients
+from awd_cme.intervals import coefficient_intervals
+from awd_cme.regress import SeriesLogistic, SeriesRidge
+from awd_cme.resample import subsample
+from awd_cme.scaling import fit_z_scores
+from awd_cme.series_set import example_set
+
+RAW = example_set(n=300, cells=4)
+
+
+def fitted(raw=RAW, rule="training", **options):
+    scores = fit_z_scores(raw, inputs=rule)
+    series = scores.apply(raw)
+    features = MaxCoefficients("db5", seconds_per_sample=1.0, **options).fit(series.X)
+    F = features.transform(series.X)
+    predictor = (SeriesLogistic() if raw.classification else SeriesRidge()).fit(F, series.y, groups=series.groups())
+    return features, predictor, scores, series, F
+
+
+@pytest.mark.parametrize("which", ["positive", "negative", "absolute", "signed", "both"])
+def test_it_predicts_what_the_model_predicts(which, tmp_path):
+    for most, positions, energies in itertools.product((1, 3, 6), (False, True), (False, True)):
+        features, predictor, scores, series, F = fitted(which=which, most=most, positions=positions, energies=energies)
+        expected = scores.restore_targets(predictor.predict(F), series.cell)
+        ModelCard.of(features, predictor, RAW, scores).save(tmp_path / "card.json")
+        card = ModelCard.load(tmp_path / "card.json")
+        near = {"rtol": 1e-11, "atol": 1e-11 * np.abs(expected).max()}  # rounding of some hundred operations
+        np.testing.assert_allclose(card.predict(RAW.X, cell=RAW.cell), expected, **near)
+        alone = [card.predict(x, cell=str(cell)) for x, cell in zip(RAW.X[:5], RAW.cell[:5], strict=True)]
+        np.testing.assert_allclose(alone, expected[:5], **near)
+        pooled = scores.apply(replace(RAW, cell=np.full(len(RAW), "new")))
+        new = scores.restore_targets(predictor.predict(features.transform(pooled.X)), pooled.cell)
+        np.testing.assert_allclose(card.predict(RAW.X), new, **near)
+        np.testing.assert_allclose(card.predict(RAW.X[0]), new[0], **near)
+        single = card.predict(RAW.X.astype(np.float32))
+        assert single.dtype == np.float32
+        np.testing.assert_allclose(single, new, rtol=1e-4, atol=1e-4 * np.abs(new).max())
+
+
+def test_a_classification_gives_probabilities(tmp_path):
+    raw = replace(RAW, y=RAW.y > np.median(RAW.y), classification=True)
+    features, predictor, scores, _, F = fitted(raw, most=2)
+    ModelCard.of(features, predictor, raw, scores).save(tmp_path / "card.json")
+    card = ModelCard.load(tmp_path / "card.json")
+    np.testing.assert_allclose(card.predict(raw.X, cell=raw.cell), predictor.predict_proba(F)[:, 1], rtol=1e-9)
+    assert isinstance(card.predict(raw.X[0]), float)
+
+
+def test_inputs_standardised_by_their_own_cells():
+    features, predictor, scores, series, F = fitted(rule="own", most=2)
+    card = ModelCard.of(features, predictor, RAW, scores)
+    expected = scores.restore_targets(predictor.predict(F), series.cell)
+    np.testing.assert_allclose(card.predict(RAW.X, cell=RAW.cell), expected, rtol=1e-9)
+    with pytest.raises(ValueError, match="give all series of a cell at once"):
+        card.predict(RAW.X[0])
+
+
+@pytest.mark.parametrize("resampling", ["published", "pad", "interpolate"])
+def test_series_of_any_length(resampling):
+    raw = replace(RAW, settings=replace(RAW.settings, resampling=resampling))
+    features, predictor, scores, *_ = fitted(raw, most=2)
+    card = ModelCard.of(features, predictor, raw, scores)
+    long, short = np.repeat(RAW.X[0], 2), RAW.X[1, :25]
+    found = card.predict([long, short])
+    assert found.shape == (2,)
+    assert card.predict(long) == pytest.approx(found[0])
+    if resampling == "published":
+        assert found[1] == pytest.approx(card.predict(subsample(short, 40).values))
+    if resampling == "pad":
+        filled = np.append(short, np.full(15, scores.inputs.mean))
+        assert found[1] == pytest.approx(card.predict(filled))
+
+
+def test_the_file_says_what_a_person_asks(tmp_path):
+    features, predictor, scores, series, F = fitted(which="both", most=2, positions=True)
+    ends = coefficient_intervals(predictor, F, series.y, series.groups(), replicates=30)
+    card = ModelCard.of(features, predictor, RAW, scores, intervals=ends, notes={"r2": 0.5})
+    card.save(tmp_path / "card.json")
+    text = json.loads((tmp_path / "card.json").read_text())
+    assert text["unit"] == "s"
+    assert text["scales"][0] == {"name": "approximation 16 s", "time": 16.0, "span": 136.0, "coefficients": 10}
+    assert text["wavelet"]["name"] == "db5"
+    assert text["wavelet"]["function"]["time"][-1] == pytest.approx(9.0)
+    first = text["coefficients"][0]
+    assert first["feature"] == "approximation 16 s, largest 1"
+    assert first["low"] < first["high"]
+    assert text["notes"] == {"r2": 0.5}
+    again = ModelCard.load(tmp_path / "card.json")
+    np.testing.assert_array_equal(again.coefficients, card.coefficients)
+    assert again.to_dict() == card.to_dict()
+
+
+def test_without_a_frame_interval_times_are_samples():
+    raw = replace(RAW, seconds_per_sample=np.full(len(RAW), np.nan))
+    features, predictor, scores, *_ = fitted(raw, most=1)
+    card = ModelCard.of(features, predictor, raw, scores)
+    assert card.unit == "samples"
+    assert card.names[0] == "approximation 16 samples, largest 1"
+
+
+def test_scoring_needs_numpy_alone(tmp_path):
+    features, predictor, scores, *_ = fitted(most=2)
+    card = ModelCard.of(features, predictor, RAW, scores)
+    card.save(tmp_path / "card.json")
+    np.save(tmp_path / "X.npy", RAW.X)
+    code = (
+        "import sys, numpy as np\n"
+        "from awd_cme.card import ModelCard\n"
+        "print(ModelCard.load('card.json').predict(np.load('X.npy')).sum())\n"
+        "heavy = {'torch', 'sklearn', 'scipy', 'pandas', 'pywt', 'matplotlib'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) == pytest.approx(card.predict(RAW.X).sum())
+
+
+def test_what_it_cannot_score():
+    features, predictor, scores, *_ = fitted(most=2)
+    card = ModelCard.of(features, predictor, RAW, scores)
+    bad = RAW.X.copy()
+    bad[3, 5] = np.nan
+    with pytest.raises(ValueError, match="series 3 has a NaN"):
+        card.predict(bad)
+    with pytest.raises(ValueError, match="the series has a NaN"):
+        card.predict(bad[3])
+    with pytest.raises(ValueError, match="cell has 2 entries for 300 series"):
+        card.predict(RAW.X, cell=["a", "b"])
+    with pytest.raises(ValueError, match="intervals have the shape"):
+        ModelCard.of(features, predictor, RAW, scores, intervals=np.zeros((3, 2)))
+    timed = MaxCoefficients("db5", most=1, positions=True, seconds_per_sample=2.0).fit(RAW.X)
+    with pytest.raises(ValueError, match="give MaxCoefficients the median seconds_per_sample"):
+        ModelCard.of(timed, SeriesRidge().fit(timed.transform(RAW.X), RAW.y), RAW, scores)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda v: v.update(format="other"), 'no "format": "awd-cme-card"'),
+        (lambda v: v.update(version=9), "its version is 9"),
+        (lambda v: v.pop("wavelet"), "it lacks 'wavelet'"),
+        (lambda v: v["coefficients"].pop(), "the coefficients have the shape"),
+        (lambda v: v["coefficients"][0].update(feature="bias"), "'bias' stands where"),
+        (lambda v: v["coefficients"][0].update(value=float("inf")), "not finite"),
+        (lambda v: v["wavelet"].update(taps=[1.0]), "even number"),
+        (lambda v: v.update(task="ranking"), "the task is"),
+    ],
+)
+def test_files_that_are_no_cards(tmp_path, change, message):
+    features, predictor, scores, *_ = fitted(most=2)
+    values = ModelCard.of(features, predictor, RAW, scores).to_dict()
+    change(values)
+    (tmp_path / "card.json").write_text(json.dumps(values))
+    with pytest.raises(ValueError, match=rf"cannot be read as a model card: .*({message})"):
+        ModelCard.load(tmp_path / "card.json")
+    (tmp_path / "card.json").write_text("{")
+    with pytest.raises(ValueError, match="cannot be read as a model card"):
+        ModelCard.load(tmp_path / "card.json")
+    with pytest.raises(FileNotFoundError):
+        ModelCard.load(tmp_path / "none.json")
