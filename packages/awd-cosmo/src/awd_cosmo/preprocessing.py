@@ -1,0 +1,133 @@
+"""What is done to a map before its features are measured, with NumPy alone.
+
+`awd_cosmo.observe` has the same steps and more, for whoever prepares maps. A saved model carries these: they give the
+same numbers, so that maps prepared by the one can be scored by the other.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from awd_cosmo.statistic import arcmin_per_pixel
+
+Maps = npt.NDArray[Any]
+Edge = Literal["reflect", "wrap"]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What is done to a map before its features are measured, in this order, in training and in prediction alike.
+
+    Parameters
+    ----------
+    downsample : int
+        Side of the blocks of pixels of which the mean is taken.
+    smoothing_arcmin : float
+        Standard deviation of the Gaussian, 0 for none.
+    edge : {"reflect", "wrap"}
+        What the smoothing takes to lie beyond the edge.
+    noise : mapping, optional
+        How noise was added to training maps, for the record: observed maps bring their own.
+
+    Examples
+    --------
+    >>> Preprocessing(downsample=2).apply(np.ones((1, 4, 4)), pixel_scale=0.4).shape
+    (1, 2, 2)
+    """
+
+    downsample: int = 1
+    smoothing_arcmin: float = 0.0
+    edge: Edge = "reflect"
+    noise: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.downsample, bool) or not isinstance(self.downsample, int) or self.downsample < 1:
+            raise ValueError(f"downsample must be a whole number, 1 or more, got {self.downsample!r}")
+        if not (math.isfinite(self.smoothing_arcmin) and self.smoothing_arcmin >= 0):
+            raise ValueError(f"smoothing_arcmin must be 0 or more, got {self.smoothing_arcmin}")
+        if self.edge not in get_args(Edge):
+            raise ValueError(f"edge must be 'reflect' or 'wrap', got {self.edge!r}")
+
+    def apply(self, maps: npt.ArrayLike, *, pixel_scale: Any) -> Maps:
+        """Maps (n, ny, nx), NaN where not observed, as the statistics want them.
+
+        The same as `awd_cosmo.observe.downsample` and `awd_cosmo.observe.smooth`, with NumPy alone.
+        """
+        stack = block_means(map_stack(maps), self.downsample)
+        width = self.smoothing_arcmin / (arcmin_per_pixel(pixel_scale) * self.downsample)
+        if width == 0:
+            return stack
+        missing = np.isnan(stack)
+        if not missing.any():
+            return _gaussian(stack, width, self.edge)
+        weight = _gaussian((~missing).astype(np.float64), width, self.edge)
+        value = _gaussian(np.where(missing, 0.0, stack.astype(np.float64)), width, self.edge)
+        smoothed = np.divide(value, weight, out=np.full(stack.shape, np.nan), where=~missing)
+        return np.asarray(smoothed.astype(stack.dtype))
+
+
+def block_means(maps: Maps, factor: int) -> Maps:
+    """Means over blocks of factor × factor pixels; a block of which less than half was observed becomes NaN.
+
+    Raises
+    ------
+    ValueError
+        If the factor does not divide the sides.
+
+    Examples
+    --------
+    >>> block_means(np.arange(16.0).reshape(1, 4, 4), 2)
+    array([[[ 2.5,  4.5],
+            [10.5, 12.5]]])
+    """
+    if factor == 1:
+        return maps
+    n, ny, nx = maps.shape
+    if ny % factor or nx % factor:
+        raise ValueError(f"blocks of {factor} pixels do not fill maps of {ny} × {nx}; crop them to a multiple")
+    blocks = maps.reshape(n, ny // factor, factor, nx // factor, factor)
+    seen = (~np.isnan(blocks)).sum(axis=(2, 4))
+    total = np.nansum(blocks, axis=(2, 4), dtype=np.float64)
+    enough = seen >= factor**2 / 2
+    mean = np.divide(total, seen, out=np.full(total.shape, np.nan), where=enough)
+    return np.asarray(mean.astype(maps.dtype))
+
+
+def _gaussian(maps: Maps, width: float, edge: Edge) -> Maps:
+    """Maps filtered with a Gaussian, cut at four standard deviations (`width`, in pixels), as SciPy does it."""
+    radius = int(4.0 * width + 0.5)
+    weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / width) ** 2)
+    weights /= weights.sum()
+    for axis in (1, 2):
+        size = maps.shape[axis]
+        pads = [(0, 0), (0, 0), (0, 0)]
+        pads[axis] = (radius, radius)
+        padded = np.pad(maps.astype(np.float64), pads, mode="symmetric" if edge == "reflect" else "wrap")
+        total = np.zeros(maps.shape)
+        for k, weight in enumerate(weights):
+            total += weight * (padded[:, k : k + size] if axis == 1 else padded[:, :, k : k + size])
+        maps = total.astype(maps.dtype)
+    return maps
+
+
+def map_stack(maps: npt.ArrayLike) -> Maps:
+    """Maps as a stack (n, ny, nx) of floats in the machine's byte order.
+
+    Raises
+    ------
+    ValueError
+        If they are not real numbers, or not one map or a stack.
+    """
+    stack: Maps = np.asarray(maps)
+    if stack.dtype.kind in "iu":
+        stack = stack.astype(np.float64)
+    if stack.ndim == 2:
+        stack = stack[None]
+    if stack.dtype.kind != "f" or stack.ndim != 3 or stack.size == 0:
+        raise ValueError(f"maps must be real, of the shape (n, ny, nx) or (ny, nx); got {stack.dtype} {stack.shape}")
+    # Big-endian arrays, as FITS has them, are slow or refused further on.
+    return stack if stack.dtype.isnative else stack.astype(stack.dtype.newbyteorder("="))

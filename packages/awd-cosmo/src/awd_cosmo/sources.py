@@ -1,0 +1,204 @@
+"""Where the maps of a set come from: files, arrays, or another set of which they are made when they are asked for.
+
+A source is called with row numbers and returns those maps. Sources are plain data, so that a set can be sent to another
+process; and they work in blocks, so that making small maps out of large ones never holds all the large ones.
+"""
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from awd_cosmo.archives import BadMap, read_bytes
+from awd_cosmo.fits import image
+
+Maps = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+Report = Callable[[int, int], object]
+"""Told how many maps are done, of how many."""
+
+BLOCK = 64
+"""Maps that a derived set asks its parent for at a time."""
+
+_PART = 16
+_LEAST = -1e30  # UNSEEN is −1.6375e30, in whatever precision it was written
+
+
+class Source(Protocol):
+    """Maps by row number, (k, ny, nx) float32, NaN where not observed; into `out`, if it is given."""
+
+    def __call__(self, rows: Rows, workers: int, report: Report | None, out: Maps | None = None) -> Maps:
+        """Read."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """Maps in files.
+
+    Parameters
+    ----------
+    paths : tuple of str
+        One for each row.
+    hdus : ndarray, shape (n,)
+        −1 for the first image.
+    shape : tuple of int
+        (ny, nx) that every one must have.
+    mask : ndarray, shape (ny, nx), optional
+        True where observed.
+    invalid : {"raise", "mask", "zero"}
+        What to do with NaN, infinite and UNSEEN pixels that the mask says were observed.
+    """
+
+    paths: tuple[str, ...]
+    hdus: Rows
+    shape: tuple[int, int]
+    mask: Mask | None
+    invalid: str
+
+    def __call__(self, rows: Rows, workers: int, report: Report | None, out: Maps | None = None) -> Maps:
+        """Read, in parallel if asked; all bad maps are named in one error."""
+        out = room_for(len(rows), self.shape, out)
+        bad: dict[int, tuple[str, str]] = {}
+
+        def read(part: range) -> int:
+            for i in part:
+                if reason := self.fill(int(rows[i]), out[i]):
+                    bad[i] = (self.paths[rows[i]], reason)
+            return len(part)
+
+        parts = [range(start, min(start + _PART, len(rows))) for start in range(0, len(rows), _PART)]
+        done = 0
+        for count in in_parallel(read, parts, workers):
+            done += count
+            if report is not None:
+                report(done, len(rows))
+        if bad:
+            raise BadMap([bad[i] for i in sorted(bad)])
+        return out
+
+    def fill(self, row: int, out: Maps) -> str:
+        """Read one map into `out`, shape (ny, nx); the reason why it is bad, or nothing."""
+        path, hdu = self.paths[row], int(self.hdus[row])
+        try:
+            pixels, _, _ = image(read_bytes(path), path, None if hdu < 0 else hdu)
+        except BadMap as error:
+            return error.bad[0][1]
+        except OSError as error:
+            return f"unreadable: {error.strerror or error}"
+        if pixels.shape != self.shape:
+            return f"wrong size: {pixels.shape[0]} × {pixels.shape[1]} where {self.shape[0]} × {self.shape[1]} is right"
+        with np.errstate(over="ignore", invalid="ignore"):
+            np.copyto(out, pixels, casting="same_kind")
+            # Least and largest are NaN if anything is: two cheap passes say that all is well, as it nearly always is.
+            fine = out.min() > _LEAST and out.max() < math.inf
+        if not fine:
+            wrong = ~((out > _LEAST) & (out < math.inf))
+            if self.mask is not None:
+                wrong &= self.mask
+            if self.invalid == "raise" and wrong.any():
+                return (
+                    f"{int(wrong.sum())} of {out.size} pixels are NaN, infinite or UNSEEN; pass mask=, or "
+                    f"invalid='mask' to take them for not observed"
+                )
+            out[wrong] = 0.0 if self.invalid == "zero" else np.nan
+        if self.mask is not None:
+            out[~self.mask] = 0.0 if self.invalid == "zero" else np.nan
+        return ""
+
+
+@dataclass(frozen=True)
+class InMemory:
+    """Maps in an array (n, ny, nx), or in anything that is indexed as one."""
+
+    maps: Any
+
+    def __call__(self, rows: Rows, workers: int, report: Report | None, out: Maps | None = None) -> Maps:
+        """Copy."""
+        out = room_for(len(rows), self.maps.shape[1:], out)
+        out[...] = self.maps[rows]
+        return out
+
+
+@dataclass(frozen=True)
+class Selected:
+    """Some rows of another source."""
+
+    parent: Source
+    rows: Rows
+
+    def __call__(self, rows: Rows, workers: int, report: Report | None, out: Maps | None = None) -> Maps:
+        """Read from the parent."""
+        return self.parent(self.rows[rows], workers, report, out)
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """What a function makes of the maps of another source: (maps (k, …), their rows (k,)) to as many maps."""
+
+    parent: Source
+    function: Callable[[Maps, Rows], npt.NDArray[Any]]
+    shape: tuple[int, int]
+
+    def __call__(self, rows: Rows, workers: int, report: Report | None, out: Maps | None = None) -> Maps:
+        """Read and apply, block by block."""
+        out = room_for(len(rows), self.shape, out)
+        for start in range(0, len(rows), BLOCK):
+            block = rows[start : start + BLOCK]
+            out[start : start + len(block)] = self.function(self.parent(block, workers, None), block)
+            if report is not None:
+                report(start + len(block), len(rows))
+        return out
+
+
+@dataclass(frozen=True)
+class Tiled:
+    """Tiles cut out of the maps of another source: row = parent's row · tiles a map + tile."""
+
+    parent: Source
+    corners: tuple[tuple[int, int], ...]
+    size: int
+
+    def __call__(self, rows: Rows, workers: int, report: Report | None, out: Maps | None = None) -> Maps:
+        """Read each parent once, block by block, and cut."""
+        out = room_for(len(rows), (self.size, self.size), out)
+        parents, which = np.unique(rows // len(self.corners), return_inverse=True)
+        order = np.argsort(which, kind="stable")
+        bounds = np.searchsorted(which[order], np.arange(0, len(parents) + BLOCK, BLOCK))
+        for b, start in enumerate(range(0, len(parents), BLOCK)):
+            maps = self.parent(parents[start : start + BLOCK], workers, None)
+            for i in order[bounds[b] : bounds[b + 1]]:
+                y, x = self.corners[int(rows[i]) % len(self.corners)]
+                out[i] = maps[which[i] - start, y : y + self.size, x : x + self.size]
+            if report is not None:
+                report(int(bounds[b + 1]), len(rows))
+        return out
+
+
+def room_for(n: int, shape: tuple[int, ...], out: Maps | None) -> Maps:
+    """The array to be filled: the caller's, if it fits, or a new one."""
+    wanted = (n, *shape)
+    if out is None:
+        return np.empty(wanted, np.float32)
+    if out.shape != wanted or out.dtype != np.float32 or not out.flags.writeable:
+        raise ValueError(f"out must be a writeable float32 array of shape {wanted}, got {out.dtype} {out.shape}")
+    return out
+
+
+def in_parallel(function: Callable[[range], int], parts: list[range], workers: int) -> Iterator[int]:
+    """Results in order. Threads, not processes: reading lets go of Python's lock, and all write into one array."""
+    if workers <= 1 or len(parts) <= 2:
+        yield from map(function, parts)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        yield from pool.map(function, parts)
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

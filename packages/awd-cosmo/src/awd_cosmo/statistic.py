@@ -1,0 +1,195 @@
+"""What statistics of maps have in common: scikit-learn's way of fitting, and JSON values in which they are saved.
+
+Every statistic is a transformer, `fit` on training maps only and `transform` to one row of features per map. Nothing
+here, nor in the statistics, imports scikit-learn: what `from_dict` brings back scores maps with NumPy alone.
+"""
+
+import base64
+import importlib
+import inspect
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+STATISTICS = {
+    "PeakCounts": "awd_cosmo.counts",
+    "ScaleCounts": "awd_cosmo.scales",
+    "StarletCounts": "awd_cosmo.starlet",
+    "PowerSpectrum": "awd_cosmo.spectrum",
+}
+"""Where a saved statistic's class is found."""
+
+
+class Statistic:
+    """What the statistics share: parameters as in scikit-learn, and the way to JSON values and back.
+
+    A subclass takes its parameters by name in `__init__`, stores them as they are, and names what `fit` learns in
+    `_learnt`.
+    """
+
+    _learnt: tuple[str, ...] = ()
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn from training maps (n, ny, nx) what the statistic needs, such as its bins."""
+        raise NotImplementedError
+
+    def transform(self, X: Any, mask: Any = None) -> Array:
+        """Features of maps (n, ny, nx) as an array (n, features)."""
+        raise NotImplementedError
+
+    def fit_transform(self, X: Any, y: Any = None) -> Array:
+        """Fit to maps, and return their features."""
+        return self.fit(X, y).transform(X)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Parameters by name, as they were given."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+    def set_params(self, **parameters: Any) -> Self:
+        """Change parameters by name."""
+        known = self.get_params()
+        for name, value in parameters.items():
+            if name not in known:
+                raise ValueError(f"{type(self).__name__} has no parameter {name!r}; it has {', '.join(known)}")
+            setattr(self, name, value)
+        return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as JSON values: parameters, and what was learnt.
+
+        A wavelet among the parameters is kept as its taps, and comes back as an array of them.
+        """
+        self._check_fitted()
+        return {
+            "statistic": type(self).__name__,
+            "version": 1,
+            "parameters": {name: _as_json(value) for name, value in self.get_params().items()},
+            "learnt": {name: _as_json(getattr(self, name)) for name in self._learnt},
+        }
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        """Statistic from what `to_dict` gave; `Statistic.from_dict` takes the record of any of them.
+
+        Raises
+        ------
+        ValueError
+            If it is the record of something else, or of a later version.
+        """
+        name = record.get("statistic")
+        if name not in STATISTICS or (cls is not Statistic and name != cls.__name__):
+            allowed = ", ".join(STATISTICS) if cls is Statistic else cls.__name__
+            raise ValueError(f"the record is that of {name!r}, not of {allowed}; give what to_dict returned")
+        if record.get("version") != 1:
+            raise ValueError(f"the record has version {record.get('version')!r}, known is 1; update awd-cosmo")
+        # The classes are in later modules, which import this one.
+        kind: Any = getattr(importlib.import_module(STATISTICS[name]), name)
+        statistic = kind(**{key: _from_json(value) for key, value in record["parameters"].items()})
+        for key in kind._learnt:
+            setattr(statistic, key, _from_json(record["learnt"][key]))
+        found: Self = statistic
+        return found
+
+    def _check_fitted(self) -> None:
+        if not self.__sklearn_is_fitted__():
+            raise ValueError(f"this {type(self).__name__} is not fitted yet; call fit with training maps first")
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return all(hasattr(self, name) for name in self._learnt)
+
+    def __sklearn_tags__(self) -> Any:
+        # Only scikit-learn asks, from 1.6 on. Inheriting from its classes would need it for every prediction.
+        from sklearn.utils import InputTags, Tags, TargetTags, TransformerTags
+
+        return Tags(
+            estimator_type=None,
+            target_tags=TargetTags(required=False),
+            transformer_tags=TransformerTags(),
+            input_tags=InputTags(two_d_array=False, three_d_array=True),
+        )
+
+    def __repr__(self) -> str:
+        defaults = inspect.signature(type(self)).parameters
+        told = [f"{k}={v!r}" for k, v in self.get_params().items() if v is not defaults[k].default]
+        return f"{type(self).__name__}({', '.join(told)})"
+
+
+def check_choice(name: str, value: object, allowed: Sequence[str]) -> None:
+    """Raise if a parameter is not among the words allowed."""
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
+
+
+def arcmin_per_pixel(pixel_scale: Any) -> float:
+    """Pixel scale as a number of arcmin.
+
+    Parameters
+    ----------
+    pixel_scale : float or astropy Quantity
+        Arcmin, or an angle with its unit (per pixel or not).
+
+    Raises
+    ------
+    ValueError
+        If it is not a positive angle.
+
+    Examples
+    --------
+    >>> arcmin_per_pixel(0.41)
+    0.41
+    """
+    value = pixel_scale
+    if hasattr(value, "to_value"):
+        try:
+            value = value.to_value("arcmin")
+        except ValueError:  # astropy's UnitConversionError is one
+            value = value.to_value("arcmin / pix")
+    if isinstance(value, bool) or np.ndim(value) != 0 or not (math.isfinite(value) and value > 0):
+        raise ValueError(f"pixel_scale must be a positive angle, in arcmin or with a unit, got {pixel_scale!r}")
+    return float(value)
+
+
+def _as_json(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, np.bool_ | np.integer):
+        return value.item()
+    if isinstance(value, np.ndarray) and value.dtype == np.bool_:
+        packed = base64.b64encode(np.packbits(value).tobytes()).decode("ascii")
+        return {"mask": packed, "shape": list(value.shape)}
+    if hasattr(value, "to_value"):
+        return arcmin_per_pixel(value)
+    if hasattr(value, "rec_lo"):
+        return {"array": np.asarray(value.dec_lo, dtype=np.float64).tolist()}
+    if isinstance(value, np.ndarray):
+        return {"array": _finite(value.tolist())}
+    if isinstance(value, Mapping):
+        return {"mapping": {str(key): _as_json(entry) for key, entry in value.items()}}
+    if isinstance(value, list | tuple):
+        return [_as_json(entry) for entry in value]
+    return _finite(float(value))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_finite(entry) for entry in value]
+    return value if not isinstance(value, float) or math.isfinite(value) else str(value)
+
+
+def _from_json(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_from_json(entry) for entry in value]
+    if not isinstance(value, Mapping):
+        return value
+    if "mask" in value:
+        shape = tuple(value["shape"])
+        bits = np.unpackbits(np.frombuffer(base64.b64decode(value["mask"]), np.uint8), count=math.prod(shape))
+        return bits.astype(np.bool_).reshape(shape)
+    if "mapping" in value:
+        return {key: _from_json(entry) for key, entry in value["mapping"].items()}
+    return np.array(value["array"], dtype=np.float64)  # it reads "inf" as well
