@@ -107,8 +107,8 @@ def l1_norm_and_gradient(
         low, high = slopes.pop(split.low).reshape(shape), slopes.pop(split.high).reshape(shape)
         gradient += filter_gradient_kernel(split.x, low, high, bank.shape[1], mode)
         if split.parent:
-            out = memory.take(("slope", split.parent), tuple(split.x.shape), x)
-            slopes[split.parent] = adjoint_kernel(low, high, bank, split.x.shape[1], mode, out)
+            slope = memory.take(("slope", split.parent), tuple(split.x.shape), x)
+            slopes[split.parent] = adjoint_kernel(low, high, bank, split.x.shape[1], mode, slope)
     return norm, gradient[0] + high_pass(gradient[1].flip(0)).flip(0)
 
 

@@ -54,7 +54,7 @@ PRESETS: dict[str, Preset] = {
     "halos": Preset(256, 8, Setup(pixels=128, halos=HaloModel())),
     "massivenus": Preset(100, 1000, Setup(pixels=512, padding=1.5, halos=HaloModel()), "latin_hypercube"),
 }
-"""Suites by name: to try out (2 MB), for a demonstration (140 MB), the same with halos, and of the size of a tenth of
+"""Suites by name: to try out (0.3 MB), for a demonstration (140 MB), the same with halos, and of the size of a tenth of
 the MassiveNuS maps at one redshift (105 GB). All maps have sides of 3.5° and sources at z = 1."""
 
 
