@@ -217,6 +217,15 @@ def test_settings_that_do_not_exist(settings, message):
         make_series(table_of([20]), settings)
 
 
+def test_a_target_by_its_name():
+    table = table_of([20, 30])
+    named = make_series(table, replace(ALL, target="mean_significant"), target="max")
+    assert np.array_equal(named.y, make_series(table, ALL).y)
+    assert named.settings.target == "max"
+    with pytest.raises(ValueError, match="unknown target 'most'; choose one of .*max.*, or give a function"):
+        make_series(table, ALL, target="most")
+
+
 def test_targets_that_need_p_values_say_so():
     with pytest.raises(ValueError, match="needs p-values of 'auxilin', and the table has none"):
         make_series(table_of([20], p=np.nan), "published")

@@ -28,7 +28,7 @@ def make_series(
     table: pd.DataFrame,
     settings: SeriesSettings | str = "published",
     *,
-    target: Target | None = None,
+    target: Target | str | None = None,
     classification: bool = False,
     day: DayOf | Mapping[str, str] | None = None,
 ) -> SeriesSet:
@@ -40,11 +40,11 @@ def make_series(
         As `awd_cme.tracks` describes it, with two channels at least.
     settings : SeriesSettings or str
         The steps, or a name in `SETTINGS`: "published", "published-lstm", "published-success", "cmeanalysis", "yeast".
-    target : callable, optional
-        A target of your own in place of the named one: from a `PartnerSeries` to a number, or to a boolean if
-        `classification` says so. NaN drops the track.
+    target : str or callable, optional
+        Another name of `awd_cme.targets.TARGETS` than that of the settings; or a target of your own, from a
+        `PartnerSeries` to a number, or to a boolean if `classification` says so. NaN drops the track.
     classification : bool
-        What `target` gives.
+        What a target of your own gives.
     day : callable or mapping, optional
         Day of each cell by the cell's name.
 
@@ -74,6 +74,12 @@ def make_series(
     ((2, 40), [49.0, 49.0], ('Sla1', 'Abp1'))
     """
     chosen = _settings(settings)
+    if isinstance(target, str):
+        if target not in TARGETS:
+            raise ValueError(
+                f"unknown target {target!r}; choose one of {', '.join(TARGETS)}, or give a function of a PartnerSeries"
+            )
+        chosen, target = replace(chosen, target=target), None
     x, y = _channels(table, chosen)
     function, classify = (target, classification) if target else TARGETS[chosen.target]
     if target is not None:
