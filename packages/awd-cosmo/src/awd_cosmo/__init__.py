@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from awd_cosmo.splits import split_maps as split_maps
     from awd_cosmo.starlet import StarletCounts as StarletCounts
     from awd_cosmo.statistic import Statistic as Statistic
+    from awd_cosmo.teacher import MapTeacher as MapTeacher
+    from awd_cosmo.teacher import SkyAugmentation as SkyAugmentation
     from awd_cosmo.undecimated import wavelet_scales as wavelet_scales
 
 _HOME = {
@@ -55,6 +57,7 @@ _HOME = {
     "EmulatorPosterior": "regress",
     "HaloModel": "halos",
     "MapSet": "maps",
+    "MapTeacher": "teacher",
     "Model": "model",
     "NearestCosmology": "regress",
     "PeakCountRegressor": "regress",
@@ -66,6 +69,7 @@ _HOME = {
     "ResNet34": "resnet",
     "ScaleCounts": "scales",
     "Setup": "map_model",
+    "SkyAugmentation": "teacher",
     "Split": "splits",
     "StarletCounts": "starlet",
     "Statistic": "statistic",
