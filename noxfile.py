@@ -25,9 +25,13 @@ def install(
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Run the main jobs on embedded defaults; reports are left in runs/demo."""
+    """Run the main jobs on embedded defaults, from files on disk to reports in runs/demo; goes on if interrupted."""
     install(session)
-    session.run("python", "examples/demo.py", "--out", "runs/demo", *session.posargs)
+    out = Path("runs/demo")
+    session.run("python", "examples/demo.py", "--out", str(out / "photograph"))
+    session.run("awd-cosmo", "run", "simulated", "--out", str(out / "cosmo"), *session.posargs)
+    session.run("awd-cme", "run", "simulated", "--out", str(out / "cme"), *session.posargs)
+    session.log(f"Look at {out / 'cosmo' / 'report.html'}, {out / 'cme' / 'report.html'} and {out / 'photograph'}.")
 
 
 @nox.session

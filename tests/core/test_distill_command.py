@@ -16,7 +16,7 @@ import zarr
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from awd_core import distill_run
+from awd_core import distill_page, distill_run
 from awd_core.cli import app
 from awd_core.distill import SearchSettings
 from awd_core.distill_command import distill, parse_shares
@@ -195,6 +195,43 @@ def test_a_teacher_is_asked_for_the_gradients(data, tmp_path):
     assert "holds a run with other settings: gradients.sha256 (there" in result.stderr
 
 
+def test_the_report_says_whether_the_attributions_deserve_trust(data, finished, tmp_path):
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        save_file(MLP(32, hidden=(8,)).state_dict(), tmp_path / f"w{seed}.safetensors")
+    run = tmp_path / "run"
+    arguments = [
+        data / "X.npy", "--teacher", "awd_core.networks:MLP", "--weights", tmp_path / "w0.safetensors",
+        "--factory-args", '{"n_in": 32, "hidden": [8]}', "--out", run, *SMALL,
+    ]  # fmt: skip
+    assert "Checks of trust …" in succeed(*arguments, "--no-report").stderr
+    alone = json.loads((run / "quality.json").read_text())
+    assert alone["asked"]["taps"] == Wavelet.load(run / "wavelet.json").taps.tolist()
+    assert alone["agreement"] is None
+    # What was looked at before is looked up; another share, or another teacher, is another question.
+    before = (run / "quality.json").stat().st_mtime_ns
+    succeed(*arguments, "--no-report")
+    assert (run / "quality.json").stat().st_mtime_ns == before
+    others = ["--other-weights", tmp_path / "w1.safetensors"]
+    succeed(*arguments, *others)
+    both = json.loads((run / "quality.json").read_text())
+    assert both["agreement"]["teachers"] == 2
+    assert both["curves"] == alone["curves"]
+    html = (run / "report.html").read_text()
+    assert "It was not checked whether attributions add up" in html
+    assert "teachers share" in html
+    assert "quality.json" in html
+    assert "--other-weights FILE" not in html, "they were given"
+    succeed(*arguments, "--no-quality", "--no-report")
+    assert not (run / "quality.json").exists()
+    settings = json.loads((run / "config.json").read_text())["settings"]
+    assert distill_page._unchecked(settings).startswith("That was not checked, as --no-quality asked.")
+    given = (finished[0] / "report.html").read_text()
+    assert "That could not be checked: the gradients were given" in given
+    result = awd(*arguments, "--other-weights", tmp_path / "w0.safetensors")
+    assert "w0.safetensors hold the same weights" in result.stderr
+
+
 def test_integrated_gradients_with_a_baseline(data, tmp_path):
     torch.manual_seed(0)
     save_file(MLP(32, hidden=(8,)).state_dict(), tmp_path / "w.safetensors")
@@ -291,6 +328,7 @@ def test_ctrl_c_says_how_to_go_on(data, tmp_path, monkeypatch):
         (["--gradients", "G", "--teacher", "a:b", "--weights", "w"], "give either gradients or a teacher"),
         (["--teacher", "a:b"], "--teacher needs its --weights, a .safetensors file"),
         (["--gradients", "G", "--target", "0"], "--weights, --target and --factory-args are for a --teacher"),
+        (["--gradients", "G", "--other-weights", "w"], "which is not given; so are --other-weights"),
         (["--teacher", "a:b", "--weights", "w", "--target", "all"], "--target is 'all'; give the index of one"),
         (["--teacher", "a:b", "--weights", "w", "--factory-args", "{"], "--factory-args is no JSON"),
         (["--teacher", "a:b", "--weights", "w", "--factory-args", "[]"], "--factory-args must be a JSON object"),

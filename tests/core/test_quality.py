@@ -20,13 +20,9 @@ from awd_core.quality import (
     PerturbationCurves,
     RandomisedTeacher,
     SeedAgreement,
-    completeness_gap,
-    insertion_deletion,
-    randomised_teacher_check,
-    rank_correlation,
-    reinitialised,
-    seed_agreement,
 )
+from awd_core.quality_checks import completeness_gap, insertion_deletion, rank_correlation, seed_agreement
+from awd_core.quality_randomised import randomised_teacher_check, reinitialised
 from awd_core.simulate import simulate_known_truth
 
 LEVELS = 2
@@ -373,9 +369,64 @@ def test_a_whole_verdict(checked):
 
 
 def test_what_was_not_checked_is_said():
-    findings = AttributionQuality().verdict()
-    assert [finding.outcome for finding in findings] == ["warn"] * 4
+    nothing = AttributionQuality(reasons={"agreement": "there was but one teacher."})
+    findings = nothing.verdict()
+    assert [finding.outcome for finding in findings] == ["open"] * 4
     assert all("was not checked" in finding.sentence for finding in findings)
+    assert findings[2].sentence.endswith("give the same attributions: there was but one teacher.")
+    assert nothing.headline == "That is not known: none of the checks was made."
+
+
+def test_the_headline_follows_the_findings():
+    agreement, whole = SeedAgreement(0.9, 0.9, 0.9, 0.1, 2), Completeness(0.01, 0.1)
+    for quality, said in (
+        (
+            AttributionQuality(completeness=whole),
+            "As far as is known: of 4 checks, 1 was made, and it speaks for them.",
+        ),
+        (AttributionQuality(completeness=whole, agreement=agreement), "2 were made, and they speak for them."),
+        (
+            AttributionQuality(completeness=Completeness(1.0, 1.0), agreement=agreement),
+            "of 2 checks that were made, 1 ",
+        ),
+    ):
+        assert said in quality.headline
+
+
+def test_a_record_comes_back():
+    curves = PerturbationCurves("random", (0.0, 1.0), (0.0, 1.0), (1.0, 0.0), (math.nan,) * 2, (0.1, 0.2),
+                                0.5, 0.5, math.nan, 0.1)  # fmt: skip
+    quality = AttributionQuality(
+        curves=curves,
+        completeness=Completeness(0.1, 0.2, "gradient_shap"),
+        randomised=RandomisedTeacher(0.4, 0.1, 0.0, math.nan, math.nan, math.nan),
+        reasons={"agreement": "why"},
+    )
+    record = json.loads(json.dumps(quality.to_dict(), allow_nan=False))
+    back = AttributionQuality.from_dict(record)
+    assert back.to_dict() == record
+    assert math.isnan(back.curves.insertion_error[0])
+    assert (back.completeness, back.agreement, back.reasons) == (quality.completeness, None, {"agreement": "why"})
+    with pytest.raises(ValueError, match=r"no record of attribution quality: format None, version None"):
+        AttributionQuality.from_dict({})
+    with pytest.raises(ValueError, match=r"the record of attribution quality is damaged: 'curves'"):
+        AttributionQuality.from_dict({"format": "awd-quality", "version": 1})
+    with pytest.raises(ValueError, match=r"damaged: .*unexpected keyword argument 'relatively'"):
+        AttributionQuality.from_dict(record | {"completeness": {"relatively": 1.0}})
+
+
+def test_what_does_not_add_up_is_told_by_its_method():
+    for method, word in (("input_x_gradient", "linear in their inputs"), ("gradient_shap", "take more n_samples")):
+        finding = AttributionQuality(completeness=Completeness(0.5, 1.0, method)).verdict()[1]
+        assert finding.outcome == "warn"
+        assert word in finding.sentence
+
+
+def test_gradients_that_are_known_are_not_asked_for(checked):
+    X, teachers = checked
+    gradients = [input_gradients(teacher, X) for teacher in teachers]
+    assert check(X, teachers, known=gradients[:1]) == check(X, teachers)
+    assert check(X, teachers, known=[gradients[0], -gradients[0]]).trained_spearman == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from awd_core.distill import DistillationPath as DistillationPath
     from awd_core.distill import SearchSettings as SearchSettings
     from awd_core.distill import distill_path as distill_path
+    from awd_core.distill_quality import QualitySettings as QualitySettings
+    from awd_core.distill_quality import attribution_quality as attribution_quality
     from awd_core.distiller import WaveletDistiller as WaveletDistiller
     from awd_core.distiller import WaveletTransformer as WaveletTransformer
     from awd_core.distiller import compare_lengths as compare_lengths
@@ -36,10 +38,10 @@ if TYPE_CHECKING:
     from awd_core.penalised import hessian_term as hessian_term
     from awd_core.penalised import trim_attributions as trim_attributions
     from awd_core.quality import AttributionQuality as AttributionQuality
-    from awd_core.quality import completeness_gap as completeness_gap
-    from awd_core.quality import insertion_deletion as insertion_deletion
-    from awd_core.quality import randomised_teacher_check as randomised_teacher_check
-    from awd_core.quality import seed_agreement as seed_agreement
+    from awd_core.quality_checks import completeness_gap as completeness_gap
+    from awd_core.quality_checks import insertion_deletion as insertion_deletion
+    from awd_core.quality_checks import seed_agreement as seed_agreement
+    from awd_core.quality_randomised import randomised_teacher_check as randomised_teacher_check
     from awd_core.scores import coefficient_scores as coefficient_scores
     from awd_core.scores import compare_scores as compare_scores
     from awd_core.select import Selection as Selection
@@ -70,6 +72,7 @@ _HOME = {
     "MLP": "networks",
     "MODES": "boundary",
     "OrthonormalFilter": "filters",
+    "QualitySettings": "distill_quality",
     "SearchSettings": "distill",
     "Selection": "select",
     "Teacher": "teacher",
@@ -79,23 +82,24 @@ _HOME = {
     "Wavelet": "wavelet",
     "WaveletDistiller": "distiller",
     "WaveletTransformer": "distiller",
+    "attribution_quality": "distill_quality",
     "check_gradients": "gradients",
     "coefficient_attributions": "attribution",
     "coefficient_scores": "scores",
     "compare_lengths": "distiller",
     "compare_scores": "scores",
-    "completeness_gap": "quality",
+    "completeness_gap": "quality_checks",
     "distill_grid": "penalised",
     "distill_path": "distill",
     "distill_penalised": "penalised",
     "distillation_loss": "losses",
     "hessian_term": "penalised",
     "input_gradients": "gradients",
-    "insertion_deletion": "quality",
+    "insertion_deletion": "quality_checks",
     "load_module": "weights",
     "local_minima": "minima",
-    "randomised_teacher_check": "quality",
-    "seed_agreement": "quality",
+    "randomised_teacher_check": "quality_randomised",
+    "seed_agreement": "quality_checks",
     "select_point": "select",
     "simulate_known_truth": "simulate",
     "trim_attributions": "penalised",

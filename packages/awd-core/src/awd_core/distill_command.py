@@ -30,6 +30,12 @@ def distill(
     factory_args: Annotated[
         str, typer.Option(metavar="JSON", help='Arguments of the factory: {"n_in": 64}.', rich_help_panel=DATA)
     ] = "{}",
+    other_weights: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="Weights from another seed, to compare; may be given again.", rich_help_panel=DATA
+        ),
+    ] = None,
     target: Annotated[
         str | None, typer.Option(metavar="INDEX", help="Which prediction: 0, or 2,1.", rich_help_panel=DATA)
     ] = None,
@@ -87,6 +93,9 @@ def distill(
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps.", rich_help_panel=SEARCH)] = "cpu",
     dtype: Annotated[str, typer.Option(help="float32 or float64.", rich_help_panel=SEARCH)] = "float32",
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder of the run.", rich_help_panel=RUN)],
+    no_quality: Annotated[
+        bool, typer.Option("--no-quality", help="Do not check the attributions.", rich_help_panel=RUN)
+    ] = False,
     no_report: Annotated[bool, typer.Option("--no-report", help="No figures.", rich_help_panel=RUN)] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Delete an earlier run in that folder.", rich_help_panel=RUN)
@@ -108,7 +117,7 @@ def distill(
         X,
         out,
         gradients=gradients,
-        teacher=_teacher(teacher, weights, factory_args, target, batch_size),
+        teacher=_teacher(teacher, weights, factory_args, target, batch_size, other_weights or []),
         wavelet=named_or_loaded(wavelet),
         levels=levels,
         mode=mode,
@@ -123,6 +132,7 @@ def distill(
         share=share,
         y=y,
         predictor=predictor,
+        quality=not no_quality,
         report=not no_report,
         quiet=quiet,
         overwrite=overwrite,
@@ -164,17 +174,19 @@ def parse_shares(text: str) -> tuple[float, ...]:
 
 
 def _teacher(
-    factory: str | None, weights: Path | None, arguments: str, target: str | None, batch_size: int
+    factory: str | None, weights: Path | None, arguments: str, target: str | None, batch_size: int, others: list[Path]
 ) -> "TeacherFile | None":
     if factory is None:
-        if weights is not None or target is not None or arguments != "{}":
-            raise ValueError("--weights, --target and --factory-args are for a --teacher, which is not given")
+        if weights is not None or target is not None or arguments != "{}" or others:
+            raise ValueError(
+                "--weights, --target and --factory-args are for a --teacher, which is not given; so are --other-weights"
+            )
         return None
     if weights is None:
         raise ValueError("--teacher needs its --weights, a .safetensors file")
     from awd_core.distill_run import TeacherFile
 
-    return TeacherFile(factory, weights, _arguments(arguments), _target(target), batch_size)
+    return TeacherFile(factory, weights, _arguments(arguments), _target(target), batch_size, tuple(others))
 
 
 def _arguments(text: str) -> dict[str, Any]:

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from awd_core.distill import DistillationPath, PathPoint
+from awd_core.distill_quality import CheckedQuality
 from awd_core.distill_report import distillation_part
+from awd_core.quality_report import quality_part
 from awd_core.report import Column, Table, render
 from awd_core.run_folder import RunFolder
 from awd_core.run_report import run_part
@@ -13,6 +15,11 @@ from awd_core.run_report import run_part
 if TYPE_CHECKING:
     from awd_core.scores import CoefficientScores
     from awd_core.select import Selection
+
+OTHERS = (
+    "Networks that were trained with other seeds would tell whether the attributions belong to the data or to this one "
+    "network: the same command with --other-weights FILE, once for each of them, adds that check to this run."
+)
 
 
 def write_page(
@@ -22,6 +29,7 @@ def write_page(
     selection: "Selection | None" = None,
     *,
     scores: tuple["CoefficientScores", "CoefficientScores"],
+    quality: CheckedQuality | None = None,
     artefacts: Mapping[str, str],
     progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> None:
@@ -37,6 +45,8 @@ def write_page(
         Scores by which the point was taken.
     scores : tuple of CoefficientScores
         Of the start and of the chosen wavelet.
+    quality : CheckedQuality, optional
+        Whether the attributions deserve trust, if that was looked at.
     artefacts : mapping
         What lies in the folder, from the names to a few words on each.
     progress : callable, optional
@@ -44,13 +54,15 @@ def write_page(
     """
     part = distillation_part(path, chosen, run, scores=scores, progress=progress)
     settings, options, versions = (run.config[key] for key in ("settings", "options", "versions"))
+    trust = quality_part(quality or _unchecked(settings), run, hints=[] if options.get("other_weights") else [OTHERS])
     html = render(
         "awd_core/distill.html.j2",
         title=f"{path.start.name} distilled on {Path(options['X']).name}",
         summary=part.summary,
-        facts=part.facts,
+        facts=[*part.facts, *trust.facts],
         versions={name: versions[name] for name in ("awd-core", "python", "torch")},
         distillation=part,
+        quality=trust,
         selection=None if selection is None else _selection(selection),
         nothing_predicted=selection is not None and max(selection.mean) <= 0,
         predictor=options["predictor"],
@@ -69,6 +81,15 @@ def snippet(folder: Path, settings: Mapping[str, Any]) -> str:
         f'wavelet = Wavelet.load("{(folder / "wavelet.json").as_posix()}")\n'
         f'coefficients = {transform}(wavelet, levels={settings["levels"]}, mode="{settings["mode"]}")(x)'
         f"  # x: a tensor {shape}"
+    )
+
+
+def _unchecked(settings: Mapping[str, Any]) -> str:
+    if "factory" in settings["gradients"]:
+        return "That was not checked, as --no-quality asked. The same command without it adds the checks to this run."
+    return (
+        "That could not be checked: the gradients were given, and not the network that they come from, and all checks "
+        "ask the network. A run with --teacher PKG.MODULE:FACTORY and --weights FILE instead of --gradients makes them."
     )
 
 

@@ -5,7 +5,7 @@ What `awd distill` does, for Python: `distill_files(DistillJob("X.npy", "run", g
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,13 +16,14 @@ import torch
 from awd_core.arrays import identity, read_array
 from awd_core.boundary import MODES
 from awd_core.distill import SHARES, DistillationPath, SearchSettings, distill_path, transformed_axes
+from awd_core.distill_quality import CheckedQuality, QualitySettings, attribution_quality
 from awd_core.gradient_paths import METHODS, Method, SampleArray, as_samples
 from awd_core.gradient_store import model_digest
 from awd_core.gradients import check_gradients, input_gradients
 from awd_core.path_file import save_path
 from awd_core.run_folder import RunFolder
 from awd_core.wavelet import Wavelet
-from awd_core.weights import load_module
+from awd_core.weights import build, load_module, resolve_factory
 
 if TYPE_CHECKING:
     from awd_core.scores import CoefficientScores
@@ -37,6 +38,7 @@ ARTEFACTS = {
     "path.json": "the path with all its searches; awd_core.path_file.load_path reads it",
     "scores.json": "how sparse coefficients and attributions are, scale by scale, at the start and distilled",
     "selection.json": "cross-validated scores of the points",
+    "quality.json": "whether the attributions deserve trust: what the checks found, and the verdict",
     "gradients.zarr": "input gradients of the teacher",
     "path.checkpoint.json": "finished searches, from which an interrupted run goes on",
     "figures": "the figures of the report, as PNG",
@@ -58,6 +60,8 @@ class TeacherFile:
         Which prediction, as for `awd_core.gradients.input_gradients`.
     batch_size : int
         Inputs per pass.
+    other_weights : sequence of str or path
+        Weights of networks that differ in the seed of their training alone, to see whether they say the same.
     """
 
     factory: str
@@ -65,6 +69,7 @@ class TeacherFile:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     target: int | tuple[int, ...] | None = None
     batch_size: int = 64
+    other_weights: Sequence[PathLike] = ()
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,10 @@ class DistillJob:
     predictor : {"lasso", "ridge"}
         What predicts the truths from the coefficients. Ridge regression hardly cares in which orthonormal basis its
         inputs are given, so it can hardly tell wavelets apart; the lasso does better where few coefficients matter.
+    quality : bool
+        Whether to check, if there is a teacher, that its attributions deserve trust.
+    checks : QualitySettings
+        What the checks may cost.
     report, quiet, overwrite : bool
         Whether to make figures and report, to show no progress, to delete an earlier run.
     """
@@ -118,6 +127,8 @@ class DistillJob:
     share: float | None = None
     y: PathLike | None = None
     predictor: str = "lasso"
+    quality: bool = True
+    checks: QualitySettings = field(default_factory=QualitySettings)
     report: bool = True
     quiet: bool = False
     overwrite: bool = False
@@ -201,6 +212,8 @@ def distill_files(job: DistillJob) -> Path:
         "gradients": gradients.name,
         "share": job.share,
         "predictor": job.predictor,
+        "quality": job.quality,
+        "other_weights": [] if job.teacher is None else [os.fspath(name) for name in job.teacher.other_weights],
         "y": None if job.y is None or truths is None else {"file": os.fspath(job.y), **identity(truths)},
     }
     with RunFolder.open(
@@ -223,11 +236,17 @@ def distill_files(job: DistillJob) -> Path:
             scores = _score(job, path, index, X, slopes)
         _write(run, path, index, selection)
         run.write_json("scores.json", {"start": scores[0].to_dict(), "distilled": scores[1].to_dict()})
+        checked = gradients.checked(run, X, slopes, path[index].wavelet, ndim)
+        if checked is None:
+            (run / "quality.json").unlink(missing_ok=True)
         if job.report:
             from awd_core.distill_page import write_page
 
             with run.step("Report") as progress:
-                write_page(run, path, path[index], selection, scores=scores, artefacts=ARTEFACTS, progress=progress)
+                write_page(
+                    run, path, path[index], selection, scores=scores, quality=checked, artefacts=ARTEFACTS,
+                    progress=progress,
+                )  # fmt: skip
         run.finish(searches=[{d.start: round(d.seconds, 4) for d in point.descents} for point in path])
     return Path(job.out)
 
@@ -246,6 +265,10 @@ class _Given:
         del run, X
         return self._array
 
+    def checked(self, run: RunFolder, X: SampleArray, slopes: SampleArray, wavelet: Wavelet, ndim: int) -> None:
+        """Nothing: without the network there is nobody to ask."""
+        del run, X, slopes, wavelet, ndim
+
 
 class _Asked:
     """Gradients that a teacher is asked for, which are kept in the run's folder."""
@@ -256,7 +279,11 @@ class _Asked:
         self._job, self._teacher, teacher = job, job.teacher, job.teacher
         self._baseline = baseline if job.method in ("integrated_gradients", "gradient_shap") else None
         self.name = os.fspath(teacher.weights)
-        self._model = load_module(teacher.factory, weights=teacher.weights, **teacher.arguments)
+        self._model, *self._others = (
+            load_module(teacher.factory, weights=weights, **teacher.arguments)
+            for weights in (teacher.weights, *teacher.other_weights)
+        )
+        self._check_others()
         self.identity = {
             "factory": teacher.factory,
             "arguments": dict(teacher.arguments),
@@ -274,6 +301,34 @@ class _Asked:
                 seed=job.seed if job.method == "gradient_shap" else None, batch_size=self._teacher.batch_size,
                 device=job.device, out=run / "gradients.zarr", progress=progress,
             )  # fmt: skip
+
+    def checked(
+        self, run: RunFolder, X: SampleArray, slopes: SampleArray, wavelet: Wavelet, ndim: int
+    ) -> CheckedQuality | None:
+        """Look whether the attributions deserve trust, unless that was done before or is not wanted."""
+        job, teacher = self._job, self._teacher
+        if not job.quality:
+            return None
+        with run.step("Checks of trust") as progress:
+            return attribution_quality(
+                self._model, X, slopes, wavelet, levels=job.levels, mode=job.mode, ndim=ndim, target=teacher.target,
+                method=job.method, baseline=0.0 if self._baseline is None else self._baseline, seed=job.seed,
+                others=self._others, settings=job.checks, batch_size=teacher.batch_size, device=job.device,
+                factory=lambda: build(resolve_factory(teacher.factory), teacher.arguments),
+                store=run / "quality.json", progress=progress,
+            )  # fmt: skip
+
+    def _check_others(self) -> None:
+        """Before hours of work, not after them."""
+        names = [self._teacher.weights, *self._teacher.other_weights]
+        seen: dict[str, PathLike] = {}
+        for name, model in zip(names, (self._model, *self._others), strict=True):
+            twin = seen.setdefault(model_digest(model), name)
+            if twin is not name:
+                raise ValueError(
+                    f"{os.fspath(twin)} and {os.fspath(name)} hold the same weights; other weights are those of "
+                    "networks that were trained with other seeds, each given once"
+                )
 
 
 def _check_device(device: str) -> None:
