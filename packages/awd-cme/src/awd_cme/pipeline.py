@@ -1,0 +1,159 @@
+"""From movies or tracks to a report: `run_pipeline(RunJob("movies", "run"))`, what `awd-cme run` does.
+
+A run is a folder (`awd_core.run_folder`). Every step writes what it made, whole or not at all, and reads it back before
+it goes on; a run that was killed goes on where it was and ends with the same bits, but for `timings.json`, which, like
+`sessions.json` and `log.txt`, is about the clock.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from awd_cme.pipeline_data import Tracked, tracks_of
+from awd_cme.pipeline_series import Problem, problem_of
+from awd_cme.pipeline_teacher import Taught, gradients_of, one_thread, paths_of, quality_of, teach
+from awd_cme.run_job import ARTEFACTS, PROGRAM, RunJob
+from awd_cme.series_file import write_arrays
+from awd_cme.sources import recognise_source
+from awd_core.run_folder import RunFolder
+
+PACKAGES = ("awd-cme", "scikit-learn", "pandas", "pyarrow", "tifffile", "laptrack", "scikit-image", "lightning")
+
+
+def run_pipeline(job: RunJob) -> Path:
+    """Do a job, or go on with it where it was interrupted or stopped.
+
+    Parameters
+    ----------
+    job : RunJob
+        The job.
+
+    Returns
+    -------
+    Path
+        The run folder; `awd_cme.run_job.ARTEFACTS` says what lies in it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the data are not there.
+    ValueError
+        If the data will not do, options contradict each other, or the folder holds another run.
+    """
+    source = recognise_source(job.data)
+    settings = job.settings_of_run() | {"source": source.identity()}
+    for name in ("tracks", "gradients"):
+        given = getattr(job, name)
+        settings[f"{name}_sha256"] = None if given is None else _digest(given)
+    with RunFolder.open(
+        job.out, program=PROGRAM, settings=settings, options=job.options_of_run(), artefacts=list(ARTEFACTS),
+        packages=PACKAGES, overwrite=job.overwrite, quiet=job.quiet,
+    ) as run:  # fmt: skip
+        tracked = tracks_of(run, job, source)
+        with one_thread():
+            _learn(run, job, tracked)
+        run.finish()
+    return Path(job.out)
+
+
+def _learn(run: RunFolder, job: RunJob, tracked: Tracked) -> None:
+    """Everything after the tracks."""
+    problem = problem_of(run, job, tracked)
+    taught = None
+    if job.reaches("teacher") and job.gradients is None:
+        taught = teach(run, job, problem)
+    if job.reaches("distill"):
+        gradients = gradients_of(run, job, problem, taught)
+        paths = paths_of(run, job, problem, gradients)
+    if job.reaches("results"):
+        _results(run, job, tracked, problem, taught, paths, gradients)
+        if job.quality and taught is not None:
+            quality_of(run, job, problem, taught, gradients)
+    if job.reaches("report"):
+        _report(run)
+
+
+def _results(
+    run: RunFolder, job: RunJob, tracked: Tracked, problem: Problem, taught: Taught | None, paths: Any, gradients: Any
+) -> None:
+    """Everything from the selection to the example tracks; results.json is written last."""
+    from awd_cme.candidates import candidates_of, choose
+    from awd_cme.compare import fit_all
+    from awd_cme.examples import examples_of
+    from awd_cme.results import card_of, predictions_of, results_of, timings_of
+    from awd_core.path_file import save_path
+
+    network = None if taught is None else taught.teacher.as_torch()
+    if not (run / "results.json").exists():
+        with run.step("Selection by cross-validation"):
+            choice = choose(job, problem, candidates_of(paths))
+        with run.step("Models"):
+            rows = fit_all(job, problem, paths, choice, taught)
+        with run.step("Results"):
+            results = results_of(job, problem, rows)
+            card = card_of(job, problem, rows[0], results)
+        chosen = choice.chosen
+        run.write_json("selection.json", choice.rows(job.features, rows[0].estimator))
+        save_path(paths[chosen.start], run / "path.json")
+        chosen.wavelet.save(run / "wavelet.json")
+        card.save(run / "card.json")
+        run.write_bytes("predictions.csv", predictions_of(problem, rows))
+        write_arrays(run / "examples.npz", examples_of(problem, rows[0], tracked.table))
+        with run.step("Compression"):
+            run.write_json("scores.json", _scores(job, problem, paths[chosen.start].start, chosen.wavelet, gradients))
+        run.write_json("results.json", results)
+    if not (run / "timings.json").exists():
+        from awd_cme.card import ModelCard
+
+        with run.step("Timing"):
+            timings = timings_of(problem, ModelCard.load(run / "card.json"), network)
+        seconds: dict[str, float] = {}
+        for session in run.sessions:
+            for name, value in session["seconds"].items():
+                seconds[name] = round(seconds.get(name, 0.0) + value, 3)
+        run.write_json("timings.json", timings | {"seconds": seconds})
+
+
+def _scores(job: RunJob, problem: Problem, start: Any, chosen: Any, gradients: Any) -> dict[str, Any]:
+    from awd_core.scores import coefficient_scores
+
+    X = problem.training.X.astype("float32")
+    before, after = (
+        coefficient_scores(wavelet, X, gradients, levels=job.levels, mode=job.mode).to_dict()
+        for wavelet in (start, chosen)
+    )
+    return {"start": before, "distilled": after}
+
+
+def _report(run: RunFolder) -> None:
+    """The page, by the module that only reads the folder."""
+    try:
+        from awd_cme.report import write_report
+    except ModuleNotFoundError as error:
+        if error.name != "awd_cme.report":
+            raise
+        run.say("No report: this installation of awd-cme has no module awd_cme.report. All results are written.")
+        return
+    with run.step("Report") as progress:
+        write_report(run, progress=progress)
+
+
+def _digest(file: str) -> str:
+    from awd_cme.sources import Source
+
+    return str(Source("tracks", Path(file)).identity()["sha256"])
+
+
+def read_results(folder: str | Path) -> dict[str, Any]:
+    """Content of a run's results.json.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the run has none yet.
+    """
+    file = Path(folder) / "results.json"
+    if not file.exists():
+        raise FileNotFoundError(f"{folder} has no results.json; finish the run first (awd-cme evaluate {folder})")
+    values: dict[str, Any] = json.loads(file.read_bytes())
+    return values

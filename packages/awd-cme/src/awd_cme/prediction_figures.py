@@ -1,0 +1,89 @@
+"""Figures of the report that show single predictions: predicted against measured, and the ROC curve of classes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+from awd_cme.figures import label
+from awd_core.figures import NARROW
+from awd_core.wavelet_figure import BEFORE, HIGH, LOW
+
+Array = npt.NDArray[Any]
+
+
+def scatter_figure(
+    truth: Array, predictions: Mapping[str, Array], partner: str, unit: str, *, narrow: bool = False
+) -> Figure:
+    """Draw predicted against measured, a panel for each method, on common axes.
+
+    Parameters
+    ----------
+    truth : ndarray, shape (n,)
+        Measured.
+    predictions : mapping of str to ndarray, shape (n,)
+        Predicted, by the method's name.
+    partner, unit : str
+        What is predicted.
+    narrow : bool
+        For a narrow page.
+    """
+    count = len(predictions)
+    size = (NARROW, 3.7 * count) if narrow else (3.9 * count + 0.2, 3.9)
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(*((count, 1) if narrow else (1, count)), squeeze=False, sharex=True, sharey=True).flat
+    everything = np.concatenate([truth, *predictions.values()])
+    # Some tracks are far brighter than all others: the axes hold all but the last 0.5 %, which lie at the edge.
+    low, high = np.quantile(everything, [0.0025, 0.9975])
+    margin = 0.04 * (high - low)
+    limits = (low - margin, high + margin)
+    for axes, (name, predicted), colour in zip(panels, predictions.items(), (HIGH, LOW, "#009E73"), strict=False):
+        axes.plot(limits, limits, color="black", linewidth=0.8, zorder=1)
+        inside = np.clip(truth, low, high), np.clip(predicted, low, high)
+        area = float(np.clip(6000 / len(truth), 3, 22))
+        axes.scatter(*inside, s=area, color=colour, alpha=float(np.clip(150 / len(truth), 0.15, 0.7)), linewidth=0)
+        centres, medians = _running_median(inside[0], inside[1])
+        axes.plot(centres, medians, "-", color="white", linewidth=4, zorder=3)
+        axes.plot(centres, medians, "-", color="black", linewidth=2, zorder=4)
+        axes.set_xlim(limits)
+        axes.set_ylim(limits)
+        axes.set_aspect("equal")
+        label(axes, name, f"measured {partner} ({unit})", f"predicted ({unit})")
+        if not narrow:
+            axes.label_outer()
+    return figure
+
+
+def roc_figure(truth: Array, predictions: Mapping[str, Array], partner: str, *, narrow: bool = False) -> Figure:
+    """Draw the ROC curve of some methods, and how the first rates tracks of both classes."""
+    figure = Figure(figsize=(NARROW, 7.0) if narrow else (8.0, 3.8), layout="constrained")
+    curve, classes = figure.subplots(*((2, 1) if narrow else (1, 2)))
+    success = truth > truth.min()
+    curve.plot([0, 100], [0, 100], color=BEFORE, linewidth=0.8)
+    styles = ((HIGH, "-"), (LOW, "--"), ("#555555", ":"))
+    for (name, predicted), (colour, style) in zip(predictions.items(), styles, strict=False):
+        order = np.argsort(-predicted, kind="stable")
+        hits = np.concatenate([[0], np.cumsum(success[order])]) / success.sum()
+        alarms = np.concatenate([[0], np.cumsum(~success[order])]) / (~success).sum()
+        curve.plot(100 * alarms, 100 * hits, style, color=colour, label=name, linewidth=1.6)
+    curve.set_aspect("equal")
+    curve.legend(frameon=False, fontsize=8, loc="lower right")
+    label(curve, "ROC curve", "failures called successes, %", "successes found, %")
+    first = next(iter(predictions.values()))
+    edges = np.linspace(min(0.0, first.min()), max(1.0, first.max()), 21)
+    for chosen, colour, hatch, name in ((success, HIGH, "", f"with {partner}"), (~success, LOW, "////", "without")):
+        classes.hist(
+            first[chosen], edges, histtype="stepfilled", facecolor=(colour, 0.3), edgecolor=colour, hatch=hatch,
+            label=f"{name} ({int(chosen.sum())})",
+        )  # fmt: skip
+    classes.legend(frameon=False, fontsize=8)
+    label(classes, f"{next(iter(predictions))}, both classes", "predicted probability of success", "test tracks")
+    return figure
+
+
+def _running_median(x: Array, y: Array, bins: int = 9) -> tuple[Array, Array]:
+    """Medians of y in bins of x that hold equally many."""
+    groups = np.array_split(np.argsort(x, kind="stable"), max(1, min(bins, len(x) // 8)))
+    return np.array([np.median(x[g]) for g in groups]), np.array([np.median(y[g]) for g in groups])

@@ -1,0 +1,28 @@
+"""The table of results as a few lines of text, for the end of a command."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def result_lines(results: Mapping[str, Any]) -> str:
+    """One line a row: name, score on test tracks with its interval.
+
+    Parameters
+    ----------
+    results : mapping
+        Content of results.json.
+
+    Examples
+    --------
+    >>> row = {"name": "AWD", "score": 0.5, "low": 0.4, "high": 0.6}
+    >>> print(result_lines({"metric": "R2", "rows": [row], "train": 70, "test": 30}))
+    R2 on 30 test tracks (70 to train on), 95 % interval
+      AWD   0.500   0.400 to 0.600
+    """
+    rows: Sequence[Mapping[str, Any]] = results["rows"]
+    width = max(len(row["name"]) for row in rows)
+    head = f"{results['metric']} on {results['test']} test tracks ({results['train']} to train on), 95 % interval"
+    if "bootstrap" in results:
+        head += f" over {results['bootstrap']['clusters']} {results['bootstrap']['over']}"
+    lines = [f"  {row['name']:{width}} {row['score']:7.3f} {row['low']:7.3f} to {row['high']:.3f}" for row in rows]
+    return "\n".join([head, *lines])

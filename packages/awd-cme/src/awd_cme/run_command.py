@@ -1,0 +1,255 @@
+"""`awd-cme run`, and the same run step by step: teach, distill, evaluate, report. Nothing heavy is imported here."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from awd_core.distill_command import parse_shares
+
+DATA, LEARNING, SEARCH, RUN = "Data", "Learning problem", "Model", "Run"
+
+DataArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help='A movie, a folder of movies, tracks of any format, an experiment of cmeAnalysis, or "simulated".',
+    ),
+]
+OutOption = Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder of the run.", rich_help_panel=RUN)]
+TracksOption = Annotated[
+    str | None,
+    typer.Option("--tracks", metavar="FILE", help="Tracks for the movies: nothing is detected.", rich_help_panel=DATA),
+]
+ChannelsOption = Annotated[
+    str | None, typer.Option(metavar="A,B", help="Names of the channels, what is seen first.", rich_help_panel=DATA)
+]
+IntervalOption = Annotated[
+    float | None, typer.Option(metavar="S", help="Frame interval, in place of the files'.", rich_help_panel=DATA)
+]
+PixelOption = Annotated[
+    float | None, typer.Option(metavar="UM", help="Size of a pixel, in place of the files'.", rich_help_panel=DATA)
+]
+AxesOption = Annotated[
+    str | None, typer.Option(metavar="TCYX", help="Axes of movies that do not say them.", rich_help_panel=DATA)
+]
+SigmaOption = Annotated[
+    float | None, typer.Option(metavar="PX", help="Width of the spots; measured if not given.", rich_help_panel=DATA)
+]
+FormatOption = Annotated[str, typer.Option("--format", help="Format of tracks.", rich_help_panel=DATA)]
+OnErrorOption = Annotated[
+    str, typer.Option(help="raise or skip: what becomes of tracks with wrong rows.", rich_help_panel=DATA)
+]
+PresetOption = Annotated[str, typer.Option(help="quick or realistic: what is simulated.", rich_help_panel=DATA)]
+CellsOption = Annotated[int, typer.Option(min=1, help="How many cells are simulated.", rich_help_panel=DATA)]
+TargetOption = Annotated[
+    str | None,
+    typer.Option(
+        help="success, mean_significant, max or consecutive; the settings' if not given.", rich_help_panel=LEARNING
+    ),
+]
+SettingsOption = Annotated[
+    str | None,
+    typer.Option(help="published, published-lstm, published-success, cmeanalysis, yeast.", rich_help_panel=LEARNING),
+]
+ScaleOption = Annotated[
+    str, typer.Option(help="training or own: whose tracks standardise a cell's series.", rich_help_panel=LEARNING)
+]
+ShareOption = Annotated[float, typer.Option(help="Part of the cells to train on.", rich_help_panel=LEARNING)]
+TestOption = Annotated[
+    str | None, typer.Option(metavar="C1,C2", help="Cells to test on, not drawn.", rich_help_panel=LEARNING)
+]
+NetworkOption = Annotated[
+    str | None,
+    typer.Option(metavar="PKG.MODULE:FACTORY", help="A network of your own as teacher.", rich_help_panel=SEARCH),
+]
+GradientsOption = Annotated[
+    str | None,
+    typer.Option(metavar="G", help="Or: ready gradients, one for each sample of series.npz.", rich_help_panel=SEARCH),
+]
+EpochsOption = Annotated[int, typer.Option(min=1, help="Of the teacher.", rich_help_panel=SEARCH)]
+TeacherFoldsOption = Annotated[
+    int, typer.Option(min=0, help="Folds of the teacher's own score; 0 for none.", rich_help_panel=SEARCH)
+]
+FeaturesOption = Annotated[str, typer.Option(help="timed, both or published.", rich_help_panel=SEARCH)]
+StartsOption = Annotated[
+    str, typer.Option(metavar="LIST", help="Where searches start, the simplest first.", rich_help_panel=SEARCH)
+]
+SharesOption = Annotated[
+    str, typer.Option(metavar="LIST|COUNT", help="Shares of the attributions, from 0 on.", rich_help_panel=SEARCH)
+]
+LevelsOption = Annotated[int, typer.Option(min=1, help="Levels of the transform.", rich_help_panel=SEARCH)]
+RandomOption = Annotated[int, typer.Option(min=0, help="Random filters of each search.", rich_help_panel=SEARCH)]
+RepeatsOption = Annotated[int, typer.Option(min=1, help="Drawings of the folds that select.", rich_help_panel=SEARCH)]
+ReplicatesOption = Annotated[int, typer.Option(min=20, help="Draws of the bootstrap.", rich_help_panel=RUN)]
+SeedOption = Annotated[int, typer.Option(min=0, help="Of all that is random.", rich_help_panel=RUN)]
+SplitsOption = Annotated[
+    int,
+    typer.Option(min=1, help="Runs with this seed and those that follow, each with its split.", rich_help_panel=RUN),
+]
+UntilOption = Annotated[
+    str, typer.Option(help="The last step: series, teacher, distill, results or report.", rich_help_panel=RUN)
+]
+ThreadsOption = Annotated[int, typer.Option(min=1, help="Images worked on at a time.", rich_help_panel=RUN)]
+NoQualityOption = Annotated[
+    bool, typer.Option("--no-quality", help="Do not check the attributions.", rich_help_panel=RUN)
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="Show errors only.", rich_help_panel=RUN)]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Delete an earlier run in that folder.", rich_help_panel=RUN)
+]
+FolderArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run.")]
+
+
+def run(
+    data: DataArgument,
+    *,
+    tracks: TracksOption = None,
+    channels: ChannelsOption = None,
+    seconds_per_frame: IntervalOption = None,
+    micrometres_per_pixel: PixelOption = None,
+    axes: AxesOption = None,
+    sigma: SigmaOption = None,
+    track_format: FormatOption = "auto",
+    on_error: OnErrorOption = "skip",
+    preset: PresetOption = "quick",
+    cells: CellsOption = 16,
+    target: TargetOption = None,
+    settings: SettingsOption = None,
+    scale_inputs: ScaleOption = "training",
+    share: ShareOption = 0.7,
+    test_cells: TestOption = None,
+    network: NetworkOption = None,
+    gradients: GradientsOption = None,
+    epochs: EpochsOption = 40,
+    teacher_folds: TeacherFoldsOption = 3,
+    features: FeaturesOption = "timed",
+    starts: StartsOption = "db2,db3,db5",
+    shares: SharesOption = "0,0.2,0.4,0.6,0.8,1",
+    levels: LevelsOption = 4,
+    random_starts: RandomOption = 16,
+    repeats: RepeatsOption = 3,
+    replicates: ReplicatesOption = 2000,
+    seed: SeedOption = 0,
+    splits: SplitsOption = 1,
+    until: UntilOption = "report",
+    no_quality: NoQualityOption = False,
+    out: OutOption,
+    threads: ThreadsOption = 2,
+    overwrite: OverwriteOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """From movies or tracks to a report: teacher, distilled wavelet, predictions, and how good they are.
+
+    A run is a folder. The same command goes on with a run that was interrupted.
+    """
+    from awd_cme.run_job import RunJob
+
+    options: dict[str, Any] = {name: value for name, value in locals().items() if name in RunJob.__dataclass_fields__}
+    options |= {
+        "out": str(out),
+        "format": track_format,
+        "channels": None if channels is None else _listed(channels),
+        "test_cells": () if test_cells is None else _listed(test_cells),
+        "starts": _listed(starts),
+        "shares": parse_shares(shares),
+        "quality": not no_quality,
+    }
+    job = RunJob(**options)
+    if splits == 1:
+        _do(job)
+        return
+    from awd_cme.splits_of_run import run_splits
+
+    lines = _told(out, lambda: run_splits(job, splits))
+    if not quiet:
+        typer.echo(lines)
+        typer.echo(f"Written to {out}: splits.json, and a run for each split.")
+
+
+def teach(
+    data: DataArgument,
+    *,
+    target: TargetOption = None,
+    settings: SettingsOption = None,
+    tracks: TracksOption = None,
+    network: NetworkOption = None,
+    epochs: EpochsOption = 40,
+    seed: SeedOption = 0,
+    preset: PresetOption = "quick",
+    cells: CellsOption = 16,
+    out: OutOption,
+    overwrite: OverwriteOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Begin a run: data, learning problem and split, and the teacher. `awd-cme distill RUN` goes on.
+
+    For further options, `awd-cme run DATA --out RUN --until teacher` does the same.
+    """
+    from awd_cme.run_job import RunJob
+
+    _do(
+        RunJob(
+            data, str(out), target=target, settings=settings, tracks=tracks, network=network, epochs=epochs, seed=seed,
+            preset=preset, cells=cells, until="teacher", overwrite=overwrite, quiet=quiet,
+        )
+    )  # fmt: skip
+
+
+def distill(folder: FolderArgument, *, quiet: QuietOption = False) -> None:
+    """Go on with a run: the teacher's gradients, and wavelets from every start."""
+    _continue(folder, "distill", quiet)
+
+
+def evaluate(folder: FolderArgument, *, quiet: QuietOption = False) -> None:
+    """Go on with a run: the wavelet chosen on training tracks, all rows of the table, the card."""
+    _continue(folder, "results", quiet)
+
+
+def report(folder: FolderArgument, *, quiet: QuietOption = False) -> None:
+    """Finish a run: the report."""
+    _continue(folder, "report", quiet)
+
+
+def _continue(folder: Path, until: str, quiet: bool) -> None:
+    from awd_cme.run_job import job_of
+
+    file = folder / "config.json"
+    if not file.exists():
+        raise FileNotFoundError(f"{folder} holds no run; begin one with awd-cme run or awd-cme teach")
+    _do(job_of(json.loads(file.read_bytes()), str(folder), until=until, quiet=quiet))
+
+
+def _do(job: Any) -> None:
+    from awd_cme.pipeline import run_pipeline
+
+    folder = Path(job.out)
+    _told(folder, lambda: run_pipeline(job))
+    if job.quiet:
+        return
+    if job.reaches("results"):
+        from awd_cme.pipeline import read_results
+        from awd_cme.result_lines import result_lines
+
+        typer.echo(result_lines(read_results(folder)))
+    written = {
+        "series": "series.npz",
+        "teacher": "teacher.safetensors",
+        "distill": "wavelets",
+        "results": "results.json",
+    }
+    typer.echo(f"Written to {folder}: {written.get(job.until, 'report.html, card.json, results.json')} and more.")
+
+
+def _told(folder: Path, work: Callable[[], Any]) -> Any:
+    try:
+        return work()
+    except KeyboardInterrupt as error:
+        typer.echo(f"Interrupted. The same command goes on from here; {folder} holds what is done.", err=True)
+        raise typer.Exit(130) from error
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())

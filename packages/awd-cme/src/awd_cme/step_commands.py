@@ -1,0 +1,162 @@
+"""`awd-cme simulate`, `tracks`, `extract` and `predict`: single steps on files. Nothing heavy is imported here."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from awd_cme.run_command import (
+    AxesOption,
+    CellsOption,
+    ChannelsOption,
+    FormatOption,
+    IntervalOption,
+    OnErrorOption,
+    PixelOption,
+    PresetOption,
+    SeedOption,
+    SigmaOption,
+    ThreadsOption,
+    _listed,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TableOption = Annotated[Path, typer.Option("--out", metavar="FILE", help="Table, .parquet or .csv.")]
+
+
+def simulate(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for movies and truth.")],
+    *,
+    preset: PresetOption = "quick",
+    cells: CellsOption = 16,
+    seed: SeedOption = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+) -> None:
+    """Simulate two-channel movies of pits, as TIFF files with a table of what is true."""
+    from awd_cme.simulate import simulate_dataset
+
+    movies = simulate_dataset(out, preset, seed=seed, workers=workers, cells=cells)
+    typer.echo(f"Written to {out}: {len(movies)} movies, {movies[0].name} …, and their truth.")
+
+
+def tracks(
+    data: Annotated[str, typer.Argument(metavar="MOVIES|FILE", help="Movies to track in, or tracks to convert.")],
+    *,
+    channels: ChannelsOption = None,
+    seconds_per_frame: IntervalOption = None,
+    micrometres_per_pixel: PixelOption = None,
+    axes: AxesOption = None,
+    sigma: SigmaOption = None,
+    track_format: FormatOption = "auto",
+    on_error: OnErrorOption = "raise",
+    compound: Annotated[str, typer.Option(help="join, split or drop compound tracks.")] = "join",
+    threads: ThreadsOption = 2,
+    out: TableOption,
+) -> None:
+    """Tracks of movies, by detection and linking, with their intensities; or tracks of another format, converted."""
+    from awd_cme.pipeline_data import read_tracks_file, track_cell
+    from awd_cme.run_job import RunJob
+    from awd_cme.sources import recognise_source
+    from awd_cme.tracks import LossReport, concat
+
+    write = _writer(out)
+    job = RunJob(
+        data, str(out), channels=None if channels is None else _listed(channels), seconds_per_frame=seconds_per_frame,
+        micrometres_per_pixel=micrometres_per_pixel, axes=axes, sigma=sigma, format=track_format, on_error=on_error,
+        compound=compound, threads=threads,
+    )  # fmt: skip
+    source = recognise_source(data)
+    if source.kind == "tracks":
+        table, losses = read_tracks_file(job, source.path)
+    elif source.kind == "movies":
+        found, losses = [], LossReport()
+        for cell, path in source.cells.items():
+            one, lost, _ = track_cell(path, cell, job, None)
+            found.append(one)
+            losses.merge(lost)
+        table = concat(found)
+    else:
+        raise ValueError("the simulation is no file yet; make it with awd-cme simulate OUT, then give OUT")
+    write(table, out)
+    typer.echo(str(losses))
+    typer.echo(f"Written to {out}: {len(table)} rows.")
+
+
+def extract(
+    movie: Annotated[str, typer.Argument(metavar="MOVIES", help="A movie, or a folder of movies.")],
+    *,
+    positions: Annotated[str, typer.Option("--tracks", metavar="FILE", help="Tracks of any format.")],
+    channels: ChannelsOption = None,
+    seconds_per_frame: IntervalOption = None,
+    axes: AxesOption = None,
+    sigma: SigmaOption = None,
+    track_format: FormatOption = "auto",
+    on_error: OnErrorOption = "raise",
+    threads: ThreadsOption = 2,
+    out: TableOption,
+) -> None:
+    """Intensities of both channels at the positions of tracks."""
+    from awd_cme.pipeline_data import read_positions, track_cell
+    from awd_cme.run_job import RunJob
+    from awd_cme.sources import recognise_source
+    from awd_cme.tracks import concat
+
+    write = _writer(out)
+    job = RunJob(
+        movie, str(out), channels=None if channels is None else _listed(channels), seconds_per_frame=seconds_per_frame,
+        axes=axes, sigma=sigma, format=track_format, on_error=on_error, threads=threads,
+    )  # fmt: skip
+    source = recognise_source(movie)
+    if source.kind != "movies":
+        raise ValueError(f"{movie} is no movie and no folder of movies; intensities are measured in movies")
+    given, losses = read_positions(positions, job, list(source.cells))
+    found = []
+    for cell, path in source.cells.items():
+        one, lost, _ = track_cell(path, cell, job, given)
+        found.append(one)
+        losses.merge(lost)
+    table = concat(found)
+    write(table, out)
+    typer.echo(str(losses))
+    typer.echo(f"Written to {out}: {len(table)} rows.")
+
+
+def predict(
+    card: Annotated[Path, typer.Argument(metavar="CARD", help="A model card, card.json of a run.")],
+    data: Annotated[str, typer.Argument(metavar="TRACKS", help="Tracks with intensities, of any format.")],
+    *,
+    channels: ChannelsOption = None,
+    seconds_per_frame: IntervalOption = None,
+    track_format: FormatOption = "auto",
+    on_error: OnErrorOption = "skip",
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Predictions, .csv.")],
+) -> None:
+    """Predict the partner of every track from what is seen, by a model card."""
+    from awd_cme.predict import predict_tracks
+    from awd_cme.readers import read_tracks
+    from awd_core.files import write_atomically
+
+    options: dict[str, Any] = {"on_error": on_error, "format": track_format}
+    names = None if channels is None else _listed(channels)
+    table, losses = read_tracks(data, channels=names, seconds_per_frame=seconds_per_frame, **options)
+    predictions, lost = predict_tracks(card, table)
+    losses.merge(lost)
+    write_atomically(out, predictions.to_csv(index=False, lineterminator="\n").encode())
+    typer.echo(str(losses))
+    typer.echo(f"Written to {out}: predictions for {len(predictions)} tracks.")
+
+
+def _writer(out: Path) -> Any:
+    """What writes a table to a file of this ending."""
+    kind = out.suffix.lower()
+    if kind not in (".parquet", ".csv"):
+        raise ValueError(f"{out} ends in {kind or 'nothing'}; tables are written as .parquet or .csv")
+
+    def write(table: "pd.DataFrame", path: Path) -> None:
+        from awd_cme.writers import write_csv, write_parquet
+
+        (write_csv if kind == ".csv" else write_parquet)(table, path)
+
+    return write
