@@ -222,7 +222,7 @@ def test_a_target_by_its_name():
     named = make_series(table, replace(ALL, target="mean_significant"), target="max")
     assert np.array_equal(named.y, make_series(table, ALL).y)
     assert named.settings.target == "max"
-    with pytest.raises(ValueError, match="unknown target 'most'; choose one of .*max.*, or give a function"):
+    with pytest.raises(ValueError, match=r"unknown target 'most'; choose one of .*max.*, or give a function"):
         make_series(table, ALL, target="most")
 
 

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.io
-from cmeanalysis_files import EMPTY, make_tracks, write_matlab5, write_matlab73
 
 from awd_cme.readers import read_tracks, recognise
 from awd_cme.readers.hdf5_headers import Headers
 from awd_cme.tracks import summary
+from cmeanalysis_files import EMPTY, make_tracks, write_matlab5, write_matlab73
 
 WRITERS = pytest.mark.parametrize("write", [write_matlab5, write_matlab73], ids=["matlab5", "matlab73"])
 

@@ -370,10 +370,13 @@ def grouped_folds(groups: npt.ArrayLike, folds: int, seed: int, labels: npt.NDAr
         order = order[np.argsort(weights[0][order], kind="stable")]
     fold, load = np.empty(len(names), dtype=np.intp), np.zeros((count, len(weights)))
     totals = np.array([max(weight.sum(), 1.0) for weight in weights])
+    held = [0] * count
     for group in order:
         here = np.array([weight[group] for weight in weights])
         cost = (((load + here) / totals) ** 2 - (load / totals) ** 2).sum(axis=1)
-        chosen = int(cost.argmin())
+        # Of folds that cost the same the emptiest: no fold stays without a track while there are groups.
+        chosen = min(range(count), key=lambda k: (round(float(cost[k]), 12), held[k], k))
+        held[chosen] += 1
         fold[group], load[chosen] = chosen, load[chosen] + here
     of_track = fold[places]
     return [(np.flatnonzero(of_track != k), np.flatnonzero(of_track == k)) for k in range(count)]

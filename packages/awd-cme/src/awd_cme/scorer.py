@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from awd_cme.coefficients import Array, Selection
+from awd_cme.coefficients import Array, Selection, number_bits, pack, unpack
 
 CHUNK = 500
 """Series that are scored at a time: their coefficients stay in the cache of one core."""
@@ -98,7 +98,7 @@ class Scorer:
         self.signed = selection.which == "signed"
         self.packed = self.signed or selection.positions
         self.number = np.tile(np.arange(size), len(used)).reshape(self.shape) << self.signed
-        self.bits = (1 << (max(size - 1, 1).bit_length() + self.signed)) - 1
+        self.bits = number_bits(size, self.signed)
         self._typed: dict[Any, tuple[Array, ...]] = {}
 
     def one(self, x: Array) -> float:
@@ -112,12 +112,12 @@ class Scorer:
         if self.selection.which == "absolute":
             np.abs(c, out=c)
         if self.packed:
-            self._pack(c, self.number)
+            pack(c, self.number, self.bits, self.signed)
         c += self.padding
         c.sort()
         chosen = c.take(self.places)
         if self.packed:
-            chosen, number = self._unpacked(chosen)
+            chosen, number = unpack(chosen, self.bits, self.signed)
             if self.selection.positions:
                 total += float(self.time[self.bands, number].dot(self.time_weights))
         total += float(chosen.dot(self.value_weights))
@@ -153,33 +153,14 @@ class Scorer:
             if self.selection.which == "absolute":
                 np.abs(part, out=part)
             if self.packed:
-                self._pack(part, self.number[band, :size, None])
+                pack(part, self.number[band, :size, None], self.bits, self.signed)
             for chosen in _chosen(part, self.selection):
-                value, number = self._unpacked(chosen) if self.packed else (chosen, None)
+                value, number = unpack(chosen, self.bits, self.signed) if self.packed else (chosen, None)
                 total += values[place] * value
                 if self.selection.positions:
                     total += times[place] * self.time[band].take(number)
                 place += 1
         return total
-
-    def _pack(self, c: Array, number: npt.NDArray[np.int64]) -> None:
-        """Write each coefficient's number (and its sign, where sizes are sorted) into its last bits.
-
-        The change is one part in 2⁴⁶ for scales of up to 64 coefficients.
-        """
-        whole = c.view(np.int64)
-        if self.signed:
-            number = number | (whole < 0)
-            np.abs(c, out=c)
-        whole &= ~self.bits
-        whole |= number
-
-    def _unpacked(self, c: Array) -> tuple[Array, npt.NDArray[np.int64]]:
-        """Coefficients with their signs, and their numbers."""
-        last = np.ascontiguousarray(c).view(np.int64) & self.bits
-        if self.signed:
-            return c * (1 - 2 * (last & 1)), last >> 1
-        return c, last
 
     def _arrays(self, dtype: Any) -> tuple[Array, ...]:
         if dtype not in self._typed:
