@@ -1,0 +1,84 @@
+"""The choices of a run, by validation: statistic and estimator, wavelet, the best form of each classical statistic."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from awd_core.distill import DistillationPath
+from awd_core.run_folder import RunFolder
+from awd_cosmo.compare import CLASSICAL_NAMES, Choice, Comparison, wavelet_counts
+from awd_cosmo.features import Features
+from awd_cosmo.job import Job
+from awd_cosmo.prepare import Prepared
+
+
+def select(run: RunFolder, job: Job, prepared: Prepared, paths: Mapping[str, DistillationPath]) -> dict[str, Any]:
+    """Choose by validation, and write selection.json and choice.json.
+
+    First the statistic and the estimator, with the plain wavelet that the longest path starts from; with them the
+    wavelet, among all points of all paths with a share above 0, and, for the model without the interpretation term,
+    among those with share 0; and the best form of each classical statistic.
+
+    Returns
+    -------
+    dict
+        "statistic", options; "estimator"; "awd" and "awd_no_interpretation", each [start, index on its path];
+        "classical", for each key [index of the statistic, estimator].
+    """
+    place = run / "choice.json"
+    if place.exists() and (run / "selection.json").exists():
+        told: dict[str, Any] = json.loads(place.read_text())
+        return told
+    comparison = Comparison(job, prepared, Features(run, prepared.maps, prepared.both_train(), job.seed))
+    plain = job.wavelets[-1]
+    with run.step("Selection") as progress:
+        statistics = _usable(job, prepared)
+        points = [(start, index) for start, path in paths.items() for index in range(len(path))]
+        total = len(statistics) * len(job.estimators) + len(points) + len(CLASSICAL_NAMES)
+        done = 0
+
+        def advance(what: str) -> None:
+            nonlocal done
+            done += 1
+            progress(done, total, what)
+
+        tried: list[Choice] = []
+        options: list[tuple[Mapping[str, Any], str]] = []
+        for statistic in statistics:
+            for estimator in job.estimators:
+                tried.append(comparison.tried(wavelet_counts(plain, statistic), estimator, key="statistic", name=plain))
+                options.append((statistic, estimator))
+                advance(f"statistic with {plain}")
+        statistic, estimator = options[tried.index(comparison.best(tried))]
+        chosen: dict[str, Any] = {"statistic": dict(statistic), "estimator": estimator}
+        for key in ("awd_no_interpretation", "awd"):
+            mine = [one for one in points if (paths[one[0]][one[1]].share > 0) == (key == "awd")]
+            tried = []
+            for start, index in mine:
+                point = paths[start][index]
+                name = f"{start}, share {point.share:g}"
+                counts = wavelet_counts(point.wavelet, statistic)
+                tried.append(comparison.tried(counts, estimator, key=key, name=name, share=point.share))
+                advance(name)
+            chosen[key] = list(mine[tried.index(comparison.best(tried))])
+        chosen["classical"] = {}
+        for key in CLASSICAL_NAMES:
+            before = len(comparison.record)
+            comparison.classical(key)
+            best = next(i for i, entry in enumerate(comparison.record[before:]) if entry["chosen"])
+            chosen["classical"][key] = [best // len(job.estimators), comparison.record[before + best]["regressor"]]
+            advance(CLASSICAL_NAMES[key])
+    run.write_json("selection.json", comparison.record)
+    run.write_json("choice.json", chosen)
+    return chosen
+
+
+def _usable(job: Job, prepared: Prepared) -> list[Mapping[str, Any]]:
+    """Statistics whose levels fit the maps."""
+    most = int(np.log2(min(prepared.maps.shape))) - 1
+    usable = [statistic for statistic in job.statistics if statistic.get("levels", 3) <= most]
+    if not usable:
+        raise ValueError(f"maps of {prepared.maps.shape} allow {most} levels; give statistics with as many or fewer")
+    return usable

@@ -1,0 +1,126 @@
+"""Features of all maps of a run, computed once for each statistic and kept in the run's folder.
+
+Bins are learnt from maps that train in every protocol, so that one array of features serves all protocols.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from awd_core.files import make_atomically
+from awd_core.run_folder import RunFolder
+from awd_cosmo.map_set import MapSet
+from awd_cosmo.statistic import Statistic
+
+Array = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+
+BIN_MAPS = 512
+"""Maps that bins are learnt from, at most."""
+BLOCK = 1024
+
+
+@dataclass
+class Features:
+    """What statistics say of a run's maps.
+
+    Attributes
+    ----------
+    run : RunFolder
+        Features are kept in its folder `features`.
+    maps : MapSet
+        All maps.
+    bins_from : ndarray of int
+        Rows that bins are learnt from: training maps of every protocol.
+    seed : int
+        Of the draw among them.
+    """
+
+    run: RunFolder
+    maps: MapSet
+    bins_from: Rows
+    seed: int
+    _fitted: dict[str, Statistic] = field(default_factory=dict)
+    _sample: npt.NDArray[np.float32] | None = None
+    _last: dict[tuple[str, bytes], Array] = field(default_factory=dict)
+
+    def fitted(self, statistic: Statistic) -> Statistic:
+        """The statistic with its bins learnt."""
+        key = _key(statistic)
+        if key not in self._fitted:
+            if self._sample is None:
+                rng = np.random.default_rng([self.seed, 0xB125])
+                rows = rng.permutation(self.bins_from)[:BIN_MAPS]
+                self._sample = self.maps.read(np.sort(rows))
+            self._fitted[key] = statistic.fit(self._sample)
+        return self._fitted[key]
+
+    def of(self, statistic: Statistic, rows: Rows | None = None) -> Array:
+        """Features (n, F) of some rows, of all if none are given; those of all are kept.
+
+        Parameters
+        ----------
+        statistic : Statistic
+            Not fitted: its parameters alone say what it is.
+        rows : ndarray of int, optional
+            Which maps.
+        """
+        place = self.run / "features" / f"{_key(statistic)}.npy"
+        if place.exists():
+            kept: Array = np.load(place, allow_pickle=False)
+            return kept if rows is None else kept[rows]
+        wanted = np.arange(len(self.maps)) if rows is None else rows
+        # Estimators are tried on the same features one after the other, so a few are remembered.
+        memory = (_key(statistic), wanted.tobytes())
+        if rows is not None and memory in self._last:
+            return self._last[memory]
+        ready = self.fitted(statistic)
+        blocks = [
+            ready.transform(self.maps.read(wanted[start : start + BLOCK])) for start in range(0, len(wanted), BLOCK)
+        ]
+        found = np.concatenate(blocks)
+        if rows is None:
+            place.parent.mkdir(exist_ok=True)
+            make_atomically(place, lambda path: np.save(path, found))
+            return found
+        while len(self._last) > 1:
+            self._last.pop(next(iter(self._last)))
+        self._last[memory] = found
+        return found
+
+    def milliseconds(self, statistic: Statistic, rows: Rows) -> float:
+        """Milliseconds that the statistic takes for a map, reading left out."""
+        ready, maps = self.fitted(statistic), self.maps.read(rows)
+        began = time.perf_counter()
+        ready.transform(maps)
+        return 1000 * (time.perf_counter() - began) / len(maps)
+
+
+def described(statistic: Statistic) -> dict[str, Any]:
+    """Parameters of a statistic as JSON values, without what does not change its features."""
+    record = statistic.to_dict() if statistic.__sklearn_is_fitted__() else None
+    values: Mapping[str, Any] = record["parameters"] if record is not None else _plain(statistic.get_params())
+    told = {key: value for key, value in values.items() if key not in ("workers", "mask") and value is not None}
+    return {"statistic": type(statistic).__name__, **told}
+
+
+def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for key, value in parameters.items():
+        if isinstance(value, np.ndarray):
+            made[key] = {"array": value.tolist()}
+        else:
+            made[key] = list(value) if isinstance(value, tuple) else value
+    return made
+
+
+def _key(statistic: Statistic) -> str:
+    told = {"statistic": type(statistic).__name__, **_plain(statistic.get_params())}
+    told.pop("workers", None)
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]

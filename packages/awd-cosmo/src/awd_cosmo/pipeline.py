@@ -1,0 +1,282 @@
+"""From a folder of maps to a report: read, split, teacher, gradients, paths, selection, comparison, report.
+
+What `awd-cosmo run` does, for Python: `run_pipeline("maps", "run")`. Each step's artefacts lie in the run's folder, and
+a step whose artefacts are there is not done again: an interrupted run goes on, and every single step can be asked for.
+"""
+
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from awd_core.run_folder import RunFolder
+from awd_cosmo.job import SIMULATED, Job
+from awd_cosmo.map_set import MapSet
+from awd_cosmo.prepare import Prepared, data_identity, open_data, prepare, simulate_first
+
+PathLike = str | os.PathLike[str]
+
+PROGRAM = "awd-cosmo run"
+STEPS = ("prepare", "teach", "distill", "evaluate", "report")
+"""The steps, each of which needs those before it."""
+PACKAGES = ("awd-cosmo", "astropy", "scikit-learn", "lightning", "pyccl")
+ARTEFACTS = {
+    "report.html": "the report",
+    "results.json": "the comparison of all models on test maps, in both protocols",
+    "model.json": "the readable model; `awd-cosmo predict` and awd_cosmo.model.Model.load read it",
+    "wavelet.json": "the wavelet that was distilled",
+    "wavelets": "the wavelet of each share of its path",
+    "path.json": "its path with all searches",
+    "paths": "the paths from all starts",
+    "scores.json": "how sparse coefficients and attributions are, scale by scale, at the start and distilled",
+    "selection.json": "every candidate that validation has compared",
+    "choice.json": "what it chose",
+    "predictions.csv": "what the main models say of each test map",
+    "attributions.npz": "attributions of some test maps, in pixels and in the wavelet's bands",
+    "observed.json": "what the model says of observed maps",
+    "observed.csv": "the same as a table",
+    "maps.json": "what the maps are and what was done to them",
+    "maps.ecsv": "the table of the prepared maps, one row a map",
+    "split.json": "which maps train, validate and test, in both protocols",
+    "teacher": "the teachers' weights and histories",
+    "teacher.json": "what the teachers are, and how well they do on validation maps",
+    "gradients.zarr": "gradients of the teacher with respect to its input",
+    "gradients.json": "of which maps",
+    "features": "features of all maps, by statistic",
+    "timings.json": "seconds of each step, milliseconds per map of each model",
+    "figures": "the figures of the report",
+    "cache": "the prepared maps",
+    "maps": "the simulated maps, where they were asked for",
+}
+
+
+def run_pipeline(
+    data: PathLike | None,
+    out: PathLike,
+    job: Job | None = None,
+    *,
+    until: str = "report",
+    weights: PathLike | None = None,
+    gradients: PathLike | None = None,
+    observed: Sequence[PathLike] = (),
+    mask: PathLike | None = None,
+    workers: int = 1,
+    device: str | None = None,
+    overwrite: bool = False,
+    quiet: bool = False,
+) -> Path:
+    """Do a run, or go on with it where it was interrupted.
+
+    Parameters
+    ----------
+    data : path or None
+        Folder of maps as for `awd_cosmo.maps.open_maps`, or "simulated". None: go on with the run that is there, with
+        its own data and job.
+    out : path
+        The run's folder; `ARTEFACTS` says what lies in it.
+    job : Job, optional
+        What the run is; needed with `data`.
+    until : str
+        The last step, one of `STEPS`.
+    weights : path, optional
+        Of the teacher that the job names.
+    gradients : path, optional
+        Ready gradients, one for each prepared map; no teacher is asked.
+    observed : sequence of path
+        Files or folders of observed maps, which the model is asked for at the end.
+    mask : path, optional
+        Of the observed maps.
+    workers : int
+        Processes that simulate.
+    device : str, optional
+        Where wavelets are distilled, as torch names it.
+    overwrite, quiet : bool
+        Delete an earlier run in that folder; show no progress.
+
+    Returns
+    -------
+    Path
+        The run's folder.
+
+    Raises
+    ------
+    ValueError
+        If maps, job or folder will not do; the message says why.
+    FileNotFoundError
+        If something is not there.
+    """
+    if until not in STEPS:
+        raise ValueError(f"until is {until!r}; choose one of {', '.join(STEPS)}")
+    place = Path(out)
+    if data is None:
+        if overwrite:
+            raise ValueError("to begin a run anew its data are needed; give them")
+        job, options = saved_job(place)
+        data, weights = options["data"], weights or options.get("weights")
+        gradients = gradients or options.get("gradients")
+        observed, mask = observed or options.get("observed") or (), mask or options.get("mask")
+    job = _with_digests(job or Job(), weights, gradients)
+    simulated = os.fspath(data) == SIMULATED
+    options = {
+        "data": SIMULATED if simulated else _absolute(data),
+        "weights": _absolute(weights),
+        "gradients": _absolute(gradients),
+        "observed": [_absolute(name) for name in observed],
+        "mask": _absolute(mask),
+    }
+    maps = None if simulated else open_data(job, os.fspath(data))
+    settings = {"job": job.to_dict(), "data": {"suite": job.suite} if maps is None else data_identity(maps)}
+    with RunFolder.open(
+        place, program=PROGRAM, settings=settings, options=options, artefacts=list(ARTEFACTS), packages=PACKAGES,
+        overwrite=overwrite, quiet=quiet,
+    ) as run:  # fmt: skip
+        if maps is None:
+            data = run / "maps"
+            if not (run / "maps.json").exists():
+                with run.step("Simulation") as progress:
+                    simulate_first(job, data, workers=workers, progress=lambda a, b: progress(a, b))
+            maps = open_data(job, data)
+        run.say(f"{len(maps)} maps: {maps.account.splitlines()[0] if maps.account else data}")
+        _steps(run, job, Path(data), maps, until, options, device)
+        run.finish()
+    return place
+
+
+def saved_job(out: Path) -> tuple[Job, Mapping[str, Any]]:
+    """The job and the options of the run in a folder.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it holds no run.
+    ValueError
+        If it holds another program's run.
+    """
+    config = out / "config.json"
+    if not config.is_file():
+        raise FileNotFoundError(f"{out} holds no run; begin with awd-cosmo run DATA --out {out}, or awd-cosmo prepare")
+    values = json.loads(config.read_text(encoding="utf-8"))
+    if values.get("program") != PROGRAM:
+        raise ValueError(f"{out} holds a run of {values.get('program')}, not of {PROGRAM}; give another folder")
+    return Job.from_dict(values["settings"]["job"]), values["options"]
+
+
+def _steps(
+    run: RunFolder, job: Job, data: Path, maps: MapSet, until: str, options: Mapping[str, Any], device: str | None
+) -> None:
+    prepared = _prepared(run, job, data, maps)
+    last = STEPS.index(until)
+    if last < 1:
+        return
+    from awd_cosmo.teach import teach
+
+    ready = None if options["gradients"] is None else Path(options["gradients"])
+    weights = None if options["weights"] is None else Path(options["weights"])
+    taught = teach(run, job, prepared, weights)
+    if last < 2:
+        return
+    from awd_cosmo.choose import select
+    from awd_cosmo.wavelets import ask_gradients, follow_paths, write_chosen, write_scores
+
+    if ready is None and not taught:
+        raise ValueError(
+            "there is neither a teacher nor gradients to distil from; give --gradients, or train a teacher"
+        )
+    slopes = ask_gradients(run, job, prepared, taught["held_out"].module if taught else None, ready)
+    paths = follow_paths(run, job, slopes, device=device)
+    chosen = select(run, job, prepared, paths)
+    start, index = chosen["awd"]
+    wavelet = write_chosen(run, paths, start, index)
+    if not (run / "scores.json").exists():
+        write_scores(run, job, slopes, paths[start].start, wavelet)
+    if taught:
+        from awd_cosmo.attribute import write_attributions
+
+        write_attributions(run, job, prepared, taught["held_out"], wavelet)
+    if last < 3:
+        return
+    from awd_cosmo.evaluate import evaluate
+
+    evaluate(run, job, prepared, paths, chosen, taught)
+    _observe(run, options)
+    if last < 4:
+        return
+    from awd_cosmo.report import write_report
+
+    with run.step("Report") as progress:
+        write_report(run, artefacts=ARTEFACTS, progress=lambda done, total: progress(done, total))
+
+
+def _prepared(run: RunFolder, job: Job, data: Path, maps: MapSet) -> Prepared:
+    earlier = json.loads((run / "maps.json").read_text()) if (run / "maps.json").exists() else None
+    prepared = prepare(run, job, data, maps)
+    if earlier is not None and earlier["sha256"] != prepared.account["sha256"]:
+        raise ValueError(
+            f"the maps in {data} are not those that this run was begun with: their pixels differ. Give another folder, "
+            "or --overwrite to delete the run and start anew"
+        )
+    run.write_bytes("maps.ecsv", _table_bytes(prepared))
+    return prepared
+
+
+def _observe(run: RunFolder, options: Mapping[str, Any]) -> None:
+    """Ask the model for observed maps, and write observed.json and observed.csv."""
+    if not options["observed"]:
+        for name in ("observed.json", "observed.csv"):
+            (run / name).unlink(missing_ok=True)
+        return
+    from awd_cosmo.model import Model
+    from awd_cosmo.predict import predict_files, to_csv
+
+    with run.step("Observed maps"), warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", UserWarning)
+        found = predict_files(Model.load(run / "model.json"), options["observed"], mask=options["mask"])
+    for warning in said:
+        run.say(f"Note: {warning.message}")
+    run.write_json("observed.json", [asdict(one) for one in found])
+    run.write_bytes("observed.csv", to_csv(found))
+
+
+def _absolute(path: PathLike | None) -> str | None:
+    """So that single steps find it from wherever they are started."""
+    return None if path is None else str(Path(path).absolute())
+
+
+def _with_digests(job: Job, weights: PathLike | None, gradients: PathLike | None) -> Job:
+    """The job with what identifies a teacher and gradients of the user's own."""
+    if (job.teacher is None) != (weights is None):
+        raise ValueError("a teacher of your own is its factory (--teacher) and its weights (--weights); give both")
+    if weights is not None:
+        job = job.changed(teacher_digest=hashlib.sha256(Path(weights).read_bytes()).hexdigest())
+    if gradients is not None:
+        from awd_core.arrays import identity, read_array
+
+        told = json.dumps(identity(read_array(gradients)), sort_keys=True)
+        job = job.changed(gradients_digest=hashlib.sha256(told.encode()).hexdigest())
+    return job
+
+
+def _table_bytes(prepared: Prepared) -> bytes:
+    """The table of the prepared maps as ECSV."""
+    import io
+
+    text = io.StringIO()
+    table = prepared.maps.table.copy()
+    table.meta = {}
+    table["part_held_out"] = _parts(prepared, "held_out")
+    table.write(text, format="ascii.ecsv")
+    return text.getvalue().encode()
+
+
+def _parts(prepared: Prepared, protocol: str) -> Any:
+    split = prepared.splits[protocol]
+    part = np.full(len(prepared.maps), "left out", dtype="U10")
+    for name in ("train", "validation", "test"):
+        part[getattr(split, name)] = name
+    return part

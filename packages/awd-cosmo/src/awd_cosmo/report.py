@@ -1,0 +1,178 @@
+"""The report of `awd-cosmo run`: one HTML file that an astronomer can send to a colleague.
+
+It only reads the run's folder; see `awd_cosmo.report_data` for what lies there. Figures go to figures/*.png as well.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from awd_core.distill_report import distillation_part
+from awd_core.quality_report import quality_part
+from awd_core.report import Table, render
+from awd_core.run_folder import RunFolder
+from awd_core.run_report import run_part
+from awd_cosmo import report_tables, report_text
+from awd_cosmo.report_data import Protocol, RunRecord
+from awd_cosmo.report_pictures import Drawing, bands, plan, shape_level
+from awd_cosmo.report_read import read_record
+
+ARTEFACTS = {
+    "model.json": "the model, for awd_cosmo.model.Model.load and awd-cosmo predict; NumPy is enough for it",
+    "wavelet.json": "the wavelet that was taken; Wavelet.load reads it",
+    "wavelets": "the wavelet of each share of the path",
+    "results.json": "scores of all models in both protocols",
+    "predictions.csv": "estimates of the test maps, one row a map",
+    "observed.json": "estimates of the observed maps",
+    "observed.csv": "the same as a table",
+    "selection.json": "every candidate that was tried on validation maps",
+    "choice.json": "what validation chose",
+    "maps.json": "what the maps are, and which files were left out",
+    "maps.ecsv": "the table of the prepared maps, one row a map",
+    "split.json": "which maps train, validate and test",
+    "teacher.json": "what the teacher is",
+    "teacher": "its weights and the course of its training",
+    "gradients.zarr": "input gradients of the teacher",
+    "gradients.json": "of which maps",
+    "attributions.npz": "attributions of some test maps, in pixels and in the wavelet's bands",
+    "features": "features of all maps, by statistic",
+    "cache": "the prepared maps",
+    "maps": "the simulated maps",
+    "paths": "the paths from all starts",
+    "path.json": "the path with all its searches; awd_core.path_file.load_path reads it",
+    "scores.json": "how sparse coefficients and attributions are, scale by scale, at the start and distilled",
+    "quality.json": "how far the attributions are to be trusted",
+    "timings.json": "time per map, and per step",
+    "figures": "the figures of the report, as PNG",
+    "wavelet.gif": "the wavelet on its way to the minimum",
+    "report.html": "the report",
+}
+UNCHECKED = "That was not checked in this run: there is no quality.json in its folder."
+
+
+def write_report(
+    run: RunFolder,
+    *,
+    artefacts: Mapping[str, str] = ARTEFACTS,
+    progress: Callable[[int, int], object] = lambda done, total: None,
+) -> Path:
+    """Write figures and report.html into the folder of a run.
+
+    Parameters
+    ----------
+    run : RunFolder
+        An open run of `awd-cosmo run`. maps.json and results.json must be there; the report says what else is missing.
+    artefacts : mapping
+        What may lie in the folder, from the names to a few words on each.
+    progress : callable, optional
+        Called with (pictures done, pictures in all).
+
+    Returns
+    -------
+    Path
+        The file report.html.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the run has not come to its results yet.
+    ValueError
+        If an artefact is damaged; the message names it.
+    """
+    record = read_record(run)
+    drawing = Drawing(run, plan(record), progress, _others(record))
+    pictures = drawing.pictures()
+    point = record.shown
+    distillation = (
+        None
+        if record.path is None or point is None
+        else distillation_part(record.path, point, run, scores=record.scores, progress=drawing.rest)
+    )
+    if distillation is not None and record.chosen is None:
+        distillation.notes.append(
+            f"wavelet.json holds none of this path's wavelets. Shown is the point at α = {distillation.chosen.share:g}."
+        )
+    html = render(
+        "awd_cosmo/run.html.j2",
+        title=f"{record.symbol} from convergence maps, with a distilled wavelet",
+        packages=["awd_cosmo"],
+        summary=report_text.summary(record),
+        facts=report_text.facts(record),
+        versions=_versions(run.config["versions"]),
+        record=record,
+        notes=report_text.honest_notes(record),
+        paper=report_text.PAPER,
+        data_sentences=report_text.data_sentences(record),
+        split_sentences=report_text.split_sentences(record),
+        observed_sentence=report_text.observed_sentence(record),
+        calibration=report_text.calibration_sentence(record.predictions.get(record.main.name), record.main),
+        rivals=[name for _, name in report_text.rivals(record, record.main)],
+        pictures=pictures,
+        tables=_tables(record),
+        distillation=distillation,
+        quality=quality_part(record.quality or UNCHECKED, run),
+        split_warnings=list(dict.fromkeys(w for split in record.splits.values() for w in split.get("warnings", ()))),
+        shape_level=shape_level(record),
+        snippet=snippet(record),
+        uses=_uses(record),
+        run=run_part(run, artefacts),
+    )
+    run.write_bytes("report.html", html.encode())
+    return run / "report.html"
+
+
+def snippet(record: RunRecord) -> str:
+    """How to use the model in Python."""
+    scale = "" if record.model is None else f", pixel_scale={record.model.pixel_scale:.6g}"
+    return (
+        "from awd_cosmo.model import Model\n"
+        f'model = Model.load("{(record.folder / "model.json").as_posix()}")\n'
+        f"estimate, std, distance, percentile = model.predict(maps{scale})"
+        "  # maps: κ of shape (n, ny, nx), NaN where not observed; arcmin per pixel"
+    )
+
+
+def _others(record: RunRecord) -> int:
+    """How many pictures of the path there will be."""
+    return 0 if record.path is None else 5 + (record.scores is not None)
+
+
+def _tables(record: RunRecord) -> dict[str, Any]:
+    protocols: list[Protocol] = [record.main, *(p for n, p in record.protocols.items() if n != record.main.name)]
+    names = report_tables.row_names(protocols)
+    scales, shares = bands(record)
+    results: list[tuple[Protocol, Table]] = [
+        (protocol, report_tables.results_table(protocol, names, record.symbol)) for protocol in protocols
+    ]
+    return {
+        "results": results,
+        "ratios": report_tables.ratios_table(record) if record.ratios else None,
+        "seeds": report_tables.seeds_table(record),
+        "costs": report_tables.costs_table(record, names),
+        "split": report_tables.split_table(record),
+        "cosmologies": report_tables.cosmologies_table(record),
+        "skipped": report_tables.skipped_table(record),
+        "candidates": report_tables.candidates_table(record),
+        "bands": report_tables.scales_table(scales, shares, record.symbol) if scales else None,
+        "weighed": bool(shares),
+        "teacher": report_tables.teacher_table(record),
+        "observed": report_tables.observed_table(record),
+    }
+
+
+def _versions(versions: Mapping[str, str]) -> dict[str, str]:
+    return {name: versions[name] for name in ("awd-cosmo", "awd-core", "python", "torch") if name in versions}
+
+
+def _uses(record: RunRecord) -> dict[str, bool]:
+    """What must be cited beside the method."""
+    rows = [row for protocol in record.protocols.values() for row in protocol.rows]
+    layout = f"{record.maps.get('layout', '')} {record.maps.get('account', '')}".lower()
+    simulated = bool(record.maps.get("simulation"))
+    return {
+        "pyccl": simulated,
+        "massivenus": not simulated and ("massivenus" in layout or "columbia" in layout or "model%03d" in layout),
+        "filters": any(row.key.startswith(("laplace", "roberts")) for row in rows),
+        "starlet": any(row.key.startswith("starlet") for row in rows),
+        "emulator": any(row.estimator == "emulator" for row in rows),
+    }

@@ -1,0 +1,226 @@
+"""The commands `awd-cosmo run`, `prepare` and the single steps. Nothing heavy is imported here."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+DATA, MAPS, TEACHER, LEARNING, RUN = "Data", "Maps", "Teacher", "Distillation and comparison", "Run"
+
+Data = Annotated[
+    str | None,
+    typer.Argument(metavar="DATA", help="Folder, tar or table of maps, in any known layout; or: simulated."),
+]
+Out = Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder of the run.", rich_help_panel=RUN)]
+Here = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show errors only.", rich_help_panel=RUN)]
+
+
+def run(
+    data: Data = None,
+    *,
+    simulate: Annotated[
+        bool,
+        typer.Option("--simulate", help="Make the embedded suite first, in the run's folder.", rich_help_panel=DATA),
+    ] = False,
+    preset: Annotated[str, typer.Option(help="quick, full or tiny: all sizes.", rich_help_panel=DATA)] = "quick",
+    suite: Annotated[
+        str | None, typer.Option(help="Simulated suite: tiny, quick, halos, massivenus.", rich_help_panel=DATA)
+    ] = None,
+    cosmologies: Annotated[
+        int | None, typer.Option(min=8, help="Of the simulated suite.", rich_help_panel=DATA)
+    ] = None,
+    realisations: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of each, simulated; else the first so many are read.", rich_help_panel=DATA),
+    ] = None,
+    map_pixels: Annotated[
+        int | None, typer.Option(min=16, help="Side of simulated maps.", rich_help_panel=DATA)
+    ] = None,
+    layout: Annotated[
+        str | None, typer.Option(help="See the documentation; auto if not given.", rich_help_panel=DATA)
+    ] = None,
+    source_redshift: Annotated[float | None, typer.Option(help="Which maps to read.", rich_help_panel=DATA)] = None,
+    pixel_scale: Annotated[
+        float | None, typer.Option(metavar="ARCMIN", help="If headers do not tell it.", rich_help_panel=DATA)
+    ] = None,
+    on_error: Annotated[
+        str | None, typer.Option(help="raise, or skip: leave bad maps out.", rich_help_panel=DATA)
+    ] = None,
+    phases: Annotated[
+        str | None,
+        typer.Option(help="avoid, allow or independent: may cosmologies share phases?", rich_help_panel=DATA),
+    ] = None,
+    observed: Annotated[
+        list[Path] | None,
+        typer.Option("--observed", metavar="DIR", help="Real maps to ask the model for.", rich_help_panel=DATA),
+    ] = None,
+    mask: Annotated[Path | None, typer.Option(help="Of the observed maps: 1 where seen.", rich_help_panel=DATA)] = None,
+    tile: Annotated[
+        int | None, typer.Option(min=0, metavar="PIXELS", help="Cut maps into tiles; 0: whole.", rich_help_panel=MAPS)
+    ] = None,
+    downsample: Annotated[int | None, typer.Option(min=1, help="Blocks to average.", rich_help_panel=MAPS)] = None,
+    smoothing: Annotated[
+        float | None, typer.Option(min=0, metavar="ARCMIN", help="Gaussian, standard deviation.", rich_help_panel=MAPS)
+    ] = None,
+    noise: Annotated[
+        str | None, typer.Option(help="Add shape noise by a convention: lenstools or fair.", rich_help_panel=MAPS)
+    ] = None,
+    galaxies: Annotated[float | None, typer.Option(help="Per arcmin², of that noise.", rich_help_panel=MAPS)] = None,
+    also: Annotated[
+        str | None,
+        typer.Option(metavar="NAMES", help="More parameters for the teacher: M_nu,A_s.", rich_help_panel=TEACHER),
+    ] = None,
+    architecture: Annotated[str | None, typer.Option(help="resnet18 or resnet34.", rich_help_panel=TEACHER)] = None,
+    width: Annotated[
+        int | None, typer.Option(min=1, help="Its channels; 64 as published.", rich_help_panel=TEACHER)
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=0, help="At most; 0: no teacher.", rich_help_panel=TEACHER)] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, rich_help_panel=TEACHER)] = None,
+    learning_rate: Annotated[float | None, typer.Option(rich_help_panel=TEACHER)] = None,
+    teacher_maps: Annotated[
+        int | None, typer.Option(min=8, help="Training maps for it, at most.", rich_help_panel=TEACHER)
+    ] = None,
+    accelerator: Annotated[str | None, typer.Option(help="cpu, gpu, auto.", rich_help_panel=TEACHER)] = None,
+    precision: Annotated[str | None, typer.Option(help="32-true, bf16-mixed …", rich_help_panel=TEACHER)] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(metavar="PKG.MODULE:FACTORY", help="Or: your own network.", rich_help_panel=TEACHER),
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its weights, .safetensors.", rich_help_panel=TEACHER)
+    ] = None,
+    factory_args: Annotated[
+        str, typer.Option(metavar="JSON", help="Arguments of the factory.", rich_help_panel=TEACHER)
+    ] = "{}",
+    output: Annotated[int | None, typer.Option(min=0, help="Which of its outputs.", rich_help_panel=TEACHER)] = None,
+    gradients: Annotated[
+        Path | None,
+        typer.Option(metavar="G.npy", help="Or: ready gradients, one for each prepared map.", rich_help_panel=TEACHER),
+    ] = None,
+    wavelets: Annotated[
+        str | None, typer.Option(metavar="NAMES", help="Where to start: db2,db3,db5.", rich_help_panel=LEARNING)
+    ] = None,
+    shares: Annotated[
+        str | None, typer.Option(metavar="LIST|COUNT", help="Of the attributions: 0,0.5,1.", rich_help_panel=LEARNING)
+    ] = None,
+    distill_maps: Annotated[
+        int | None, typer.Option(min=2, help="Maps to distil from.", rich_help_panel=LEARNING)
+    ] = None,
+    estimators: Annotated[str | None, typer.Option(help="ridge,emulator.", rich_help_panel=LEARNING)] = None,
+    target: Annotated[str | None, typer.Option(help="Parameter to estimate.", rich_help_panel=LEARNING)] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of all that is random.", rich_help_panel=RUN)] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that simulate.", rich_help_panel=RUN)] = 2,
+    device: Annotated[str | None, typer.Option(help="For the wavelets: cpu, cuda.", rich_help_panel=RUN)] = None,
+    out: Out,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Delete an earlier run there.", rich_help_panel=RUN)
+    ] = False,
+    quiet: Quiet = False,
+    until: Annotated[str, typer.Option(hidden=True)] = "report",
+) -> None:
+    """From maps to Ω_m: teacher, distilled wavelet, readable estimator, comparison and report.
+
+    DATA is a folder of maps, or "simulated" for the embedded suite. The same command goes on with a run that was
+    interrupted.
+    """
+    from awd_core.distill_command import _arguments, parse_shares
+    from awd_cosmo.job import PRESETS, SIMULATED
+
+    if preset not in PRESETS:
+        raise ValueError(f"--preset is {preset!r}; choose one of {', '.join(PRESETS)}")
+    if (data is None) != simulate and not (simulate and data == SIMULATED):
+        raise ValueError("give DATA, a folder of maps, or --simulate for the embedded suite; not both")
+    simulate = simulate or data == SIMULATED
+    only_simulated = {"--suite": suite, "--cosmologies": cosmologies, "--map-pixels": map_pixels}
+    if not simulate and (given := [name for name, value in only_simulated.items() if value is not None]):
+        raise ValueError(f"{given[0]} is for simulated maps, and DATA is {data}; leave one of them out")
+    values: dict[str, Any] = {
+        "suite": suite, "suite_cosmologies": cosmologies, "suite_pixels": map_pixels, "layout": layout,
+        "suite_realisations" if simulate else "maps_per_cosmology": realisations,
+        "source_redshift": source_redshift, "pixel_scale": pixel_scale, "on_error": on_error, "phases": phases,
+        "downsample": downsample, "smoothing": smoothing, "noise": noise, "galaxies": galaxies, "tile": tile or None,
+        "more_targets": _names(also), "architecture": architecture, "width": width, "epochs": epochs,
+        "batch_size": batch_size, "learning_rate": learning_rate, "teacher_maps": teacher_maps,
+        "accelerator": accelerator, "precision": precision, "teacher": teacher, "teacher_output": output,
+        "teacher_arguments": _arguments(factory_args) or None, "wavelets": _names(wavelets),
+        "shares": None if shares is None else parse_shares(shares), "distill_maps": distill_maps,
+        "estimators": _names(estimators), "target": target, "seed": seed,
+    }  # fmt: skip
+    job = PRESETS[preset].changed(**values)
+    if tile == 0:
+        from dataclasses import replace
+
+        job = replace(job, tile=None)
+    if gradients is not None and epochs is None and teacher is None:
+        job = job.changed(epochs=0, gradients_digest="given")
+    _go(
+        SIMULATED if simulate else data, out, until, quiet, job=job, weights=weights, gradients=gradients,
+        observed=observed or (), mask=mask, workers=workers, device=device, overwrite=overwrite,
+    )  # fmt: skip
+
+
+def teach(folder: Here, quiet: Quiet = False) -> None:
+    """Train the teachers of a run that `prepare` began."""
+    _go(None, folder, "teach", quiet)
+
+
+def distill(folder: Here, quiet: Quiet = False) -> None:
+    """Distil wavelets from the teacher of a run, and choose one by validation."""
+    _go(None, folder, "distill", quiet)
+
+
+def evaluate(
+    folder: Here,
+    observed: Annotated[
+        list[Path] | None, typer.Option("--observed", metavar="DIR", help="Real maps to ask the model for.")
+    ] = None,
+    mask: Annotated[Path | None, typer.Option(help="Of the observed maps: 1 where seen.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Compare all models of a run on its test maps, and save the readable one."""
+    _go(None, folder, "evaluate", quiet, observed=observed or (), mask=mask)
+
+
+def report(folder: Here, quiet: Quiet = False) -> None:
+    """Write the report of a run, after whatever is still to be done for it."""
+    _go(None, folder, "report", quiet)
+
+
+def _go(data: str | None, out: Path, until: str, quiet: bool, *, observed: Sequence[Path] = (), **options: Any) -> None:
+    from awd_cosmo.pipeline import run_pipeline
+
+    try:
+        run_pipeline(data, out, until=until, quiet=quiet, observed=observed, **options)
+    except KeyboardInterrupt as error:
+        typer.echo(f"Interrupted. The same command goes on from here; {out} holds what is done.", err=True)
+        raise typer.Exit(130) from error
+    if quiet:
+        return
+    if (out / "results.json").exists() and until in ("evaluate", "report"):
+        from awd_cosmo.results import Results
+
+        typer.echo(Results.read(out).text())
+    typer.echo(
+        f"Written to {out}" + (": report.html, model.json, results.json and more." if until == "report" else ".")
+    )
+
+
+def _names(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def step_of_run(until: str) -> Callable[..., None]:
+    """The command `run`, ending with an earlier step: its options, another name."""
+    from functools import wraps
+
+    @wraps(run)
+    def step(*args: Any, **values: Any) -> None:
+        run(*args, **values | {"until": until})
+
+    return step
+
+
+prepare = step_of_run("prepare")
+prepare.__doc__ = """Read, prepare, cache and split maps: the first step of a run, with all its settings."""
