@@ -194,6 +194,21 @@ def test_curvature_is_the_second_derivative():
     assert np.allclose(values, np.sort(expected), rtol=1e-9)
 
 
+def test_threads_are_left_as_they_were(problem):
+    X, gradients = problem
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        objective = DistillationObjective(X, gradients, length=4, levels=2, mode="zero", ndim=1)
+        objective(np.zeros(1), 1.0, 1.0)
+        assert torch.get_num_threads() == 2
+        with pytest.raises(RuntimeError, match="must match the size"):
+            objective(np.zeros(7), 1.0, 1.0)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_memory_that_is_used_again_changes_nothing():
     memory, taps = Workspace(), torch.from_numpy(Wavelet.from_name("db3").taps.copy())
     for seed, shape in ((0, (4, 70, 66)), (1, (4, 70, 66)), (2, (3, 35, 80)), (3, (4, 70, 66))):
