@@ -126,8 +126,8 @@ class Job:
     path_levels: int = 4
     shares: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
     distill_maps: int = 512
-    random_starts: int = 16
-    small_batch: int = 1 << 17
+    random_starts: int = 8
+    small_batch: int = 1 << 16
     large_batch: int = 1 << 22
     statistics: tuple[Mapping[str, Any], ...] = (
         {"levels": 1, "pixels": "all"},
