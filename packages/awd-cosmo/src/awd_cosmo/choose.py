@@ -19,7 +19,8 @@ def select(run: RunFolder, job: Job, prepared: Prepared, paths: Mapping[str, Dis
 
     First the statistic and the estimator, with the plain wavelet that the longest path starts from; with them the
     wavelet, among all points of all paths with a share above 0, and, for the model without the interpretation term,
-    among those with share 0; and the best form of each classical statistic.
+    among those with share 0; then the statistic once more, with the wavelet that was chosen, for all models that are
+    compared; and the best form of each classical statistic.
 
     Returns
     -------
@@ -36,7 +37,7 @@ def select(run: RunFolder, job: Job, prepared: Prepared, paths: Mapping[str, Dis
     with run.step("Selection") as progress:
         statistics = _usable(job, prepared)
         points = [(start, index) for start, path in paths.items() for index in range(len(path))]
-        total = len(statistics) * len(job.estimators) + len(points) + len(CLASSICAL_NAMES)
+        total = len(statistics) * (1 + len(job.estimators)) + len(points) + len(CLASSICAL_NAMES)
         done = 0
 
         def advance(what: str) -> None:
@@ -63,6 +64,17 @@ def select(run: RunFolder, job: Job, prepared: Prepared, paths: Mapping[str, Dis
                 tried.append(comparison.tried(counts, estimator, key=key, name=name, share=point.share))
                 advance(name)
             chosen[key] = list(mine[tried.index(comparison.best(tried))])
+        # What suits the plain wavelet best need not suit the distilled one: the statistic is chosen once more with it.
+        start, index = chosen["awd"]
+        tried = []
+        for again in statistics:
+            counts = wavelet_counts(paths[start][index].wavelet, again)
+            share = paths[start][index].share
+            tried.append(
+                comparison.tried(counts, estimator, key="statistic again", name=f"{start} distilled", share=share)
+            )
+            advance("statistic with the distilled wavelet")
+        chosen["statistic"] = dict(statistics[tried.index(comparison.best(tried))])
         chosen["classical"] = {}
         for key in CLASSICAL_NAMES:
             before = len(comparison.record)
