@@ -290,7 +290,11 @@ def test_after_sigkill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert result(gone_on) == result(Teacher(data.Net, **options).fit(data.X, data.Y))
 
 
-def test_ctrl_c_is_a_keyboard_interrupt(tmp_path: Path) -> None:
+def test_ctrl_c_is_a_keyboard_interrupt(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    # A process that was started in the background ignores the signal.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
+
     def press(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         signal.raise_signal(signal.SIGINT)
         return x
