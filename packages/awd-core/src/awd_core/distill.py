@@ -36,7 +36,7 @@ SHARES = tuple(i / 10 for i in range(11))
 COARSE, FINE = 1e-6, 1e-7
 """Relative tolerances of searches: on all batches but the last, whose minima are a little beside that of all data, and
 on the last."""
-CLOSE = {"medium": 1e-2, "refined": 1e-3}
+CLOSE = {"medium": 5e-3, "refined": 1e-3}
 """A minimum that is worse by so much, relative to the best, on the batch before will not be the best on the next."""
 
 
@@ -143,7 +143,7 @@ class SearchSettings:
     random_starts: int = 64
     small_batch: int = 1 << 17
     medium_batch: int = 1 << 21
-    large_batch: int = 1 << 25
+    large_batch: int = 1 << 23
     finalists: int = 3
     iterations: int = 200
 

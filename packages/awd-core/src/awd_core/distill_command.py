@@ -89,7 +89,7 @@ def distill(
     ] = 131_072,
     large_batch: Annotated[
         int, typer.Option(min=1, help="Values of X to refine on.", rich_help_panel=SEARCH)
-    ] = 33_554_432,
+    ] = 8_388_608,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps.", rich_help_panel=SEARCH)] = "cpu",
     dtype: Annotated[str, typer.Option(help="float32 or float64.", rich_help_panel=SEARCH)] = "float32",
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder of the run.", rich_help_panel=RUN)],
