@@ -77,7 +77,8 @@ def run(settings: Settings, log: Callable[[str], None]) -> Section:
         verdict = "met" if ours <= 60 * MINUTES else "MISSED"
         section.notes.append(
             f"{count} maps of {MANY[1]}²: {ours:.0f} s for the whole path, {evaluations} evaluations of the objective "
-            f"on batches of growing size (the largest of 2²³ values, so 128 of the maps); goal ≤ {MINUTES:g} minutes: {verdict}."
+            f"on batches of growing size (the largest of 2²³ values, so 128 of the maps); goal ≤ {MINUTES:g} minutes: "
+            f"{verdict}."
         )
     section.notes += [
         f"Ours: both ends from all starts, the path from either end, every point refined; measured once. The other "
