@@ -18,7 +18,6 @@ from awd_core.boundary import has_slopes, level_tensor, output_length, window_of
 # Multiply-adds worth one call of a matrix product, below which its overhead shows: short blocks of long, thin batches
 # are gathered until a call has about as many outputs.
 _OUTPUTS_PER_CALL = 1 << 17
-_MANY_LANES = 64
 
 
 @dataclass(frozen=True)
@@ -88,10 +87,9 @@ class Blocks:
     count: int
 
 
-def cut(first: int, last: int, length: int, batch: int, lanes: int) -> Iterator[Blocks]:
+def cut(first: int, last: int, length: int, lanes: int) -> Iterator[Blocks]:
     """Cut [first, last) into groups of blocks, and a shorter block at the end."""
-    # A single block of many lanes is a view; several have to be copied one behind the other.
-    per_call = 1 if lanes >= _MANY_LANES else max(1, _OUTPUTS_PER_CALL // (2 * length * max(batch * lanes, 1)))
+    per_call = max(1, _OUTPUTS_PER_CALL // (2 * length * max(lanes, 1)))
     while last - first >= length:
         count = min((last - first) // length, per_call)
         yield Blocks(first, length, count)

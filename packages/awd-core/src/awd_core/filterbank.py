@@ -111,7 +111,7 @@ def analysis_kernel(
 
     length = block_length(taps, lanes)
     whole = matrix_of(filters, window_constant(taps, length, x.dtype, x.device), length)
-    for block in cut(left, outputs - right, length, batch, lanes):
+    for block in cut(left, outputs - right, length, batch * lanes):
         n, span, width = block.length, block.length * block.count, 2 * block.length + taps - 2
         matrix = whole if n == length else whole.view(2, length, -1)[:, :n, :width].reshape(2 * n, width)
         start = 2 * block.first + level.offset - taps + 1
@@ -174,7 +174,7 @@ def adjoint_kernel(
     length = block_length(taps, lanes) // 2 if lanes == 1 else block_length(taps, lanes)
     whole = (filters @ adjoint_constant(taps, length, low.dtype, low.device)).view(2, 2 * length, -1)
     first = (left - level.offset) // 2
-    for block in cut(first, first + (size - left - right) // 2, length, batch, lanes):
+    for block in cut(first, first + (size - left - right) // 2, length, batch * lanes):
         width = block.length + taps // 2
         matrices = whole[:, : 2 * block.length, :width]
         y = _multiply(matrices[0], windows_of(low, block.first, width, length, block.count))
@@ -224,7 +224,7 @@ def filter_gradient_kernel(x: Tensor, low: Tensor, high: Tensor, taps: int, mode
 
     length = block_length(taps, 2)
     total = x.new_zeros(2, length, 2 * length + taps - 2)
-    for block in cut(left, outputs - right, length, batch, lanes):
+    for block in cut(left, outputs - right, length, batch * lanes):
         width = 2 * block.length + taps - 2
         start = 2 * block.first + level.offset - taps + 1
         lows, highs = (windows_of(band, block.first, block.length, block.length, block.count) for band in (low, high))
