@@ -24,7 +24,8 @@ from awd_cosmo.counts import PUBLISHED_BOUNDS, PUBLISHED_RANGES, PeakCounts
 from awd_cosmo.histograms import histogram, learnt_edges, some_of, thresholds
 from awd_cosmo.kernels import LAPLACE_V1, wavelet_kernels
 from awd_cosmo.peaks import find_peaks
-from awd_cosmo.statistic import STATISTICS, Statistic, arcmin_per_pixel
+from awd_cosmo.pixel_scale import arcmin_per_pixel
+from awd_cosmo.statistic import STATISTICS, Statistic
 
 AWAVE = os.environ.get("AWD_AWAVE")
 

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 
 from awd_cme.report_words import Effect
 from awd_core.figures import NARROW
-from awd_core.wavelet_figure import BEFORE, HIGH, LOW
+from awd_core.wavelet_figure import BEFORE, HIGH, LOW, label
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -240,12 +240,3 @@ def _crop(axes: Axes, values: Sequence[float], zero: float | None, along: str = 
         put(floor, high)
     if zero is not None and (low, high)[0] < zero < high:
         axes.axvline(zero, color="black", linewidth=0.8, zorder=0)
-
-
-def label(axes: Axes, title: str, x: str, y: str) -> None:
-    """Name a panel and its axes, as all figures of the report do."""
-    axes.set_title(title, loc="left", fontsize=10, fontweight="bold")
-    axes.set_xlabel(x, fontsize=9)
-    axes.set_ylabel(y, fontsize=9)
-    axes.tick_params(labelsize=8)
-    axes.spines[["top", "right"]].set_visible(False)

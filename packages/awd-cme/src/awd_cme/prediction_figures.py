@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from awd_cme.figures import label
 from awd_core.figures import NARROW
-from awd_core.wavelet_figure import BEFORE, HIGH, LOW
+from awd_core.wavelet_figure import BEFORE, HIGH, LOW, label
 
 Array = npt.NDArray[Any]
 

@@ -18,7 +18,7 @@ from awd_core.distill import DistillationPath, PathPoint
 from awd_core.minima import Minimum
 from awd_core.scores import CoefficientScores
 from awd_core.wavelet import Wavelet
-from awd_core.wavelet_figure import BEFORE, HIGH, LOW
+from awd_core.wavelet_figure import BEFORE, HIGH, LOW, label
 
 NARROW = 4.2
 """Width of a narrow figure, inches."""
@@ -71,7 +71,7 @@ def path_figure(path: DistillationPath, chosen: PathPoint, *, narrow: bool = Fal
     terms.plot(shares, [point.objective for point in path], "--", color="black", label="objective", linewidth=1.2)
     _mark_chosen(terms, chosen)
     terms.axhline(1.0, color=BEFORE, linewidth=0.8, zorder=0)
-    _label(terms, "L1 norms", "share α of the attributions", f"relative to {path.start.name}")
+    label(terms, "L1 norms", "share α of the attributions", f"relative to {path.start.name}")
     _legend_above(terms)
 
     trade.plot(sparsity, interpretation, "-", color=BEFORE, linewidth=1.0, zorder=1)
@@ -81,7 +81,7 @@ def path_figure(path: DistillationPath, chosen: PathPoint, *, narrow: bool = Fal
     here = sparsity[shares.index(chosen.share)], interpretation[shares.index(chosen.share)]
     trade.plot(*here, "o", markersize=10, markerfacecolor="none", markeredgecolor=HIGH, markeredgewidth=1.6)
     _name_some(trade, shares.index(chosen.share), shares, sparsity, interpretation)
-    _label(trade, "The trade", "inputs, S/S₀", "attributions, A/A₀")
+    label(trade, "The trade", "inputs, S/S₀", "attributions, A/A₀")
     trade.margins(0.14)
 
     taps = [point.wavelet.distance(path.start) for point in path]
@@ -90,7 +90,7 @@ def path_figure(path: DistillationPath, chosen: PathPoint, *, narrow: bool = Fal
     distance.plot(shares, taps, "-o", color=LOW, label="taps h", markersize=4)
     _mark_chosen(distance, chosen)
     distance.set_ylim(0.0, max(0.05, *taps, *functions))
-    _label(distance, "Distance to the start", "share α of the attributions", f"L2 distance to {path.start.name}")
+    label(distance, "Distance to the start", "share α of the attributions", f"L2 distance to {path.start.name}")
     _legend_above(distance)
     return figure
 
@@ -133,7 +133,7 @@ def minima_figure(minima: Sequence[Sequence[Minimum]], chosen: PathPoint, *, nar
     axes.set_xlim(of_heights if narrow else of_shares)
     axes.set_ylim(of_shares[::-1] if narrow else of_heights)
     names = ("share α of the attributions", "objective above the best")
-    _label(axes, "Where the searches ended", *(names[::-1] if narrow else names))
+    label(axes, "Where the searches ended", *(names[::-1] if narrow else names))
     return figure
 
 
@@ -162,7 +162,7 @@ def functions_figure(path: DistillationPath, chosen: PathPoint, *, most: int = 6
         axes.plot(start.x, start.psi, color=BEFORE, linewidth=1.0)
         x, _, psi = point.wavelet.functions(8)
         axes.plot(x, psi, color=HIGH, linewidth=1.4)
-        _label(axes, f"α = {point.share:g}{' (chosen)' if point is chosen else ''}", "", "")
+        label(axes, f"α = {point.share:g}{' (chosen)' if point is chosen else ''}", "", "")
         axes.label_outer()
     for axes in list(panels)[len(indices) :]:
         axes.set_visible(False)
@@ -188,7 +188,7 @@ def scores_figure(start: CoefficientScores, distilled: CoefficientScores, *, nar
     curve.set_xscale("log")
     curve.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     curve.set_ylim(0.0, 102.0)
-    _label(curve, "What the largest hold", "largest coefficients, % of all", "of Σ|attribution|, %")
+    label(curve, "What the largest hold", "largest coefficients, % of all", "of Σ|attribution|, %")
     curve.legend(frameon=False, fontsize=8, loc="lower right")
 
     names = [short_name(scale.name) for scale in distilled.scales]
@@ -198,7 +198,7 @@ def scores_figure(start: CoefficientScores, distilled: CoefficientScores, *, nar
             [place + shift for place in range(len(names))], heights, width=0.38, color=colour, label=scores.wavelet
         )
     scales.set_xticks(range(len(names)), names)
-    _label(scales, "By scale", "scale, coarse to fine", "Σ|attribution| per input")
+    label(scales, "By scale", "scale, coarse to fine", "Σ|attribution| per input")
     _legend_above(scales)
     return figure
 
@@ -218,14 +218,6 @@ def _panels(count: int, narrow: bool, height: float, width: float = 3.2) -> tupl
     size = (NARROW, height * count) if narrow else (width * count, height)
     figure = Figure(figsize=size, layout="constrained")
     return figure, list(figure.subplots(*((count, 1) if narrow else (1, count))))
-
-
-def _label(axes: Axes, title: str, x: str, y: str) -> None:
-    axes.set_title(title, loc="left", fontsize=10, fontweight="bold")
-    axes.set_xlabel(x, fontsize=9)
-    axes.set_ylabel(y, fontsize=9)
-    axes.tick_params(labelsize=8)
-    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _legend_above(axes: Axes) -> None:

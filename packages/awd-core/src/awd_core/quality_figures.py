@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from awd_core.figures import NARROW
 from awd_core.quality import DEVIATIONS, PerturbationCurves
-from awd_core.wavelet_figure import BEFORE, HIGH, LOW
+from awd_core.wavelet_figure import BEFORE, HIGH, LOW, label
 
 LOWEST = -0.5
 """Curves that fall further are cut off: they would press all others together."""
@@ -59,9 +59,5 @@ def _draw(
 
 
 def _label(axes: Axes, title: str, x: str) -> None:
-    axes.set_title(title, loc="left", fontsize=10, fontweight="bold")
-    axes.set_xlabel(x, fontsize=9)
-    axes.set_ylabel("predictions explained, %", fontsize=9)
-    axes.tick_params(labelsize=8)
-    axes.spines[["top", "right"]].set_visible(False)
+    label(axes, title, x, "predictions explained, %")
     axes.axhline(0.0, color=BEFORE, linewidth=0.6, zorder=0)

@@ -90,12 +90,17 @@ def _draw_response(axes: Axes, wavelet: "Wavelet", *, behind: bool = False) -> N
         axes.plot(omega, values, style, color=BEFORE if behind else colour, linewidth=1.2 if behind else 1.6)
 
 
-def _label(axes: Axes, title: str, x: str, y: str) -> None:
+def label(axes: Axes, title: str, x: str = "", y: str = "") -> None:
+    """Name a panel and its axes, as all figures of the reports do."""
     axes.set_title(title, loc="left", fontsize=10, fontweight="bold")
     axes.set_xlabel(x, fontsize=9)
     axes.set_ylabel(y, fontsize=9)
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _label(axes: Axes, title: str, x: str, y: str) -> None:
+    label(axes, title, x, y)
     axes.axhline(0.0, color="black", linewidth=0.6, zorder=0)
 
 

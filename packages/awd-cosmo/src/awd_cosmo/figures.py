@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from awd_core.figures import NARROW
-from awd_core.wavelet_figure import BEFORE, HIGH, LOW
+from awd_core.wavelet_figure import BEFORE, HIGH, LOW, label
 from awd_cosmo.report_data import Predictions, Protocol, Row
 
 GREEN = "#009E73"
@@ -30,15 +30,6 @@ MARKS = {"held_out": ("o", "full"), "published": ("s", "none")}
 def written(target: str) -> str:
     """A parameter as figures write it."""
     return MATH.get(target, target)
-
-
-def label(axes: Axes, title: str, x: str = "", y: str = "") -> None:
-    """Title and labels as in the rest of the report."""
-    axes.set_title(title, loc="left", fontsize=10, fontweight="bold")
-    axes.set_xlabel(x, fontsize=9)
-    axes.set_ylabel(y, fontsize=9)
-    axes.tick_params(labelsize=8)
-    axes.spines[["top", "right"]].set_visible(False)
 
 
 def rmse_figure(

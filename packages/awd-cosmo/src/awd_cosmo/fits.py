@@ -27,8 +27,9 @@ from astropy.io import fits
 
 from awd_core.files import write_atomically
 from awd_cosmo.archives import MEMBER, BadMap, read_bytes
-from awd_cosmo.headers import MapHeader, arcmin_per_pixel, describe
+from awd_cosmo.headers import MapHeader, describe
 from awd_cosmo.parameters import PARAMETERS, check_parameters
+from awd_cosmo.pixel_scale import arcmin_per_pixel
 
 UNSEEN = -1.6375e30
 """HEALPix' value of a pixel that was not observed."""

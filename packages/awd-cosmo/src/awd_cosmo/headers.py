@@ -15,6 +15,7 @@ from astropy import units
 
 from awd_cosmo.archives import BadMap
 from awd_cosmo.parameters import as_parameter, check_parameters
+from awd_cosmo.pixel_scale import arcmin_per_pixel
 
 _REDSHIFT_CARDS = ("Z", "ZS", "Z_S", "ZSOURCE")
 _PARAMETER_CARDS = ("OMEGA_M", "OMEGAM", "M_NU", "MNU", "A_S", "SIGMA8", "SIGMA_8", "H0", "H", "N_S", "NS", "W0")
@@ -111,27 +112,6 @@ def describe(
     except ValueError as error:
         raise BadMap([(name, str(error))]) from error
     return MapHeader(name, hdu, (ny, nx), scale, scale_source, z, z_source, parameters, tuple(notes))
-
-
-def arcmin_per_pixel(pixel_scale: Any) -> float:
-    """Side of a pixel in arcmin, from a Quantity (an angle, or an angle per pixel) or a number of arcmin.
-
-    Examples
-    --------
-    >>> arcmin_per_pixel(30 * units.arcsec / units.pixel)
-    0.5
-    """
-    if isinstance(pixel_scale, units.Quantity):
-        angle = pixel_scale * units.pixel if units.pixel in pixel_scale.unit.bases else pixel_scale
-        try:
-            value = float(angle.to_value(units.arcmin))
-        except units.UnitConversionError:
-            raise ValueError(f"pixel_scale = {pixel_scale} is no angle; give it in arcmin per pixel") from None
-    else:
-        value = float(pixel_scale)
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"pixel_scale = {pixel_scale} must be positive and finite, in arcmin per pixel")
-    return value
 
 
 def _number(cards: Mapping[str, Any], key: str) -> float | None:

@@ -19,9 +19,9 @@ from astropy.table import QTable
 
 from awd_cosmo import observe
 from awd_cosmo.fits import read_map
-from awd_cosmo.headers import arcmin_per_pixel
 from awd_cosmo.listing import COLUMNS
 from awd_cosmo.parameters import RANGES, UNITS
+from awd_cosmo.pixel_scale import arcmin_per_pixel
 from awd_cosmo.sources import (
     Files,
     InMemory,

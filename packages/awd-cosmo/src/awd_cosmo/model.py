@@ -21,10 +21,11 @@ import numpy.typing as npt
 
 from awd_core.files import write_atomically
 from awd_cosmo.distance import TrainingDistribution
+from awd_cosmo.pixel_scale import arcmin_per_pixel
 from awd_cosmo.preprocessing import Maps, Preprocessing, block_means, map_stack
 from awd_cosmo.regress import regressor_from_dict
 from awd_cosmo.regressor import CountRegressor
-from awd_cosmo.statistic import STATISTICS, Statistic, arcmin_per_pixel
+from awd_cosmo.statistic import STATISTICS, Statistic
 
 if TYPE_CHECKING:
     from awd_core.wavelet import Wavelet

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from awd_cosmo.headers import arcmin_per_pixel
+from awd_cosmo.pixel_scale import arcmin_per_pixel
 
 Floats = npt.NDArray[np.floating[Any]]
 NoiseConvention = Literal["lenstools", "fair"]

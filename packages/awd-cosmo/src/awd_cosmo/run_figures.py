@@ -10,8 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from awd_core.figures import NARROW
-from awd_core.wavelet_figure import BEFORE, HIGH, LOW
-from awd_cosmo.figures import label, written
+from awd_core.wavelet_figure import BEFORE, HIGH, LOW, label
+from awd_cosmo.figures import written
 from awd_cosmo.predict import FAR
 from awd_cosmo.report_bands import BandShare
 from awd_cosmo.undecimated import BandScale

@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from awd_cosmo.bands import BandCounts, Energy, Pixels
 from awd_cosmo.peaks import Floats, checked_maps
-from awd_cosmo.statistic import arcmin_per_pixel, check_choice
+from awd_cosmo.pixel_scale import arcmin_per_pixel
+from awd_cosmo.statistic import check_choice
 from awd_cosmo.undecimated import (
     BOUNDARIES,
     RESOLUTION,

@@ -14,6 +14,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from awd_cosmo.pixel_scale import arcmin_per_pixel
+
 Array = npt.NDArray[np.float64]
 
 STATISTICS = {
@@ -123,35 +125,6 @@ def check_choice(name: str, value: object, allowed: Sequence[str]) -> None:
     """Raise if a parameter is not among the words allowed."""
     if value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
-
-
-def arcmin_per_pixel(pixel_scale: Any) -> float:
-    """Pixel scale as a number of arcmin.
-
-    Parameters
-    ----------
-    pixel_scale : float or astropy Quantity
-        Arcmin, or an angle with its unit (per pixel or not).
-
-    Raises
-    ------
-    ValueError
-        If it is not a positive angle.
-
-    Examples
-    --------
-    >>> arcmin_per_pixel(0.41)
-    0.41
-    """
-    value = pixel_scale
-    if hasattr(value, "to_value"):
-        try:
-            value = value.to_value("arcmin")
-        except ValueError:  # astropy's UnitConversionError is one
-            value = value.to_value("arcmin / pix")
-    if isinstance(value, bool) or np.ndim(value) != 0 or not (math.isfinite(value) and value > 0):
-        raise ValueError(f"pixel_scale must be a positive angle, in arcmin or with a unit, got {pixel_scale!r}")
-    return float(value)
 
 
 def _as_json(value: Any) -> Any:

@@ -22,7 +22,8 @@ import numpy.typing as npt
 
 from awd_cosmo.kernels import correlation_pair
 from awd_cosmo.peaks import Floats, checked_maps
-from awd_cosmo.statistic import arcmin_per_pixel, check_choice
+from awd_cosmo.pixel_scale import arcmin_per_pixel
+from awd_cosmo.statistic import check_choice
 
 Array = npt.NDArray[np.float64]
 Boundary = Literal["symmetric", "periodic"]
