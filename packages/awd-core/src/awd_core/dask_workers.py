@@ -1,0 +1,109 @@
+"""Workers of a scheduler of Dask, on this machine or on many."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from importlib.metadata import version
+from typing import Any
+
+from awd_core.worker_map import IN_FLIGHT, Item, Result, WorkerDied, Workers
+
+PATIENCE = 300.0
+"""Seconds without any worker after which waiting ends."""
+LOOK = 5.0
+"""Seconds between two looks at the scheduler."""
+
+
+class DaskWorkers(Workers):
+    """Whatever workers a scheduler has, now and later.
+
+    Parameters
+    ----------
+    address : str
+        "tcp://host:8786" and the like, or a scheduler file.
+    patience : float
+        Seconds to wait while there is no worker.
+
+    Raises
+    ------
+    ImportError
+        If Dask is not installed.
+    OSError
+        If no scheduler answers at that address.
+    """
+
+    def __init__(self, address: str, patience: float = PATIENCE) -> None:
+        try:
+            from distributed import Client
+        except ImportError as error:
+            raise ImportError("a scheduler needs dask.distributed; pip install 'awd-core[dask]'") from error
+        client: Any = Client
+        known = {"scheduler_file": address} if address.endswith(".json") else {"address": address}
+        try:
+            self.client: Any = client(**known, timeout=30, set_as_default=False, direct_to_workers=False)
+        except (OSError, ValueError) as error:
+            raise OSError(
+                f"no scheduler answers at {address} ({error}); start one with `dask scheduler` and give its address"
+            ) from error
+        self.address, self.patience = address, patience
+        self.where = f"on the workers of {address}"
+        self._counted = (0.0, 1)
+
+    @property
+    def window(self) -> int:
+        """Two for each thread of the workers, at the moment."""
+        looked, count = self._counted
+        if time.monotonic() - looked > LOOK:
+            count = max(1, sum(self.client.nthreads().values()))
+            self._counted = (time.monotonic(), count)
+        return IN_FLIGHT * count
+
+    def submit(self, function: Callable[[Item], Result], item: Item) -> Any:
+        """Hand out an item."""
+        # A key of its own: the same item may be asked for twice, with other files behind it.
+        return self.client.submit(
+            work, function, item, version("awd-core"), key=f"awd-{uuid.uuid4().hex}", pure=False, retries=0
+        )
+
+    def result(self, waiting: Any) -> Any:
+        """What an item has given."""
+        from distributed import KilledWorker
+
+        lonely = 0.0
+        while True:
+            try:
+                return waiting.result(timeout=LOOK) if hasattr(waiting, "key") else waiting.result()
+            except KilledWorker:
+                raise WorkerDied from None
+            except TimeoutError:
+                if waiting.done():  # the function has raised it
+                    raise
+                lonely = 0.0 if self.client.nthreads() else lonely + LOOK
+                if lonely >= self.patience:
+                    raise ConnectionError(
+                        f"the scheduler at {self.address} has had no worker for {lonely:.0f} s; start some with "
+                        f"`dask worker {self.address} --nthreads 1`, and the same command again"
+                    ) from None
+
+    def forget(self, waiting: Iterable[Any]) -> None:
+        """Cancel what has not begun."""
+        self.client.cancel([one for one in waiting if hasattr(one, "key")], force=True)
+
+    def close(self) -> None:
+        """Leave the scheduler as it was."""
+        self.client.close()
+
+
+def work(function: Callable[[Item], Result], item: Item, wanted: str) -> Result:
+    """What a worker does with an item.
+
+    Raises
+    ------
+    RuntimeError
+        If the worker has another version of the package: its results would be another program's.
+    """
+    if version("awd-core") != wanted:
+        raise RuntimeError(
+            f"a worker has awd-core {version('awd-core')}, this process {wanted}; install the same version everywhere"
+        )
+    return function(item)

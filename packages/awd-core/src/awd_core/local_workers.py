@@ -1,0 +1,100 @@
+"""Workers that are processes on this machine."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_context
+from typing import Any
+
+from awd_core.worker_map import IN_FLIGHT, Item, Result, WorkerDied, Workers
+
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+"""What NumPy's and torch's libraries read, once, when they are loaded."""
+
+
+class LocalWorkers(Workers):
+    """Processes of their own, which are replaced when they die.
+
+    Parameters
+    ----------
+    count : int
+        How many, 2 or more.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.where = f"{count} processes"
+        self._pool: ProcessPoolExecutor | None = None
+
+    @property
+    def window(self) -> int:
+        """Two for each process."""
+        return IN_FLIGHT * self.count
+
+    def submit(self, function: Callable[[Item], Result], item: Item) -> "Future[Result]":
+        """Hand out an item."""
+        for _ in range(2):
+            if self._pool is None:
+                # Not forked: a caller may hold threads, of torch or of a notebook.
+                self._pool = ProcessPoolExecutor(self.count, mp_context=get_context("spawn"))
+            try:
+                with shared_threads(self.count):
+                    return self._pool.submit(function, item)
+            except BrokenProcessPool:  # it broke since the last result was taken
+                self._drop()
+        raise WorkerDied
+
+    def result(self, waiting: "Future[Any]") -> Any:
+        """What an item has given."""
+        try:
+            return waiting.result()
+        except BrokenProcessPool:
+            self._drop()
+            raise WorkerDied from None
+
+    def forget(self, waiting: "Iterable[Future[Any]]") -> None:
+        """Cancel what has not begun."""
+        for future in waiting:
+            future.cancel()
+
+    def close(self, at_once: bool = False) -> None:
+        """Let the processes end; at once: without waiting for what they are doing."""
+        if self._pool is None:
+            return
+        processes = list((getattr(self._pool, "_processes", None) or {}).values()) if at_once else []
+        self._pool.shutdown(wait=not at_once, cancel_futures=True)
+        for process in processes:
+            process.terminate()
+        self._pool = None
+
+    def _drop(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = None
+
+
+@contextmanager
+def shared_threads(count: int) -> Iterator[None]:
+    """While processes are started: each gets its share of the cores, unless the user has said how many threads."""
+    mine = {name: str(max(1, available_cores() // count)) for name in THREADS if name not in os.environ}
+    os.environ.update(mine)
+    try:
+        yield
+    finally:
+        for name in mine:
+            os.environ.pop(name, None)
+
+
+def available_cores() -> int:
+    """Number of cores that this process may use, and may use threads for: no more than OMP_NUM_THREADS if that is set.
+
+    Examples
+    --------
+    >>> available_cores() >= 1
+    True
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return min(cores, int(told)) if told.isdigit() and int(told) else cores

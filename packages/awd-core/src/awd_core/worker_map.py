@@ -1,0 +1,257 @@
+"""Mapping a function over items with whatever workers there are: order, losses, and what becomes of items that kill.
+
+`awd_core.workers` tells the whole; here stands what is the same for all kinds of workers.
+"""
+
+import abc
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Progress = Callable[[int, int, str], object]
+
+TRIES = 2
+"""How often an item may kill a worker that does nothing else before it is set aside."""
+IN_FLIGHT = 2
+"""Items for each worker that are handed out at a time: one that is worked on, and one that waits for it."""
+
+
+@dataclass(frozen=True)
+class Lost:
+    """What stands in place of a result where an item has killed its workers.
+
+    Attributes
+    ----------
+    name : str
+        Of the item.
+    reason : str
+        What happened, for a loss report.
+    """
+
+    name: str
+    reason: str
+
+
+class LostItemError(RuntimeError):
+    """An item has killed its workers; the message names it."""
+
+
+class WorkerDied(Exception):  # noqa: N818 an event that the map deals with, not an error that anybody sees
+    """The process that worked on an item is gone."""
+
+
+class Workers(abc.ABC):
+    """Workers with which a function is mapped over items; `awd_core.workers.open_workers` makes them.
+
+    Attributes
+    ----------
+    where : str
+        In words, for logs.
+    """
+
+    where: str
+
+    @property
+    @abc.abstractmethod
+    def window(self) -> int:
+        """Items that may be handed out at a time, at the moment."""
+
+    @abc.abstractmethod
+    def submit(self, function: Callable[[Item], Result], item: Item) -> Any:
+        """Hand out an item; what is returned goes to `result`."""
+
+    @abc.abstractmethod
+    def result(self, waiting: Any) -> Any:
+        """What an item has given; raises what the function has raised, or `WorkerDied`."""
+
+    def forget(self, waiting: Iterable[Any]) -> None:  # noqa: B027 not every kind has something to do
+        """Take back what was handed out, as far as it is not begun."""
+
+    def map(
+        self,
+        function: Callable[[Item], Result],
+        items: Iterable[Item],
+        *,
+        names: Callable[[Item], str] = str,
+        progress: Progress | None = None,
+    ) -> Iterator[Result]:
+        """Results of a function, in the order of the items.
+
+        Parameters
+        ----------
+        function : callable
+            Of one item. Both travel to other processes: a function of a module, or a `functools.partial` of one with
+            small arguments.
+        items : iterable
+            What there is to do.
+        names : callable
+            What an item is called in errors and progress.
+        progress : callable, optional
+            Called with (items done, items in all, name of the last).
+
+        Yields
+        ------
+        object
+            Results. No more than `window` of them wait to be taken.
+
+        Raises
+        ------
+        LostItemError
+            If an item has killed its workers.
+        Exception
+            What the function has raised; items that are not begun are left.
+
+        Examples
+        --------
+        >>> from awd_core.workers import open_workers
+        >>> with open_workers() as workers:
+        ...     list(workers.map(abs, [-2, 1]))
+        [2, 1]
+        """
+        for result in self.map_or_lose(function, items, names=names, progress=progress):
+            if isinstance(result, Lost):
+                raise LostItemError(f"{result.name}: {result.reason}; leave it out, or give the worker more memory")
+            yield result
+
+    def map_or_lose(
+        self,
+        function: Callable[[Item], Result],
+        items: Iterable[Item],
+        *,
+        names: Callable[[Item], str] = str,
+        progress: Progress | None = None,
+    ) -> Iterator[Result | Lost]:
+        """As `map`, but an item that kills its workers gives a `Lost` in its place, and the rest goes on."""
+        todo = items if isinstance(items, Sequence) else list(items)
+        flying: deque[tuple[int, Any]] = deque()
+        begun = 0
+        try:
+            for done in range(len(todo)):
+                while begun < len(todo) and len(flying) < self.window:
+                    flying.append((begun, self.submit(function, todo[begun])))
+                    begun += 1
+                number, waiting = flying.popleft()
+                result: Result | Lost
+                try:
+                    result = self.result(waiting)
+                except WorkerDied:
+                    # This item has killed it, or one that was beside it: nothing else may be in flight while each of
+                    # them is tried by itself.
+                    beside = [(other, self._outcome(future)) for other, future in flying]
+                    result = self._alone(function, todo[number], names)
+                    flying.clear()
+                    for other, outcome in beside:
+                        flying.append((other, outcome or self._outcome_alone(function, todo[other], names)))
+                if progress is not None:
+                    progress(done + 1, len(todo), names(todo[number]))
+                yield result
+        finally:
+            self.forget(waiting for _, waiting in flying)
+
+    def map_blocks(
+        self,
+        function: Callable[[list[Item]], list[Result]],
+        items: Sequence[Item],
+        size: int,
+        *,
+        names: Callable[[Item], str] = str,
+        progress: Progress | None = None,
+    ) -> Iterator[Result | Lost]:
+        """As `map_or_lose`, for many small items of which a worker is given `size` at a time.
+
+        Parameters
+        ----------
+        function : callable
+            Of a list of items; gives a list of as many results.
+        items : sequence
+            The items.
+        size : int
+            How many make a block. If a block kills its worker, its items are tried one by one.
+        names, progress : callable
+            As in `map`, of single items.
+
+        Yields
+        ------
+        object or Lost
+            Results, one for each item.
+
+        Raises
+        ------
+        ValueError
+            If a block is to hold nothing.
+        """
+        if size < 1:
+            raise ValueError(f"a block must hold at least one item, got size = {size}")
+        blocks = [list(items[start : start + size]) for start in range(0, len(items), size)]
+        done = 0
+        for block, found in zip(blocks, self.map_or_lose(function, blocks, names=_of_blocks(names)), strict=True):
+            results: list[Result | Lost]
+            if isinstance(found, Lost):
+                singly = self.map_or_lose(function, [[item] for item in block], names=_of_blocks(names))
+                results = [one if isinstance(one, Lost) else one[0] for one in singly]
+            else:
+                results = list(found)
+            for item, result in zip(block, results, strict=True):
+                done += 1
+                if progress is not None:
+                    progress(done, len(items), names(item))
+                yield result
+
+    def _outcome(self, waiting: Any) -> "Future[Any] | None":
+        """What has become of an item that was handed out, waited for; None if its worker died."""
+        settled: Future[Any] = Future()
+        try:
+            settled.set_result(self.result(waiting))
+        except WorkerDied:
+            return None
+        except Exception as error:
+            settled.set_exception(error)
+        return settled
+
+    def _outcome_alone(
+        self, function: Callable[[Item], Result], item: Item, names: Callable[[Item], str]
+    ) -> "Future[Any]":
+        settled: Future[Any] = Future()
+        try:
+            settled.set_result(self._alone(function, item, names))
+        except Exception as error:
+            settled.set_exception(error)
+        return settled
+
+    def _alone(self, function: Callable[[Item], Result], item: Item, names: Callable[[Item], str]) -> Result | Lost:
+        """The result of an item while nothing else is worked on."""
+        for _ in range(TRIES):
+            try:
+                found: Result = self.result(self.submit(function, item))
+            except WorkerDied:
+                continue
+            return found
+        return Lost(names(item), f"its worker died {TRIES} times while it worked on this alone")
+
+
+class Serial(Workers):
+    """No workers: items are done where they are asked for, one when its result is wanted."""
+
+    where = "in this process"
+    window = 1
+
+    def submit(self, function: Callable[[Item], Result], item: Item) -> Any:
+        """Do it."""
+        done: Future[Result] = Future()
+        done.set_result(function(item))
+        return done
+
+    def result(self, waiting: Any) -> Any:
+        """What it has given."""
+        return waiting.result()
+
+
+def _of_blocks(names: Callable[[Item], str]) -> Callable[[list[Item]], str]:
+    def of_block(block: list[Item]) -> str:
+        return names(block[0]) if len(block) == 1 else f"{names(block[0])} to {names(block[-1])}"
+
+    return of_block

@@ -1,0 +1,171 @@
+"""The same results in the same order, whoever does the work; workers that die, and items that kill them."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from awd_core.workers import Lost, LostItemError, available_cores, open_workers
+
+# Items are expressions and the function is `eval`, because a worker process can import neither this file nor a lambda.
+SQUARES = [f"{i} ** 2" for i in range(20)]
+KILLS = "__import__('os')._exit(3)"
+SLOWLY = [f"(__import__('time').sleep(0.1), {i})[1]" for i in range(30)]
+
+
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory):
+    """A scheduler and two workers, in processes of their own."""
+    pytest.importorskip("distributed", reason="dask.distributed is not installed")
+    folder = tmp_path_factory.mktemp("dask")
+    told = folder / "scheduler.json"
+    dask = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--scheduler-file", str(told), "--port", "0"]
+    # It may be quick to suspect an item: each death costs the start of a process.
+    environment = {**os.environ, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
+    started = [
+        subprocess.Popen([*dask, "--no-dashboard", "--host", "127.0.0.1"], stderr=subprocess.DEVNULL, env=environment)
+    ]
+    began = time.monotonic()
+    while not told.exists():
+        assert time.monotonic() - began < 60, "the scheduler did not start"
+        time.sleep(0.05)
+    started += [start_worker(told) for _ in range(2)]
+    yield str(told)
+    for process in reversed(started):
+        process.send_signal(signal.SIGINT)
+    for process in started:
+        process.wait(30)
+
+
+def start_worker(told):
+    command = [sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(told), "--nthreads", "1"]
+    return subprocess.Popen(
+        [*command, "--no-dashboard", "--local-directory", str(Path(told).parent)], stderr=subprocess.DEVNULL
+    )
+
+
+@pytest.fixture(params=["serial", "local", "dask"])
+def workers(request):
+    if request.param == "dask":
+        context = open_workers(scheduler=request.getfixturevalue("scheduler"))
+    else:
+        context = open_workers({"serial": 1, "local": 2}[request.param])
+    with context as opened:
+        yield opened
+
+
+@pytest.fixture(params=["local", "dask"])
+def others(request):
+    """Workers that may die."""
+    if request.param == "dask":
+        context = open_workers(scheduler=request.getfixturevalue("scheduler"))
+    else:
+        context = open_workers(2)
+    with context as opened:
+        yield opened
+
+
+def test_results_come_in_the_order_of_the_items(workers):
+    said = []
+    found = list(workers.map(eval, SQUARES, progress=lambda *what: said.append(what)))
+    assert found == [i**2 for i in range(20)]
+    assert said == [(i + 1, 20, f"{i} ** 2") for i in range(20)]
+
+
+def test_blocks_give_a_result_for_each_item(workers):
+    said = []
+    found = workers.map_blocks(sorted, [str(i) for i in range(7)], 3, progress=lambda *a: said.append(a))
+    assert list(found) == [str(i) for i in range(7)]
+    assert said[-1] == (7, 7, "6")
+
+
+def test_an_error_of_the_function_is_the_callers(workers):
+    with pytest.raises(ZeroDivisionError, match="division by zero"):
+        list(workers.map(eval, ["1", "1 / 0", "2"]))
+    assert list(workers.map(eval, ["3"])) == [3], "they can be used again"
+
+
+def test_an_item_that_kills_its_worker_is_named_and_the_rest_goes_on(others):
+    found = list(others.map_or_lose(eval, [*SQUARES[:7], KILLS, *SQUARES[7:]], names=lambda item: f"item {item[:9]}"))
+    assert [one for one in found if not isinstance(one, Lost)] == [i**2 for i in range(20)]
+    assert isinstance(found[7], Lost)
+    assert found[7].name == "item __import_"
+    assert "died 2 times while it worked on this alone" in found[7].reason
+
+
+def test_an_item_that_kills_its_worker_is_an_error_unless_asked_otherwise(others):
+    with pytest.raises(LostItemError, match=re.escape(KILLS) + ".*leave it out"):
+        list(others.map(eval, ["1", KILLS, "2"]))
+
+
+def test_only_the_item_of_a_block_that_kills_is_lost(others):
+    found = list(others.map_blocks(partial(sorted, key=eval), ["1", "2", KILLS, "4", "5"], 4))
+    assert [one if isinstance(one, str) else one.name for one in found] == ["1", "2", KILLS, "4", "5"]
+    assert [isinstance(one, Lost) for one in found] == [False, False, True, False, False]
+
+
+def test_a_worker_that_is_killed_from_outside_costs_nothing(scheduler):
+    pids = "__import__('os').getpid()"
+    for context in (open_workers(2), open_workers(scheduler=scheduler)):
+        with context as workers:
+            (pid,) = workers.map(eval, [pids])
+            found = []
+            for value in workers.map(eval, SLOWLY):
+                if value == 3:
+                    os.kill(pid, signal.SIGKILL)
+                found.append(value)
+        assert found == list(range(30))
+
+
+def test_a_worker_that_comes_late_helps(scheduler):
+    late = start_worker(scheduler)
+    try:
+        with open_workers(scheduler=scheduler) as workers:
+            found = list(workers.map(eval, SLOWLY + [f"({i}, __import__('os').getpid())" for i in range(40)]))
+        assert found[:30] == list(range(30))
+    finally:
+        late.send_signal(signal.SIGINT)
+        late.wait(30)
+
+
+def test_threads_are_shared_between_processes(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    with open_workers(2) as workers:
+        (threads,) = workers.map(eval, ["__import__('os').environ['OMP_NUM_THREADS']"])
+    assert int(threads) == max(1, available_cores() // 2)
+    assert "OMP_NUM_THREADS" not in os.environ
+
+
+def test_threads_that_were_asked_for_bound_the_cores(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert available_cores() == 1
+    monkeypatch.setenv("OMP_NUM_THREADS", "no number")
+    assert available_cores() >= 1
+
+
+def test_workers_that_are_open_are_passed_on():
+    with open_workers() as workers, open_workers(workers, scheduler="not asked") as same:
+        assert same is workers
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_without_a_process_there_is_no_work(count):
+    with pytest.raises(ValueError, match=f"workers is {count}; at least one process"), open_workers(count):
+        pass
+
+
+def test_a_block_holds_something():
+    with open_workers() as workers, pytest.raises(ValueError, match="at least one item, got size = 0"):
+        list(workers.map_blocks(sorted, ["1"], 0))
+
+
+def test_a_scheduler_that_does_not_answer_is_named():
+    pytest.importorskip("distributed", reason="dask.distributed is not installed")
+    with pytest.raises(OSError, match="no scheduler answers at nowhere://x"), open_workers(scheduler="nowhere://x"):
+        pass
