@@ -14,9 +14,9 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from awd_core.distill import DistillationPath, PathPoint
+from awd_core.palette import BEFORE, HIGH, LOW
 from awd_core.search import Descent, all_angles
 from awd_core.wavelet import Wavelet
-from awd_core.wavelet_figure import BEFORE, HIGH, LOW
 
 LARGEST = 1_500_000
 """Bytes of a GIF, at most."""

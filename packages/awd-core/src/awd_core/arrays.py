@@ -1,7 +1,8 @@
 """Arrays in files, for the commands: .npy, .npz and Zarr, read without ever unpickling anything.
 
 A file is named as `X.npy`, `data.npz` (if it holds one array), `data.npz:X`, `X.zarr` or `data.zarr:group/X`. What lies
-in an .npy file or a Zarr store is not read but opened: it may be larger than memory.
+in an .npy file or a Zarr store is not read but opened: it may be larger than memory. A Zarr store may lie at a URL of
+whatever fsspec knows, as in `s3://bucket/data.zarr:X`.
 """
 
 import json
@@ -15,11 +16,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from awd_core.gradient_paths import SampleArray, digest
+from awd_core.locations import local_path
 
 if TYPE_CHECKING:
     import zarr
 
-FORMATS = "an array is named FILE.npy, FILE.npz:NAME, FOLDER.zarr or FOLDER.zarr:NAME (a .zarr.zip file likewise)"
+FORMATS = (
+    "an array is named FILE.npy, FILE.npz:NAME, FOLDER.zarr or FOLDER.zarr:NAME (a .zarr.zip file, or a URL of a Zarr "
+    "store, likewise)"
+)
 
 
 def read_array(source: str | os.PathLike[str]) -> SampleArray:
@@ -28,8 +33,8 @@ def read_array(source: str | os.PathLike[str]) -> SampleArray:
     Parameters
     ----------
     source : str or path
-        `FILE.npy`; `FILE.npz` or `FILE.npz:NAME`; `FOLDER.zarr`, `FOLDER.zarr:NAME`, or the same with `.zarr.zip`. The
-        name may be left out where there is only one array.
+        `FILE.npy`; `FILE.npz` or `FILE.npz:NAME`; `FOLDER.zarr`, `FOLDER.zarr:NAME`, or the same with `.zarr.zip`; a
+        URL in place of the folder. The name may be left out where there is only one array.
 
     Returns
     -------
@@ -43,6 +48,8 @@ def read_array(source: str | os.PathLike[str]) -> SampleArray:
     ValueError
         If it has another ending, is damaged, holds objects instead of numbers, lacks the name, or holds several arrays
         and none is named.
+    ImportError
+        If it is a URL, and fsspec or what it needs for such URLs is not installed.
 
     Examples
     --------
@@ -52,16 +59,21 @@ def read_array(source: str | os.PathLike[str]) -> SampleArray:
     >>> read_array(f"{place}:X").shape
     (2, 3)
     """
-    path, name = _parted(os.fspath(source))
-    if not path.exists():
-        raise FileNotFoundError(f"there is no file {path}; {FORMATS}")
-    read = {".npy": _npy, ".npz": _npz, ".zarr": _zarr, ".zip": _zarr}.get(path.suffix.lower())
-    if read is None:
-        raise ValueError(f"{path} has the ending {path.suffix or 'of nothing'!r}; {FORMATS}")
-    try:
-        array = read(path, name)
-    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
-        raise ValueError(f"{path} cannot be read as an array; it may be damaged or cut short: {error}") from error
+    text = os.fspath(source)
+    path, name = _parted(text)
+    local = local_path(path)
+    if local is None:
+        array = _at_url(path, name)
+    else:
+        if not local.exists():
+            raise FileNotFoundError(f"there is no file {local}; {FORMATS}")
+        read = {".npy": _npy, ".npz": _npz, ".zarr": _zarr, ".zip": _zarr}.get(local.suffix.lower())
+        if read is None:
+            raise ValueError(f"{local} has the ending {local.suffix or 'of nothing'!r}; {FORMATS}")
+        try:
+            array = read(local, name)
+        except (zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
+            raise ValueError(f"{local} cannot be read as an array; it may be damaged or cut short: {error}") from error
     if np.dtype(array.dtype).kind not in "fiub":
         raise ValueError(f"{source} holds {array.dtype} values; it must hold real numbers")
     return array
@@ -79,12 +91,12 @@ def identity(array: SampleArray) -> dict[str, Any]:
     return {"shape": list(array.shape), "dtype": str(dtype), "sha256": digest(array)}
 
 
-def _parted(source: str) -> tuple[Path, str | None]:
-    """Path and name; a colon may also belong to the path, as in C:."""
+def _parted(source: str) -> tuple[str, str | None]:
+    """Path or URL and name; a colon may also belong to the path, as in C:."""
     match = re.fullmatch(r"(.+\.(?:npz|zarr|zarr\.zip)):(.+)", source, re.IGNORECASE)
     if match is None or Path(source).exists():
-        return Path(source), None
-    return Path(match[1]), match[2]
+        return source, None
+    return match[1], match[2]
 
 
 def _npy(path: Path, _: str | None) -> SampleArray:
@@ -117,20 +129,36 @@ def _zarr(path: Path, name: str | None) -> SampleArray:
     import zarr
 
     try:
-        store = zarr.storage.ZipStore(path, mode="r") if path.suffix.lower() == ".zip" else path
+        return _array_in(zarr.storage.ZipStore(path, mode="r") if path.suffix.lower() == ".zip" else path, path, name)
+    except (FileNotFoundError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is not a Zarr array or group: {error}") from error
+
+
+def _at_url(url: str, name: str | None) -> SampleArray:
+    if not url.lower().rstrip("/").endswith(".zarr"):
+        raise ValueError(f"{url} is a URL of no Zarr store; {FORMATS}")
+    try:
+        return _array_in(url, url, name)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"there is no Zarr store at {url}") from error
+
+
+def _array_in(store: Any, place: str | Path, name: str | None) -> SampleArray:
+    """The array of that name in a Zarr store, or the only one."""
+    import zarr
+
+    try:
         found = zarr.open(store, mode="r")
         if isinstance(found, zarr.Group):
             arrays = {key: item for key, item in found.members(max_depth=None) if isinstance(item, zarr.Array)}
-            found = arrays[_chosen(path, None if name is None else name.strip("/"), list(arrays))]
+            found = arrays[_chosen(place, None if name is None else name.strip("/"), list(arrays))]
         elif name is not None:
-            raise ValueError(f"{path} is one array, it has no {name!r} in it; leave the name out")
-    except (FileNotFoundError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is not a Zarr array or group: {error}") from error
+            raise ValueError(f"{place} is one array, it has no {name!r} in it; leave the name out")
     except ValueError as error:
         # From 3.1 on, Zarr itself refuses what `_names_pickle` looks for.
-        raise (_pickled(path) if "pickle" in str(error) else error) from error
+        raise (_pickled(place) if "pickle" in str(error) else error) from error
     if _names_pickle(found):
-        raise _pickled(path)
+        raise _pickled(place)
     array: SampleArray = found
     return array
 
@@ -140,11 +168,11 @@ def _names_pickle(array: "zarr.Array[Any]") -> bool:
     return "pickle" in json.dumps(array.metadata.to_dict(), default=repr).lower()
 
 
-def _pickled(path: Path) -> ValueError:
+def _pickled(path: str | Path) -> ValueError:
     return ValueError(f"{path} is stored with pickled chunks. Pickled objects are never loaded; store numbers instead")
 
 
-def _chosen(path: Path, name: str | None, names: list[str]) -> str:
+def _chosen(path: str | Path, name: str | None, names: list[str]) -> str:
     held = f"it holds {', '.join(sorted(names)) or 'no arrays'}"
     if name is None:
         if len(names) != 1:

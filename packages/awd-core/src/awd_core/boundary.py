@@ -9,6 +9,9 @@ samples with a filter of L taps is then
 x̃ being the extended signal, and the number of outputs ⌊(N + L − 1)/2⌋, or ⌈N/2⌉ with periodization.
 """
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Literal, get_args
 
@@ -146,3 +149,11 @@ def _extension_matrix(size: int, before: int, after: int, mode: str) -> npt.NDAr
     else:
         extended = pywt.pad(np.eye(size), (widths, (0, 0)), mode)
     return np.asarray(extended[1:-1])
+
+
+@contextmanager
+def without_boundary_warnings() -> Iterator[None]:
+    """No word on levels beyond the signal's: it is said once, or meant, as for the published series of length 40."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*boundary effects", UserWarning)
+        yield

@@ -17,9 +17,23 @@ import typer
 from typer.core import TyperGroup
 
 from awd_core.distill_command import distill
+from awd_core.interruption import CODE
 
 if TYPE_CHECKING:
     from awd_core.certificate import Certificate
+
+
+SYSTEM = {
+    errno.ENOENT: ("there is no such file or folder", "check the name"),
+    errno.EACCES: ("no permission", "take another place, or ask who owns this one"),
+    errno.EPERM: ("no permission", "take another place, or ask who owns this one"),
+    errno.EROFS: ("nothing can be written there", "take another place"),
+    errno.ENOTDIR: ("a part of this path is a file, not a folder", "take another place"),
+    errno.EEXIST: ("this is there already, and no folder", "take another name"),
+    errno.EISDIR: ("this is a folder", "name a file"),
+    errno.ENOSPC: ("no space is left there", "make some, then give the same command again"),
+}
+"""What the system's own errors mean, and what to do: their words are for programmers."""
 
 
 class OneLineErrors(TyperGroup):
@@ -36,6 +50,11 @@ class OneLineErrors(TyperGroup):
         """Run the command; report what it raises."""
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            if ctx.params.get("debug"):
+                raise
+            typer.echo(f"{ctx.info_name}: interrupted", err=True)
+            raise typer.Exit(CODE) from error
         except Exception as error:
             if ctx.params.get("debug") or _belongs_to_the_parser(error):
                 raise
@@ -101,11 +120,23 @@ def _belongs_to_the_parser(error: Exception) -> bool:
 
 
 def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno in SYSTEM and error.filename is not None:
+        what, hint = SYSTEM[error.errno]
+        return f"{os.fsdecode(error.filename)}: {what}; {hint}"
     message = " ".join(str(error).split())
-    if isinstance(error, (ValueError, TypeError, OSError, ImportError)) and message:
+    if message and (isinstance(error, (ValueError, TypeError, OSError, ImportError)) or _is_ours(error)):
         return message
     # Not an error that anyone foresaw: its name says more than its text.
     return f"unexpected {type(error).__name__}{': ' if message else ''}{message}"
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether one of these packages raised it: a RuntimeError then, which says what is wrong."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    where = "" if at is None else str(at.tb_frame.f_globals.get("__name__"))
+    return isinstance(error, RuntimeError) and where.startswith("awd_")
 
 
 app = make_app("awd", "awd-core", "Adaptive wavelet distillation: wavelets learnt from what a network looks at.")
@@ -124,6 +155,8 @@ def show_wavelet(
 
     shown = named_or_loaded(wavelet)
     start = None if before is None else named_or_loaded(before)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
     certificate = shown.certificate()
     _print_certificate(certificate)
     if out is None:
@@ -131,7 +164,6 @@ def show_wavelet(
     from awd_core.files import write_atomically
     from awd_core.plot import save_figure
 
-    out.mkdir(parents=True, exist_ok=True)
     shown.save(out / "wavelet.json")
     write_atomically(out / "certificate.json", (json.dumps(certificate.to_dict(), indent=2) + "\n").encode())
     write_atomically(out / "certificate.txt", f"{certificate}\n".encode())

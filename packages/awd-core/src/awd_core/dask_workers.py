@@ -71,12 +71,13 @@ class DaskWorkers(Workers):
 
         lonely = 0.0
         while True:
+            done = waiting.done()
             try:
-                return waiting.result(timeout=LOOK) if hasattr(waiting, "key") else waiting.result()
+                return waiting.result() if done else waiting.result(timeout=LOOK)
             except KilledWorker:
                 raise WorkerDied from None
             except TimeoutError:
-                if waiting.done():  # the function has raised it
+                if done:  # nothing was waited for: the function has raised it
                     raise
                 lonely = 0.0 if self.client.nthreads() else lonely + LOOK
                 if lonely >= self.patience:

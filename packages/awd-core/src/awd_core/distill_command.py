@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from awd_core.interruption import goes_on
+
 if TYPE_CHECKING:
     from awd_core.distill_run import TeacherFile
     from awd_core.gradient_paths import Method
@@ -15,7 +17,7 @@ DATA, LEARNING, SEARCH, RUN = "Data", "Distillation", "Search", "Run"
 
 
 def distill(
-    X: Annotated[str, typer.Argument(metavar="X", help="Inputs: FILE.npy, FILE.npz:NAME or FOLDER.zarr:NAME.")],
+    inputs: Annotated[str, typer.Argument(metavar="X", help="Inputs: FILE.npy, FILE.npz:NAME or FOLDER.zarr:NAME.")],
     *,
     gradients: Annotated[
         str | None, typer.Option(metavar="G", help="Gradients, one for each value of X.", rich_help_panel=DATA)
@@ -93,6 +95,13 @@ def distill(
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps.", rich_help_panel=SEARCH)] = "cpu",
     dtype: Annotated[str, typer.Option(help="float32 or float64.", rich_help_panel=SEARCH)] = "float32",
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder of the run.", rich_help_panel=RUN)],
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes that ask the network and search.", rich_help_panel=RUN)
+    ] = 1,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Or: a scheduler of Dask, whose workers do it.", rich_help_panel=RUN),
+    ] = None,
     no_quality: Annotated[
         bool, typer.Option("--no-quality", help="Do not check the attributions.", rich_help_panel=RUN)
     ] = False,
@@ -114,7 +123,7 @@ def distill(
     from awd_core.wavelet_argument import named_or_loaded
 
     job = DistillJob(
-        X,
+        inputs,
         out,
         gradients=gradients,
         teacher=_teacher(teacher, weights, factory_args, target, batch_size, other_weights or []),
@@ -136,12 +145,11 @@ def distill(
         report=not no_report,
         quiet=quiet,
         overwrite=overwrite,
+        workers=workers,
+        scheduler=scheduler,
     )
-    try:
+    with goes_on(out):
         distill_files(job)
-    except KeyboardInterrupt as error:
-        typer.echo(f"Interrupted. The same command goes on from here; {out} holds what is done.", err=True)
-        raise typer.Exit(130) from error
     if not quiet:
         what = "wavelet.json" if no_report else "report.html, wavelet.json, wavelet.gif"
         typer.echo(f"Written to {out}: {what} and more.")

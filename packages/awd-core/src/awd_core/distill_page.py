@@ -8,7 +8,8 @@ from awd_core.distill import DistillationPath, PathPoint
 from awd_core.distill_quality import CheckedQuality
 from awd_core.distill_report import distillation_part
 from awd_core.quality_report import quality_part
-from awd_core.report import Column, Table, render
+from awd_core.report import save_report
+from awd_core.report_table import Column, Table
 from awd_core.run_folder import RunFolder
 from awd_core.run_report import run_part
 
@@ -53,14 +54,15 @@ def write_page(
         Called with (pictures done, pictures in all).
     """
     part = distillation_part(path, chosen, run, scores=scores, progress=progress)
-    settings, options, versions = (run.config[key] for key in ("settings", "options", "versions"))
+    settings, options = run.config["settings"], run.config["options"]
     trust = quality_part(quality or _unchecked(settings), run, hints=[] if options.get("other_weights") else [OTHERS])
-    html = render(
+    save_report(
+        run,
         "awd_core/distill.html.j2",
+        made_with=("awd-core", "python", "torch"),
         title=f"{path.start.name} distilled on {Path(options['X']).name}",
         summary=part.summary,
         facts=[*part.facts, *trust.facts],
-        versions={name: versions[name] for name in ("awd-core", "python", "torch")},
         distillation=part,
         quality=trust,
         selection=None if selection is None else _selection(selection),
@@ -70,7 +72,6 @@ def write_page(
         snippet=snippet(run.path, settings),
         run=run_part(run, artefacts),
     )
-    run.write_bytes("report.html", html.encode())
 
 
 def snippet(folder: Path, settings: Mapping[str, Any]) -> str:

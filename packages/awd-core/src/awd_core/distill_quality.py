@@ -7,7 +7,6 @@ Any pipeline that has a network, its inputs and their gradients calls `attributi
 import copy
 import json
 import os
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -20,6 +19,7 @@ import torch
 from torch import nn
 
 from awd_core.attribution import coefficient_attributions
+from awd_core.boundary import without_boundary_warnings
 from awd_core.distill import SearchSettings, transformed_axes
 from awd_core.dwt import DWT1d, DWT2d
 from awd_core.files import write_atomically
@@ -382,6 +382,5 @@ def _stored(store: str | os.PathLike[str] | None, question: dict[str, Any]) -> C
 @contextmanager
 def _quiet() -> Iterator[None]:
     """More levels than fit are told once, by the report."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*boundary effects", UserWarning)
+    with without_boundary_warnings():
         yield

@@ -7,19 +7,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pywt
-from matplotlib.figure import Figure
 
 from awd_core import figures
 from awd_core.animation import Trail, animate, filmstrip, trail
 from awd_core.distill import DistillationPath, PathPoint
 from awd_core.minima import Minimum, agreement, all_minima
-from awd_core.report import Column, Picture, Table, number
+from awd_core.report import Picture
+from awd_core.report_pictures import Planned, draw_pictures
+from awd_core.report_table import Column, Table, number
 from awd_core.run_folder import RunFolder
 from awd_core.scores import CoefficientScores
 from awd_core.wavelet import Wavelet
-
-Draw = Callable[[bool], Figure]
-"""From whether the page is narrow to a figure."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +62,11 @@ class DistillationPart:
         )
 
 
+def picture_count(scores: object | None) -> int:
+    """How many pictures `distillation_part` draws, with scores or without."""
+    return 5 if scores is None else 6
+
+
 def distillation_part(
     path: DistillationPath,
     chosen: PathPoint,
@@ -89,42 +92,41 @@ def distillation_part(
     """
     minima, way = all_minima(path), trail(path, chosen)
     start, wavelet = path.start, chosen.wavelet
-    pictures: dict[str, Picture] = {}
-    expected = 5 + (scores is not None)
-
-    def add(key: str, alt: str, draw: Draw) -> None:
-        drawn = run.write_figure(f"figures/{key}.png", draw(False))
-        pictures[key] = Picture(key, alt, drawn, narrow=figures.png(draw(True), dpi=130))
-        progress(len(pictures), expected)
-
-    add(
-        "wavelet",
-        f"The distilled wavelet over {start.name}: scaling function, wavelet function, filters, frequency responses.",
-        lambda narrow: figures.wavelet_figure(wavelet, start, narrow=narrow),
-    )
-    add(
-        "path",
-        f"L1 norms, the trade between them, and the distance to {start.name}, along the path; the table has numbers.",
-        lambda narrow: figures.path_figure(path, chosen, narrow=narrow),
-    )
-    add(
-        "functions",
-        "Small panels with the wavelet function at several shares of the path.",
-        lambda narrow: figures.functions_figure(path, chosen, narrow=narrow),
-    )
-    add(
-        "minima",
-        "For each share, the local minima that were found, by how far the objective there is above the best.",
-        lambda narrow: figures.minima_figure(minima, chosen, narrow=narrow),
-    )
+    planned = [
+        Planned(
+            "wavelet",
+            f"The distilled wavelet over {start.name}: scaling function, wavelet function, filters, frequency "
+            "responses.",
+            lambda narrow: figures.wavelet_figure(wavelet, start, narrow=narrow),
+        ),
+        Planned(
+            "path",
+            f"L1 norms, the trade between them, and the distance to {start.name}, along the path; the table has "
+            "numbers.",
+            lambda narrow: figures.path_figure(path, chosen, narrow=narrow),
+        ),
+        Planned(
+            "functions",
+            "Small panels with the wavelet function at several shares of the path.",
+            lambda narrow: figures.functions_figure(path, chosen, narrow=narrow),
+        ),
+        Planned(
+            "minima",
+            "For each share, the local minima that were found, by how far the objective there is above the best.",
+            lambda narrow: figures.minima_figure(minima, chosen, narrow=narrow),
+        ),
+    ]
     if scores is not None:
         before, after = scores
-        add(
-            "scores",
-            f"How much of the attribution the largest coefficients hold, and attribution by scale, for {start.name} "
-            "and the distilled wavelet; the tables have numbers.",
-            lambda narrow: figures.scores_figure(before, after, narrow=narrow),
+        planned.append(
+            Planned(
+                "scores",
+                "How much of the attribution the largest coefficients hold, and attribution by scale, for "
+                f"{start.name} and the distilled wavelet; the tables have numbers.",
+                lambda narrow: figures.scores_figure(before, after, narrow=narrow),
+            )
         )
+    pictures = draw_pictures(run, planned, progress, others=1)
     strip = run.write_figure("figures/filmstrip.png", filmstrip(way))
     run.write_bytes("wavelet.gif", animated := animate(way))
     pictures["animation"] = Picture(
@@ -133,7 +135,7 @@ def distillation_part(
         animated,
         still=strip,
     )
-    progress(expected, expected)
+    progress(len(planned) + 1, len(planned) + 1)
     return DistillationPart(
         path=path,
         chosen=chosen,
@@ -270,7 +272,8 @@ def _sparsity(start: CoefficientScores, distilled: CoefficientScores) -> Table:
         ),
         ["share of coefficients present", "smaller is sparser", *(scores.compression for scores in both)],
     ]
-    columns = [Column("measure"), Column(""), Column(start.wavelet, style=".3f"), Column("distilled", style=".3f")]
+    heads = (Column(start.wavelet, style=".3f"), Column("distilled", style=".3f"))
+    columns = [Column("measure"), Column("how to read it"), *heads]
     return Table("sparsity-table", columns, rows)
 
 

@@ -5,31 +5,29 @@ What `awd distill` does, for Python: `distill_files(DistillJob("X.npy", "run", g
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from awd_core.arrays import identity, read_array
-from awd_core.boundary import MODES
-from awd_core.distill import SHARES, DistillationPath, SearchSettings, distill_path, transformed_axes
-from awd_core.distill_quality import CheckedQuality, QualitySettings, attribution_quality
-from awd_core.gradient_paths import METHODS, Method, SampleArray, as_samples
+from awd_core.distill import DistillationPath, distill_path, transformed_axes
+from awd_core.distill_job import DTYPES, PathLike
+from awd_core.distill_job import DistillJob as DistillJob
+from awd_core.distill_job import TeacherFile as TeacherFile
+from awd_core.distill_quality import CheckedQuality, attribution_quality
+from awd_core.gradient_paths import SampleArray, as_samples
 from awd_core.gradient_store import model_digest
 from awd_core.gradients import check_gradients, input_gradients
 from awd_core.path_file import save_path
 from awd_core.run_folder import RunFolder
 from awd_core.wavelet import Wavelet
 from awd_core.weights import build, load_module, resolve_factory
+from awd_core.workers import Workers, open_workers
 
 if TYPE_CHECKING:
     from awd_core.scores import CoefficientScores
     from awd_core.select import Selection
-
-PathLike = str | os.PathLike[str]
 
 PROGRAM = "awd distill"
 ARTEFACTS = {
@@ -45,126 +43,6 @@ ARTEFACTS = {
     "wavelet.gif": "the wavelet on its way to the minimum",
     "report.html": "the report",
 }
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
-
-
-@dataclass(frozen=True)
-class TeacherFile:
-    """A network of the user's: what builds it, its weights, and which prediction is explained.
-
-    Attributes
-    ----------
-    factory, weights, arguments
-        As for `awd_core.weights.load_module`.
-    target : int or tuple of int, optional
-        Which prediction, as for `awd_core.gradients.input_gradients`.
-    batch_size : int
-        Inputs per pass.
-    other_weights : sequence of str or path
-        Weights of networks that differ in the seed of their training alone, to see whether they say the same.
-    """
-
-    factory: str
-    weights: PathLike
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    target: int | tuple[int, ...] | None = None
-    batch_size: int = 64
-    other_weights: Sequence[PathLike] = ()
-
-
-@dataclass(frozen=True)
-class DistillJob:
-    """What is to be distilled, and how.
-
-    Attributes
-    ----------
-    X : str or path
-        Inputs, named as for `awd_core.arrays.read_array`.
-    out : str or path
-        The run folder.
-    gradients : str or path, optional
-        Gradients of the shape of X.
-    teacher : TeacherFile, optional
-        The network to ask for them; either this or `gradients` is needed.
-    wavelet : Wavelet
-        Where to start.
-    levels, mode, ndim, shares, method, seed, search : optional
-        As for `awd_core.distill.distill_path`.
-    baseline : float or str, optional
-        A number, or the name of an array with the shape of one input.
-    device, dtype : str
-        As torch names them.
-    share : float, optional
-        Which point becomes wavelet.json; by default the middle one of the path.
-    y : str or path, optional
-        Truths for the inputs: then cross-validation chooses the point.
-    predictor : {"lasso", "ridge"}
-        What predicts the truths from the coefficients. Ridge regression hardly cares in which orthonormal basis its
-        inputs are given, so it can hardly tell wavelets apart; the lasso does better where few coefficients matter.
-    quality : bool
-        Whether to check, if there is a teacher, that its attributions deserve trust.
-    checks : QualitySettings
-        What the checks may cost.
-    report, quiet, overwrite : bool
-        Whether to make figures and report, to show no progress, to delete an earlier run.
-    """
-
-    X: PathLike
-    out: PathLike
-    gradients: PathLike | None = None
-    teacher: TeacherFile | None = None
-    wavelet: Wavelet = field(default_factory=lambda: Wavelet.from_name("db5"))
-    levels: int = 4
-    mode: str = "zero"
-    ndim: int | None = None
-    shares: tuple[float, ...] = SHARES
-    method: Method = "saliency"
-    baseline: float | str | None = None
-    seed: int = 0
-    search: SearchSettings = field(default_factory=SearchSettings)
-    device: str = "cpu"
-    dtype: str = "float32"
-    share: float | None = None
-    y: PathLike | None = None
-    predictor: str = "lasso"
-    quality: bool = True
-    checks: QualitySettings = field(default_factory=QualitySettings)
-    report: bool = True
-    quiet: bool = False
-    overwrite: bool = False
-
-    def __post_init__(self) -> None:
-        if (self.gradients is None) == (self.teacher is None):
-            raise ValueError("give either gradients or a teacher to ask for them, and not both")
-        if self.share is not None and self.y is not None:
-            raise ValueError("share and y both choose the point of the path; give one of them")
-        for name, value, allowed in (
-            ("method", self.method, METHODS),
-            ("mode", self.mode, MODES),
-            ("dtype", self.dtype, tuple(DTYPES)),
-            ("predictor", self.predictor, ("lasso", "ridge")),
-        ):
-            if value not in allowed:
-                raise ValueError(f"{name} is {value!r}; choose one of {', '.join(allowed)}")
-        if self.levels < 1:
-            raise ValueError(f"levels is {self.levels}; it must be 1 or more")
-        if self.baseline is not None and self.method in ("saliency", "input_x_gradient"):
-            raise ValueError(f"baseline is for integrated_gradients and gradient_shap; {self.method} has none")
-        _check_device(self.device)
-        self.index  # noqa: B018 - raises if the share is not on the path
-
-    @property
-    def index(self) -> int:
-        """Which point of the path is taken, unless truths choose it."""
-        if self.share is None:
-            return len(self.shares) // 2
-        for index, share in enumerate(self.shares):
-            if abs(share - self.share) < 1e-9:
-                return index
-        raise ValueError(
-            f"share is {self.share:g}, which is not on the path; choose one of "
-            f"{', '.join(f'{share:g}' for share in self.shares)}, or put it among the shares"
-        )
 
 
 def distill_files(job: DistillJob) -> Path:
@@ -216,16 +94,17 @@ def distill_files(job: DistillJob) -> Path:
         "other_weights": [] if job.teacher is None else [os.fspath(name) for name in job.teacher.other_weights],
         "y": None if job.y is None or truths is None else {"file": os.fspath(job.y), **identity(truths)},
     }
-    with RunFolder.open(
+    with open_workers(job.workers, job.scheduler) as crew, RunFolder.open(
         job.out, program=PROGRAM, settings=settings, options=options, artefacts=list(ARTEFACTS),
         overwrite=job.overwrite, quiet=job.quiet,
     ) as run:  # fmt: skip
-        slopes = gradients.read(run, X)
+        slopes = gradients.read(run, X, crew)
         with run.step("Searches") as progress:
             path = distill_path(
                 X, slopes, wavelet=job.wavelet, levels=job.levels, mode=job.mode, ndim=ndim, shares=job.shares,
                 method=job.method, baseline=baseline, seed=job.seed, search=job.search, device=job.device,
-                dtype=DTYPES[job.dtype], checkpoint=run / "path.checkpoint.json", progress=progress,
+                dtype=DTYPES[job.dtype], workers=crew, checkpoint=run / "path.checkpoint.json",
+                progress=progress,
             )  # fmt: skip
         selection = None
         if truths is not None:
@@ -260,9 +139,9 @@ class _Given:
         check_gradients(X, self._array)
         self.identity = identity(self._array)
 
-    def read(self, run: RunFolder, X: SampleArray) -> SampleArray:
+    def read(self, run: RunFolder, X: SampleArray, crew: Workers) -> SampleArray:
         """Return the gradients."""
-        del run, X
+        del run, X, crew
         return self._array
 
     def checked(self, run: RunFolder, X: SampleArray, slopes: SampleArray, wavelet: Wavelet, ndim: int) -> None:
@@ -292,14 +171,14 @@ class _Asked:
             "batch_size": teacher.batch_size,
         }
 
-    def read(self, run: RunFolder, X: SampleArray) -> SampleArray:
+    def read(self, run: RunFolder, X: SampleArray, crew: Workers) -> SampleArray:
         """Ask for those that are not in the folder yet."""
         job = self._job
         with run.step("Input gradients") as progress:
             return input_gradients(
                 self._model, X, self._teacher.target, method=job.method, baseline=self._baseline,
                 seed=job.seed if job.method == "gradient_shap" else None, batch_size=self._teacher.batch_size,
-                device=job.device, out=run / "gradients.zarr", progress=progress,
+                device=job.device, out=run / "gradients.zarr", workers=crew, progress=progress,
             )  # fmt: skip
 
     def checked(
@@ -329,16 +208,6 @@ class _Asked:
                     f"{os.fspath(twin)} and {os.fspath(name)} hold the same weights; other weights are those of "
                     "networks that were trained with other seeds, each given once"
                 )
-
-
-def _check_device(device: str) -> None:
-    try:
-        kind = torch.device(device).type
-    except RuntimeError as error:
-        raise ValueError(f"torch knows no device {device!r}; choose cpu, cuda, cuda:1, mps …") from error
-    missing = {"cuda": not torch.cuda.is_available(), "mps": not torch.backends.mps.is_available()}
-    if missing.get(kind, False):
-        raise ValueError(f"the device {device} is not available to torch {torch.__version__} here; choose cpu")
 
 
 def _baseline(job: DistillJob, X: SampleArray) -> Any:

@@ -7,56 +7,18 @@ columns), cV vertical and cD diagonal ones.
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
 
 from awd_core.boundary import Mode, check_mode, output_length, synthesis_mode
-from awd_core.filterbank import analyse, analysis_kernel, synthesise
+from awd_core.coefficients import Coefficients as Coefficients
 from awd_core.filters import Filter, WaveletLike, as_filter
+from awd_core.folding import Shape, analyse_axis, needs_graph, split_without_graph, synthesise_axis
 
 FilterLike: TypeAlias = Filter | WaveletLike
-
-Shape: TypeAlias = tuple[int, ...]
-
-
-class Coefficients(list[Any]):
-    """A list of coefficients in PyWavelets' order that remembers the shape of the signal it came from.
-
-    Lengths of coefficients do not tell whether the signal had an even or an odd number of samples; this does, so
-    that the inverse returns the shape that went in. In all else it is a list, and PyWavelets takes it as one (after
-    `numpy()` if the tensors need it).
-
-    Parameters
-    ----------
-    items : iterable
-        Tensors (1-D) or a tensor followed by tuples of three (2-D).
-    shape : tuple of int
-        Spatial shape of the signal: (N,) or (H, W).
-    """
-
-    def __init__(self, items: Iterable[Any] = (), shape: Shape = ()) -> None:
-        super().__init__(items)
-        self.shape = tuple(shape)
-
-    def tensors(self) -> Iterator[Tensor]:
-        """All bands one after the other, from coarse to fine."""
-        for entry in self:
-            if isinstance(entry, tuple):
-                yield from entry
-            else:
-                yield entry
-
-    def map(self, function: Callable[[Tensor], Any]) -> "Coefficients":
-        """The same structure with a function applied to every band."""
-        entries = (tuple(map(function, entry)) if isinstance(entry, tuple) else function(entry) for entry in self)
-        return Coefficients(entries, self.shape)
-
-    def numpy(self) -> "Coefficients":
-        """The same structure as NumPy arrays, off any graph and device: what `pywt.waverec` and `waverec2` take."""
-        return self.map(lambda band: band.detach().cpu().numpy())
 
 
 class _DWT(nn.Module, ABC):
@@ -235,18 +197,18 @@ class _DWT(nn.Module, ABC):
 
     def _split(self, x: Tensor, banks: list[Tensor], mode: str) -> list[Tensor]:
         """One level: 2ᵈ bands, the last axis' letter changing fastest, so (aa, ad, da, dd)."""
-        if not torch.compiler.is_compiling() and not _needs_graph(x, *banks):
-            return _split_without_graph(x, banks, mode)
+        if not torch.compiler.is_compiling() and not needs_graph(x, *banks):
+            return split_without_graph(x, banks, mode)
         bands = [x]
         for axis, bank in zip(self.axes, banks, strict=True):
-            bands = [half for band in bands for half in _analyse_axis(band, bank, axis, mode)]
+            bands = [half for band in bands for half in analyse_axis(band, bank, axis, mode)]
         return bands
 
     def _merge(self, bands: list[Tensor], banks: list[Tensor], shape: Shape) -> Tensor:
         """The reverse of `_split`, to the spatial shape given."""
         for axis, bank, size in zip(self.axes[::-1], banks[::-1], shape[::-1], strict=True):
             pairs = zip(bands[0::2], bands[1::2], strict=True)
-            bands = [_synthesise_axis(low, high, bank, axis, size, synthesis_mode(self.mode)) for low, high in pairs]
+            bands = [synthesise_axis(low, high, bank, axis, size, synthesis_mode(self.mode)) for low, high in pairs]
         return bands[0]
 
 
@@ -344,71 +306,9 @@ class DWT2d(_DWT):
         return [across, down, diagonal]
 
 
-def _analyse_axis(x: Tensor, bank: Tensor, axis: int, mode: str) -> tuple[Tensor, Tensor]:
-    flat, front, behind = _flattened(x, axis)
-    low, high = analyse(flat, bank, mode)
-    shape = (*front, low.shape[1], *behind)
-    return low.view(shape), high.view(shape)
-
-
-def _needs_graph(*tensors: Tensor) -> bool:
-    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-
-
-# Values per chunk: what lies between two axes is then small enough to stay in a cache, and to be used again by the
-# allocator instead of being fetched anew from the system, page by page.
-_CHUNK = 1 << 21
-
-
-def _split_without_graph(x: Tensor, banks: list[Tensor], mode: str) -> list[Tensor]:
-    """One level, a part of the batch at a time, the last axis written where it belongs."""
-    ndim = len(banks)
-    front, sizes = x.shape[: x.ndim - ndim], x.shape[x.ndim - ndim :]
-    outputs = [output_length(size, bank.shape[1], mode) for size, bank in zip(sizes, banks, strict=True)]
-    batch = _product(tuple(front))
-    samples = x.reshape(batch, *sizes)
-    results = [x.new_empty(batch, *outputs) for _ in range(2**ndim)]
-    step = max(1, _CHUNK // max(1, _product(tuple(sizes))))
-    with torch.autocast(x.device.type, enabled=False):
-        for first in range(0, batch, step):
-            bands = [samples[first : first + step]]
-            for axis in range(-ndim, -1):
-                bands = [
-                    half.view(*flat_front, half.shape[1], *behind)
-                    for band in bands
-                    for flat, flat_front, behind in [_flattened(band, axis)]
-                    for half in analysis_kernel(flat, banks[axis], mode)
-                ]
-            places = [result[first : first + step].view(-1, outputs[-1], 1) for result in results]
-            for band, low, high in zip(bands, places[0::2], places[1::2], strict=True):
-                analysis_kernel(_flattened(band, -1)[0], banks[-1], mode, (low, high))
-    return [result.view(*front, *outputs) for result in results]
-
-
-def _synthesise_axis(low: Tensor, high: Tensor, bank: Tensor, axis: int, size: int, mode: str) -> Tensor:
-    flat_low, front, behind = _flattened(low, axis)
-    flat_high, _, _ = _flattened(high, axis)
-    x: Tensor = synthesise(flat_low, flat_high, bank, size, mode)
-    return x.view(*front, size, *behind)
-
-
 def _fitting_levels(size: int, taps: int) -> int:
     """`pywt.dwt_max_level`, which torch.compile cannot trace: levels with a coefficient that no boundary reaches."""
     return max(0, (size // (taps - 1)).bit_length() - 1)
-
-
-def _flattened(x: Tensor, axis: int) -> tuple[Tensor, Shape, Shape]:
-    """(P, N, Q) with the axis in the middle, and the dimensions before and behind it."""
-    position = x.ndim + axis
-    front, behind = tuple(x.shape[:position]), tuple(x.shape[position + 1 :])
-    return x.reshape(_product(front), x.shape[position], _product(behind)), front, behind
-
-
-def _product(shape: Shape) -> int:
-    product = 1
-    for size in shape:
-        product *= size
-    return product
 
 
 def _check_tensor(name: str, x: Tensor, ndim: int, check_finite: bool) -> None:

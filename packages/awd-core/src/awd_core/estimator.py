@@ -3,7 +3,7 @@
 import copy
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -61,7 +61,7 @@ class TeacherBase(BaseEstimator):  # type: ignore[misc] # scikit-learn has no ty
         accelerator: Any = "auto",
         devices: Any = 1,
         strategy: Any = "auto",
-        progress: bool = False,
+        progress: bool | Callable[[int, int, str], object] = False,
     ) -> None:
         self.factory = factory
         self.factory_kwargs = factory_kwargs

@@ -16,9 +16,10 @@ from matplotlib.ticker import StrMethodFormatter
 
 from awd_core.distill import DistillationPath, PathPoint
 from awd_core.minima import Minimum
+from awd_core.palette import BEFORE, HIGH, LOW
 from awd_core.scores import CoefficientScores
 from awd_core.wavelet import Wavelet
-from awd_core.wavelet_figure import BEFORE, HIGH, LOW, label
+from awd_core.wavelet_figure import label
 
 NARROW = 4.2
 """Width of a narrow figure, inches."""
@@ -61,7 +62,7 @@ def path_figure(path: DistillationPath, chosen: PathPoint, *, narrow: bool = Fal
     narrow : bool
         Panels below each other.
     """
-    figure, (terms, trade, distance) = _panels(3, narrow, height=3.2)
+    figure, (terms, trade, distance) = panels(3, narrow, height=3.2)
     shares = [point.share for point in path]
     sparsity = [point.sparsity / path.start_sparsity for point in path]
     interpretation = [point.interpretation / path.start_interpretation for point in path]
@@ -115,7 +116,7 @@ def minima_figure(minima: Sequence[Sequence[Minimum]], chosen: PathPoint, *, nar
     places = [index + 0.6 * (index > 0) + 0.6 * (index == len(minima) - 1 > 0) for index in range(len(minima))]
     for place, group in zip(places, minima, strict=True):
         heights = [_height(minimum.excess) for minimum in group]
-        for minimum, height, shift in zip(group, heights, _dodged(heights), strict=True):
+        for minimum, height, shift in zip(group, heights, _dodged(heights, width=0.34 if narrow else 0.2), strict=True):
             best, count = minimum is group[0], len(minimum.starts)
             at = (height, place + shift) if narrow else (place + shift, height)
             face, edge = (LOW, LOW) if best else ("white", BEFORE)
@@ -155,16 +156,18 @@ def functions_figure(path: DistillationPath, chosen: PathPoint, *, most: int = 6
     columns = min(2 if narrow else 3, len(indices))
     rows = -(-len(indices) // columns)
     figure = Figure(figsize=(NARROW if narrow else 8.0, 1.7 * rows + 0.3), layout="constrained")
-    panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flat
+    grid = list(figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flat)
     start = path.start.functions(8)
-    for axes, index in zip(panels, indices, strict=False):
+    for axes, index in zip(grid, indices, strict=False):
         point = path[index]
         axes.plot(start.x, start.psi, color=BEFORE, linewidth=1.0)
         x, _, psi = point.wavelet.functions(8)
         axes.plot(x, psi, color=HIGH, linewidth=1.4)
         label(axes, f"α = {point.share:g}{' (chosen)' if point is chosen else ''}", "", "")
-        axes.label_outer()
-    for axes in list(panels)[len(indices) :]:
+        # The lowest of a column has numbers, though others have a panel below them.
+        place = grid.index(axes)
+        axes.tick_params(labelbottom=place + columns >= len(indices), labelleft=place % columns == 0)
+    for axes in grid[len(indices) :]:
         axes.set_visible(False)
     figure.supxlabel("t (samples)", fontsize=9)
     figure.supylabel("ψ(t)", fontsize=9)
@@ -181,7 +184,7 @@ def scores_figure(start: CoefficientScores, distilled: CoefficientScores, *, nar
     narrow : bool
         Panels below each other.
     """
-    figure, (curve, scales) = _panels(2, narrow, height=3.2, width=4.2)
+    figure, (curve, scales) = panels(2, narrow, height=3.2, width=4.2)
     for scores, colour, style in ((start, BEFORE, "--"), (distilled, HIGH, "-")):
         percent = [100 * k / scores.total.coefficients for k in scores.curve_k]
         curve.plot(percent, [100 * kept for kept in scores.curve_kept], style, color=colour, label=scores.wavelet)
@@ -214,10 +217,32 @@ def short_name(scale: str) -> str:
     return scale.replace("approximation ", "A").replace("details ", "D")
 
 
-def _panels(count: int, narrow: bool, height: float, width: float = 3.2) -> tuple[Figure, list[Axes]]:
+def panels(
+    count: int, narrow: bool, *, height: float, width: float = 3.2, shared: bool = False
+) -> tuple[Figure, list[Axes]]:
+    """Make a figure with panels beside each other, or below each other on a narrow page.
+
+    Parameters
+    ----------
+    count : int
+        How many.
+    narrow : bool
+        Whether the page is narrow.
+    height, width : float
+        Of one panel, inches; on a narrow page the width is `NARROW`.
+    shared : bool
+        Whether all have the same axes.
+
+    Examples
+    --------
+    >>> figure, (left, right) = panels(2, False, height=3.0)
+    >>> figure.get_size_inches().tolist()
+    [6.4, 3.0]
+    """
     size = (NARROW, height * count) if narrow else (width * count, height)
     figure = Figure(figsize=size, layout="constrained")
-    return figure, list(figure.subplots(*((count, 1) if narrow else (1, count))))
+    rows, columns = (count, 1) if narrow else (1, count)
+    return figure, list(figure.subplots(rows, columns, squeeze=False, sharex=shared, sharey=shared).flat)
 
 
 def _legend_above(axes: Axes) -> None:

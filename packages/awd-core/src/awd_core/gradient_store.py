@@ -11,18 +11,22 @@ import os
 import shutil
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
 
+from awd_core.locations import local_path
+
 if TYPE_CHECKING:
     import zarr
 
 ATTRIBUTE = "awd_input_gradients"
 FORMAT = 1
+UNFINISHED = "unfinished"
+"""In place of a job while a store is made."""
 
 Job = dict[str, Any]
 
@@ -32,7 +36,7 @@ class GradientStore:
 
     Parameters
     ----------
-    path : str or path-like
+    path : path or URL
         Folder of the store; made if it is not there.
     job : dict
         What identifies the job, as JSON values.
@@ -52,17 +56,32 @@ class GradientStore:
     def __init__(
         self, path: str | os.PathLike[str], job: Job, shape: tuple[int, ...], dtype: np.dtype[Any], batch_size: int
     ) -> None:
-        import zarr
-
-        folder = Path(path)
         job = {"format": FORMAT, **job}
-        if not folder.exists():
+        folder = local_path(path)
+        if folder is None:
+            _create_elsewhere(str(path), job, shape, dtype, batch_size)
+        elif not folder.exists():
             _create(folder, job, shape, dtype, batch_size)
-        group = zarr.open_group(folder, mode="r+") if _is_group(folder) else None
+        group = _group(path)
         stored = None if group is None else group.attrs.get(ATTRIBUTE)
         if group is None or not isinstance(stored, dict):
-            raise ValueError(f"{folder} exists and holds no gradients of input_gradients; give another path as out.")
-        _check_same(folder, cast(Job, stored), job)
+            raise ValueError(f"{path} exists and holds no gradients of input_gradients; give another path as out.")
+        _check_same(path, cast(Job, stored), job)
+        self._take(group)
+
+    @classmethod
+    def opened(cls, path: str | os.PathLike[str]) -> Self:
+        """A store that is there, whatever its job."""
+        store, group = cls.__new__(cls), _group(path)
+        if group is None:
+            raise FileNotFoundError(
+                f"this process sees no store {path}: workers need the same files at the same paths, on a disk that all "
+                "machines share"
+            )
+        store._take(group)
+        return store
+
+    def _take(self, group: "zarr.Group") -> None:
         self.gradients = cast("zarr.Array[Any]", group["gradients"])
         self._completed = cast("zarr.Array[Any]", group["completed"])
 
@@ -95,31 +114,55 @@ def model_digest(model: nn.Module) -> str:
 
 
 def _create(folder: Path, job: Job, shape: tuple[int, ...], dtype: np.dtype[Any], batch_size: int) -> None:
+    """A store in a folder; made beside and moved into place, so that it is there as a whole or not at all."""
     import zarr
 
-    batches = -(-shape[0] // batch_size)
-    chunks = (min(batch_size, shape[0]), *shape[1:])
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # Made beside and moved into place, so that a store is there as a whole or not at all.
     made = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.partial")
     try:
-        group = zarr.create_group(made, attributes={ATTRIBUTE: job})
-        group.create_array("gradients", shape=shape, dtype=dtype, chunks=chunks, fill_value=0)
-        group.create_array("completed", shape=(batches,), dtype="uint8", chunks=(1,), compressors=None, fill_value=0)
+        _add_arrays(zarr.create_group(made, attributes={ATTRIBUTE: job}), shape, dtype, batch_size)
         made.rename(folder)
     finally:
         shutil.rmtree(made, ignore_errors=True)
 
 
-def _is_group(folder: Path) -> bool:
-    return (folder / "zarr.json").is_file() and (folder / "gradients").is_dir() and (folder / "completed").is_dir()
+def _create_elsewhere(url: str, job: Job, shape: tuple[int, ...], dtype: np.dtype[Any], batch_size: int) -> None:
+    """A store at a URL, if there is none: nothing can be moved there, so the job is named when all else is made."""
+    import zarr
+
+    group = _group(url)
+    if group is not None and group.attrs.get(ATTRIBUTE) != UNFINISHED:
+        return
+    group = zarr.create_group(url, attributes={ATTRIBUTE: UNFINISHED}, overwrite=True)
+    _add_arrays(group, shape, dtype, batch_size)
+    group.attrs[ATTRIBUTE] = job
 
 
-def _check_same(folder: Path, stored: Job, job: Job) -> None:
+def _add_arrays(group: "zarr.Group", shape: tuple[int, ...], dtype: np.dtype[Any], batch_size: int) -> None:
+    chunks, batches = (min(batch_size, shape[0]), *shape[1:]), -(-shape[0] // batch_size)
+    group.create_array("gradients", shape=shape, dtype=dtype, chunks=chunks, fill_value=0)
+    group.create_array("completed", shape=(batches,), dtype="uint8", chunks=(1,), compressors=None, fill_value=0)
+
+
+def _group(path: str | os.PathLike[str]) -> "zarr.Group | None":
+    """The group at a place, to write into; None if there is none, or a folder without its arrays."""
+    import zarr
+
+    folder = local_path(path)
+    if folder is not None:
+        whole = all((folder / name).exists() for name in ("zarr.json", "gradients", "completed"))
+        return zarr.open_group(folder, mode="r+") if whole else None
+    try:
+        return zarr.open_group(str(path), mode="r+")
+    except FileNotFoundError:
+        return None
+
+
+def _check_same(place: str | os.PathLike[str], stored: Job, job: Job) -> None:
     different = [key for key in sorted({*stored, *job}) if stored.get(key) != job.get(key)]
     if different:
         items = "; ".join(f"{key} (there {stored.get(key)!r}, now {job.get(key)!r})" for key in different)
         raise ValueError(
-            f"{folder} holds the gradients of another job. These differ: {items}. Give another path as out, or delete"
+            f"{place} holds the gradients of another job. These differ: {items}. Give another path as out, or delete"
             " that folder."
         )

@@ -12,17 +12,22 @@ path-averaged gradient ḡ from "integrated_gradients", integrated gradients are
 import operator
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, overload
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
 
+from awd_core.gradient_blocks import Question, block_task, fill, first_bad, stops
 from awd_core.gradient_paths import Method, SampleArray, as_samples, digest, points_of, read_block
 from awd_core.gradient_store import GradientStore, model_digest
-from awd_core.gradient_teacher import Model, Target, asked, gradients_at, probe
+from awd_core.gradient_teacher import Model, Target, asked, probe
+from awd_core.worker_map import Serial, Workers
+from awd_core.workers import open_workers
 
 if TYPE_CHECKING:
     import zarr
@@ -46,6 +51,7 @@ def input_gradients(
     batch_size: int = ...,
     device: str | torch.device | None = ...,
     out: None = ...,
+    workers: int | Workers = ...,
     progress: Progress = ...,
 ) -> Array: ...
 
@@ -65,6 +71,7 @@ def input_gradients(
     batch_size: int = ...,
     device: str | torch.device | None = ...,
     out: str | os.PathLike[str],
+    workers: int | Workers = ...,
     progress: Progress = ...,
 ) -> "zarr.Array[Any]": ...
 
@@ -83,6 +90,7 @@ def input_gradients(
     batch_size: int = 64,
     device: str | torch.device | None = None,
     out: str | os.PathLike[str] | None = None,
+    workers: int | Workers = 1,
     progress: Progress = False,
 ) -> "Array | zarr.Array[Any]":
     """Gradient of a model's prediction with respect to its input, for every sample.
@@ -124,11 +132,17 @@ def input_gradients(
         Samples per pass. Another size may change the last bits, as sums are rounded differently.
     device : str or torch.device, optional
         Where to compute; by default where the model is. If that is elsewhere, a copy of the model is moved.
-    out : path, optional
-        Folder of a Zarr store for the gradients, which is filled batch by batch. Called again after an interruption,
-        at whatever moment, with the same arguments, the function computes what is missing and the result has the bits
+    out : path or URL, optional
+        Folder of a Zarr store for the gradients, which is filled batch by batch; or its URL, such as
+        s3://bucket/gradients.zarr, with fsspec and what that needs for it. Called again after an interruption, at
+        whatever moment, with the same arguments, the function computes what is missing and the result has the bits
         of an uninterrupted run on the same machine. Weights of the model, values of X and all arguments must be the
-        same as those that the store names. Only one process may fill a store.
+        same as those that the store names. Only one call may fill a store at a time.
+    workers : int or Workers, optional
+        Processes that each take a batch at a time (see `awd_core.workers`) and write its gradients themselves; the
+        model must then be a torch Module of classes that they can import. They read X where it lies if it is a memory
+        map or a Zarr array, and the model's weights, with what else is in memory alone, from a hidden folder beside
+        `out` (for a URL, or without `out`, in the system's folder for temporary files) that is deleted in the end.
     progress : bool or callable
         True shows a bar; a callable is given (samples done, all samples) after each batch.
 
@@ -161,24 +175,33 @@ def input_gradients(
     points, choices = points_of(
         samples, method, baseline=baseline, n_steps=n_steps, n_samples=n_samples, noise=noise, seed=seed
     )
-    with asked(model, device) as (teacher, where), _reporting(progress) as report:
+    with open_workers(workers) as crew, asked(model, device) as (teacher, where), _reporting(progress) as report:
         targets, target_shape = probe(teacher, read_block(samples, 0, min(2, batch_size)), target, where)
+        question = Question(samples, points, targets, batch_size)
         shape = (n, *target_shape, *samples.shape[1:])
         job: dict[str, Any] = {"method": method, "targets": targets, "shape": list(shape), "batch_size": batch_size}
         job |= {"device": where.type, **choices}
-        store = _store(out, model, samples, job, shape, batch_size)
-        for batch, start in enumerate(range(0, n, batch_size)):
-            stop = min(start + batch_size, n)
-            if not store.is_done(batch):
-                block = read_block(samples, start, stop)
-                gradients = torch.zeros(len(block), len(targets), *block.shape[1:], device=where, dtype=_dtype(block))
-                for point, weight in points(start, block):
-                    _check_points(point, block, start)
-                    gradients += weight * gradients_at(teacher, point, targets, where)
-                store.write(batch, start, _finite(gradients.cpu().numpy(), start).reshape(len(block), *shape[1:]))
-            report(stop, n)
-    _refuse_zeros(store.gradients, batch_size, "The prediction does not change with X")
-    return store.gradients
+        if isinstance(crew, Serial):
+            store = _store(out, model, samples, job, batch_size) if out else _Memory(shape, _native(samples))
+            for batch, stop in enumerate(stops(n, batch_size)):
+                if not store.is_done(batch):
+                    gradients = question.asked_of(teacher, where, batch)
+                    store.write(batch, batch * batch_size, gradients.reshape(len(gradients), *shape[1:]))
+                report(stop, n)
+            _refuse_zeros(store.gradients, batch_size, "The prediction does not change with X")
+            return store.gradients
+        with TemporaryDirectory() as nowhere:
+            place = out or Path(nowhere) / "gradients.zarr"
+            filled = _store(place, model, samples, job, batch_size)
+            chosen = {"method": method, "n_steps": n_steps, "n_samples": n_samples, "noise": noise, "seed": seed}
+            with (
+                block_task(cast(nn.Module, model), question, chosen, baseline, where, place, Path(nowhere)) as task,
+                closing(fill(filled, task, crew)) as written,
+            ):
+                for stop in written:
+                    report(stop, n)
+            _refuse_zeros(filled.gradients, batch_size, "The prediction does not change with X")
+            return filled.gradients if out else np.asarray(filled.gradients[:])
 
 
 def check_gradients(X: Any, gradients: Any, *, batch_size: int = 256) -> None:
@@ -215,7 +238,7 @@ def check_gradients(X: Any, gradients: Any, *, batch_size: int = 256) -> None:
         raise ValueError(f"gradients must have the shape {tuple(x.shape)} of X, got {tuple(g.shape)}.{hint}")
     for start in range(0, x.shape[0], batch_size):
         for name, samples in (("X", x), ("gradients", g)):
-            bad = _first_bad(read_block(samples, start, start + batch_size))
+            bad = first_bad(read_block(samples, start, start + batch_size))
             if bad is not None:
                 raise ValueError(f"{name} must be finite, but sample {start + bad} holds NaN or infinite values.")
     _refuse_zeros(g, batch_size, "There is nothing to distil")
@@ -235,52 +258,26 @@ class _Memory:
 
 
 def _store(
-    out: str | os.PathLike[str] | None,
-    model: Model,
-    samples: SampleArray,
-    job: dict[str, Any],
-    shape: tuple[int, ...],
-    batch_size: int,
-) -> "_Memory | GradientStore":
-    dtype = np.dtype(samples.dtype).newbyteorder("=")
-    if out is None:
-        return _Memory(shape, dtype)
+    out: str | os.PathLike[str], model: Model, samples: SampleArray, job: dict[str, Any], batch_size: int
+) -> GradientStore:
     if not isinstance(model, nn.Module):
-        raise TypeError(f"With out, the model must be a torch Module, so that its weights identify it; got {model!r}.")
-    inputs = {"X shape": list(samples.shape), "X dtype": str(dtype), "X values": digest(samples)}
-    return GradientStore(out, {"model": model_digest(model), **inputs, **job}, shape, dtype, batch_size)
-
-
-def _check_points(points: Array, block: Array, start: int) -> None:
-    # Not left to the gradients: a rectifier turns NaN into a gradient of zero.
-    bad = _first_bad(points)
-    if bad is not None:
-        whose = "X must be finite, but" if _first_bad(block[bad : bad + 1]) is not None else "The baseline of"
-        raise ValueError(f"{whose} sample {start + bad} holds NaN or infinite values.")
-
-
-def _finite(gradients: Array, start: int) -> Array:
-    bad = _first_bad(gradients)
-    if bad is not None:
-        raise ValueError(
-            f"The gradient of sample {start + bad} holds NaN or infinite values, though its input does not."
+        raise TypeError(
+            f"With out or workers, the model must be a torch Module, so that its weights identify it; got {model!r}."
         )
-    return gradients
+    dtype = _native(samples)
+    inputs = {"X shape": list(samples.shape), "X dtype": str(dtype), "X values": digest(samples)}
+    job = {"model": model_digest(model), **inputs, **job}
+    return GradientStore(out, job, tuple(job["shape"]), dtype, batch_size)
 
 
-def _first_bad(block: Array) -> int | None:
-    bad = np.flatnonzero(~np.isfinite(block).reshape(len(block), -1).all(axis=1))
-    return int(bad[0]) if len(bad) else None
+def _native(samples: SampleArray) -> np.dtype[Any]:
+    return np.dtype(samples.dtype).newbyteorder("=")
 
 
 def _refuse_zeros(gradients: SampleArray, batch_size: int, what: str) -> None:
     starts = range(0, gradients.shape[0], batch_size)
     if not any(read_block(gradients, start, start + batch_size).any() for start in starts):
         raise ValueError(f"{what}: every gradient is zero.")
-
-
-def _dtype(block: Array) -> torch.dtype:
-    return torch.float64 if block.dtype == np.float64 else torch.float32
 
 
 @contextmanager

@@ -32,6 +32,8 @@ Array = npt.NDArray[np.float64]
 SERIAL_VALUES = 1 << 18
 """Values of X up to which one thread computes: more gain a tenth where they are alone, and lose ten times as much where
 they wait for cores that others hold."""
+CHUNK_VALUES = 1 << 20
+"""Values of X that are transformed at a time."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +45,14 @@ class Terms:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch compute in the calling thread alone for a while."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def threads(count: int) -> Iterator[None]:
+    """Let torch compute in so many threads for a while."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
     try:
         yield
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
 
 
 class DistillationObjective:
@@ -76,6 +78,10 @@ class DistillationObjective:
         Where and in what precision the transforms are computed; sums are in float64.
     chunk_values : int
         Values of X per chunk: bounds the memory to some ten times as many.
+    threads : int, optional
+        Threads to compute with, unless X is small; by default as many as torch uses.
+    inputs : int, optional
+        m, where X holds some chunks of so many inputs: `combined` makes the value of the parts of all.
     """
 
     def __init__(
@@ -91,7 +97,9 @@ class DistillationObjective:
         baseline: float | npt.NDArray[Any] = 0.0,
         device: str | torch.device | None = None,
         dtype: torch.dtype = torch.float32,
-        chunk_values: int = 1 << 20,
+        chunk_values: int = CHUNK_VALUES,
+        threads: int | None = None,
+        inputs: int | None = None,
     ) -> None:
         self.X, self.gradients = X, gradients
         self.length, self.levels, self.ndim, self.method = length, levels, ndim, method
@@ -101,13 +109,14 @@ class DistillationObjective:
         self.filter = FreeFilter(start, dtype=dtype, device=self.device)
         transform = DWT1d if ndim == 1 else DWT2d
         self.dwt = transform(self.filter, levels, mode, check_finite=False)
-        per_chunk = max(1, chunk_values // int(np.prod(X.shape[1:])))
-        self._starts = range(0, X.shape[0], per_chunk)
-        self._per_chunk = per_chunk
+        self._per_chunk = rows_per_chunk(X.shape, chunk_values)
+        self._starts = range(0, X.shape[0], self._per_chunk)
         # One chunk is everything: it stays on the device from one evaluation to the next.
         self._kept = self._read(0) if len(self._starts) == 1 else None
         self._memory = Workspace()
-        self._serial = self.device.type == "cpu" and int(np.prod(X.shape)) <= SERIAL_VALUES
+        self._inputs = X.shape[0] if inputs is None else inputs
+        few = self._inputs * int(np.prod(X.shape[1:])) <= SERIAL_VALUES
+        self._threads = 1 if self.device.type == "cpu" and few else threads
         self.evaluations = 0
 
     @property
@@ -134,28 +143,37 @@ class DistillationObjective:
         terms : Terms
             S and A.
         """
-        with one_thread() if self._serial else nullcontext():
-            return self._evaluate(free, sparsity, interpretation)
+        return self.combined(self.parts(free, sparsity, interpretation), free, sparsity, interpretation)
 
-    def _evaluate(self, free: Array, sparsity: float, interpretation: float) -> tuple[float, Array, Terms]:
+    def parts(self, free: Array, sparsity: float, interpretation: float) -> Array:
+        """What each chunk contributes: for both terms the L1 norm and its gradient, shape (chunks, 2, 1 + L)."""
         self.evaluations += 1
-        angles = np.concatenate([[QUARTER_PI - free.sum()], free])
-        taps, jacobian = taps_and_jacobian(angles)
+        taps, _ = taps_and_jacobian(_all_angles(free))
         with torch.no_grad():
             self.filter.taps.copy_(torch.from_numpy(taps))
-        per_sample = self.X.shape[0] * (self.levels + 1)
-        totals = np.zeros(2)
-        gradient = np.zeros(self.length)
-        for start in self._starts:
-            x, g = self._kept or self._read(start)
-            for term, weight in enumerate((sparsity, interpretation)):
-                if weight > 0:
-                    norm, slope = self._norm(term, x, g)
-                    totals[term] += norm / per_sample
-                    gradient += (weight / per_sample) * slope
+        found = np.zeros((len(self._starts), 2, 1 + self.length))
+        with threads(self._threads) if self._threads else nullcontext():
+            for chunk, start in enumerate(self._starts):
+                x, g = self._kept or self._read(start)
+                for term, weight in enumerate((sparsity, interpretation)):
+                    if weight > 0:
+                        norm, slope = self._norm(term, x, g)
+                        found[chunk, term, 0], found[chunk, term, 1:] = norm, slope
+        return found
+
+    def combined(self, parts: Array, free: Array, sparsity: float, interpretation: float) -> tuple[float, Array, Terms]:
+        """Value, gradient and terms from the parts of all chunks, added in their order."""
+        _, jacobian = taps_and_jacobian(_all_angles(free))
+        weights = np.array([sparsity, interpretation])
+        per_sample = self._inputs * (self.levels + 1)
+        totals, gradient = np.zeros(2), np.zeros(self.length)
+        for part in parts:
+            totals += part[:, 0] / per_sample
+            for weight, slope in zip(weights, part[:, 1:], strict=True):
+                gradient += (weight / per_sample) * slope
         value = sparsity * totals[0] + interpretation * totals[1]
         along = gradient @ jacobian
-        seen = np.where(np.array([sparsity, interpretation]) > 0, totals, np.nan)
+        seen = np.where(weights > 0, totals, np.nan)
         return float(value), along[1:] - along[0], Terms(float(seen[0]), float(seen[1]))
 
     def _read(self, start: int) -> tuple[Tensor, Tensor]:
@@ -180,3 +198,12 @@ class DistillationObjective:
             total = l1_norm(attributions)
             norm, (slope,) = total.item(), torch.autograd.grad(total, self.filter.taps)
         return norm, slope.detach().double().cpu().numpy()
+
+
+def rows_per_chunk(shape: tuple[int, ...], chunk_values: int = CHUNK_VALUES) -> int:
+    """How many inputs, of an array of that shape, make a chunk."""
+    return max(1, chunk_values // int(np.prod(shape[1:])))
+
+
+def _all_angles(free: Array) -> Array:
+    return np.concatenate([[QUARTER_PI - free.sum()], free])

@@ -15,8 +15,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from awd_core.distill import DistillationPath, PathPoint
 from awd_core.files import write_atomically
+from awd_core.path import DistillationPath, PathPoint
 from awd_core.search import Descent
 from awd_core.wavelet import Wavelet
 

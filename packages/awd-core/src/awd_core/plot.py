@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 
 from awd_core.files import write_atomically
+from awd_core.palette import BEFORE as BEFORE
+from awd_core.palette import HIGH as HIGH
+from awd_core.palette import LOW as LOW
 from awd_core.wavelet import Wavelet
-from awd_core.wavelet_figure import BEFORE as BEFORE
-from awd_core.wavelet_figure import HIGH as HIGH
-from awd_core.wavelet_figure import LOW as LOW
 
 if TYPE_CHECKING:
     import pywt

@@ -3,9 +3,10 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from awd_core.figures import NARROW
+from awd_core.figures import panels
+from awd_core.palette import BEFORE, HIGH, LOW
 from awd_core.quality import DEVIATIONS, PerturbationCurves
-from awd_core.wavelet_figure import BEFORE, HIGH, LOW, label
+from awd_core.wavelet_figure import label
 
 LOWEST = -0.5
 """Curves that fall further are cut off: they would press all others together."""
@@ -21,12 +22,12 @@ def curves_figure(curves: PerturbationCurves, random: PerturbationCurves, *, nar
     narrow : bool
         Panels below each other.
     """
-    figure = Figure(figsize=(NARROW, 6.4) if narrow else (8.4, 3.4), layout="constrained")
-    added, removed = figure.subplots(*((2, 1) if narrow else (1, 2)), sharey=not narrow)
+    figure, (added, removed) = panels(2, narrow, height=3.3, width=4.2)
     _draw(added, curves, random, "insertion", LOW, "-o")
     _draw(removed, curves, random, "deletion", HIGH, "-s")
     _label(added, "Put back, the largest first", "coefficients put back, % of all")
     _label(removed, "Removed, the largest first", "coefficients removed, % of all")
+    added.sharey(removed)
     added.legend(frameon=False, fontsize=8, loc="lower right")
     removed.legend(frameon=False, fontsize=8, loc="upper right")
     lowest = min(*curves.insertion, *curves.deletion, *random.insertion, *random.deletion)

@@ -8,11 +8,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from awd_core import figures
 from awd_core.distill_quality import CheckedQuality
 from awd_core.quality import AGREEMENT, COMPLETE, DEVIATIONS, AttributionQuality, Finding
 from awd_core.quality_figures import curves_figure
-from awd_core.report import Column, Picture, Table
+from awd_core.report import Picture
+from awd_core.report_pictures import Planned, draw_picture
+from awd_core.report_table import Column, Table
 from awd_core.run_folder import RunFolder
 
 Row = list[str | float | None]
@@ -73,14 +74,13 @@ def quality_part(checked: CheckedQuality | str, run: RunFolder, *, hints: Sequen
     quality, picture = checked.quality, None
     mine, chance = quality.curves, quality.random_curves
     if mine is not None and chance is not None:
-        drawn = run.write_figure("figures/quality.png", curves_figure(mine, chance))
-        picture = Picture(
+        planned = Planned(
             "quality",
             "How much of the predictions is explained while coefficients are put back and removed, in the order of the "
             "attributions and in random order; the table has the areas below the curves.",
-            drawn,
-            narrow=figures.png(curves_figure(mine, chance, narrow=True), dpi=130),
+            lambda narrow: curves_figure(mine, chance, narrow=narrow),
         )
+        picture = draw_picture(run, planned)
     return QualityPart(
         headline=quality.headline,
         findings=quality.verdict(),

@@ -1,19 +1,28 @@
 """The look of a report: one HTML file that needs nothing beside itself, for a screen, a telephone and paper.
 
-`render` fills a template that extends `awd_core/base.html.j2`. A package brings its own templates in a folder
-`templates` and names them with its import name before: `awd_cosmo/run.html.j2`. They are given `Picture` and `Table`,
-and print them with the macros of `awd_core/parts.html.j2`. Nothing is loaded from anywhere: pictures are in the file,
-and a content security policy in its head forbids the rest.
+`render` fills a template that extends `awd_core/base.html.j2`; `save_report` writes what comes of it into a run's
+folder. A package brings its own templates in a folder `templates` and names them with its import name before:
+`awd_cosmo/run.html.j2`. They are given `Picture` and `awd_core.report_table.Table`, and print them with the macros of
+`awd_core/parts.html.j2`. Nothing is loaded from anywhere: pictures are in the file, and a content security policy in
+its head forbids the rest.
 """
 
 import base64
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import jinja2
+
+from awd_core.report_table import ON_PAPER
+from awd_core.report_table import Column as Column
+from awd_core.report_table import Table as Table
+from awd_core.report_table import number as number
+
+if TYPE_CHECKING:
+    from awd_core.run_folder import RunFolder
 
 LARGEST = 5_000_000
 """Bytes of a report, at most: what an e-mail takes without complaint."""
@@ -48,54 +57,6 @@ class Picture:
             raise ValueError(f"the picture {self.key!r} needs an alternative text, for who does not see it")
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column of a table: its head, what the head means, and how numbers are written (as in `format`)."""
-
-    head: str
-    meaning: str = ""
-    style: str = "#.4g"
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of a report, to be sorted and downloaded as CSV; its caption stands in the template.
-
-    Attributes
-    ----------
-    key : str
-        Its place in the page, and the name of the CSV file.
-    columns : sequence of Column
-        From left to right.
-    rows : sequence of sequences
-        Values: numbers, texts, None for what is missing. The CSV file has numbers in full.
-    marked : int, optional
-        A row to emphasise.
-    """
-
-    key: str
-    columns: Sequence[Column]
-    rows: Sequence[Sequence[Any]]
-    marked: int | None = None
-
-    def __post_init__(self) -> None:
-        for number, row in enumerate(self.rows):
-            if len(row) != len(self.columns):
-                raise ValueError(
-                    f"row {number} of the table {self.key!r} has {len(row)} values for {len(self.columns)} columns"
-                )
-
-    @property
-    def numeric(self) -> list[bool]:
-        """Whether each column holds numbers, but for what is missing."""
-        held = [[row[place] for row in self.rows if row[place] is not None] for place in range(len(self.columns))]
-        return [bool(values) and all(map(_is_number, values)) for values in held]
-
-    def cells(self, row: Sequence[Any]) -> list[tuple[str, str]]:
-        """What is shown, and what is sorted by and downloaded, for each value of a row."""
-        return [_cell(value, column.style) for value, column in zip(row, self.columns, strict=True)]
-
-
 def render(template: str, *, title: str, packages: Sequence[str] = (), **context: Any) -> str:
     """Fill a template.
 
@@ -128,26 +89,47 @@ def render(template: str, *, title: str, packages: Sequence[str] = (), **context
     >>> html.startswith("<!doctype html>")
     True
     """
-    loaders: Mapping[str, jinja2.BaseLoader] = {
-        package: jinja2.PackageLoader(package) for package in dict.fromkeys(["awd_core", *packages])
-    }
-    environment = jinja2.Environment(
-        loader=jinja2.PrefixLoader(loaders),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"uri": data_uri, "number": number}
-    made = context.pop("made", None) or datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    try:
-        html = environment.get_template(template).render(title=title, made=made, **context)
-    except jinja2.UndefinedError as error:
-        raise ValueError(f"the template {template} asks for something that was not given: {error}") from error
-    size = len(html.encode())
-    if size > LARGEST:
+    html = _filled(template, packages, {"title": title, **context})
+    if (size := len(html.encode())) > LARGEST:
         raise ValueError(f"the report has {size / 1e6:.1f} MB, more than {LARGEST / 1e6:.0f}; leave pictures out")
     return html
+
+
+def save_report(
+    run: "RunFolder", template: str, /, *, made_with: Sequence[str], packages: Sequence[str] = (), **context: Any
+) -> Path:
+    """Fill a template, and write it to report.html in a run's folder.
+
+    A report that comes out larger than `LARGEST` loses the pictures for narrow pages, where the wide ones are shown
+    then; the reader of the log is told, and once more if that is not enough. No run should fail at its report.
+
+    Parameters
+    ----------
+    run : RunFolder
+        The run.
+    template, packages, **context
+        As for `render`; `versions` is made here.
+    made_with : sequence of str
+        Names of the distributions whose versions stand in the head of the page.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    versions = run.config["versions"]
+    context["versions"] = {name: versions[name] for name in made_with if name in versions}
+    html = _filled(template, packages, context)
+    if (size := len(html.encode())) > LARGEST:
+        html = _filled(template, packages, context, lean=True)
+        run.say(
+            f"Warning: the report had {size / 1e6:.1f} MB, more than the {LARGEST / 1e6:.0f} that mail takes. It was "
+            "written without the pictures for telephones."
+        )
+        if (size := len(html.encode())) > LARGEST:
+            run.say(f"Warning: it still has {size / 1e6:.1f} MB. Send figures/ apart, or a shorter run.")
+    run.write_bytes("report.html", html.encode())
+    return run / "report.html"
 
 
 def data_uri(image: bytes) -> str:
@@ -164,35 +146,21 @@ def data_uri(image: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
 
 
-def number(value: float | None, style: str = ".4g") -> str:
-    """A number as people write it: a proper minus, ∞, and – for what is missing.
-
-    Examples
-    --------
-    >>> number(-0.12345), number(math.inf), number(None), number(1.5e-9)
-    ('−0.1235', '∞', '–', '1.5·10⁻⁹')
-    """
-    if value is None or math.isnan(value):
-        return "–"
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    mantissa, e, exponent = format(value, style).partition("e")
-    if e and value == 0:
-        return "0"
-    if e:
-        superscripts = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-        mantissa += f"·10{str(int(exponent)).translate(superscripts)}"
-    return mantissa.replace("-", "−")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _cell(value: Any, style: str) -> tuple[str, str]:
-    if value is None:
-        return "–", ""
-    if _is_number(value):
-        return number(value, "d" if isinstance(value, int) else style), repr(value)
-    text = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
-    return text, text
+def _filled(template: str, packages: Sequence[str], context: Mapping[str, Any], *, lean: bool = False) -> str:
+    loaders: Mapping[str, jinja2.BaseLoader] = {
+        package: jinja2.PackageLoader(package) for package in dict.fromkeys(["awd_core", *packages])
+    }
+    environment = jinja2.Environment(
+        loader=jinja2.PrefixLoader(loaders),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"uri": data_uri, "number": number}
+    environment.globals |= {"lean": lean, "rows_on_paper": ON_PAPER}
+    made = context.get("made") or datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    try:
+        return environment.get_template(template).render({**context, "made": made})
+    except jinja2.UndefinedError as error:
+        raise ValueError(f"the template {template} asks for something that was not given: {error}") from error

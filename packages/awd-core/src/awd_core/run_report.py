@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from awd_core.report import Column, Table
+from awd_core.report_table import Column, Table
 from awd_core.run_folder import CONFIG, LOG, SESSIONS, RunFolder, flat
 
 FILES = {
@@ -66,5 +66,5 @@ def run_part(run: RunFolder, artefacts: Mapping[str, str]) -> RunPart:
     )
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -6,7 +6,6 @@ published compression factor), the share of the attribution that the largest few
 
 import hashlib
 import math
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,6 +15,7 @@ import numpy.typing as npt
 import torch
 
 from awd_core.attribution import coefficient_attributions
+from awd_core.boundary import without_boundary_warnings
 from awd_core.distill import transformed_axes
 from awd_core.dwt import Coefficients, DWT1d, DWT2d
 from awd_core.filters import WaveletLike
@@ -235,8 +235,7 @@ def coefficient_scores(
         raise ValueError(f"baseline has shape {shift.shape}; give a number or an array of shape {samples.shape[1:]}")
     transform = (DWT1d if ndim == 1 else DWT2d)(chosen, levels, mode, check_finite=False)
     digests = hashlib.sha256(), hashlib.sha256()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*boundary effects", UserWarning)
+    with without_boundary_warnings():
         one = _scales(transform(torch.zeros(1, *samples.shape[1:], device=device)))
         sums = _Sums([scale.shape[1] for scale in one], top, curve_points)
         for blocks in _blocks(samples, slopes, batch_size):

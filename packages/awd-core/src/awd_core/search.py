@@ -7,18 +7,28 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
 from awd_core.lattice import QUARTER_PI
-from awd_core.objective import DistillationObjective, Terms
+from awd_core.objective import Terms
 from awd_core.pywavelets import orthogonal_names
 from awd_core.wavelet import Wavelet
 
 Array = npt.NDArray[np.float64]
+
+
+class Objective(Protocol):
+    """What is minimised: `awd_core.objective.DistillationObjective`, or one that is summed over several processes."""
+
+    evaluations: int
+
+    def __call__(self, free: Array, sparsity: float, interpretation: float, /) -> tuple[float, Array, Terms]:
+        """Value, gradient and terms at some angles."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -88,7 +98,7 @@ def all_angles(free: Array) -> Array:
 
 
 def descend(
-    objective: DistillationObjective,
+    objective: Objective,
     start: Array,
     name: str,
     sparsity: float,
@@ -158,7 +168,7 @@ def descend(
 
 
 def curvature_at(
-    objective: DistillationObjective, free: Array, sparsity: float, interpretation: float, *, step: float = 1e-2
+    objective: Objective, free: Array, sparsity: float, interpretation: float, *, step: float = 1e-2
 ) -> Array:
     """Second derivatives of λ S + γ A, made positive definite.
 

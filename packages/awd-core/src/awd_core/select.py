@@ -22,6 +22,7 @@ from sklearn.model_selection import (
     cross_val_score,
 )
 
+from awd_core.boundary import without_boundary_warnings
 from awd_core.distiller import WaveletTransformer
 from awd_core.wavelet import Wavelet
 
@@ -172,8 +173,7 @@ def select_point(
     by_wavelet: dict[Wavelet, Array] = {}
     for point in path:
         if point.wavelet not in by_wavelet:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", ".*boundary effects", UserWarning)
+            with without_boundary_warnings():
                 features = WaveletTransformer(point.wavelet, **transform).fit_transform(X)
             by_wavelet[point.wavelet] = cross_val_score(
                 estimator, features, y, cv=splits, scoring=scoring, n_jobs=n_jobs, error_score="raise"

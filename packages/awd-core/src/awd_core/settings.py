@@ -45,7 +45,7 @@ class Settings:
     accelerator: Any
     devices: Any
     strategy: Any
-    progress: bool
+    progress: bool | Callable[[int, int, str], object]
 
 
 def check(options: dict[str, Any]) -> None:

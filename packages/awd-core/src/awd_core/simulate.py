@@ -20,7 +20,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from awd_core.boundary import check_mode, is_periodized
+from awd_core.boundary import check_mode, is_periodized, without_boundary_warnings
 from awd_core.dwt import Coefficients, DWT1d, DWT2d
 from awd_core.filters import WaveletLike
 from awd_core.lattice import QUARTER_PI
@@ -333,8 +333,7 @@ def _whole_rows(
 ) -> dict[tuple[str, int], npt.NDArray[np.bool_]]:
     rows = {}
     extension = "periodization" if is_periodized(mode) else "zero"
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*boundary effects", UserWarning)
+    with without_boundary_warnings():
         for level in range(1, levels + 1):
             bands = DWT1d(wavelet, level, extension)(torch.eye(size, dtype=torch.float64))
             for letter, band in zip("ad", bands[:2], strict=True):

@@ -1,6 +1,6 @@
 """The teacher: a network that is trained once, and then distilled. A scikit-learn estimator around any torch module."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
@@ -55,9 +55,10 @@ class Teacher(RegressorMixin, TeacherBase):  # type: ignore[misc] # scikit-learn
     precision : {"32-true", "64-true", "bf16-mixed", "16-mixed"}
         Lightning's names. Predictions are made in the precision of the weights.
     accelerator, devices, strategy
-        Passed to `lightning.Trainer`. For the same bits on a GPU call `torch.use_deterministic_algorithms(True)`.
-    progress : bool
-        Show a bar on the error stream.
+        Passed to `lightning.Trainer`. For the same bits on a GPU call `torch.use_deterministic_algorithms(True)`. Under
+        torchrun: as many devices as it starts processes, and strategy="ddp"; the first process writes checkpoints.
+    progress : bool or callable
+        Show a bar on the error stream; or call this with (epochs done, epochs at most, losses in words).
 
     Attributes
     ----------
@@ -106,7 +107,7 @@ class Teacher(RegressorMixin, TeacherBase):  # type: ignore[misc] # scikit-learn
         accelerator: Any = "auto",
         devices: Any = 1,
         strategy: Any = "auto",
-        progress: bool = False,
+        progress: bool | Callable[[int, int, str], object] = False,
     ) -> None:
         super().__init__(
             factory,

@@ -78,7 +78,7 @@ def train(
     run = _Run(module, loss, training, validation, settings, augment, state)
     callbacks: list[pl.Callback] = [_Record(run, save)]
     if settings.progress:
-        callbacks.append(_Progress(run))
+        callbacks.append(_Told(run, settings.progress) if callable(settings.progress) else _Progress(run))
     with _quiet(), own_random_numbers(), TemporaryDirectory() as nowhere:
         trainer = pl.Trainer(
             accelerator=settings.accelerator,
@@ -249,6 +249,23 @@ class _Record(pl.Callback):
         return float(total) / float(part.weights.sum(dtype=torch.float64))
 
 
+class _Told(pl.Callback):
+    """Tells somebody else, who shows it, after every epoch."""
+
+    def __init__(self, run: _Run, tell: Callable[[int, int, str], object]) -> None:
+        self.run, self.tell = run, tell
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._tell(trainer)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._tell(trainer)
+
+    def _tell(self, trainer: pl.Trainer) -> None:
+        if trainer.is_global_zero:
+            self.tell(self.run.epoch, self.run.settings.max_epochs, _losses(self.run.state))
+
+
 class _Progress(pl.Callback):
     """One line on the terminal: a bar over all epochs, and the last losses."""
 
@@ -276,16 +293,21 @@ class _Progress(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if self.bar is not None:
-            last = self.run.state.history[-1]
-            losses = "  ".join(f"{name.split('_')[0]} {last[name]:.4g}" for name in last if name.endswith("_loss"))
-            losses += f"  best at {self.run.state.best_epoch}"
-            self.bar.update(
-                self.task, description=f"epoch {self.run.epoch}/{self.run.settings.max_epochs}", losses=losses
-            )
+            description = f"epoch {self.run.epoch}/{self.run.settings.max_epochs}"
+            self.bar.update(self.task, description=description, losses=_losses(self.run.state))
 
     def teardown(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         if self.bar is not None:
             self.bar.stop()
+
+
+def _losses(state: State) -> str:
+    """The last losses in words; nothing before the first epoch."""
+    if not state.history:
+        return ""
+    last = state.history[-1]
+    losses = [f"{name.split('_')[0]} {last[name]:.4g}" for name in last if name.endswith("_loss")]
+    return "  ".join([*losses, f"best at {state.best_epoch}"])
 
 
 def _check_finite(losses: dict[str, float], epoch: int, settings: Settings) -> None:

@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from awd_core.palette import BEFORE as BEFORE
+from awd_core.palette import HIGH as HIGH
+from awd_core.palette import LOW as LOW
+
 if TYPE_CHECKING:
     from awd_core.wavelet import Wavelet
-
-# Two of Okabe and Ito's colours, apart for every kind of colour vision and in print: blue is darker than vermilion.
-# Markers and dashes say the same once more.
-LOW, HIGH, BEFORE = "#0072B2", "#D55E00", "#9A9A9A"
 
 
 def draw_wavelet(shown: "Wavelet", start: "Wavelet | None", level: int) -> Figure:

@@ -73,7 +73,14 @@ def load_module(factory: str, *, weights: str | os.PathLike[str], **kwargs: Any)
 
 def build(factory: Factory, kwargs: Mapping[str, Any]) -> nn.Module:
     """Call a factory and check that a module with floating-point parameters came out."""
-    module = factory(**kwargs)
+    try:
+        module = factory(**kwargs)
+    except TypeError as error:
+        given = ", ".join(kwargs) or "none"
+        raise TypeError(
+            f"the factory {factory_name(factory)} does not take these arguments ({given}): {error}; give what it "
+            "needs, by name (--factory-args in commands)"
+        ) from error
     if not isinstance(module, nn.Module):
         raise TypeError(
             f"the factory {factory_name(factory)} returned {type(module).__name__}; "

@@ -5,7 +5,7 @@
 
 import abc
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -78,7 +78,7 @@ class Workers(abc.ABC):
         *,
         names: Callable[[Item], str] = str,
         progress: Progress | None = None,
-    ) -> Iterator[Result]:
+    ) -> Generator[Result, None, None]:
         """Results of a function, in the order of the items.
 
         Parameters
@@ -124,7 +124,7 @@ class Workers(abc.ABC):
         *,
         names: Callable[[Item], str] = str,
         progress: Progress | None = None,
-    ) -> Iterator[Result | Lost]:
+    ) -> Generator[Result | Lost, None, None]:
         """As `map`, but an item that kills its workers gives a `Lost` in its place, and the rest goes on."""
         todo = items if isinstance(items, Sequence) else list(items)
         flying: deque[tuple[int, Any]] = deque()
@@ -160,7 +160,7 @@ class Workers(abc.ABC):
         *,
         names: Callable[[Item], str] = str,
         progress: Progress | None = None,
-    ) -> Iterator[Result | Lost]:
+    ) -> Generator[Result | Lost, None, None]:
         """As `map_or_lose`, for many small items of which a worker is given `size` at a time.
 
         Parameters

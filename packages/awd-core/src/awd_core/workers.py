@@ -18,7 +18,8 @@ from awd_core.local_workers import available_cores as available_cores
 from awd_core.worker_map import Lost as Lost
 from awd_core.worker_map import LostItemError as LostItemError
 from awd_core.worker_map import Progress as Progress
-from awd_core.worker_map import Serial, Workers
+from awd_core.worker_map import Serial
+from awd_core.worker_map import Workers as Workers
 
 
 @contextmanager

@@ -1,0 +1,36 @@
+"""Values that a command was given, refused before any work is begun. Nothing heavy is imported here."""
+
+import difflib
+from collections.abc import Iterable
+
+
+def check_choice(name: str, value: str | None, allowed: Iterable[str]) -> None:
+    """Refuse a value that is none of those that there are; None stands for a default.
+
+    Parameters
+    ----------
+    name : str
+        Of the option, such as "--preset".
+    value : str, optional
+        What was given.
+    allowed : iterable of str
+        What there is.
+
+    Raises
+    ------
+    ValueError
+        If the value is another one.
+
+    Examples
+    --------
+    >>> check_choice("--preset", "qick", ["quick", "full"])
+    Traceback (most recent call last):
+    ...
+    ValueError: --preset is 'qick' (did you mean quick?); choose one of quick, full
+    """
+    known = list(allowed)
+    if value is None or value in known:
+        return
+    close = difflib.get_close_matches(value, known, n=1)
+    meant = f" (did you mean {close[0]}?)" if close else ""
+    raise ValueError(f"{name} is {value!r}{meant}; choose one of {', '.join(known)}")
