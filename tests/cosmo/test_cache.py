@@ -15,11 +15,13 @@ import pytest
 import zarr
 
 from awd_cosmo import cache as module
+from awd_cosmo import cache_blocks
 from awd_cosmo.archives import BadMap
 from awd_cosmo.cache import cached
 from awd_cosmo.fits import write_map
 from awd_cosmo.layout_writer import SuiteWriter, pack_models
 from awd_cosmo.maps import MapSet, open_maps
+from awd_cosmo.sources import Files
 
 SIDE, N = 8, 40
 
@@ -150,7 +152,7 @@ def test_contents_that_change_silently_are_noticed(suite, tmp_path):
 def test_contents_that_change_beneath_all_times_are_noticed_on_request(suite, tmp_path, monkeypatch):
     folder, place = tmp_path / "cache", file_of(suite, 5)
     maps = open_maps(suite)
-    monkeypatch.setattr(module._Builder, "_state", lambda self, path: (1, 1, 1))  # times that never change
+    monkeypatch.setattr(cache_blocks, "file_state", lambda path: (1, 1, 1))  # times that never change
     maps.cached(folder)
     content = bytearray(place.read_bytes())
     content[2880:2884] = np.array(0.5, ">f4").tobytes()
@@ -166,8 +168,8 @@ def test_files_that_were_touched_or_copied_are_digested_once(suite, tmp_path, re
     shutil.move(suite, tmp_path / "away")
     shutil.copytree(tmp_path / "away", moved)
     reads.clear()
-    digested, original = [], module._digest
-    monkeypatch.setattr(module, "_digest", lambda path: digested.append(path) or original(path))
+    digested, original = [], module.file_digest
+    monkeypatch.setattr(module, "file_digest", lambda path: digested.append(path) or original(path))
     for expected in (N, 0):
         digested.clear()
         np.testing.assert_array_equal(open_maps(moved).cached(folder).read(), stack())
@@ -258,14 +260,14 @@ def test_a_damaged_cache_is_mended(suite, tmp_path, harm):
 
 
 def test_a_file_that_changes_while_it_is_read_is_an_error(suite, tmp_path, monkeypatch):
-    original = MapSet.read
+    original = Files.__call__
 
-    def read(self, rows=None, **options):
-        found = original(self, rows, **options)
+    def read(self, *arguments):
+        found = original(self, *arguments)
         file_of(suite, 2).touch()
         return found
 
-    monkeypatch.setattr(MapSet, "read", read)
+    monkeypatch.setattr(Files, "__call__", read)
     with pytest.raises(RuntimeError, match=r"WLconv_z1\.00_0003r\.fits changed while it was read"):
         open_maps(suite).cached(tmp_path / "cache")
 
@@ -289,13 +291,14 @@ def test_sets_that_cannot_be_cached(suite, tmp_path):
 
 BUILD = """
 import sys, time
-from awd_cosmo.cache import cached, _Record
+from awd_cosmo.cache import cached
+from awd_cosmo.cache_blocks import Record
 from awd_cosmo.maps import open_maps
-original = _Record.add
+original = Record.add
 def slow(self, *entry):
     original(self, *entry)
     time.sleep(0.02)
-_Record.add = slow
+Record.add = slow
 maps = open_maps(sys.argv[1])
 print("started", flush=True)
 cached(maps, sys.argv[2], block=2)

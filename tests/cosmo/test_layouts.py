@@ -273,7 +273,7 @@ def test_a_bad_first_map_does_not_hide_the_others(suite):
 def test_a_suite_listed_opens_one_map_a_model(suite, monkeypatch):
     root = suite("massivenus", realisations=5)
     opened = []
-    import awd_cosmo.layouts as module
+    import awd_cosmo.asked_headers as module
 
     original = module.read_header
     monkeypatch.setattr(

@@ -13,7 +13,8 @@ from awd_core.teacher import Teacher
 from awd_cosmo import observe
 from awd_cosmo.map_set import MapSet
 from awd_cosmo.resnet import ResNet18, ResNet34
-from awd_cosmo.teacher import MapTeacher, OverTurns, SkyAugmentation, _held_out, turned
+from awd_cosmo.teacher import MapTeacher, _held_out
+from awd_cosmo.turns import OverTurns, SkyAugmentation, turned
 
 SIDE, N = 16, 48
 QUICK = {"width": 2, "max_epochs": 1, "accelerator": "cpu", "batch_size": 16}

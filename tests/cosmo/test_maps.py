@@ -1,4 +1,4 @@
-"""A set of maps: lazy, in any order, the same for any number of workers; bad maps named or left out."""
+"""A set of maps: lazy, in any order, the same for any number of threads; bad maps named or left out."""
 
 import pickle
 
@@ -98,10 +98,10 @@ def test_parameters(suite):
         maps.parameters("Omega_m")
 
 
-def test_workers_change_nothing_and_progress_is_told(suite):
+def test_threads_change_nothing_and_progress_is_told(suite):
     told = []
-    one = open_maps(suite, workers=1).read(progress=lambda done, total: told.append((done, total)))
-    np.testing.assert_array_equal(open_maps(suite, workers=4).read(), one)
+    one = open_maps(suite, threads=1).read(progress=lambda done, total: told.append((done, total)))
+    np.testing.assert_array_equal(open_maps(suite, threads=4).read(), one)
     assert told[-1] == (60, 60)
     assert [done for done, _ in told] == sorted(done for done, _ in told)
 
@@ -138,10 +138,10 @@ REASONS = [
 ]
 
 
-@pytest.mark.parametrize("workers", [1, 4])
-def test_bad_maps_are_named_when_they_are_read(copy, workers):
+@pytest.mark.parametrize("threads", [1, 4])
+def test_bad_maps_are_named_when_they_are_read(copy, threads):
     rows = damage(copy)
-    maps = open_maps(copy, workers=workers)  # lazy: nothing is known yet
+    maps = open_maps(copy, threads=threads)  # lazy: nothing is known yet
     assert len(maps.read([0, 1])) == 2
     with pytest.raises(BadMap, match="5 maps cannot be used") as caught:
         maps.read()
@@ -153,11 +153,11 @@ def test_bad_maps_are_named_when_they_are_read(copy, workers):
         open_maps(copy, check=True)
 
 
-@pytest.mark.parametrize("workers", [1, 4])
-def test_bad_maps_are_left_out_and_listed(copy, workers):
+@pytest.mark.parametrize("threads", [1, 4])
+def test_bad_maps_are_left_out_and_listed(copy, threads):
     rows = damage(copy)
     told = []
-    maps = open_maps(copy, on_error="skip", workers=workers, progress=lambda done, total: told.append(done))
+    maps = open_maps(copy, on_error="skip", threads=threads, progress=lambda done, total: told.append(done))
     assert told[-1] == 60
     assert [file for file, _ in maps.skipped] == [str(file_of(copy, row).relative_to(copy)) for row in rows]
     for (_, reason), expected in zip(maps.skipped, REASONS, strict=True):
@@ -331,12 +331,12 @@ def test_a_set_goes_to_another_process(suite, tmp_path):
     np.testing.assert_array_equal(other.read([5, 1]), maps.read([5, 1]))
 
 
-def test_tars_are_read_in_place_by_many_workers(tmp_path):
+def test_tars_are_read_in_place_by_many_threads(tmp_path):
     with SuiteWriter(tmp_path, "massivenus", pixel_scale=0.5, source_redshift=1.0) as writer:
         for i, kappa in enumerate(stack()):
             writer.write(kappa, {"M_nu": 0.0, "Omega_m": 0.3, "A_s": 2.1}, model=0, realisation=i + 1)
     (tar,) = pack_models(tmp_path, remove=True)
-    maps = open_maps(tmp_path, workers=4)
+    maps = open_maps(tmp_path, threads=4)
     np.testing.assert_array_equal(maps.read(), stack())
     assert maps.table["file"][0] == f"{tar.name}!Maps10/WLconv_z1.00_0001r.fits"
     assert [path.name for path in tmp_path.iterdir()] == [tar.name]

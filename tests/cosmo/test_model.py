@@ -315,3 +315,22 @@ def test_bad_input(model):
         TrainingDistribution.from_features(np.ones((5, 3)))
     with pytest.raises(ValueError, match=r"features must have the shape \(n, 3\)"):
         TrainingDistribution.from_features(np.random.default_rng(0).normal(size=(9, 3))).distance([[1.0]])
+
+
+def test_what_sets_maps_apart_is_found_by_group():
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(100, (400, 12)).astype(float)
+    training = TrainingDistribution.from_features(counts)
+    groups = ["one"] * 6 + ["two"] * 6
+    usual = training.by_group(counts[:1], groups)
+    assert set(usual) == {"one", "two"}
+    assert all(0.3 < times < 2 and 0.7 < outer < 1.4 for times, outer in usual.values())
+    odd = counts[:1].copy()
+    odd[0, [6, 11]] += 150
+    found = training.by_group(odd, groups)
+    assert found["two"][0] > 3 > 2 > found["one"][0]
+    # 2 × 250 of 4 × 100 + 2 × 250, where it was a third.
+    assert found["two"][1] == pytest.approx(5 / 3, rel=0.2)
+    assert training.times(training.quantiles[99]) == pytest.approx(1)
+    never = np.hstack([counts, np.zeros((400, 1))])
+    assert "never" not in TrainingDistribution.from_features(never).by_group(never[:1], [*groups, "never"])

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -22,7 +23,8 @@ from awd_cosmo.job import PRESETS, Job
 from awd_cosmo.maps import open_maps
 from awd_cosmo.model import Model
 from awd_cosmo.pipeline import run_pipeline, saved_job
-from awd_cosmo.predict import predict_map
+from awd_cosmo.predict import predict_map, table_text
+from awd_cosmo.prepare import NO_PUBLISHED
 from awd_cosmo.resnet import ResNet18
 from awd_cosmo.results import Answer, Results, predictions_csv, score_row
 from awd_cosmo.simulate import PRESETS as SUITES
@@ -33,7 +35,8 @@ TINY = PRESETS["tiny"].changed(epochs=1)
 ARTEFACTS = [
     "results.json", "model.json", "wavelet.json", "path.json", "scores.json", "selection.json", "choice.json",
     "predictions.csv", "attributions.npz", "maps.json", "maps.ecsv", "split.json", "teacher.json", "gradients.json",
-    "teacher/held_out.safetensors", "teacher/published.safetensors", "teacher/held_out.history.json", "observed.json",
+    "quality.json", "teacher/held_out.safetensors", "teacher/published.safetensors", "teacher/held_out.history.json",
+    "observed.json",
 ]  # fmt: skip
 
 
@@ -137,6 +140,51 @@ def test_the_saved_model_gives_the_same_numbers(finished, suite):
     observed = read(finished, "observed.json")
     assert [one["parameter"] for one in observed] == ["Omega_m"] * 2
     assert all(0.05 < one["estimate"] < 0.6 and one["std"] > 0 and one["percentile"] < 100 for one in observed)
+
+
+def test_the_attributions_are_checked_unless_told_otherwise(finished, tmp_path):
+    found = read(finished, "quality.json")
+    assert found["asked"]["inputs"] == 8
+    assert found["asked"]["taps"] == Wavelet.load(finished / "wavelet.json").taps.tolist()
+    outcomes = [finding["outcome"] for finding in found["verdict"]]
+    # One teacher a protocol, and gradients that promise no sum.
+    assert outcomes[1:3] == ["open", "open"]
+    assert set(outcomes[::3]) <= {"pass", "warn"}
+    again = shutil.copytree(finished, tmp_path / "again")
+    (again / "quality.json").unlink()
+    run_pipeline(None, again, until="evaluate", quiet=True, quality=False)
+    assert not (again / "quality.json").exists()
+
+
+def test_epochs_are_told(suite, tmp_path, monkeypatch):
+    from awd_core.run_progress import Screen
+
+    told, original = [], Screen.task
+
+    @contextmanager
+    def task(self, name):
+        with original(self, name) as show:
+            yield lambda *what: (told.append((name, *what)), show(*what))
+
+    monkeypatch.setattr(Screen, "task", task)
+    run_pipeline(suite, tmp_path / "run", TINY.changed(epochs=2), until="teach", quiet=True)
+    mine = [what for name, *what in told if name == "Teacher (held out)"]
+    assert [what[:2] for what in mine] == [[0, 2], [1, 2], [2, 2]]
+    assert "valid" in mine[-1][2]
+
+
+def test_a_protocol_that_is_left_out_is_told(tmp_path):
+    preset = SUITES["tiny"]
+    simulate_suite(
+        tmp_path / "maps", seed=0, preset="tiny", design=replace(preset, cosmologies=16).table(0), realisations=2
+    )
+    run = run_pipeline(tmp_path / "maps", tmp_path / "run", TINY, until="prepare", quiet=True)
+    split = read(run, "split.json")
+    assert list(split) == ["held_out"]
+    said = f"{NO_PUBLISHED}: it needs 3 realisations of each cosmology, one has 2"
+    assert split["held_out"]["warnings"][-1] == said
+    assert read(run, "maps.json")["warnings"]["held_out"] == split["held_out"]["warnings"]
+    assert said in (run / "log.txt").read_text()
 
 
 def test_finished_steps_are_not_done_again(finished):
@@ -268,6 +316,20 @@ def test_whole_maps_and_parts_of_them_are_tiled_for_prediction(finished, suite):
     far = predict_map(model, 10 * kappa, pixel_scale=maps.arcmin_per_pixel)
     assert far.percentile == 100
     assert "extrapolation" in far.warning
+    assert far.times > 1.25
+    assert far.distance / far.times == pytest.approx(model.training.quantiles[99])
+    # Ten times the scatter: more in the outer bins of every band.
+    assert far.farthest.count(", more)") == 3
+    assert "arcmin" in far.farthest
+    flat = predict_map(model, 0.1 * kappa, pixel_scale=maps.arcmin_per_pixel)
+    assert flat.farthest.count(", less)") == 3
+    assert (alone.farthest, alone.times < 1.1) == ("", True)
+    assert model.provenance["z_s"] == pytest.approx(1.0)
+    near = predict_map(model, kappa, pixel_scale=maps.arcmin_per_pixel, source_redshift=0.5)
+    assert near.warning == "its sources are at z = 0.5, those of the training maps at z = 1"
+    text = table_text([alone, far])
+    assert "1 of 2 lie beyond 99 % of the training maps" in text
+    assert "1 of" not in table_text([alone])
 
 
 @pytest.mark.parametrize(

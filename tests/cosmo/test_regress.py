@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from awd_cosmo.folds import cross_validation_folds
 from awd_cosmo.regress import (
     CountRidge,
     EmulatorPosterior,
@@ -15,7 +16,6 @@ from awd_cosmo.regress import (
 )
 from awd_cosmo.regressor import transformed
 from awd_cosmo.scoring import coverage, rmse
-from awd_cosmo.splits import cross_validation_folds
 
 HEIGHTS = np.linspace(-1, 4, 22)
 

@@ -11,11 +11,10 @@ from awd_cosmo.scoring import (
     calibration_factor,
     coverage,
     fair_score,
-    paired_ratio,
     r_squared,
-    regression_scores,
     rmse,
 )
+from awd_cosmo.uncertainty import paired_ratio, regression_scores
 
 
 @pytest.fixture

@@ -321,7 +321,7 @@ def test_suites_that_cannot_be_are_refused(tmp_path):
         simulate_suite(tmp_path, seed=0, preset="huge")
     with pytest.raises(ValueError, match="realisations must be at least 1"):
         simulate_suite(tmp_path, seed=0, realisations=0)
-    with pytest.raises(ValueError, match="workers must be at least 1"):
+    with pytest.raises(ValueError, match="workers is 0; at least one process"):
         simulate_suite(tmp_path, seed=0, workers=0)
     with pytest.raises(ValueError, match="seed must not be negative"):
         simulate_suite(tmp_path, seed=-1)

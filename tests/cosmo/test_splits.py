@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from awd_cosmo.splits import PUBLISHED_FRACTIONS, Split, cross_validation_folds, split_maps
+from awd_cosmo.folds import cross_validation_folds
+from awd_cosmo.splits import PUBLISHED_FRACTIONS, Split, split_maps
 
 PARTS = ("train", "validation", "test")
 

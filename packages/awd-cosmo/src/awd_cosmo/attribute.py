@@ -8,6 +8,8 @@ import numpy.typing as npt
 import torch
 
 from awd_core.attribution import coefficient_attributions
+from awd_core.distill import SearchSettings
+from awd_core.distill_quality import QualitySettings, attribution_quality
 from awd_core.dwt import DWT2d
 from awd_core.files import make_atomically
 from awd_core.gradients import input_gradients
@@ -16,9 +18,15 @@ from awd_core.wavelet import Wavelet
 from awd_cosmo.job import Job
 from awd_cosmo.prepare import Prepared
 from awd_cosmo.teach import Taught
-from awd_cosmo.wavelets import MODE
+from awd_cosmo.wavelets import MODE, Slopes, levels_for
 
 Floats = npt.NDArray[np.float32]
+
+QUALITY = QualitySettings(
+    inputs=8, least=8, steps=8, repeats=2,
+    search=SearchSettings(random_starts=2, small_batch=1 << 14, large_batch=1 << 16, finalists=1),
+)  # fmt: skip
+"""A teacher in eight orientations takes its time: these checks take some ten seconds for maps of 64²."""
 
 
 def shown_rows(prepared: Prepared, number: int = 4) -> npt.NDArray[np.int64]:
@@ -38,9 +46,7 @@ def write_attributions(run: RunFolder, job: Job, prepared: Prepared, taught: Tau
         return
     rows = shown_rows(prepared)
     maps = prepared.maps.read(rows)
-    with torch.no_grad():
-        answer = taught.module(torch.from_numpy(maps[:1, None]))
-    slopes = input_gradients(taught.module, maps[:, None], None if answer.ndim == 1 else taught.output)[:, 0]
+    slopes = input_gradients(taught.module, maps[:, None], _target(taught, maps))[:, 0]
     bands = band_magnitudes(wavelet, maps, np.asarray(slopes), job.path_levels)
     arrays = {f"wavelet_{name}": image for name, image in bands.items()}
     held: dict[str, Any] = {
@@ -48,6 +54,27 @@ def write_attributions(run: RunFolder, job: Job, prepared: Prepared, taught: Tau
         "bands": np.array(list(bands)), **arrays,
     }  # fmt: skip
     make_atomically(run / "attributions.npz", lambda place: np.savez(place, **held))
+
+
+def check_attributions(run: RunFolder, job: Job, taught: Taught, slopes: Slopes, wavelet: Wavelet) -> None:
+    """Write quality.json: whether the attributions in the chosen wavelet deserve trust.
+
+    There is one teacher a protocol, so that the agreement of teachers with other seeds stays open.
+    """
+    if (run / "quality.json").exists():
+        return
+    with run.step("Checks of the attributions") as progress:
+        attribution_quality(
+            taught.module, slopes.maps[:, None], slopes.gradients[:, None], wavelet,
+            levels=levels_for(slopes.maps, job.path_levels), mode=MODE, ndim=2, target=_target(taught, slopes.maps),
+            seed=job.seed, settings=QUALITY, store=run / "quality.json", progress=progress,
+        )  # fmt: skip
+
+
+def _target(taught: Taught, maps: Floats) -> int | None:
+    with torch.no_grad():
+        answer = taught.module(torch.from_numpy(maps[:1, None]))
+    return None if answer.ndim == 1 else taught.output
 
 
 def band_magnitudes(wavelet: Wavelet, maps: Floats, gradients: Floats, levels: int) -> dict[str, Floats]:
@@ -60,7 +87,7 @@ def band_magnitudes(wavelet: Wavelet, maps: Floats, gradients: Floats, levels: i
     >>> {name: image.shape for name, image in images.items()}
     {'a1': (1, 16, 16), 'h1': (1, 16, 16), 'v1': (1, 16, 16), 'd1': (1, 16, 16)}
     """
-    levels = max(1, min(levels, int(np.log2(min(maps.shape[1:]))) - 2))
+    levels = levels_for(maps, levels)
     dwt = DWT2d(wavelet, levels=levels, mode=MODE)
     with warnings.catch_warnings():
         # On small maps a long filter meets the border at every place; the levels are those that were distilled with.

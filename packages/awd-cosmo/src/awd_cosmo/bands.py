@@ -23,6 +23,7 @@ from awd_cosmo.peaks import (
     rows_of,
     usable_pixels,
 )
+from awd_cosmo.pixel_scale import arcmin_per_pixel
 from awd_cosmo.statistic import Statistic, check_choice
 from awd_cosmo.undecimated import BOUNDARIES, Band, Boundary, check_levels
 
@@ -67,6 +68,7 @@ class BandCounts(Statistic):
     mask: Any
     masked_share: float
     boundary: Boundary
+    pixel_scale: Any
     workers: int | None
 
     def _all_bands(self) -> list[str]:
@@ -164,6 +166,14 @@ class BandCounts(Statistic):
         """Names of the features: band, what is counted, and range of values."""
         self._check_fitted()
         return feature_names(self.names_, self.edges_)
+
+    def _arcmin(self) -> float:
+        """Arcmin per pixel, for scales on the sky."""
+        if self.pixel_scale is None:
+            raise ValueError(
+                "scales on the sky need pixel_scale, the arcmin per pixel of the maps; set_params gives it"
+            )
+        return arcmin_per_pixel(self.pixel_scale)
 
     def _groups(self) -> list[str]:
         known = self._all_bands()

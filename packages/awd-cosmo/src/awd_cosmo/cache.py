@@ -20,17 +20,20 @@ import io
 import json
 import os
 import shutil
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from awd_core.files import write_atomically
-from awd_cosmo.archives import MEMBER, read_bytes
-from awd_cosmo.sources import InMemory, Mapped, Maps, Report, Rows, Selected, Tiled, room_for
+from awd_core.worker_map import Lost, LostItemError, Serial, Workers
+from awd_core.workers import open_workers
+from awd_cosmo.archives import BadMap
+from awd_cosmo.cache_blocks import Block, Contents, Record, States, chunk_path, file_digest, write_block
+from awd_cosmo.sources import InMemory, Mapped, Maps, Report, Rows, Selected, Source, Tiled, room_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,9 +44,7 @@ FORMAT = 1
 """Part of every key: a cache of another format is another cache."""
 
 BLOCK_BYTES = 4 * 2**20
-"""About how large a block is; one is lost when a build is interrupted."""
-
-_State = tuple[int, int, int]
+"""About how large a block is: what a worker needs memory for, and what is lost when a build is interrupted."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Cached:
     block: int
     shape: tuple[int, int]
 
-    def __call__(self, rows: Rows, workers: int, report: Report | None, out: Maps | None = None) -> Maps:
+    def __call__(self, rows: Rows, threads: int, report: Report | None, out: Maps | None = None) -> Maps:
         """Read runs of neighbouring rows at once."""
         out = room_for(len(rows), self.shape, out)
         row_bytes = 4 * self.shape[0] * self.shape[1]
@@ -65,7 +66,7 @@ class Cached:
         starts = np.flatnonzero(np.concatenate([[True], ~same_run]))[: len(rows)]
         for start, stop in zip(starts, [*starts[1:], len(rows)][: len(starts)], strict=True):
             number, place = divmod(int(rows[start]), self.block)
-            with io.FileIO(_chunk(self.folder, number)) as file:
+            with io.FileIO(chunk_path(self.folder, number)) as file:
                 file.seek(place * row_bytes)
                 content = file.read((int(stop) - int(start)) * row_bytes)
                 if len(content or b"") != (stop - start) * row_bytes:
@@ -75,37 +76,9 @@ class Cached:
                 report(int(stop), len(rows))
         return out
 
-
-@dataclass
-class _Record:
-    """The finished blocks of a cache: {block: {file: (state, digest)}}."""
-
-    path: Path
-    blocks: dict[int, dict[str, tuple[_State, str]]] = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, folder: Path) -> "_Record":
-        record = cls(folder / "blocks.jsonl")
-        lines = record.path.read_bytes().split(b"\n") if record.path.is_file() else []
-        for line in lines:
-            try:
-                entry = json.loads(line)
-                files = {name: ((s[0], s[1], s[2]), digest) for name, (s, digest) in entry["files"].items()}
-                record.blocks[int(entry["block"])] = files
-            except (ValueError, KeyError, TypeError, IndexError):
-                continue  # the line that a kill broke off
-        return record
-
-    def add(self, block: int, files: dict[str, tuple[_State, str]]) -> None:
-        self.blocks[block] = files
-        with self.path.open("ab") as file:
-            # a line that was broken off before must not swallow this one
-            file.write(b"\n" + _line(block, files))
-            file.flush()
-            os.fsync(file.fileno())
-
-    def rewrite(self) -> None:
-        write_atomically(self.path, b"\n".join(_line(block, files) for block, files in sorted(self.blocks.items())))
+    def part(self, rows: Rows) -> Selected:
+        """These rows of the same cache."""
+        return Selected(Cached(self.folder.absolute(), self.block, self.shape), rows)
 
 
 def cached(
@@ -115,6 +88,7 @@ def cached(
     verify: bool = False,
     block: int | None = None,
     progress: Report | None = None,
+    workers: int | Workers = 1,
 ) -> Cached:
     """The source that reads a set's maps out of its cache, which is built or brought up to date first.
 
@@ -130,6 +104,9 @@ def cached(
         Maps in a block; otherwise as many as make about 4 MiB.
     progress : callable, optional
         Told (maps done, of how many) while the cache is built.
+    workers : int or Workers, optional
+        Processes, or open `awd_core.workers`, that read files and write blocks; each holds a block at a time. Maps in
+        memory are not sent to them.
 
     Returns
     -------
@@ -139,7 +116,9 @@ def cached(
     Raises
     ------
     BadMap
-        If a map is bad; the blocks before it are kept.
+        If a map is bad, or kills whoever reads it; the blocks before it are kept.
+    LostItemError
+        If a block kills its workers, and no single map of it does.
     OSError
         If the disk is full; an earlier cache is as it was, and what is done is kept for the next attempt.
     RuntimeError
@@ -156,7 +135,8 @@ def cached(
     with _locked(place / f".{builder.final.name}.lock"):
         if not builder.is_current():
             try:
-                builder.build(progress)
+                with open_workers(workers if builder.paths else 1) as crew:
+                    builder.build(progress, crew)
             except OSError as error:
                 if error.errno in (errno.ENOSPC, errno.EDQUOT):
                     size = 4 * len(maps) * maps.shape[0] * maps.shape[1] / 2**20
@@ -175,14 +155,15 @@ class _Builder:
         self.part = final.with_name(final.name + ".part")
         self.count = -(-len(maps) // block)
         self.names = [str(name) for name in maps.table["file"]]
-        self.paths = maps.files if maps.table.meta.get("root") else []
-        self._states: dict[str, _State] = {}
+        here = Path.cwd()
+        self.paths = [str(here / path) for path in maps.files] if maps.table.meta.get("root") else []
+        self.states = States()
 
     def is_current(self) -> bool:
         """Whether the finished cache can be used as it is."""
         if not self.final.is_dir():
             return False
-        record = _Record.read(self.final)
+        record = Record.read(self.final)
         before = json.dumps(sorted(record.blocks.items()))
         if len(self._valid(self.final, record)) < self.count:
             return False
@@ -191,23 +172,27 @@ class _Builder:
                 record.rewrite()
         return True
 
-    def build(self, progress: Report | None) -> None:
+    def build(self, progress: Report | None, crew: Workers) -> None:
         self.part.mkdir(exist_ok=True)
-        record = _Record.read(self.part)
+        record = Record.read(self.part)
         done = self._valid(self.part, record)
-        earlier = _Record.read(self.final)
+        earlier = Record.read(self.final)
         reusable = self._valid(self.final, earlier) if self.final.is_dir() else set()
-        array = self._array()
-        for number in range(self.count):
-            if number not in done:
-                if number in reusable:
-                    _copy(_chunk(self.final, number), _chunk(self.part, number))
-                    files = earlier.blocks[number]
-                else:
-                    files = self._fill(array, number)
-                record.add(number, files)
+        self._make_array()
+        for number in sorted(reusable - done):
+            _copy(chunk_path(self.final, number), chunk_path(self.part, number))
+            record.add(number, earlier.blocks[number])
+        todo = sorted(set(range(self.count)) - done - reusable)
+        write = partial(write_block, str(self.part.absolute()), self.maps.threads if isinstance(crew, Serial) else None)
+        blocks = _Todo(self, todo)
+        written = len(self.maps) - sum(len(self._rows(number)) for number in todo)
+        for k, found in enumerate(crew.map_or_lose(write, blocks, names=self._name)):
+            if isinstance(found, Lost):
+                raise self._guilty(blocks[k], found, crew)
+            record.add(todo[k], found)
+            written += len(self._rows(todo[k]))
             if progress is not None:
-                progress(min((number + 1) * self.block, len(self.maps)), len(self.maps))
+                progress(written, len(self.maps))
         record.rewrite()
         old = self.final.with_name(self.final.name + ".old")
         shutil.rmtree(old, ignore_errors=True)
@@ -216,31 +201,31 @@ class _Builder:
         self.part.rename(self.final)
         shutil.rmtree(old, ignore_errors=True)
 
-    def _fill(self, array: Any, number: int) -> dict[str, tuple[_State, str]]:
+    def block_of(self, number: int) -> Block:
+        """What whoever writes a block needs to know."""
         rows = self._rows(number)
-        self._states.clear()
-        before = self._current(number)
-        pixels = self.maps.read(rows)
-        with ThreadPoolExecutor(max(1, self.maps.workers)) as pool:
-            paths = dict(self._files(number))
-            digests = dict(zip(paths, pool.map(_digest, paths.values()), strict=True))
-        self._states.clear()
-        for name, state in self._current(number).items():
-            if state != before[name]:
-                raise RuntimeError(f"{paths[name]} changed while it was read; start again when it is whole")
-        _chunk(self.part, number).unlink(missing_ok=True)  # it may share its bytes with the earlier cache
-        array[rows[0] : rows[-1] + 1] = pixels
-        with _chunk(self.part, number).open("rb+") as file:
-            os.fsync(file.fileno())
-        return {name: (before[name], digests[name]) for name in paths}
+        return Block(number, int(rows[0]), len(rows), self.maps.source.part(rows), self._files(number))
 
-    def _array(self) -> Any:
+    def _guilty(self, block: Block, lost: Lost, crew: Workers) -> Exception:
+        """Which maps of a block kill whoever reads them."""
+        alone = [block.source.part(np.array([i])) for i in range(block.count)]
+        bad = [
+            (self.names[block.first + i], found.reason)
+            for i, found in enumerate(crew.map_or_lose(_read_one, alone))
+            if isinstance(found, Lost)
+        ]
+        return BadMap(bad) if bad else LostItemError(f"{lost.name}: {lost.reason}; give the workers more memory")
+
+    def _name(self, block: Block) -> str:
+        return f"maps {block.first} to {block.first + block.count - 1}"
+
+    def _make_array(self) -> None:
         import zarr
 
         n, (ny, nx) = len(self.maps), self.maps.shape
         place = self.part / "maps.zarr"
         if (place / "zarr.json").is_file():
-            return zarr.open_array(place, mode="r+")
+            return
         chunks = (self.block, ny, nx)
         array = zarr.create_array(
             place, shape=(n, ny, nx), chunks=chunks, dtype="float32", fill_value=np.nan, compressors=None, zarr_format=3
@@ -248,50 +233,62 @@ class _Builder:
         array.attrs["quantity"] = "convergence kappa, dimensionless; NaN where not observed"
         array.attrs["arcmin_per_pixel"] = self.maps.arcmin_per_pixel
         array.attrs["processing"] = list(self.maps.processing)
-        return array
 
-    def _valid(self, folder: Path, record: _Record) -> set[int]:
+    def _valid(self, folder: Path, record: Record) -> set[int]:
         """Blocks that are on the disk and whose files hold what they held."""
         size = 4 * self.block * self.maps.shape[0] * self.maps.shape[1]
         good = set()
         for number, files in record.blocks.items():
-            chunk = _chunk(folder, number)
+            chunk = chunk_path(folder, number)
             if number >= self.count or not chunk.is_file() or chunk.stat().st_size != size:
                 continue
-            paths = dict(self._files(number))
+            paths = self._files(number)
             if paths.keys() != files.keys():
                 continue
-            current = self._current(number)
-            fine = True
-            for name, (state, digest) in files.items():
-                if self.verify or current[name] != state:
-                    fine = fine and _holds(paths[name], digest)
-                    files[name] = (current[name], digest)
-            if fine:
+            if self._still(files, paths):
                 good.add(number)
         return good
+
+    def _still(self, files: Contents, paths: dict[str, str]) -> bool:
+        """Whether files hold what they held; those that were only touched are written down as they are now."""
+        current = self.states.of(paths)
+        fine = True
+        for name, (state, digest) in files.items():
+            if self.verify or current[name] != state:
+                fine = fine and _holds(paths[name], digest)
+                files[name] = (current[name], digest)
+        return fine
 
     def _rows(self, number: int) -> Rows:
         return np.arange(number * self.block, min((number + 1) * self.block, len(self.maps)))
 
-    def _files(self, number: int) -> "Iterator[tuple[str, str]]":
-        if self.paths:
-            seen = dict.fromkeys(self._rows(number).tolist())
-            yield from {self.names[row]: self.paths[row] for row in seen}.items()
+    def _files(self, number: int) -> dict[str, str]:
+        return {self.names[row]: self.paths[row] for row in self._rows(number).tolist()} if self.paths else {}
 
-    def _current(self, number: int) -> dict[str, _State]:
-        return {name: self._state(path) for name, path in self._files(number)}
 
-    def _state(self, path: str) -> _State:
-        archive, found, _ = path.partition(".tar" + MEMBER)
-        file = archive + ".tar" if found else path
-        if file not in self._states:
-            try:
-                status = Path(file).stat()
-                self._states[file] = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-            except OSError:
-                self._states[file] = (-1, -1, -1)
-        return self._states[file]
+class _Todo(Sequence[Block]):
+    """Blocks that are put together when they are handed out: together their paths are as many as there are maps."""
+
+    def __init__(self, builder: _Builder, numbers: Sequence[int]) -> None:
+        self.builder, self.numbers = builder, numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, place: int) -> Block: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> "_Todo": ...
+
+    def __getitem__(self, place: int | slice) -> "Block | _Todo":
+        if isinstance(place, slice):
+            return _Todo(self.builder, self.numbers[place])
+        return self.builder.block_of(self.numbers[place])
+
+
+def _read_one(source: Source) -> None:
+    source(np.array([0]), 1, None)
 
 
 def _key(maps: "MapSet", block: int) -> str:
@@ -310,23 +307,11 @@ def _key(maps: "MapSet", block: int) -> str:
     return digest.hexdigest()[:24]
 
 
-def _digest(path: str) -> str:
-    return hashlib.blake2b(read_bytes(path), digest_size=16).hexdigest()
-
-
 def _holds(path: str, digest: str) -> bool:
     try:
-        return _digest(path) == digest
+        return file_digest(path) == digest
     except (OSError, ValueError):
         return False  # it is gone, or its tar is damaged
-
-
-def _line(block: int, files: dict[str, tuple[_State, str]]) -> bytes:
-    return json.dumps({"block": block, "files": files}, ensure_ascii=False).encode() + b"\n"
-
-
-def _chunk(folder: Path, number: int) -> Path:
-    return folder / "maps.zarr" / "c" / str(number) / "0" / "0"
 
 
 def _copy(source: Path, target: Path) -> None:

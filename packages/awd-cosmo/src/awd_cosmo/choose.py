@@ -8,13 +8,16 @@ import numpy as np
 
 from awd_core.distill import DistillationPath
 from awd_core.run_folder import RunFolder
+from awd_core.worker_map import Workers
 from awd_cosmo.compare import CLASSICAL_NAMES, Choice, Comparison, wavelet_counts
 from awd_cosmo.features import Features
 from awd_cosmo.job import Job
 from awd_cosmo.prepare import Prepared
 
 
-def select(run: RunFolder, job: Job, prepared: Prepared, paths: Mapping[str, DistillationPath]) -> dict[str, Any]:
+def select(
+    run: RunFolder, job: Job, prepared: Prepared, paths: Mapping[str, DistillationPath], workers: Workers
+) -> dict[str, Any]:
     """Choose by validation, and write selection.json and choice.json.
 
     First the statistic and the estimator, with the plain wavelet that the longest path starts from; with them the
@@ -32,7 +35,7 @@ def select(run: RunFolder, job: Job, prepared: Prepared, paths: Mapping[str, Dis
     if place.exists() and (run / "selection.json").exists():
         told: dict[str, Any] = json.loads(place.read_text())
         return told
-    comparison = Comparison(job, prepared, Features(run, prepared.maps, prepared.both_train(), job.seed))
+    comparison = Comparison(job, prepared, Features(run, prepared.maps, prepared.both_train(), job.seed, workers))
     plain = job.wavelets[-1]
     with run.step("Selection") as progress:
         statistics = _usable(job, prepared)

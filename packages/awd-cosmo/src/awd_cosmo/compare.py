@@ -190,7 +190,7 @@ class Comparison:
         if estimator == "ridge":
             fitted = self._fit(estimator, statistic, features, rows)
             return float(getattr(fitted, "cv_rmse_").min())  # noqa: B009 - CountRidge has it
-        from awd_cosmo.splits import cross_validation_folds
+        from awd_cosmo.folds import cross_validation_folds
 
         ids, target = self.prepared.cosmology[rows], self.prepared.target[rows]
         squared = 0.0

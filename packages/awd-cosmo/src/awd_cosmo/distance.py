@@ -1,6 +1,7 @@
 """How far maps lie from those that a model was trained on."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +74,50 @@ class TrainingDistribution:
         """Distances of maps with features (n, F), and the percentiles that they have among training maps, both (n,)."""
         distances = self._distance(np.asarray(features, dtype=np.float64))
         return distances, np.interp(distances, self.quantiles, np.linspace(0, 100, len(self.quantiles)))
+
+    def times(self, distances: npt.ArrayLike) -> Array:
+        """How many times as far as 99 % of the training maps: above 1 few of them lie as far, above 1.5 or so none."""
+        return np.asarray(distances, np.float64) / np.interp(
+            99, np.linspace(0, 100, len(self.quantiles)), self.quantiles
+        )
+
+    def by_group(self, features: npt.ArrayLike, groups: Sequence[str]) -> dict[str, tuple[float, float]]:
+        """What sets maps apart, group by group of features.
+
+        Parameters
+        ----------
+        features : array_like, shape (n, F)
+            Of maps that are alike, such as tiles of one.
+        groups : sequence of str, length F
+            Which group each feature belongs to, such as the band that it counts.
+
+        Returns
+        -------
+        dict
+            For each group that varies in training: the distance in its features alone over that of a usual training
+            map, the median over the maps; and the share of their counts in the outer third of its features (in their
+            order, as bins of a histogram have one) over the same share in training, NaN without counts there.
+        """
+        x = np.maximum(np.asarray(features, np.float64), 0.0) if self.transform == "sqrt" else np.asarray(features)
+        varies = self.precision.diagonal() > 0
+        covariance = np.zeros_like(self.precision)
+        covariance[np.ix_(varies, varies)] = np.linalg.inv(self.precision[np.ix_(varies, varies)])
+        difference = transformed(x, self.transform) - self.mean
+        usual = self.mean**2 if self.transform == "sqrt" else self.mean
+        found = {}
+        for name in dict.fromkeys(groups):
+            mine = np.array([group == name for group in groups])
+            some = np.flatnonzero(mine & varies)
+            if not len(some):
+                continue
+            d = difference[:, some]
+            squared = ((d @ np.linalg.inv(covariance[np.ix_(some, some)])) * d).sum(axis=1)
+            edge = max(1, int(mine.sum()) // 6)
+            outer = np.flatnonzero(mine)[np.r_[:edge, -edge:0]]
+            shares = [float(values[..., outer].sum() / values[..., mine].sum()) for values in (x, usual)]
+            ratio = shares[0] / shares[1] if shares[1] > 0 else math.nan
+            found[name] = (float(np.sqrt(np.median(squared) / len(some))), ratio)
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""

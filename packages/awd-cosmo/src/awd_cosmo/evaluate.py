@@ -10,6 +10,7 @@ import numpy.typing as npt
 from awd_core.distill import DistillationPath
 from awd_core.run_folder import RunFolder
 from awd_core.wavelet import Wavelet
+from awd_core.worker_map import Workers
 from awd_cosmo.compare import (
     CLASSICAL_NAMES,
     Choice,
@@ -38,12 +39,12 @@ TIMED = 128
 
 def evaluate(
     run: RunFolder, job: Job, prepared: Prepared, paths: Mapping[str, DistillationPath], chosen: Mapping[str, Any],
-    taught: Mapping[str, Taught],
+    taught: Mapping[str, Taught], workers: Workers,
 ) -> None:  # fmt: skip
     """Ask all models for the test maps, and write results.json, predictions.csv, model.json and timings.json."""
     if all((run / name).exists() for name in ("results.json", "predictions.csv", "model.json")):
         return
-    comparison = Comparison(job, prepared, Features(run, prepared.maps, prepared.both_train(), job.seed))
+    comparison = Comparison(job, prepared, Features(run, prepared.maps, prepared.both_train(), job.seed, workers))
     awd, ablation = (paths[s][i].wavelet for s, i in (chosen["awd"], chosen["awd_no_interpretation"]))
     maps = prepared.maps
     models: list[tuple[str, str, str, Statistic, str]] = [
@@ -224,6 +225,7 @@ def _save_model(
             "validation_rmse": answer.validation_rmse,
             "tile_correlation": tile_correlation(errors, prepared, split.validation),
             "parameters": prepared.account["parameters"],
+            "z_s": prepared.account["z_s"],
         },
     )
     model.save(run / "model.json")

@@ -5,9 +5,12 @@ Bins are learnt from maps that train in every protocol, so that one array of fea
 
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +18,10 @@ import numpy.typing as npt
 
 from awd_core.files import make_atomically
 from awd_core.run_folder import RunFolder
+from awd_core.worker_map import Serial, Workers
+from awd_core.workers import available_cores
 from awd_cosmo.map_set import MapSet
+from awd_cosmo.sources import Source
 from awd_cosmo.statistic import Statistic
 
 Array = npt.NDArray[np.float64]
@@ -40,12 +46,15 @@ class Features:
         Rows that bins are learnt from: training maps of every protocol.
     seed : int
         Of the draw among them.
+    workers : Workers
+        Who reads maps and counts, `BLOCK` maps at a time.
     """
 
     run: RunFolder
     maps: MapSet
     bins_from: Rows
     seed: int
+    workers: Workers = field(default_factory=Serial)
     _fitted: dict[str, Statistic] = field(default_factory=dict)
     _sample: npt.NDArray[np.float32] | None = None
     _last: dict[tuple[str, bytes], Array] = field(default_factory=dict)
@@ -80,11 +89,7 @@ class Features:
         memory = (_key(statistic), wanted.tobytes())
         if rows is not None and memory in self._last:
             return self._last[memory]
-        ready = self.fitted(statistic)
-        blocks = [
-            ready.transform(self.maps.read(wanted[start : start + BLOCK])) for start in range(0, len(wanted), BLOCK)
-        ]
-        found = np.concatenate(blocks)
+        found = self._measured(statistic, wanted)
         if rows is None:
             place.parent.mkdir(exist_ok=True)
             make_atomically(place, lambda path: np.save(path, found))
@@ -94,12 +99,52 @@ class Features:
         self._last[memory] = found
         return found
 
+    def _measured(self, statistic: Statistic, rows: Rows) -> Array:
+        """Features of rows, block by block, by whoever works."""
+        ready = self.fitted(statistic)
+        blocks = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
+        if isinstance(self.workers, Serial):
+            return np.concatenate([ready.transform(self.maps.read(block)) for block in blocks])
+        # They are as large as a tenth of the maps: workers leave them in the folder, and send word.
+        folder = (
+            self.run.path.absolute()
+            / "features"
+            / f"{_key(statistic)}-{hashlib.sha256(rows.tobytes()).hexdigest()[:16]}"
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        todo = [_Block(self.maps.source.part(rows), len(rows), folder / f"{k}.npy") for k, rows in enumerate(blocks)]
+        places = list(self.workers.map(partial(_measure, ready), todo))
+        found = np.concatenate([np.load(place, allow_pickle=False) for place in places])
+        shutil.rmtree(folder)
+        return found
+
     def milliseconds(self, statistic: Statistic, rows: Rows) -> float:
         """Milliseconds that the statistic takes for a map, reading left out."""
         ready, maps = self.fitted(statistic), self.maps.read(rows)
         began = time.perf_counter()
         ready.transform(maps)
         return 1000 * (time.perf_counter() - began) / len(maps)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Maps, rows 0 to count − 1 of a source, of which features are wanted, and the file for them."""
+
+    source: Source
+    count: int
+    place: Path
+
+    def __str__(self) -> str:
+        return f"features of {self.count} maps for {self.place}"
+
+
+def _measure(statistic: Statistic, block: _Block) -> Path:
+    """Write the features of a block, unless they are there."""
+    if not block.place.exists():
+        maps = block.source(np.arange(block.count), available_cores(), None)
+        features = statistic.transform(maps)
+        make_atomically(block.place, lambda path: np.save(path, features))
+    return block.place
 
 
 def described(statistic: Statistic) -> dict[str, Any]:

@@ -260,7 +260,7 @@ def _by_astropy(content: bytes, name: str, hdu: int | str | None) -> tuple[Float
         except BadMap:
             raise
         except Exception as error:  # whatever astropy's many readers raise is one thing here: this file is bad
-            raise BadMap([(name, f"unreadable: {type(error).__name__}: {error}")]) from error
+            raise BadMap([(name, f"unreadable: {error}; if it is a FITS file, fetch it again")]) from error
     while data.ndim > 2 and data.shape[0] == 1:
         data = data[0]
     if data.ndim != 2 or data.size == 0 or data.dtype.kind not in "fiu":

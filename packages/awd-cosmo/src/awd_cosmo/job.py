@@ -11,7 +11,6 @@ from typing import Any
 SIMULATED = "simulated"
 """In place of a folder of maps: the embedded suite is made first, in the run's folder."""
 
-PUBLISHED_FILTERS = ("raw", "laplace_v1", "laplace_v2", "roberts")
 PLAIN_WAVELETS = ("db5", "haar", "db2", "db3", "sym5")
 
 

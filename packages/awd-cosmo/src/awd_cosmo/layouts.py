@@ -19,13 +19,17 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
+from awd_core.worker_map import Workers
+from awd_core.workers import open_workers
 from awd_cosmo.archives import MEMBER, BadMap, tar_members
-from awd_cosmo.fits import read_header
-from awd_cosmo.headers import MapHeader, redshift_from_name
-from awd_cosmo.listing import Found, Listing, Model, build_listing
+from awd_cosmo.asked_headers import read_headers
+from awd_cosmo.headers import redshift_from_name
+from awd_cosmo.listing import Listing, build_listing
 from awd_cosmo.parameters import is_massivenus_name, parse_name, read_parameter_file
+from awd_cosmo.suite_models import Found, Model
 from awd_cosmo.tables import find_table, read_map_table
 
 LAYOUTS = ("massivenus", "model", "names", "table", "lenstools")
@@ -125,6 +129,7 @@ def list_maps(
     columns: Sequence[str] | None = None,
     pattern: str | None = None,
     hdu: int | None = None,
+    workers: int | Workers = 1,
 ) -> Listing:
     """The maps of a suite with their cosmologies, from names, tables and one header a model.
 
@@ -142,6 +147,8 @@ def list_maps(
         Take only files whose name matches, as "convergence_*.fit".
     hdu : int, optional
         HDU of the maps; otherwise the first image.
+    workers : int or Workers, optional
+        Processes, or open `awd_core.workers`, that read headers.
 
     Returns
     -------
@@ -167,12 +174,9 @@ def list_maps(
     if layout.name in ("massivenus", "model", "names"):
         models = _at_one_redshift(models, source_redshift, notes)
 
-    def header(file: str, number: int) -> MapHeader:
-        place = str(layout.root / file)
-        asked = hdu if number < 0 else number
-        return read_header(place, asked, pixel_scale=pixel_scale, source_redshift=source_redshift)
-
-    return build_listing(layout.name, layout.root, models, header, notes, problems)
+    ask = partial(read_headers, str(layout.root.absolute()), pixel_scale, source_redshift, hdu)
+    with open_workers(workers) as crew:
+        return build_listing(layout.name, layout.root, models, ask, crew, notes, problems)
 
 
 def _candidates(root: Path) -> list[Layout]:

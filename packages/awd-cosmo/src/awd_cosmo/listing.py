@@ -1,9 +1,8 @@
 """From models with their files to one table, a row a map: sizes compared, duplicates found, an account written."""
 
-import fnmatch
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,50 +11,18 @@ import numpy as np
 from astropy import units
 from astropy.table import QTable
 
+from awd_core.worker_map import Workers
 from awd_cosmo.archives import BadMap
+from awd_cosmo.asked_headers import TRIES, Ask, asked_headers
 from awd_cosmo.headers import MapHeader
 from awd_cosmo.parameters import RANGES, UNITS, check_parameters
+from awd_cosmo.suite_models import Found, Model
 
 MASSIVENUS_SIDE = 3.5
 """Side of a MassiveNuS map in degrees (Liu et al. 2018), for releases whose headers do not tell it."""
 
 COLUMNS = ("file", "hdu", "cosmology", "realisation", "tile", "tile_y", "tile_x", "z_s")
 """The columns of every table of maps, in front of the parameters."""
-
-_TRIES = 3
-
-
-@dataclass(frozen=True)
-class Found:
-    """A map that was found: its file relative to the root, and what its name tells."""
-
-    file: str
-    hdu: int = -1
-    realisation: int = -1
-    z_s: float = math.nan
-
-
-@dataclass(frozen=True)
-class Model:
-    """One cosmology and its maps.
-
-    With `ask_all`, every map's own header is asked for its parameters. `elsewhere` are the source redshifts of
-    maps that are there too and were not listed.
-    """
-
-    name: str
-    parameters: dict[str, float]
-    files: list[Found]
-    ask_all: bool = False
-    elsewhere: tuple[float, ...] = ()
-
-    def matching(self, pattern: str) -> "Model":
-        """Only the files whose name, without folders, matches."""
-        return replace(self, files=[f for f in self.files if fnmatch.fnmatch(f.file.rpartition("/")[2], pattern)])
-
-    def at_redshift(self, z: float) -> "Model":
-        """Only the files of this source redshift, and those that do not tell theirs."""
-        return replace(self, files=[f for f in self.files if f.z_s == z or math.isnan(f.z_s)])
 
 
 @dataclass
@@ -102,7 +69,8 @@ def build_listing(
     layout: str,
     root: Path,
     models: Sequence[Model],
-    header_of: Callable[[str, int], MapHeader],
+    ask: Ask,
+    workers: Workers,
     notes: list[str],
     problems: list[tuple[str, str]],
 ) -> Listing:
@@ -116,8 +84,10 @@ def build_listing(
         What names of files are relative to.
     models : sequence of Model
         In the order in which the cosmologies shall be numbered.
-    header_of : callable
-        Opens a file (relative to the root) at an HDU (−1 for the first image) and returns its header.
+    ask : callable
+        Reads headers, see `awd_cosmo.asked_headers.read_headers`.
+    workers : Workers
+        Who reads them.
     notes, problems
         What is known already; both are added to.
 
@@ -131,14 +101,17 @@ def build_listing(
     BadMap
         If no map is left.
     """
-    rows: list[_Row] = []
-    for number, model in enumerate(models):
+    usable = []
+    for model in models:
         try:
             check_parameters(model.parameters, model.name or "the suite")
         except ValueError as error:
             problems.append((model.name, str(error)))
             continue
-        rows += _rows(number, model, header_of, problems)
+        usable.append(model)
+    models = usable
+    answers = asked_headers(models, ask, workers)
+    rows = [row for number, model in enumerate(models) for row in _rows(number, model, answers, problems)]
     rows = _of_one_size(rows, models, notes, problems)
     rows = _without_duplicates(rows, models, problems)
     rows = _with_equal_parameters(rows, notes, problems)
@@ -156,20 +129,21 @@ def build_listing(
 
 
 def _rows(
-    number: int, model: Model, header_of: Callable[[str, int], MapHeader], problems: list[tuple[str, str]]
+    number: int,
+    model: Model,
+    answers: Mapping[tuple[int, int], MapHeader | str],
+    problems: list[tuple[str, str]],
 ) -> list[_Row]:
     rows, asked, failed = [], 0, 0
-    for found in model.files:
+    for i, found in enumerate(model.files):
         header = None
-        if model.ask_all or (asked == 0 and failed < _TRIES):
-            try:
-                header = header_of(found.file, found.hdu)
-                asked += 1
-            except (BadMap, OSError) as error:
+        if model.ask_all or (asked == 0 and failed < TRIES):
+            answer = answers[number, i]
+            if isinstance(answer, str):
                 failed += 1
-                reason = error.bad[0][1] if isinstance(error, BadMap) else f"unreadable: {error}"
-                problems.append((found.file, reason))
+                problems.append((found.file, answer))
                 continue
+            header, asked = answer, asked + 1
         parameters = header.parameters if model.ask_all and header is not None else model.parameters
         if header is not None:
             z = found.z_s if math.isnan(header.source_redshift) else header.source_redshift

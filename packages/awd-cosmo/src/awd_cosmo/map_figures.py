@@ -5,8 +5,6 @@ every kind of colour vision. First rows are drawn at the bottom, as FITS has the
 """
 
 import math
-from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.ticker import FuncFormatter
 
 from awd_core.figures import NARROW
 from awd_core.wavelet import Wavelet
@@ -83,9 +82,7 @@ def shapes_figure(wavelet: Wavelet, start: Wavelet, level: int, pixel_arcmin: fl
             _title(axes, f"{name}, {one.name if one is start else 'distilled'}")
     figure.supxlabel("x (arcmin)", fontsize=9)
     figure.supylabel("y (arcmin)", fontsize=9)
-    bar = figure.colorbar(image, ax=grid, shrink=0.7, location="bottom" if narrow else "right", aspect=30)
-    bar.set_label("weight, relative to the band's largest", fontsize=8)
-    bar.ax.tick_params(labelsize=8)
+    _bar(figure, image, list(grid.flat), "weight, relative to the band's largest", narrow=narrow)
     return figure
 
 
@@ -113,9 +110,7 @@ def kernels_figure(wavelet: Wavelet, start: Wavelet, *, narrow: bool = False) ->
             axes.set_xticks([])
             axes.set_yticks([])
             _title(axes, f"{name}, {of}")
-    bar = figure.colorbar(image, ax=grid, shrink=0.7, location="bottom" if narrow else "right", aspect=30)
-    bar.set_label("weight", fontsize=8)
-    bar.ax.tick_params(labelsize=8)
+    _bar(figure, image, list(grid.flat), "weight", narrow=narrow)
     return figure
 
 
@@ -136,7 +131,7 @@ def pixel_attributions_figure(
         Two maps, each above its gradient.
     """
     count = min(len(attributions.maps), 2 if narrow else 4)
-    figure = Figure(figsize=(NARROW, 4.6) if narrow else (2.2 * count + 0.6, 5.0), layout="constrained")
+    figure = Figure(figsize=(NARROW, 6.2) if narrow else (2.2 * count + 0.6, 5.0), layout="compressed")
     grid = figure.subplots(2, count, squeeze=False, sharex=True, sharey=True)
     maps, gradients = attributions.maps[:count], attributions.gradients[:count]
     middle, reach = float(np.nanmedian(maps)), _reach(maps)
@@ -148,7 +143,8 @@ def pixel_attributions_figure(
         above = _show(grid[0, k], maps[k], pixel_arcmin, SEQUENTIAL, (low, high))
         _title(grid[0, k], f"true {symbol} = {attributions.truth[k]:.3f}")
         below = _show(grid[1, k], gradients[k], pixel_arcmin, DIVERGING, (-steep, steep))
-    _bars(figure, grid, [(above, "convergence κ"), (below, rf"gradient $\partial${symbol}/$\partial\kappa$")])
+    _bar(figure, above, list(grid[0]), "convergence κ", narrow=narrow)
+    _bar(figure, below, list(grid[1]), rf"gradient $\partial${symbol}/$\partial\kappa$", narrow=narrow)
     figure.supxlabel("x (arcmin)", fontsize=9)
     figure.supylabel("y (arcmin)", fontsize=9)
     return figure
@@ -174,7 +170,7 @@ def band_attributions_figure(
     columns = 2 if narrow else min(4, len(names) + 1)
     rows = -(-(len(names) + 1) // columns)
     size = (NARROW, 2.05 * rows + 0.9) if narrow else (2.1 * columns + 0.8, 2.1 * rows + 0.7)
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Figure(figsize=size, layout="compressed")
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     flat = list(panels.flat)
     kappa = attributions.maps[which]
@@ -188,29 +184,23 @@ def band_attributions_figure(
         _title(axes, name)
     for axes in flat[len(names) + 1 :]:
         axes.set_visible(False)
-    bar = figure.colorbar(image, ax=panels, shrink=0.7, location="bottom" if narrow else "right", aspect=30)
-    bar.set_label("|attribution| of a coefficient, colours by its root", fontsize=8)
-    bar.ax.tick_params(labelsize=8)
-    _plain_exponent(bar)
+    _bar(figure, image, flat, "|attribution| of a coefficient, colours by its root", narrow=narrow)
     figure.supxlabel("x (arcmin)", fontsize=9)
     figure.supylabel("y (arcmin)", fontsize=9)
     return figure
 
 
-def _bars(figure: Figure, grid: Any, rows: Sequence[tuple[AxesImage, str]]) -> None:
-    for panels, (image, text) in zip(grid, rows, strict=True):
-        bar = figure.colorbar(image, ax=list(panels), shrink=0.85, aspect=18)
-        bar.set_label(text, fontsize=8)
-        bar.ax.tick_params(labelsize=8)
-        _plain_exponent(bar)
-
-
-def _plain_exponent(bar: Any) -> None:
-    """Write a power of ten once above the bar, not in every tick."""
-    bar.formatter.set_powerlimits((-2, 3))
-    bar.formatter.set_useMathText(True)
-    bar.ax.yaxis.get_offset_text().set_fontsize(8)
-    bar.ax.xaxis.get_offset_text().set_fontsize(8)
+def _bar(figure: Figure, image: AxesImage, beside: list[Axes], text: str, *, narrow: bool) -> None:
+    """Draw a scale of colours, below the panels on a narrow page; a power of ten stands in its name, not in ticks."""
+    place = "bottom" if narrow else "right"
+    bar = figure.colorbar(image, ax=beside, shrink=0.8, location=place, aspect=30 if len(beside) > 4 else 18)
+    reach = max(map(abs, image.get_clim()), default=0.0)
+    power = math.floor(math.log10(reach)) if reach > 0 else 0
+    if -2 < power < 3:
+        power = 0
+    bar.formatter = FuncFormatter(lambda value, _: f"{value / 10.0**power:.3g}".replace("-", "−"))
+    bar.set_label(text + (rf" ($\times 10^{{{power}}}$)" if power else ""), fontsize=8)
+    bar.ax.tick_params(labelsize=8)
 
 
 def _show(

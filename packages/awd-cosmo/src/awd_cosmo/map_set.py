@@ -17,7 +17,9 @@ import numpy.typing as npt
 from astropy import units
 from astropy.table import QTable
 
-from awd_cosmo import observe
+from awd_core.worker_map import Lost, Serial, Workers
+from awd_core.workers import available_cores, open_workers
+from awd_cosmo import derived, observe
 from awd_cosmo.fits import read_map
 from awd_cosmo.listing import COLUMNS
 from awd_cosmo.parameters import RANGES, UNITS
@@ -33,9 +35,11 @@ from awd_cosmo.sources import (
     Selected,
     Source,
     Tiled,
-    available_cores,
-    in_parallel,
+    bad_files,
 )
+
+LOOK = 64
+"""Files that a worker looks through at a time."""
 
 
 class MapSet:
@@ -59,8 +63,8 @@ class MapSet:
         What was recognised.
     skipped : sequence of tuple of str
         (file, reason) of what was left out.
-    workers : int, optional
-        Threads that read; otherwise as many as there are cores.
+    threads : int, optional
+        Threads that read in this process; otherwise as many as there are cores.
 
     Examples
     --------
@@ -80,7 +84,7 @@ class MapSet:
         processing: Sequence[str] = (),
         account: str = "",
         skipped: Sequence[tuple[str, str]] = (),
-        workers: int | None = None,
+        threads: int | None = None,
     ) -> None:
         self.table = table
         self.shape = shape
@@ -90,7 +94,7 @@ class MapSet:
         self.processing = tuple(processing)
         self.account = account
         self.skipped = list(skipped)
-        self.workers = available_cores() if workers is None else workers
+        self.threads = available_cores() if threads is None else threads
 
     @classmethod
     def from_arrays(
@@ -179,7 +183,7 @@ class MapSet:
         ValueError
             If `out` is not of that shape and type.
         """
-        return self.source(self._rows(rows), self.workers, progress, out)
+        return self.source(self._rows(rows), self.threads, progress, out)
 
     def batches(self, size: int) -> Iterator[Maps]:
         """All maps in order, (size, ny, nx) at a time; the last batch may be smaller."""
@@ -203,8 +207,11 @@ class MapSet:
             raise ValueError(f"the maps have no parameter {missing[0]!r}; they have {', '.join(known) or 'none'}")
         return np.column_stack([np.zeros((len(self), 0)), *(_plain(self.table[name], name) for name in names)])
 
-    def check(self, progress: Report | None = None) -> dict[int, tuple[str, str]]:
-        """Read every map and tell which are bad: {row: (file, reason)}. Only pixels of files can be bad."""
+    def check(self, progress: Report | None = None, *, workers: int | Workers = 1) -> dict[int, tuple[str, str]]:
+        """Read every map and tell which are bad: {row: (file, reason)}. Only pixels of files can be bad.
+
+        With workers (processes, or open `awd_core.workers`), a file that kills whoever reads it is bad as well.
+        """
         source: Source = self.source
         rows = np.arange(len(self))
         # what is made of maps (tiles, coarser maps) is as good as they are: check before, not after
@@ -213,25 +220,20 @@ class MapSet:
             source = source.parent
         if not isinstance(source, Files):
             return {}
-        bad, done, files = {}, 0, source
-
-        def look(part: range) -> int:
-            pixels = np.empty(files.shape, np.float32)
-            for i in part:
-                if reason := files.fill(int(rows[i]), pixels):
-                    bad[i] = (str(self.table["file"][i]), reason)
-            return len(part)
-
-        parts = [range(start, min(start + 16, len(rows))) for start in range(0, len(rows), 16)]
-        for count in in_parallel(look, parts, self.workers):
-            done += count
-            if progress is not None:
-                progress(done, len(rows))
-        return dict(sorted(bad.items()))
+        files = source.part(rows)
+        items = list(zip(files.paths, files.hdus.tolist(), strict=True))
+        with open_workers(workers) as crew:
+            alone = isinstance(crew, Serial)
+            look = partial(bad_files, files.part(rows[:0]), self.threads if alone else None)
+            told = None if progress is None else (lambda done, total, name: progress(done, total))
+            # Threads are started for each block, so that one process of many threads takes large ones.
+            found = crew.map_blocks(look, items, LOOK * (self.threads if alone else 1), names=_file, progress=told)
+            reasons = [one.reason if isinstance(one, Lost) else one for one in found]
+        return {row: (str(self.table["file"][row]), reason) for row, reason in enumerate(reasons) if reason}
 
     def downsampled(self, factor: int, *, least: float = 0.5) -> "MapSet":
         """Block means; see `awd_cosmo.observe.downsample`."""
-        function = partial(_downsample, factor=factor, least=least)
+        function = partial(derived.downsampled, factor=factor, least=least)
         return self._mapped(function, f"downsampled({factor}, least={least})", scale=factor)
 
     def smoothed(
@@ -244,7 +246,8 @@ class MapSet:
         """Smoothed by a Gaussian; see `awd_cosmo.observe.smooth`."""
         options: dict[str, Any] = {"sigma_arcmin": sigma_arcmin, "fwhm_arcmin": fwhm_arcmin, "edge": edge}
         said = ", ".join(f"{name}={value}" for name, value in options.items() if value is not None)
-        return self._mapped(partial(_smooth, pixel_scale=self.arcmin_per_pixel, **options), f"smoothed({said})")
+        function = partial(derived.smoothed, pixel_scale=self.arcmin_per_pixel, **options)
+        return self._mapped(function, f"smoothed({said})")
 
     def with_shape_noise(
         self, convention: observe.NoiseConvention, *, galaxies_per_arcmin2: float, seed: int
@@ -265,11 +268,11 @@ class MapSet:
         }
         sigma = np.array([known[z] for z in redshifts])
         step = f"with_shape_noise({convention}, galaxies_per_arcmin2={galaxies_per_arcmin2}, seed={seed})"
-        return self._mapped(partial(_add_noise, sigma=sigma, seed=seed, items=self.items), step, same_mask=True)
+        return self._mapped(derived.Noisy(sigma, seed, self.items), step, same_mask=True)
 
     def turned(self, *, seed: int) -> "MapSet":
         """Each map flipped and turned at random; see `awd_cosmo.observe.turn_at_random`."""
-        return self._mapped(partial(_turn, seed=seed, items=self.items), f"turned(seed={seed})")
+        return self._mapped(derived.Turned(seed, self.items), f"turned(seed={seed})")
 
     def tiles(self, size: int, *, rest: Literal["raise", "drop"] = "raise") -> "MapSet":
         """Cut into square tiles that remember their parent: columns tile, tile_y, tile_x beside the parent's own."""
@@ -288,12 +291,17 @@ class MapSet:
         return self._with(source, table, (size, size), self.arcmin_per_pixel, mask, f"tiles({size}, rest={rest})")
 
     def cached(
-        self, folder: str | os.PathLike[str], *, verify: bool = False, progress: Report | None = None
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        verify: bool = False,
+        progress: Report | None = None,
+        workers: int | Workers = 1,
     ) -> "MapSet":
         """The same maps out of a zarr cache in a folder, which is built if it is not there; see `awd_cosmo.cache`."""
         from awd_cosmo.cache import cached
 
-        source = cached(self, folder, verify=verify, progress=progress)
+        source = cached(self, folder, verify=verify, progress=progress, workers=workers)
         return self._with(source, self.table, self.shape, self.arcmin_per_pixel, self.mask)
 
     def _rows(self, rows: npt.ArrayLike | slice | None) -> Rows:
@@ -318,7 +326,7 @@ class MapSet:
         mask = self.mask
         if mask is not None and not same_mask and len(self):
             # The function says itself what it makes of pixels that were not observed.
-            per_map = mask.ndim == 3 or function.func is _turn
+            per_map = mask.ndim == 3 or isinstance(function, derived.Turned)
             each = np.arange(len(self)) if per_map else rows
             coded = np.where(np.broadcast_to(mask, (len(self), *self.shape))[each], np.float32(0), np.float32(np.nan))
             mask = np.isfinite(function(coded, each))
@@ -330,8 +338,12 @@ class MapSet:
         self, source: Source, table: QTable, shape: tuple[int, int], scale: float, mask: Mask | None, step: str = ""
     ) -> "MapSet":
         steps = (*self.processing, step) if step else self.processing
-        more = {"account": self.account, "skipped": self.skipped, "workers": self.workers}
+        more = {"account": self.account, "skipped": self.skipped, "threads": self.threads}
         return MapSet(table, shape, scale, source, mask=mask, processing=steps, **more)  # type: ignore[arg-type]
+
+
+def _file(item: tuple[str, int]) -> str:
+    return item[0]
 
 
 def checked_mask(mask: Any, shape: tuple[int, int]) -> Mask | None:
@@ -348,19 +360,3 @@ def checked_mask(mask: Any, shape: tuple[int, int]) -> Mask | None:
 
 def _plain(column: Any, name: str) -> npt.NDArray[np.float64]:
     return np.asarray(column.to_value(UNITS[name]) if isinstance(column, units.Quantity) else column, np.float64)
-
-
-def _downsample(maps: Maps, rows: Rows, *, factor: int, least: float) -> npt.NDArray[Any]:
-    return observe.downsample(maps, factor, least=least)
-
-
-def _smooth(maps: Maps, rows: Rows, **options: Any) -> npt.NDArray[Any]:
-    return observe.smooth(maps, **options)
-
-
-def _add_noise(maps: Maps, rows: Rows, *, sigma: npt.NDArray[Any], seed: int, items: Sequence[int]) -> npt.NDArray[Any]:
-    return observe.add_noise(maps, sigma[rows], seed=seed, items=[items[i] for i in rows])
-
-
-def _turn(maps: Maps, rows: Rows, *, seed: int, items: Sequence[int]) -> npt.NDArray[Any]:
-    return observe.turn_at_random(maps, seed=seed, items=[items[i] for i in rows])

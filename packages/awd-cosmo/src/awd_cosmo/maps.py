@@ -9,6 +9,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.worker_map import Workers
+from awd_core.workers import open_workers
 from awd_cosmo.archives import BadMap
 from awd_cosmo.layouts import list_maps, recognise
 from awd_cosmo.listing import Listing
@@ -33,7 +35,8 @@ def open_maps(
     pattern: str | None = None,
     hdu: int | None = None,
     check: bool | None = None,
-    workers: int | None = None,
+    threads: int | None = None,
+    workers: int | Workers = 1,
     progress: Report | None = None,
 ) -> MapSet:
     """Open a folder of maps, whatever its layout.
@@ -64,8 +67,10 @@ def open_maps(
     check : bool, optional
         Whether every map is read once now. By default only with on_error="skip": a bad map must be known before rows
         are counted. Without it, a bad map is an error when it is read.
-    workers : int, optional
-        Threads that read; otherwise as many as there are cores.
+    threads : int, optional
+        Threads that read maps in this process; otherwise as many as there are cores.
+    workers : int or Workers, optional
+        Processes, or open `awd_core.workers`, that read headers and check maps now; a file that kills one is bad.
     progress : callable, optional
         Told (maps done, of how many) while maps are checked.
 
@@ -99,24 +104,26 @@ def open_maps(
         raise ValueError(f"on_error = {on_error!r} must be 'raise' or 'skip'")
     if invalid not in ("raise", "mask", "zero"):
         raise ValueError(f"invalid = {invalid!r} must be 'raise', 'mask' or 'zero'")
-    listing = list_maps(
-        recognise(path, layout),
-        source_redshift=source_redshift,
-        pixel_scale=pixel_scale,
-        columns=columns,
-        pattern=pattern,
-        hdu=hdu,
-    )
-    if listing.problems and on_error == "raise":
-        raise BadMap(listing.problems)
-    if not listing.arcmin_per_pixel > 0:
-        raise ValueError(
-            f"no pixel scale in the headers of {path} (ANGLE in degrees, or a WCS): pass pixel_scale=, in arcmin"
+    with open_workers(workers) as crew:
+        listing = list_maps(
+            recognise(path, layout),
+            source_redshift=source_redshift,
+            pixel_scale=pixel_scale,
+            columns=columns,
+            pattern=pattern,
+            hdu=hdu,
+            workers=crew,
         )
-    maps = _from_files(listing, checked_mask(mask, listing.shape), invalid, workers)
-    if not (on_error == "skip" if check is None else check):
-        return maps
-    bad = maps.check(progress)
+        if listing.problems and on_error == "raise":
+            raise BadMap(listing.problems)
+        if not listing.arcmin_per_pixel > 0:
+            raise ValueError(
+                f"no pixel scale in the headers of {path} (ANGLE in degrees, or a WCS): pass pixel_scale=, in arcmin"
+            )
+        maps = _from_files(listing, checked_mask(mask, listing.shape), invalid, threads)
+        if not (on_error == "skip" if check is None else check):
+            return maps
+        bad = maps.check(progress, workers=crew)
     if bad and on_error == "raise":
         raise BadMap(list(bad.values()))
     good = np.setdiff1d(np.arange(len(maps)), list(bad))
@@ -127,7 +134,7 @@ def open_maps(
     return kept
 
 
-def _from_files(listing: Listing, mask: Mask | None, invalid: Invalid, workers: int | None) -> MapSet:
+def _from_files(listing: Listing, mask: Mask | None, invalid: Invalid, threads: int | None) -> MapSet:
     root = listing.table.meta["root"]
     paths = tuple(str(Path(root) / name) for name in listing.table["file"])
     source = Files(paths, np.asarray(listing.table["hdu"]), listing.shape, mask, invalid)
@@ -141,5 +148,5 @@ def _from_files(listing: Listing, mask: Mask | None, invalid: Invalid, workers: 
         processing=(f"invalid={invalid}",) * (invalid != "raise") + (f"mask={digest}",) * (mask is not None),
         account=listing.account,
         skipped=listing.problems,
-        workers=workers,
+        threads=threads,
     )

@@ -8,6 +8,7 @@ It is read without running anything that it names: statistics and regressors are
 classes, and others only where the caller hands them over. Neither torch nor scikit-learn, SciPy or astropy is imported.
 """
 
+import copy
 import json
 import os
 import warnings
@@ -182,6 +183,26 @@ class Model:
     ) -> tuple[Array, Array]:
         """Mahalanobis distance of maps from the training maps, and its percentile among those, both (n,)."""
         return self.training.distance(self.features(maps, pixel_scale=pixel_scale, mask=mask))
+
+    def groups(self) -> list[str]:
+        """What each feature is counted in: a band and its median wavelength on the sky, a filter, or a statistic.
+
+        Empty if a statistic does not name its features.
+        """
+        told: list[str] = []
+        arcmin = self.pixel_scale * self.preprocessing.downsample
+        for statistic in self.statistics:
+            if not hasattr(statistic, "get_feature_names_out"):
+                return []
+            count = len(statistic.get_feature_names_out())
+            names = [str(name) for name in getattr(statistic, "names_", [type(statistic).__name__])]
+            if hasattr(statistic, "scales"):
+                sized: Any = copy.copy(statistic)
+                sized.set_params(pixel_scale=arcmin)
+                wavelengths = {scale.band: f"{scale.band} at {scale.arcmin:.1f} arcmin" for scale in sized.scales()}
+                names = [wavelengths.get(name.split()[0], name) for name in names]
+            told += [name for name in names for _ in range(count // len(names))]
+        return told
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values of the whole model."""

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_cosmo.pixel_scale import arcmin_per_pixel
+from awd_cosmo.preprocessing import block_means, map_stack
 
 Floats = npt.NDArray[np.floating[Any]]
 NoiseConvention = Literal["lenstools", "fair"]
@@ -51,23 +52,15 @@ def downsample(maps: npt.ArrayLike, factor: int, *, least: float = 0.5) -> Float
     array([[[ 2.5,  4.5],
             [10.5, 12.5]]])
     """
-    stack = _stack(maps)
-    n, ny, nx = stack.shape
+    stack = map_stack(maps, alone=False)
+    _, ny, nx = stack.shape
     if factor < 1 or ny % factor or nx % factor:
         common = math.gcd(ny, nx)
         allowed = ", ".join(str(k) for k in range(1, common + 1) if common % k == 0)
         raise ValueError(f"factor = {factor} must divide the sides of {ny} × {nx} maps; {allowed} do")
     if not 0 < least <= 1:
         raise ValueError(f"least = {least} must be a share above 0 and up to 1")
-    blocks = stack.reshape(n, ny // factor, factor, nx // factor, factor)
-    missing = np.isnan(blocks)
-    if not missing.any():
-        return np.asarray(blocks.mean(axis=(2, 4), dtype=np.float64).astype(stack.dtype))
-    seen = (~missing).sum(axis=(2, 4))
-    total = np.where(missing, 0.0, blocks).sum(axis=(2, 4), dtype=np.float64)
-    enough = seen >= max(1.0, least * factor**2 - 1e-9)
-    mean = np.divide(total, seen, out=np.full(total.shape, np.nan), where=enough)
-    return np.asarray(mean.astype(stack.dtype))
+    return block_means(stack, factor, least)
 
 
 def tile_corners(
@@ -125,7 +118,7 @@ def cut_tiles(maps: npt.ArrayLike, size: int, *, rest: Literal["raise", "drop"] 
     array([[2., 3.],
            [6., 7.]])
     """
-    stack = _stack(maps)
+    stack = map_stack(maps, alone=False)
     corners = tile_corners((stack.shape[1], stack.shape[2]), size, rest=rest)
     return np.stack([stack[:, y : y + size, x : x + size] for y, x in corners], axis=1).reshape(-1, size, size)
 
@@ -177,7 +170,7 @@ def smooth(
         raise ValueError(f"the width must be finite and not negative, got {width} arcmin")
     if edge not in ("reflect", "wrap"):
         raise ValueError(f"edge = {edge!r} must be 'reflect' or 'wrap'")
-    stack = _stack(maps)
+    stack = map_stack(maps, alone=False)
     if width == 0:
         return stack.copy()
     pixels = width / arcmin_per_pixel(pixel_scale)
@@ -265,7 +258,7 @@ def add_noise(maps: npt.ArrayLike, sigma: npt.ArrayLike, *, seed: int, items: Se
     >>> bool((a[1] == b[0]).all())
     True
     """
-    stack = _stack(maps)
+    stack = map_stack(maps, alone=False)
     width = np.broadcast_to(np.asarray(sigma, dtype=np.float64), (len(stack),))
     if len(items) != len(stack):
         raise ValueError(f"{len(items)} items were given for {len(stack)} maps; give one for each")
@@ -303,7 +296,7 @@ def turn(maps: npt.ArrayLike, element: int) -> Floats:
     array([[[2., 1.],
             [4., 3.]]])
     """
-    stack = _stack(maps)
+    stack = map_stack(maps, alone=False)
     if element not in range(8):
         raise ValueError(f"element = {element} must be 0 to 7")
     if element % 2 and stack.shape[1] != stack.shape[2]:
@@ -322,7 +315,7 @@ def turn_at_random(maps: npt.ArrayLike, *, seed: int, items: Sequence[int]) -> F
     >>> turn_at_random(np.ones((2, 4, 4)), seed=0, items=[0, 1]).shape
     (2, 4, 4)
     """
-    stack = _stack(maps)
+    stack = map_stack(maps, alone=False)
     if len(items) != len(stack):
         raise ValueError(f"{len(items)} items were given for {len(stack)} maps; give one for each")
     step = 1 if stack.shape[1] == stack.shape[2] else 2
@@ -338,19 +331,10 @@ def apply_mask(maps: npt.ArrayLike, mask: npt.ArrayLike) -> Floats:
     >>> apply_mask(np.ones((1, 1, 2)), [[True, False]])
     array([[[ 1., nan]]])
     """
-    stack = _stack(maps)
+    stack = map_stack(maps, alone=False)
     seen = np.asarray(mask)
     if seen.dtype != np.bool_:
         raise TypeError(f"a mask must be of bool, True where observed, got {seen.dtype}")
     if seen.shape not in (stack.shape, stack.shape[1:]):
         raise ValueError(f"a mask of shape {seen.shape} does not fit maps of shape {stack.shape}")
     return np.where(seen, stack, np.asarray(np.nan, stack.dtype))
-
-
-def _stack(maps: npt.ArrayLike) -> Floats:
-    stack: npt.NDArray[Any] = np.asarray(maps)
-    if stack.dtype.kind in "biu":
-        stack = stack.astype(np.float64)
-    if stack.dtype.kind != "f" or stack.ndim != 3:
-        raise ValueError(f"maps must be a stack of floats of shape (n, ny, nx), got {stack.dtype} {stack.shape}")
-    return stack

@@ -9,13 +9,14 @@ Why it is fast. A block of maps that fits the processor's cache is compared as o
 value one width earlier. Comparisons across the ends of rows say nothing, and are dropped with the border.
 """
 
-import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
+
+from awd_core.workers import available_cores
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -262,13 +263,6 @@ def in_threads(work: Callable[[int], object], items: Iterable[int], workers: int
     with ThreadPoolExecutor(threads) as pool:
         for _ in pool.map(work, todo):
             pass  # raises what a thread has raised, and the rest is not begun
-
-
-def available_cores() -> int:
-    """Number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def is_tensor(value: object) -> bool:

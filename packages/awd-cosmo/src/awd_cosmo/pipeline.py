@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 
 from awd_core.run_folder import RunFolder
+from awd_core.worker_map import Workers
+from awd_core.workers import open_workers
 from awd_cosmo.job import SIMULATED, Job
 from awd_cosmo.map_set import MapSet
 from awd_cosmo.prepare import Prepared, data_identity, open_data, prepare, simulate_first
@@ -32,8 +34,10 @@ ARTEFACTS = {
     "model.json": "the readable model; `awd-cosmo predict` and awd_cosmo.model.Model.load read it",
     "wavelet.json": "the wavelet that was distilled",
     "wavelets": "the wavelet of each share of its path",
+    "wavelet.gif": "the wavelet on its way there",
     "path.json": "its path with all searches",
     "paths": "the paths from all starts",
+    "quality.json": "whether the attributions deserve trust",
     "scores.json": "how sparse coefficients and attributions are, scale by scale, at the start and distilled",
     "selection.json": "every candidate that validation has compared",
     "choice.json": "what it chose",
@@ -66,8 +70,10 @@ def run_pipeline(
     gradients: PathLike | None = None,
     observed: Sequence[PathLike] = (),
     mask: PathLike | None = None,
-    workers: int = 1,
+    workers: int | Workers = 1,
+    scheduler: str | None = None,
     device: str | None = None,
+    quality: bool = True,
     overwrite: bool = False,
     quiet: bool = False,
 ) -> Path:
@@ -92,10 +98,17 @@ def run_pipeline(
         Files or folders of observed maps, which the model is asked for at the end.
     mask : path, optional
         Of the observed maps.
-    workers : int
-        Processes that simulate.
+    workers : int or Workers
+        Processes, or open `awd_core.workers`, that simulate, read and cache maps, count, and follow the paths from
+        several starts. The results do not depend on them. Each holds at a time one simulated map, 4 MiB of maps to
+        cache, 1024 maps to count in, 64 to ask the teacher for, or all maps that are distilled and their gradients.
+    scheduler : str, optional
+        Address or file of a scheduler of Dask, whose workers do it instead; they need the same files at the same
+        paths.
     device : str, optional
         Where wavelets are distilled, as torch names it.
+    quality : bool
+        Whether to check the attributions (quality.json), if there is a teacher.
     overwrite, quiet : bool
         Delete an earlier run in that folder; show no progress.
 
@@ -130,21 +143,23 @@ def run_pipeline(
         "observed": [_absolute(name) for name in observed],
         "mask": _absolute(mask),
     }
-    maps = None if simulated else open_data(job, os.fspath(data))
-    settings = {"job": job.to_dict(), "data": {"suite": job.suite} if maps is None else data_identity(maps)}
-    with RunFolder.open(
-        place, program=PROGRAM, settings=settings, options=options, artefacts=list(ARTEFACTS), packages=PACKAGES,
-        overwrite=overwrite, quiet=quiet,
-    ) as run:  # fmt: skip
-        if maps is None:
-            data = run / "maps"
-            if not (run / "maps.json").exists():
-                with run.step("Simulation") as progress:
-                    simulate_first(job, data, workers=workers, progress=lambda a, b: progress(a, b))
-            maps = open_data(job, data)
-        run.say(f"{len(maps)} maps: {maps.account.splitlines()[0] if maps.account else data}")
-        _steps(run, job, Path(data), maps, until, options, device)
-        run.finish()
+    with open_workers(workers, scheduler) as crew:
+        maps = None if simulated else open_data(job, os.fspath(data), crew)
+        settings = {"job": job.to_dict(), "data": {"suite": job.suite} if maps is None else data_identity(maps)}
+        with RunFolder.open(
+            place, program=PROGRAM, settings=settings, options=options, artefacts=list(ARTEFACTS), packages=PACKAGES,
+            overwrite=overwrite, quiet=quiet,
+        ) as run:  # fmt: skip
+            run.log(f"Workers: {crew.where}")
+            if maps is None:
+                data = run / "maps"
+                if not (run / "maps.json").exists():
+                    with run.step("Simulation") as progress:
+                        simulate_first(job, data, workers=crew, progress=lambda a, b: progress(a, b))
+                maps = open_data(job, data, crew)
+            run.say(f"{len(maps)} maps: {maps.account.splitlines()[0] if maps.account else data}")
+            _steps(run, job, Path(data), maps, until, options, device, quality, crew)
+            run.finish()
     return place
 
 
@@ -168,9 +183,10 @@ def saved_job(out: Path) -> tuple[Job, Mapping[str, Any]]:
 
 
 def _steps(
-    run: RunFolder, job: Job, data: Path, maps: MapSet, until: str, options: Mapping[str, Any], device: str | None
-) -> None:
-    prepared = _prepared(run, job, data, maps)
+    run: RunFolder, job: Job, data: Path, maps: MapSet, until: str, options: Mapping[str, Any], device: str | None,
+    quality: bool, crew: Workers,
+) -> None:  # fmt: skip
+    prepared = _prepared(run, job, data, maps, crew)
     last = STEPS.index(until)
     if last < 1:
         return
@@ -182,29 +198,31 @@ def _steps(
     if last < 2:
         return
     from awd_cosmo.choose import select
-    from awd_cosmo.wavelets import ask_gradients, follow_paths, write_chosen, write_scores
+    from awd_cosmo.wavelets import ask_gradients, follow_paths, saved_slopes, write_chosen, write_scores
 
     if ready is None and not taught:
         raise ValueError(
             "there is neither a teacher nor gradients to distil from; give --gradients, or train a teacher"
         )
-    slopes = ask_gradients(run, job, prepared, taught["held_out"].module if taught else None, ready)
-    paths = follow_paths(run, job, slopes, device=device)
-    chosen = select(run, job, prepared, paths)
+    slopes = ask_gradients(run, job, prepared, taught["held_out"].module if taught else None, ready, crew)
+    paths = follow_paths(run, job, slopes, saved_slopes(run, prepared, ready), device=device, workers=crew)
+    chosen = select(run, job, prepared, paths, crew)
     start, index = chosen["awd"]
     wavelet = write_chosen(run, paths, start, index)
     if not (run / "scores.json").exists():
         write_scores(run, job, slopes, paths[start].start, wavelet)
     if taught:
-        from awd_cosmo.attribute import write_attributions
+        from awd_cosmo.attribute import check_attributions, write_attributions
 
         write_attributions(run, job, prepared, taught["held_out"], wavelet)
+        if quality:
+            check_attributions(run, job, taught["held_out"], slopes, wavelet)
     if last < 3:
         return
     from awd_cosmo.evaluate import evaluate
 
-    evaluate(run, job, prepared, paths, chosen, taught)
-    _observe(run, options)
+    evaluate(run, job, prepared, paths, chosen, taught, crew)
+    _observe(run, options, crew)
     if last < 4:
         return
     from awd_cosmo.report import write_report
@@ -213,9 +231,9 @@ def _steps(
         write_report(run, artefacts=ARTEFACTS, progress=lambda done, total: progress(done, total))
 
 
-def _prepared(run: RunFolder, job: Job, data: Path, maps: MapSet) -> Prepared:
+def _prepared(run: RunFolder, job: Job, data: Path, maps: MapSet, crew: Workers) -> Prepared:
     earlier = json.loads((run / "maps.json").read_text()) if (run / "maps.json").exists() else None
-    prepared = prepare(run, job, data, maps)
+    prepared = prepare(run, job, data, maps, crew)
     if earlier is not None and earlier["sha256"] != prepared.account["sha256"]:
         raise ValueError(
             f"the maps in {data} are not those that this run was begun with: their pixels differ. Give another folder, "
@@ -225,18 +243,17 @@ def _prepared(run: RunFolder, job: Job, data: Path, maps: MapSet) -> Prepared:
     return prepared
 
 
-def _observe(run: RunFolder, options: Mapping[str, Any]) -> None:
+def _observe(run: RunFolder, options: Mapping[str, Any], crew: Workers) -> None:
     """Ask the model for observed maps, and write observed.json and observed.csv."""
     if not options["observed"]:
         for name in ("observed.json", "observed.csv"):
             (run / name).unlink(missing_ok=True)
         return
-    from awd_cosmo.model import Model
     from awd_cosmo.predict import predict_files, to_csv
 
     with run.step("Observed maps"), warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", UserWarning)
-        found = predict_files(Model.load(run / "model.json"), options["observed"], mask=options["mask"])
+        found = predict_files(run / "model.json", options["observed"], mask=options["mask"], workers=crew)
     for warning in said:
         run.say(f"Note: {warning.message}")
     run.write_json("observed.json", [asdict(one) for one in found])

@@ -10,21 +10,32 @@ import json
 import math
 import os
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from awd_cosmo.model import Model
+from awd_core.worker_map import Lost, LostItemError, Workers
+from awd_core.workers import open_workers
+from awd_cosmo.model import Model, Prediction
+from awd_cosmo.observed_maps import map_files, read_mask, read_observed, tiles_of
 
-ENDINGS = (".fits", ".fit", ".fits.gz", ".fit.gz", ".fits.fz", ".npy")
 LEAST_OBSERVED = 0.8
 """Share of a tile that must have been observed."""
 FAR = 99.0
 """Percentile of the distance from the training maps above which an estimate is an extrapolation."""
+EDGE = 1.25
+"""So many times as far as 99 % of the training maps is still called their edge."""
+NAMED = 3
+"""Groups of features that are named where a map lies far from the training maps."""
+REDSHIFTS = 0.05
+"""Difference of the sources' redshifts that is told."""
+TOGETHER = 4
+"""Files that a worker is given at a time."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,10 @@ class MapPrediction:
         Of the map as it came.
     warning : str
         What to know before the estimate is used; empty if nothing.
+    times : float or None
+        The distance over that within which 99 % of the training maps lie.
+    farthest : str
+        In which bands or filters it is most unlike training maps, and how much; empty if it is not.
     """
 
     file: str
@@ -61,44 +76,24 @@ class MapPrediction:
     observed: float
     arcmin_per_pixel: float
     warning: str
-
-
-def map_files(names: Collection[str | os.PathLike[str]]) -> list[Path]:
-    """Files of maps: those named, and those in folders that are named, by their endings.
-
-    Raises
-    ------
-    FileNotFoundError
-        If a file or folder is not there, or a folder holds no maps.
-    """
-    found: list[Path] = []
-    for name in names:
-        path = Path(name)
-        if path.is_dir():
-            inside = sorted(file for file in path.iterdir() if file.name.lower().endswith(ENDINGS))
-            if not inside:
-                raise FileNotFoundError(f"{path} holds no maps; their names end in {', '.join(ENDINGS)}")
-            found += inside
-        elif path.is_file():
-            found.append(path)
-        else:
-            raise FileNotFoundError(f"there is no file or folder {path}")
-    return found
+    times: float | None = None
+    farthest: str = ""
 
 
 def predict_files(
-    model: Model,
+    model: Model | str | os.PathLike[str],
     names: Collection[str | os.PathLike[str]],
     *,
     pixel_scale: float | None = None,
     mask: str | os.PathLike[str] | None = None,
+    workers: int | Workers = 1,
 ) -> list[MapPrediction]:
     """Ask a model for the maps in files.
 
     Parameters
     ----------
-    model : Model
-        As `Model.load` reads it.
+    model : Model or path
+        As `Model.load` reads it, or its file. Workers read the file themselves; a model in memory is sent to them.
     names : collection of path
         FITS files or .npy arrays of one map each, or folders of them. Maps that hold nothing but 0 and 1 are masks,
         and are left out of folders.
@@ -106,29 +101,39 @@ def predict_files(
         Arcmin per pixel, where headers do not tell it, or to overrule them.
     mask : path, optional
         A map of 1 where observed and 0 elsewhere, for all maps.
+    workers : int or Workers, optional
+        Processes, or open `awd_core.workers`; each holds one map at a time.
 
     Raises
     ------
     ValueError
         If a map cannot be brought to the model's pixel scale, is too small, or its pixel scale is not told.
+    LostItemError
+        If a file kills whoever reads it; the message names it.
 
     Warns
     -----
     UserWarning
         If a mask is left out.
     """
-    seen = None if mask is None else _mask(Path(mask))
-    found = []
-    folders = {Path(name) for name in names if Path(name).is_dir()}
-    for file in map_files(names):
-        kappa, scale = _read(file)
-        if file.parent in folders and np.isin(kappa, (0, 1)).all():
-            warnings.warn(f"{file} holds nothing but 0 and 1: it is a mask, and left out", UserWarning, stacklevel=2)
-            continue
-        scale = pixel_scale if pixel_scale is not None else scale
-        if not (math.isfinite(scale) and scale > 0):
-            raise ValueError(f"{file} does not tell its pixel scale (ANGLE, or a WCS); give it, in arcmin")
-        found.append(predict_map(model, kappa, pixel_scale=scale, mask=seen, file=str(file)))
+    if not isinstance(model, Model):
+        model = Path(model).absolute()
+    folders = {Path(name).absolute() for name in names if Path(name).is_dir()}
+    files = [(file.absolute(), str(file), file.absolute().parent in folders) for file in map_files(names)]
+    ask: Callable[..., list[Any]] = partial(
+        _predicted, model, pixel_scale, None if mask is None else Path(mask).absolute()
+    )
+    found: list[MapPrediction] = []
+    with open_workers(workers) as crew:
+        for (_, name, _), answer in zip(files, crew.map_blocks(ask, files, TOGETHER, names=_file_name), strict=True):
+            if isinstance(answer, Lost):
+                raise LostItemError(f"{answer.name}: {answer.reason}; leave it out, or give the worker more memory")
+            if answer is None:
+                warnings.warn(
+                    f"{name} holds nothing but 0 and 1: it is a mask, and left out", UserWarning, stacklevel=2
+                )
+                continue
+            found.append(answer)
     return found
 
 
@@ -139,6 +144,7 @@ def predict_map(
     pixel_scale: float,
     mask: npt.ArrayLike | None = None,
     file: str = "",
+    source_redshift: float | None = None,
 ) -> MapPrediction:
     """Ask a model for one map.
 
@@ -154,6 +160,8 @@ def predict_map(
         True where observed.
     file : str
         Name, for messages.
+    source_redshift : float, optional
+        Of its sources, to be compared with that of the training maps.
 
     Raises
     ------
@@ -170,7 +178,7 @@ def predict_map(
         image = np.where(observed.astype(np.bool_), image, np.nan)
     # HEALPix' UNSEEN, −1.6375e30, is no convergence.
     image = np.where(np.isfinite(image) & (np.abs(image) < 1e10), image, np.nan)
-    tiles, shares = _tiles(model, image, pixel_scale, file)
+    tiles, shares = tiles_of(model, image, pixel_scale, file)
     usable = shares >= LEAST_OBSERVED
     if not usable.any():
         raise ValueError(
@@ -179,40 +187,68 @@ def predict_map(
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of missing pixels: said below
-        answer = model.predict(tiles[usable], pixel_scale=pixel_scale)
+        features = model.features(tiles[usable], pixel_scale=pixel_scale)
+    answer = Prediction(*model.regressor.predict(features, return_std=True), *model.training.distance(features))
     estimates = answer.estimate.reshape(len(answer.estimate), -1)[:, 0]
     stds = answer.std.reshape(len(answer.std), -1)[:, 0]
     rho = float(model.provenance.get("tile_correlation", 1.0))
     k = len(estimates)
     estimate, std = float(estimates.mean()), float(stds.mean()) * math.sqrt(rho + (1 - rho) / k)
     # The smoothing of a single tile mirrors at its border, as in training.
-    percentile = float(np.median(answer.percentile))
+    percentile, distance = float(np.median(answer.percentile)), float(np.median(answer.distance))
+    times = float(model.training.times(distance))
+    farthest = _farthest(model, features) if percentile >= FAR else ""
     said = []
     if percentile >= FAR:
-        said.append("it lies outside of what the model was trained on: an extrapolation")
+        where = f", farthest in {farthest}" if farthest else ""
+        far = f"{times:.1f} times as far as 99 % of the training maps{where}"
+        if times < EDGE:
+            said.append(f"it lies at the edge of what the model was trained on, {far}")
+        else:
+            said.append(
+                f"it lies outside of what the model was trained on, {far}: an extrapolation, and so the error bar"
+            )
     low, high = model.provenance.get("parameters", {}).get(model.parameters[0], (-math.inf, math.inf))
     if not low <= estimate <= high:
         said.append(f"the estimate is outside the training range, {low:.3g} to {high:.3g}")
+    trained = model.provenance.get("z_s")
+    if source_redshift is not None and trained is not None and abs(source_redshift - trained) > REDSHIFTS:
+        said.append(f"its sources are at z = {source_redshift:.3g}, those of the training maps at z = {trained:.3g}")
     share = float(np.isfinite(image).mean())
     if share < 1:
         said.append(f"{1 - share:.0%} of the pixels were not observed")
     return MapPrediction(
-        file, model.parameters[0], estimate, std, float(np.median(answer.distance)), percentile, k, share,
-        float(pixel_scale), "; ".join(said),
+        file, model.parameters[0], estimate, std, distance, percentile, k, share, float(pixel_scale), "; ".join(said),
+        times, farthest,
     )  # fmt: skip
 
 
 def table_text(predictions: Sequence[MapPrediction]) -> str:
-    """A table for a terminal."""
+    """A table for a terminal, and what its columns and the warnings mean."""
     width = max((len(Path(p.file).name) for p in predictions), default=4)
     name = predictions[0].parameter if predictions else "estimate"
-    lines = [f"{'map':<{width}}  {name:>8} ± {'error':<7} {'distance':>8} {'nearer':>7}  tiles"]
+    lines = [f"{'map':<{width}}  {name:>8} ± {'error':<7} {'distance':>8} {'times':>6} {'nearer':>7}  tiles"]
     for p in predictions:
-        mark = f"  ! {p.warning}" if p.warning else ""
+        times = "–" if p.times is None else f"{p.times:.2f}"
         lines.append(
-            f"{Path(p.file).name:<{width}}  {p.estimate:8.4f} ± {p.std:<7.4f} {p.distance:8.1f} {p.percentile:6.1f}%"
-            f"  {p.tiles:>5}{mark}"
+            f"{Path(p.file).name:<{width}}  {p.estimate:8.4f} ± {p.std:<7.4f} {p.distance:8.1f} {times:>6} "
+            f"{p.percentile:6.1f}%  {p.tiles:>5}{'  !' if p.warning else ''}"
         )
+    if not predictions:
+        return lines[0]
+    lines += ["", *(f"! {Path(p.file).name}: {p.warning}." for p in predictions if p.warning)]
+    lines += [
+        "Distance: from the mean of the training maps. Times: over the distance within which 99 % of them lie. Nearer:",
+        "share of the training maps that lie nearer.",
+    ]
+    far = [p for p in predictions if p.percentile >= FAR]
+    if far:
+        lines += [
+            f"{len(far)} of {len(predictions)} lie beyond 99 % of the training maps: nothing that was measured on test",
+            "maps, error bars included, holds for them. Train on maps with their resolution, noise and source",
+            "redshift. In brackets: how many times as far as usual in that band alone, and whether its values scatter",
+            "less or more.",
+        ]
     return "\n".join(lines)
 
 
@@ -223,7 +259,7 @@ def to_csv(predictions: Sequence[MapPrediction]) -> bytes:
     --------
     >>> one = MapPrediction("a.fits", "Omega_m", 0.3, 0.01, 20.0, 50.0, 4, 1.0, 0.41, "")
     >>> print(to_csv([one]).decode().splitlines()[1])
-    a.fits,Omega_m,0.3,0.01,20.0,50.0,4,1.0,0.41,
+    a.fits,Omega_m,0.3,0.01,20.0,50.0,4,1.0,0.41,,,
     """
     text = io.StringIO()
     rows: list[Mapping[str, Any]] = [asdict(p) for p in predictions]
@@ -238,39 +274,48 @@ def to_json(predictions: Sequence[MapPrediction]) -> bytes:
     return (json.dumps([asdict(p) for p in predictions], indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def _tiles(model: Model, image: npt.NDArray[np.float64], scale: float, file: str) -> tuple[Any, Any]:
-    """Tiles of the sky area of a training map, in the map's own pixels, and how much of each was observed."""
-    ratio = model.pixel_scale / scale
-    factor = max(1, round(ratio))
-    ny, nx = (side * factor for side in model.shape)
-    if image.shape[0] < ny or image.shape[1] < nx:
-        raise ValueError(
-            f"{file or 'the map'} has {image.shape[0]} × {image.shape[1]} pixels of {scale:.3g} arcmin; the model was "
-            f"trained on maps of {model.shape[0] * model.pixel_scale:.3g} × {model.shape[1] * model.pixel_scale:.3g} "
-            f"arcmin, which are {ny} × {nx} such pixels"
-        )
-    # What fills no tile is left at all edges alike.
-    top, left = (image.shape[0] % ny) // 2, (image.shape[1] % nx) // 2
-    corners = [
-        (y, x)
-        for y in range(top, image.shape[0] - ny + 1, ny)
-        for x in range(left, image.shape[1] - nx + 1, nx)
-    ]  # fmt: skip
-    tiles = np.stack([image[y : y + ny, x : x + nx] for y, x in corners])
-    return tiles, np.isfinite(tiles).mean(axis=(1, 2))
+def _predicted(
+    model: Model | Path,
+    pixel_scale: float | None,
+    mask: Path | None,
+    files: Sequence[tuple[Path, str, bool]],
+) -> list[MapPrediction | None]:
+    """Predictions for files, each with its name and whether it is from a folder; None for a mask in a folder."""
+    ready = model if isinstance(model, Model) else _loaded(model, model.stat().st_mtime_ns)
+    seen = None if mask is None else read_mask(mask)
+    found: list[MapPrediction | None] = []
+    for file, name, in_folder in files:
+        kappa, scale, z = read_observed(file)
+        if in_folder and np.isin(kappa, (0, 1)).all():
+            found.append(None)
+            continue
+        scale = pixel_scale if pixel_scale is not None else scale
+        if not (math.isfinite(scale) and scale > 0):
+            raise ValueError(f"{name} does not tell its pixel scale (ANGLE, or a WCS); give it, in arcmin")
+        z_s = z if math.isfinite(z) else None
+        found.append(predict_map(ready, kappa, pixel_scale=scale, mask=seen, file=name, source_redshift=z_s))
+    return found
 
 
-def _read(file: Path) -> tuple[npt.NDArray[np.float64], float]:
-    if file.suffix == ".npy":
-        return np.asarray(np.load(file, allow_pickle=False), np.float64), math.nan
-    from awd_cosmo.fits import read_map
-
-    kappa, header = read_map(file)
-    return np.asarray(kappa, np.float64), float(header.arcmin_per_pixel)
+@lru_cache(maxsize=2)
+def _loaded(file: Path, changed: int) -> Model:
+    return Model.load(file)
 
 
-def _mask(file: Path) -> npt.NDArray[np.bool_]:
-    values, _ = _read(file)
-    if not np.isin(values, (0, 1)).all():
-        raise ValueError(f"{file} is no mask: it must hold 1 where observed and 0 elsewhere")
-    return values > 0
+def _file_name(file: tuple[Path, str, bool]) -> str:
+    return file[1]
+
+
+def _farthest(model: Model, features: npt.NDArray[np.float64]) -> str:
+    """In words: where maps are most unlike those of training, beginning with the worst."""
+    groups = model.groups()
+    if len(groups) != features.shape[1]:
+        return ""
+    found = sorted(model.training.by_group(features, groups).items(), key=lambda one: -one[1][0])
+    told = []
+    for name, (times, outer) in found[:NAMED]:
+        if times < 1:
+            break
+        how = "" if not math.isfinite(outer) or 0.8 < outer < 1.25 else ", less" if outer < 1 else ", more"
+        told.append(f"{name} ({times:.1f}{how})")
+    return ", ".join(told)

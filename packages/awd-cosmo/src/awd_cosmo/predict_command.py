@@ -5,12 +5,16 @@ from typing import Annotated
 
 import typer
 
+from awd_cosmo.options import Mask, PixelScale, Scheduler, Workers
+
 
 def predict(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="model.json of a run, or the run's folder.")],
     maps: Annotated[list[Path], typer.Argument(metavar="MAPS…", help="FITS files, .npy files, or folders of them.")],
-    mask: Annotated[Path | None, typer.Option(help="1 where observed, 0 elsewhere; for all maps.")] = None,
-    pixel_scale: Annotated[float | None, typer.Option(metavar="ARCMIN", help="If headers do not tell it.")] = None,
+    mask: Mask = None,
+    pixel_scale: PixelScale = None,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
     out: Annotated[
         list[Path] | None, typer.Option("--out", metavar="FILE", help="Write .csv or .json; may be given twice.")
     ] = None,
@@ -19,19 +23,21 @@ def predict(
     import warnings
 
     from awd_core.files import write_atomically
+    from awd_core.workers import open_workers
     from awd_cosmo.model import Model
     from awd_cosmo.predict import predict_files, table_text, to_csv, to_json
 
     writers = {".csv": to_csv, ".json": to_json}
-    for place in out or ():
-        if place.suffix not in writers:
-            raise ValueError(f"--out is {place}; its ending must be .csv or .json")
-    loaded = Model.load(model / "model.json" if model.is_dir() else model)
-    with warnings.catch_warnings(record=True) as said:
+    for file in out or ():
+        if file.suffix not in writers:
+            raise ValueError(f"--out is {file}; its ending must be .csv or .json")
+    place = model / "model.json" if model.is_dir() else model
+    Model.load(place)  # what is wrong with it is said here, and not by workers
+    with warnings.catch_warnings(record=True) as said, open_workers(workers, scheduler) as crew:
         warnings.simplefilter("always", UserWarning)
-        found = predict_files(loaded, maps, pixel_scale=pixel_scale, mask=mask)
+        found = predict_files(place, maps, pixel_scale=pixel_scale, mask=mask, workers=crew)
     for warning in said:
         typer.echo(f"Note: {warning.message}", err=True)
     typer.echo(table_text(found))
-    for place in out or ():
-        write_atomically(place, writers[place.suffix](found))
+    for file in out or ():
+        write_atomically(file, writers[file.suffix](found))

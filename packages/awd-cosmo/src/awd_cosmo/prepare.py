@@ -12,17 +12,24 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.run_folder import RunFolder
+from awd_core.worker_map import Workers
+from awd_core.workers import available_cores
 from awd_cosmo.job import Job
 from awd_cosmo.map_set import MapSet
 from awd_cosmo.maps import open_maps
 from awd_cosmo.parameters import RANGES
+from awd_cosmo.parts import count_parts
 from awd_cosmo.preprocessing import Preprocessing
-from awd_cosmo.splits import PUBLISHED_FRACTIONS, Split, _count, split_maps
+from awd_cosmo.sources import Source
+from awd_cosmo.splits import PUBLISHED_FRACTIONS, Split, split_maps
 from awd_cosmo.suite import DESCRIPTION, suite_description
 
 Rows = npt.NDArray[np.int64]
 Array = npt.NDArray[np.float64]
 PROTOCOLS = ("held_out", "published")
+NO_PUBLISHED = "the published protocol, other maps of cosmologies that were trained on, is left out"
+TOGETHER = 256
+"""Maps that are digested at a time."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,7 @@ class Prepared:
         return rows
 
 
-def simulate_first(job: Job, folder: Path, *, workers: int, progress: Callable[[int, int], object]) -> Path:
+def simulate_first(job: Job, folder: Path, *, workers: Workers, progress: Callable[[int, int], object]) -> Path:
     """Make the embedded suite, or what is missing of it."""
     from awd_cosmo.simulate import PRESETS, simulate_suite
 
@@ -86,11 +93,11 @@ def simulate_first(job: Job, folder: Path, *, workers: int, progress: Callable[[
     return folder
 
 
-def open_data(job: Job, data: str | Path) -> MapSet:
+def open_data(job: Job, data: str | Path, workers: Workers) -> MapSet:
     """The maps of a job, as they lie there, with the parameters that are needed."""
     maps = open_maps(
         data, job.layout, on_error="skip" if job.on_error == "skip" else "raise",
-        source_redshift=job.source_redshift, pixel_scale=job.pixel_scale,
+        source_redshift=job.source_redshift, pixel_scale=job.pixel_scale, workers=workers,
     )  # fmt: skip
     for name in job.targets:
         if np.isnan(maps.parameters([name])).any():
@@ -126,7 +133,7 @@ def independent_phases(data: str | Path) -> bool:
     return not suite_description(Path(data))["setup"].get("shared_phases", False)
 
 
-def prepare(run: RunFolder, job: Job, data: str | Path, maps: MapSet) -> Prepared:
+def prepare(run: RunFolder, job: Job, data: str | Path, maps: MapSet, workers: Workers) -> Prepared:
     """Prepare maps, cache them in the run's folder, split them, and write maps.json and split.json.
 
     Raises
@@ -150,12 +157,15 @@ def prepare(run: RunFolder, job: Job, data: str | Path, maps: MapSet) -> Prepare
         said.append(f"cut into tiles of {job.tile} × {job.tile} pixels")
         ready = ready.tiles(job.tile, rest="drop")
     with run.step("Maps") as progress:
-        cached = ready.cached(run / "cache", progress=lambda done, total: progress(done, total))
+        cached = ready.cached(run / "cache", progress=lambda done, total: progress(done, total), workers=workers)
     cosmology, realisation = _integers(cached, "cosmology"), _integers(cached, "realisation")
     names = _varying(cached, job.target)
     noise = None if job.noise is None else {"convention": job.noise, "galaxies_per_arcmin2": job.galaxies}
     splits = _split(job, data, cosmology, realisation)
-    account = _account(cached, data, said, names, splits)
+    account = _account(cached, data, said, names, splits, workers)
+    if not (run / "maps.json").exists():
+        for warning in dict.fromkeys(warning for split in splits.values() for warning in split.warnings):
+            run.say(f"Note: {warning}.")
     run.write_json("maps.json", account)
     run.write_json("split.json", {name: split.to_dict() for name, split in splits.items()})
     raw_side = (cached.shape[0] * job.downsample, cached.shape[1] * job.downsample)
@@ -177,27 +187,38 @@ def _split(job: Job, data: str | Path, cosmology: Rows, realisation: Rows) -> di
         held_out = split_maps(
             cosmology, realisation, by="cosmology", seed=job.seed, fractions=job.fractions, shared_phases=phases
         )
-        splits = {"held_out": held_out}
         least = min(len(np.unique(realisation[cosmology == c])) for c in np.unique(cosmology))
-        if (realisation < 0).any() or least < 3:
-            return splits
+        if (realisation < 0).any():
+            return _without_published(held_out, "the realisations of maps are not known")
+        if least < 3:
+            return _without_published(held_out, f"it needs 3 realisations of each cosmology, one has {least}")
         fractions = PUBLISHED_FRACTIONS
         published = split_maps(cosmology, realisation, by="published", seed=job.seed, fractions=fractions)
     train, validation = (np.setdiff1d(rows, published.test) for rows in (held_out.train, held_out.validation))
     usable = np.intersect1d(train, published.train)
     if not (len(train) and len(validation) and len(usable) > 1):
-        # Too few realisations for both: the protocol that counts is kept whole.
-        return splits
+        # The protocol that counts is kept whole.
+        return _without_published(
+            held_out,
+            f"with {least} realisations of a cosmology nothing is left to train on that is test map in neither",
+        )
     part = np.full(len(cosmology), -1)
     for number, rows in enumerate((train, validation, held_out.test)):
         part[rows] = number
-    counts = _count(cosmology, realisation, part)
-    splits["held_out"] = replace(held_out, train=train, validation=validation, counts=counts)
-    return splits | {"published": published}
+    counts = count_parts(cosmology, realisation, part)
+    return {
+        "held_out": replace(held_out, train=train, validation=validation, counts=counts),
+        "published": published,
+    }
+
+
+def _without_published(split: Split, reason: str) -> dict[str, Split]:
+    """The one protocol, with the warning that the other is missing: split.json, the log and the report tell it."""
+    return {"held_out": replace(split, warnings=(*split.warnings, f"{NO_PUBLISHED}: {reason}"))}
 
 
 def _account(
-    maps: MapSet, data: str | Path, said: list[str], names: list[str], splits: dict[str, Split]
+    maps: MapSet, data: str | Path, said: list[str], names: list[str], splits: dict[str, Split], workers: Workers
 ) -> dict[str, Any]:
     ids = _integers(maps, "cosmology")
     first = np.unique(ids, return_index=True)[1]
@@ -212,14 +233,6 @@ def _account(
         | {"maps": int((ids == ids[i]).sum())}
         for i in first
     ]
-    digest = hashlib.sha256()
-    for block in maps.batches(256):
-        if not np.isfinite(block).all():
-            raise ValueError(
-                "these maps have pixels that were not observed; train on whole maps, and give masked ones as observed "
-                "maps"
-            )
-        digest.update(np.ascontiguousarray(block).tobytes())
     simulated = (Path(data) / DESCRIPTION).is_file()
     return {
         "account": maps.account,
@@ -241,8 +254,34 @@ def _account(
         "table": table,
         "simulation": _told(suite_description(Path(data))) if simulated else None,
         "warnings": {name: list(split.warnings) for name, split in splits.items() if split.warnings},
-        "sha256": digest.hexdigest(),
+        "sha256": _identity(maps, workers),
     }
+
+
+def _identity(maps: MapSet, workers: Workers) -> str:
+    """Digest of the digests of all pixels, 256 maps at a time; maps with pixels that were not observed are refused."""
+    digest = hashlib.sha256()
+    blocks = [maps.source.part(np.arange(k, min(k + TOGETHER, len(maps)))) for k in range(0, len(maps), TOGETHER)]
+    counts = [min(TOGETHER, len(maps) - k) for k in range(0, len(maps), TOGETHER)]
+    for found in workers.map(_digest, list(zip(blocks, counts, strict=True)), names=_block_name):
+        if found is None:
+            raise ValueError(
+                "these maps have pixels that were not observed; train on whole maps, and give masked ones as observed "
+                "maps"
+            )
+        digest.update(found)
+    return digest.hexdigest()
+
+
+def _digest(block: tuple[Source, int]) -> bytes | None:
+    """Digest of the maps of a source, rows 0 to count − 1; None if pixels are missing."""
+    source, count = block
+    maps = source(np.arange(count), available_cores(), None)
+    return hashlib.sha256(maps.data).digest() if np.isfinite(maps).all() else None
+
+
+def _block_name(block: tuple[Source, int]) -> str:
+    return f"the digest of {block[1]} maps"
 
 
 def _told(suite: dict[str, Any]) -> dict[str, Any]:

@@ -70,8 +70,8 @@ class Preprocessing:
         return np.asarray(smoothed.astype(stack.dtype))
 
 
-def block_means(maps: Maps, factor: int) -> Maps:
-    """Means over blocks of factor × factor pixels; a block of which less than half was observed becomes NaN.
+def block_means(maps: Maps, factor: int, least: float = 0.5) -> Maps:
+    """Means over blocks of factor × factor pixels; a block of which less than a share was observed becomes NaN.
 
     Raises
     ------
@@ -90,9 +90,12 @@ def block_means(maps: Maps, factor: int) -> Maps:
     if ny % factor or nx % factor:
         raise ValueError(f"blocks of {factor} pixels do not fill maps of {ny} × {nx}; crop them to a multiple")
     blocks = maps.reshape(n, ny // factor, factor, nx // factor, factor)
-    seen = (~np.isnan(blocks)).sum(axis=(2, 4))
-    total = np.nansum(blocks, axis=(2, 4), dtype=np.float64)
-    enough = seen >= factor**2 / 2
+    missing = np.isnan(blocks)
+    if not missing.any():
+        return np.asarray(blocks.mean(axis=(2, 4), dtype=np.float64).astype(maps.dtype))
+    seen = (~missing).sum(axis=(2, 4))
+    total = np.where(missing, 0.0, blocks).sum(axis=(2, 4), dtype=np.float64)
+    enough = seen >= max(1.0, least * factor**2 - 1e-9)
     mean = np.divide(total, seen, out=np.full(total.shape, np.nan), where=enough)
     return np.asarray(mean.astype(maps.dtype))
 
@@ -114,20 +117,28 @@ def _gaussian(maps: Maps, width: float, edge: Edge) -> Maps:
     return maps
 
 
-def map_stack(maps: npt.ArrayLike) -> Maps:
+def map_stack(maps: npt.ArrayLike, *, alone: bool = True) -> Maps:
     """Maps as a stack (n, ny, nx) of floats in the machine's byte order.
+
+    Parameters
+    ----------
+    maps : array_like
+        Real numbers.
+    alone : bool
+        Whether a single map (ny, nx) is a stack of one, and none at all an error.
 
     Raises
     ------
     ValueError
-        If they are not real numbers, or not one map or a stack.
+        If they are not real numbers, or have another shape.
     """
     stack: Maps = np.asarray(maps)
-    if stack.dtype.kind in "iu":
+    if stack.dtype.kind in "iu" or (stack.dtype.kind == "b" and not alone):
         stack = stack.astype(np.float64)
-    if stack.ndim == 2:
+    if alone and stack.ndim == 2:
         stack = stack[None]
-    if stack.dtype.kind != "f" or stack.ndim != 3 or stack.size == 0:
-        raise ValueError(f"maps must be real, of the shape (n, ny, nx) or (ny, nx); got {stack.dtype} {stack.shape}")
+    if stack.dtype.kind != "f" or stack.ndim != 3 or (alone and stack.size == 0):
+        wanted = "real, of the shape (n, ny, nx) or (ny, nx);" if alone else "a stack of floats of shape (n, ny, nx),"
+        raise ValueError(f"maps must be {wanted} got {stack.dtype} {stack.shape}")
     # Big-endian arrays, as FITS has them, are slow or refused further on.
     return stack if stack.dtype.isnative else stack.astype(stack.dtype.newbyteorder("="))

@@ -16,9 +16,9 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from awd_cosmo.folds import cross_validation_folds
 from awd_cosmo.posterior import EmulatorPosterior as EmulatorPosterior
 from awd_cosmo.regressor import Array, CountRegressor, Transform, parameters_of, transformed
-from awd_cosmo.splits import cross_validation_folds
 
 
 class NearestCosmology(CountRegressor):

@@ -7,53 +7,25 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from awd_core.distill_report import distillation_part
+from awd_core.distill_report import distillation_part, picture_count
 from awd_core.quality_report import quality_part
-from awd_core.report import Table, render
+from awd_core.report import save_report
+from awd_core.report_pictures import after, draw_pictures
+from awd_core.report_table import Table
 from awd_core.run_folder import RunFolder
 from awd_core.run_report import run_part
 from awd_cosmo import report_tables, report_text
 from awd_cosmo.report_data import Protocol, RunRecord
-from awd_cosmo.report_pictures import Drawing, bands, plan, shape_level
+from awd_cosmo.report_pictures import bands, plan, shape_level
 from awd_cosmo.report_read import read_record
 
-ARTEFACTS = {
-    "model.json": "the model, for awd_cosmo.model.Model.load and awd-cosmo predict; NumPy is enough for it",
-    "wavelet.json": "the wavelet that was taken; Wavelet.load reads it",
-    "wavelets": "the wavelet of each share of the path",
-    "results.json": "scores of all models in both protocols",
-    "predictions.csv": "estimates of the test maps, one row a map",
-    "observed.json": "estimates of the observed maps",
-    "observed.csv": "the same as a table",
-    "selection.json": "every candidate that was tried on validation maps",
-    "choice.json": "what validation chose",
-    "maps.json": "what the maps are, and which files were left out",
-    "maps.ecsv": "the table of the prepared maps, one row a map",
-    "split.json": "which maps train, validate and test",
-    "teacher.json": "what the teacher is",
-    "teacher": "its weights and the course of its training",
-    "gradients.zarr": "input gradients of the teacher",
-    "gradients.json": "of which maps",
-    "attributions.npz": "attributions of some test maps, in pixels and in the wavelet's bands",
-    "features": "features of all maps, by statistic",
-    "cache": "the prepared maps",
-    "maps": "the simulated maps",
-    "paths": "the paths from all starts",
-    "path.json": "the path with all its searches; awd_core.path_file.load_path reads it",
-    "scores.json": "how sparse coefficients and attributions are, scale by scale, at the start and distilled",
-    "quality.json": "how far the attributions are to be trusted",
-    "timings.json": "time per map, and per step",
-    "figures": "the figures of the report, as PNG",
-    "wavelet.gif": "the wavelet on its way to the minimum",
-    "report.html": "the report",
-}
 UNCHECKED = "That was not checked in this run: there is no quality.json in its folder."
 
 
 def write_report(
     run: RunFolder,
     *,
-    artefacts: Mapping[str, str] = ARTEFACTS,
+    artefacts: Mapping[str, str] | None = None,
     progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> Path:
     """Write figures and report.html into the folder of a run.
@@ -63,7 +35,8 @@ def write_report(
     run : RunFolder
         An open run of `awd-cosmo run`. maps.json and results.json must be there; the report says what else is missing.
     artefacts : mapping
-        What may lie in the folder, from the names to a few words on each.
+        What may lie in the folder, from the names to a few words on each; such as
+        `awd_cosmo.pipeline.ARTEFACTS`.
     progress : callable, optional
         Called with (pictures done, pictures in all).
 
@@ -80,25 +53,27 @@ def write_report(
         If an artefact is damaged; the message names it.
     """
     record = read_record(run)
-    drawing = Drawing(run, plan(record), progress, _others(record))
-    pictures = drawing.pictures()
-    point = record.shown
+    planned, point = plan(record), record.shown
+    of_path = 0 if record.path is None else picture_count(record.scores)
+    pictures = draw_pictures(run, planned, progress, others=of_path)
     distillation = (
         None
         if record.path is None or point is None
-        else distillation_part(record.path, point, run, scores=record.scores, progress=drawing.rest)
+        else distillation_part(record.path, point, run, scores=record.scores, progress=after(len(planned), progress))
     )
+    trust = quality_part(record.quality or UNCHECKED, run)
     if distillation is not None and record.chosen is None:
         distillation.notes.append(
             f"wavelet.json holds none of this path's wavelets. Shown is the point at α = {distillation.chosen.share:g}."
         )
-    html = render(
+    return save_report(
+        run,
         "awd_cosmo/run.html.j2",
+        made_with=("awd-cosmo", "awd-core", "python", "torch"),
         title=f"{record.symbol} from convergence maps, with a distilled wavelet",
         packages=["awd_cosmo"],
         summary=report_text.summary(record),
-        facts=report_text.facts(record),
-        versions=_versions(run.config["versions"]),
+        facts=[*report_text.facts(record), *trust.facts],
         record=record,
         notes=report_text.honest_notes(record),
         paper=report_text.PAPER,
@@ -110,15 +85,13 @@ def write_report(
         pictures=pictures,
         tables=_tables(record),
         distillation=distillation,
-        quality=quality_part(record.quality or UNCHECKED, run),
+        quality=trust,
         split_warnings=list(dict.fromkeys(w for split in record.splits.values() for w in split.get("warnings", ()))),
         shape_level=shape_level(record),
         snippet=snippet(record),
         uses=_uses(record),
-        run=run_part(run, artefacts),
+        run=run_part(run, artefacts or {}),
     )
-    run.write_bytes("report.html", html.encode())
-    return run / "report.html"
 
 
 def snippet(record: RunRecord) -> str:
@@ -130,11 +103,6 @@ def snippet(record: RunRecord) -> str:
         f"estimate, std, distance, percentile = model.predict(maps{scale})"
         "  # maps: κ of shape (n, ny, nx), NaN where not observed; arcmin per pixel"
     )
-
-
-def _others(record: RunRecord) -> int:
-    """How many pictures of the path there will be."""
-    return 0 if record.path is None else 5 + (record.scores is not None)
 
 
 def _tables(record: RunRecord) -> dict[str, Any]:
@@ -158,10 +126,6 @@ def _tables(record: RunRecord) -> dict[str, Any]:
         "teacher": report_tables.teacher_table(record),
         "observed": report_tables.observed_table(record),
     }
-
-
-def _versions(versions: Mapping[str, str]) -> dict[str, str]:
-    return {name: versions[name] for name in ("awd-cosmo", "awd-core", "python", "torch") if name in versions}
 
 
 def _uses(record: RunRecord) -> dict[str, bool]:

@@ -1,13 +1,9 @@
 """Which pictures a cosmological report has, and how they are drawn."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from awd_core import figures as core_figures
-from awd_core.distill_report import Draw
-from awd_core.report import Picture
-from awd_core.run_folder import RunFolder
+from awd_core.report_pictures import Draw, Planned
 from awd_cosmo import figures, map_figures, report_tables, report_text, run_figures
 from awd_cosmo.report_bands import BandShare, band_shares, model_levels, scales_of
 from awd_cosmo.report_data import SYMBOLS, Row, RunRecord
@@ -17,39 +13,6 @@ SHAPE_LEVEL = 3
 """Coarsest level whose filters are drawn: beyond it their shapes no longer change, only their size."""
 MOST_BANDS = 15
 """Panels of wavelet attributions, at most."""
-
-
-@dataclass(frozen=True)
-class Planned:
-    """A picture that is to be drawn."""
-
-    key: str
-    alt: str
-    draw: Draw
-
-
-class Drawing:
-    """Draws pictures one after the other, and tells how far it is."""
-
-    def __init__(
-        self, run: RunFolder, planned: Sequence[Planned], progress: Callable[[int, int], object], others: int
-    ) -> None:
-        self._run, self._planned, self._progress = run, planned, progress
-        self._others = others
-
-    def pictures(self) -> dict[str, Picture]:
-        """Draw them, into figures/ as well."""
-        made = {}
-        for place, planned in enumerate(self._planned, start=1):
-            drawn = self._run.write_figure(f"figures/{planned.key}.png", planned.draw(False), dpi=130)
-            narrow = core_figures.png(planned.draw(True), dpi=120)
-            made[planned.key] = Picture(planned.key, planned.alt, drawn, narrow=narrow)
-            self._progress(place, len(self._planned) + self._others)
-        return made
-
-    def rest(self, done: int, total: int) -> None:
-        """Progress of the pictures that another draws."""
-        self._progress(len(self._planned) + done, len(self._planned) + total)
 
 
 def plan(record: RunRecord) -> list[Planned]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from awd_core.report import Column, Table
+from awd_core.report_table import Column, Table
 from awd_core.run_folder import flat
 from awd_cosmo.report_bands import BandShare, readable_band
 from awd_cosmo.report_data import PROTOCOL_NAMES, SYMBOLS, Protocol, Row, RunRecord, validation_error
@@ -64,10 +64,8 @@ def results_table(protocol: Protocol, names: Mapping[tuple[str, str, str], str],
         ]
         for row in rows
     ]  # fmt: skip
-    kept, cells = _known(columns, values)
-    return Table(
-        f"rmse-{protocol.name.replace('_', '-')}", kept, cells, marked=None if mine is None else rows.index(mine)
-    )
+    marked = None if mine is None else rows.index(mine)
+    return Table(f"rmse-{protocol.name.replace('_', '-')}", columns, values, marked=marked).known()
 
 
 def ratios_table(record: RunRecord) -> Table:
@@ -155,9 +153,8 @@ def costs_table(record: RunRecord, names: Mapping[tuple[str, str, str], str]) ->
         faster = network / time if network and time else None
         told = row.estimator or "–", row.statistic or "–"
         values.append([names[row.identity], row.parameters, time, faster, row.rmse, *told])
-    kept, cells = _known(columns, values)
     marked = [value[0] for value in values].index(names[mine.identity]) if (mine := record.main.of("awd")) else None
-    return Table("costs-table", kept, cells, marked=marked)
+    return Table("costs-table", columns, values, marked=marked).known()
 
 
 def split_table(record: RunRecord) -> Table | None:
@@ -228,8 +225,7 @@ def candidates_table(record: RunRecord) -> Table | None:
         for row in tried
     ]  # fmt: skip
     marked = next((place for place, row in enumerate(tried) if row is record.taken), None)
-    kept, cells = _known(columns, rows)
-    return Table("candidates-table", kept, cells, marked=marked)
+    return Table("candidates-table", columns, rows, marked=marked).known()
 
 
 def scales_table(scales: Sequence[BandScale], shares: Sequence[BandShare], symbol: str) -> Table:
@@ -252,8 +248,7 @@ def scales_table(scales: Sequence[BandScale], shares: Sequence[BandShare], symbo
         rows.append(
             [scale.band, readable_band(scale.band), scale.arcmin, scale.shortest, scale.longest, scale.ell, *weight]
         )
-    kept, cells = _known(columns, rows)
-    return Table("bands-table", kept, cells)
+    return Table("bands-table", columns, rows).known()
 
 
 def teacher_table(record: RunRecord) -> Table | None:
@@ -290,8 +285,7 @@ def observed_table(record: RunRecord) -> Table | None:
         ]
         for row in record.observed
     ]  # fmt: skip
-    kept, cells = _known(columns, rows)
-    return Table("observed-table", kept, cells)
+    return Table("observed-table", columns, rows).known()
 
 
 def _settled(statistics: Sequence[Mapping[str, Any]]) -> set[str]:
@@ -308,12 +302,6 @@ def _without(statistic: Any, keys: set[str]) -> Any:
     return {k: v for k, v in statistic.items() if k not in keys} if isinstance(statistic, Mapping) else statistic
 
 
-def _known(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> tuple[list[Column], list[list[Any]]]:
-    """Columns and rows without the columns in which nothing is known."""
-    kept = [place for place in range(len(columns)) if any(row[place] not in (None, "–") for row in rows)]
-    return [columns[place] for place in kept], [[row[place] for place in kept] for row in rows]
-
-
 def _words(value: Any) -> str:
     """A setting as one reads it: mappings without braces, numbers as they are."""
     if isinstance(value, Mapping):
@@ -322,4 +310,6 @@ def _words(value: Any) -> str:
         return ", ".join([*names, *(f"{key} {_words(held)}" for key, held in shown.items())])
     if isinstance(value, list):
         return ", ".join(map(_words, value))
+    if value is None:
+        return "–"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

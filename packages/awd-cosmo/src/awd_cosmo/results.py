@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from awd_cosmo.scoring import paired_ratio, regression_scores
+from awd_cosmo.uncertainty import paired_ratio, regression_scores
 
 Array = npt.NDArray[np.float64]
 

@@ -6,15 +6,27 @@ from typing import Annotated, Any
 
 import typer
 
-DATA, MAPS, TEACHER, LEARNING, RUN = "Data", "Maps", "Teacher", "Distillation and comparison", "Run"
-
-Data = Annotated[
-    str | None,
-    typer.Argument(metavar="DATA", help="Folder, tar or table of maps, in any known layout; or: simulated."),
-]
-Out = Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder of the run.", rich_help_panel=RUN)]
-Here = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Show errors only.", rich_help_panel=RUN)]
+from awd_core.choices import check_choice
+from awd_core.interruption import goes_on
+from awd_cosmo.options import (
+    DATA,
+    LEARNING,
+    MAPS,
+    RUN,
+    TEACHER,
+    Data,
+    Here,
+    Mask,
+    NoQuality,
+    Observed,
+    Out,
+    Pixels,
+    PixelScale,
+    Quiet,
+    Scheduler,
+    Suite,
+    Workers,
+)
 
 
 def run(
@@ -25,9 +37,7 @@ def run(
         typer.Option("--simulate", help="Make the embedded suite first, in the run's folder.", rich_help_panel=DATA),
     ] = False,
     preset: Annotated[str, typer.Option(help="quick, full or tiny: all sizes.", rich_help_panel=DATA)] = "quick",
-    suite: Annotated[
-        str | None, typer.Option(help="Simulated suite: tiny, quick, halos, massivenus.", rich_help_panel=DATA)
-    ] = None,
+    suite: Suite = None,
     cosmologies: Annotated[
         int | None, typer.Option(min=8, help="Of the simulated suite.", rich_help_panel=DATA)
     ] = None,
@@ -35,16 +45,12 @@ def run(
         int | None,
         typer.Option(min=1, help="Of each, simulated; else the first so many are read.", rich_help_panel=DATA),
     ] = None,
-    map_pixels: Annotated[
-        int | None, typer.Option(min=16, help="Side of simulated maps.", rich_help_panel=DATA)
-    ] = None,
+    map_pixels: Pixels = None,
     layout: Annotated[
         str | None, typer.Option(help="See the documentation; auto if not given.", rich_help_panel=DATA)
     ] = None,
     source_redshift: Annotated[float | None, typer.Option(help="Which maps to read.", rich_help_panel=DATA)] = None,
-    pixel_scale: Annotated[
-        float | None, typer.Option(metavar="ARCMIN", help="If headers do not tell it.", rich_help_panel=DATA)
-    ] = None,
+    pixel_scale: PixelScale = None,
     on_error: Annotated[
         str | None, typer.Option(help="raise, or skip: leave bad maps out.", rich_help_panel=DATA)
     ] = None,
@@ -52,11 +58,8 @@ def run(
         str | None,
         typer.Option(help="avoid, allow or independent: may cosmologies share phases?", rich_help_panel=DATA),
     ] = None,
-    observed: Annotated[
-        list[Path] | None,
-        typer.Option("--observed", metavar="DIR", help="Real maps to ask the model for.", rich_help_panel=DATA),
-    ] = None,
-    mask: Annotated[Path | None, typer.Option(help="Of the observed maps: 1 where seen.", rich_help_panel=DATA)] = None,
+    observed: Observed = None,
+    mask: Mask = None,
     tile: Annotated[
         int | None, typer.Option(min=0, metavar="PIXELS", help="Cut maps into tiles; 0: whole.", rich_help_panel=MAPS)
     ] = None,
@@ -77,8 +80,12 @@ def run(
         int | None, typer.Option(min=1, help="Its channels; 64 as published.", rich_help_panel=TEACHER)
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=0, help="At most; 0: no teacher.", rich_help_panel=TEACHER)] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, rich_help_panel=TEACHER)] = None,
-    learning_rate: Annotated[float | None, typer.Option(rich_help_panel=TEACHER)] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Maps per step of its training.", rich_help_panel=TEACHER)
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="The highest of its cycle.", rich_help_panel=TEACHER)
+    ] = None,
     teacher_maps: Annotated[
         int | None, typer.Option(min=8, help="Training maps for it, at most.", rich_help_panel=TEACHER)
     ] = None,
@@ -111,8 +118,10 @@ def run(
     estimators: Annotated[str | None, typer.Option(help="ridge,emulator.", rich_help_panel=LEARNING)] = None,
     target: Annotated[str | None, typer.Option(help="Parameter to estimate.", rich_help_panel=LEARNING)] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of all that is random.", rich_help_panel=RUN)] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that simulate.", rich_help_panel=RUN)] = 2,
+    workers: Workers = 2,
+    scheduler: Scheduler = None,
     device: Annotated[str | None, typer.Option(help="For the wavelets: cpu, cuda.", rich_help_panel=RUN)] = None,
+    no_quality: NoQuality = False,
     out: Out,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Delete an earlier run there.", rich_help_panel=RUN)
@@ -127,9 +136,9 @@ def run(
     """
     from awd_core.distill_command import _arguments, parse_shares
     from awd_cosmo.job import PRESETS, SIMULATED
+    from awd_cosmo.job_checks import check_job
 
-    if preset not in PRESETS:
-        raise ValueError(f"--preset is {preset!r}; choose one of {', '.join(PRESETS)}")
+    check_choice("--preset", preset, PRESETS)
     if (data is None) != simulate and not (simulate and data == SIMULATED):
         raise ValueError("give DATA, a folder of maps, or --simulate for the embedded suite; not both")
     simulate = simulate or data == SIMULATED
@@ -155,47 +164,62 @@ def run(
         job = replace(job, tile=None)
     if gradients is not None and epochs is None and teacher is None:
         job = job.changed(epochs=0, gradients_digest="given")
+    check_job(job, [mask, weights, gradients, *(observed or ())])
     _go(
         SIMULATED if simulate else data, out, until, quiet, job=job, weights=weights, gradients=gradients,
-        observed=observed or (), mask=mask, workers=workers, device=device, overwrite=overwrite,
+        observed=observed or (), mask=mask, workers=workers, scheduler=scheduler, device=device,
+        quality=not no_quality, overwrite=overwrite,
     )  # fmt: skip
 
 
-def teach(folder: Here, quiet: Quiet = False) -> None:
+def teach(folder: Here, workers: Workers = 2, scheduler: Scheduler = None, quiet: Quiet = False) -> None:
     """Train the teachers of a run that `prepare` began."""
-    _go(None, folder, "teach", quiet)
+    _go(None, folder, "teach", quiet, workers=workers, scheduler=scheduler)
 
 
-def distill(folder: Here, quiet: Quiet = False) -> None:
+def distill(
+    folder: Here,
+    workers: Workers = 2,
+    scheduler: Scheduler = None,
+    no_quality: NoQuality = False,
+    quiet: Quiet = False,
+) -> None:
     """Distil wavelets from the teacher of a run, and choose one by validation."""
-    _go(None, folder, "distill", quiet)
+    _go(None, folder, "distill", quiet, workers=workers, scheduler=scheduler, quality=not no_quality)
 
 
 def evaluate(
     folder: Here,
-    observed: Annotated[
-        list[Path] | None, typer.Option("--observed", metavar="DIR", help="Real maps to ask the model for.")
-    ] = None,
-    mask: Annotated[Path | None, typer.Option(help="Of the observed maps: 1 where seen.")] = None,
+    observed: Observed = None,
+    mask: Mask = None,
+    workers: Workers = 2,
+    scheduler: Scheduler = None,
+    no_quality: NoQuality = False,
     quiet: Quiet = False,
 ) -> None:
     """Compare all models of a run on its test maps, and save the readable one."""
-    _go(None, folder, "evaluate", quiet, observed=observed or (), mask=mask)
+    _go(
+        None, folder, "evaluate", quiet, observed=observed or (), mask=mask, workers=workers, scheduler=scheduler,
+        quality=not no_quality,
+    )  # fmt: skip
 
 
-def report(folder: Here, quiet: Quiet = False) -> None:
+def report(
+    folder: Here,
+    workers: Workers = 2,
+    scheduler: Scheduler = None,
+    no_quality: NoQuality = False,
+    quiet: Quiet = False,
+) -> None:
     """Write the report of a run, after whatever is still to be done for it."""
-    _go(None, folder, "report", quiet)
+    _go(None, folder, "report", quiet, workers=workers, scheduler=scheduler, quality=not no_quality)
 
 
 def _go(data: str | None, out: Path, until: str, quiet: bool, *, observed: Sequence[Path] = (), **options: Any) -> None:
     from awd_cosmo.pipeline import run_pipeline
 
-    try:
+    with goes_on(out):
         run_pipeline(data, out, until=until, quiet=quiet, observed=observed, **options)
-    except KeyboardInterrupt as error:
-        typer.echo(f"Interrupted. The same command goes on from here; {out} holds what is done.", err=True)
-        raise typer.Exit(130) from error
     if quiet:
         return
     if (out / "results.json").exists() and until in ("evaluate", "report"):

@@ -9,12 +9,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
-from awd_core.figures import NARROW
-from awd_core.wavelet_figure import BEFORE, HIGH, LOW, label
+from awd_core.figures import NARROW, panels
+from awd_core.palette import BEFORE, HIGH, LOW
+from awd_core.wavelet_figure import label
 from awd_cosmo.figures import written
 from awd_cosmo.predict import FAR
 from awd_cosmo.report_bands import BandShare
 from awd_cosmo.undecimated import BandScale
+
+TRAINED = "#D5E5EF"
+"""The range of the training maps, behind estimates."""
 
 
 def cosmologies_figure(
@@ -64,11 +68,11 @@ def bands_figure(scales: Sequence[BandScale], shares: Sequence[BandShare], *, na
     known = {share.band: share for share in shares}
     both = bool(known)
     height = 0.24 * len(scales) + 1.6
-    size = (NARROW, height * (1.75 if both else 1.0)) if narrow else (8.0 if both else 6.0, height)
-    figure = Figure(figsize=size, layout="constrained")
-    panels = figure.subplots(*((1 + both, 1) if narrow else (1, 1 + both)), squeeze=False, sharey=True).flat
+    figure, drawn = panels(
+        1 + both, narrow, height=(0.875 if narrow and both else 1.0) * height, width=4.0 if both else 6.0
+    )
     places, letters = range(len(scales)), [scale.band for scale in scales]
-    axes = panels[0]
+    axes = drawn[0]
     for place, scale in zip(places, scales, strict=True):
         colour = LOW if scale.band.startswith(("a", "raw")) else HIGH
         axes.hlines(place, scale.shortest, scale.longest, color=colour, linewidth=3.5, alpha=0.45)
@@ -85,7 +89,8 @@ def bands_figure(scales: Sequence[BandScale], shares: Sequence[BandShare], *, na
     above.tick_params(labelsize=8)
     _plain_log_ticks(above.xaxis, 21600 / high, 21600 / low)
     if both:
-        beside = panels[1]
+        beside = drawn[1]
+        beside.set_ylim(axes.get_ylim())
         percent = [100 * known[band].share if band in known else 0.0 for band in letters]
         beside.barh(list(places), percent, color=[LOW if b.startswith(("a", "raw")) else HIGH for b in letters])
         beside.axvline(0.0, color="black", linewidth=0.8)
@@ -123,10 +128,9 @@ def history_figure(histories: Mapping[str, Sequence[Mapping[str, Any]]], *, narr
         Panels below each other.
     """
     count = len(histories)
-    figure = Figure(figsize=(NARROW, 2.6 * count) if narrow else (4.0 * count, 2.8), layout="constrained")
-    panels = figure.subplots(*((count, 1) if narrow else (1, count)), squeeze=False).flat
+    figure, drawn = panels(count, narrow, height=2.7, width=4.0)
     titles = {"held_out": "Cosmologies held out", "published": "Published protocol"}
-    for axes, (name, history) in zip(panels, histories.items(), strict=True):
+    for axes, (name, history) in zip(drawn, histories.items(), strict=True):
         for key, word, colour, style in (
             ("train_loss", "training", BEFORE, "--"),
             ("valid_loss", "validation", LOW, "-"),
@@ -164,7 +168,7 @@ def observed_figure(
     figure = Figure(figsize=(NARROW if narrow else 7.0, height), layout="constrained")
     axes = figure.subplots()
     if trained is not None:
-        axes.axvspan(*trained, color="#EEF4F8", zorder=0, label="range in training")
+        axes.axvspan(*trained, color=TRAINED, zorder=0, label="range in training")
     for place, row in enumerate(observed):
         far = float(row.get("percentile") or 0.0) >= FAR
         axes.errorbar(
@@ -179,6 +183,6 @@ def observed_figure(
         Line2D([], [], color=BEFORE, marker="o", markerfacecolor="white", label="further than 99 % of them"),
     ]
     if trained is not None:
-        handles.append(Line2D([], [], color="#D5E5EF", linewidth=7, label="range in training"))
+        handles.append(Line2D([], [], color=TRAINED, linewidth=7, label="range in training"))
     figure.legend(handles=handles, loc="outside lower center", ncols=2 if narrow else 3, frameon=False, fontsize=8)
     return figure

@@ -82,6 +82,7 @@ class ScaleCounts(BandCounts):
     ['raw all', 'a1 all', 'h1 all']
     """
 
+    wavelet: Any
     taps_: Array
     _learnt = (*BandCounts._learnt, "taps_")
 
@@ -102,19 +103,7 @@ class ScaleCounts(BandCounts):
         pixel_scale: Any = None,
         workers: int | None = None,
     ) -> None:
-        self.wavelet = wavelet
-        self.levels = levels
-        self.pixels = pixels
-        self.bands = bands
-        self.bins = bins
-        self.spacing = spacing
-        self.sqrt = sqrt
-        self.per = per
-        self.mask = mask
-        self.masked_share = masked_share
-        self.boundary = boundary
-        self.pixel_scale = pixel_scale
-        self.workers = workers
+        self._keep(locals())
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the bins; see `BandCounts.fit`."""
@@ -129,11 +118,7 @@ class ScaleCounts(BandCounts):
         ValueError
             If `pixel_scale` is not given.
         """
-        if self.pixel_scale is None:
-            raise ValueError(
-                "scales on the sky need pixel_scale, the arcmin per pixel of the maps; set_params gives it"
-            )
-        return wavelet_scales(self.wavelet, self.levels, self.pixel_scale)
+        return wavelet_scales(self.wavelet, self.levels, self._arcmin())
 
     def _all_bands(self) -> list[str]:
         return ["raw", *(f"{letter}{level}" for level in range(1, self.levels + 1) for letter in "ahvd")]

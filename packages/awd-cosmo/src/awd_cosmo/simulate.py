@@ -7,11 +7,8 @@ so that neither the order, nor the number of workers, nor an interruption change
 import math
 import operator
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,13 +17,16 @@ import numpy.typing as npt
 from astropy import units
 from astropy.table import QTable
 
+from awd_core.worker_map import Workers
+from awd_core.workers import open_workers
 from awd_cosmo.design import MASSIVENUS_RANGES, latin_hypercube, sobol
-from awd_cosmo.fits import read_map, write_map
+from awd_cosmo.fits import read_map
 from awd_cosmo.halos import HaloModel
 from awd_cosmo.lensing import lensing_theory
 from awd_cosmo.map_model import MapModel, Setup, map_model
 from awd_cosmo.parameters import RANGES, UNITS
 from awd_cosmo.suite import Values, begin_suite, map_file, map_folder, suite_description, suite_setup
+from awd_cosmo.suite_writer import Shares, write_share
 
 Floats = npt.NDArray[np.float32]
 
@@ -117,7 +117,7 @@ def simulate_suite(
     design: QTable | None = None,
     realisations: int | None = None,
     setup: Setup | None = None,
-    workers: int = 1,
+    workers: int | Workers = 1,
     progress: Callable[[int, int], object] | None = None,
 ) -> QTable:
     """Write a suite of maps in the layout of MassiveNuS; started again, it goes on where it was interrupted.
@@ -137,8 +137,8 @@ def simulate_suite(
         Maps of each cosmology. A suite that is there can be given more.
     setup : Setup, optional
         How maps are made.
-    workers : int
-        Processes. With more than one, a script that calls this needs `if __name__ == "__main__":`.
+    workers : int or Workers
+        Processes, or open `awd_core.workers`. Each holds one map at a time.
     progress : callable, optional
         Called with the number of maps that are there and the number of all maps.
 
@@ -174,9 +174,8 @@ def simulate_suite(
     realisations = chosen.realisations if realisations is None else realisations
     setup = setup or chosen.setup
     _check_numbers(seed=seed)
-    for name, number in (("realisations", realisations), ("workers", workers)):
-        if operator.index(number) < 1:
-            raise ValueError(f"{name} must be at least 1, got {number}")
+    if operator.index(realisations) < 1:
+        raise ValueError(f"realisations must be at least 1, got {realisations}")
     cosmologies = _cosmologies(chosen.table(seed) if design is None else design)
     root = Path(out)
     folders = [map_folder(root, values, setup) for values in cosmologies]
@@ -186,18 +185,16 @@ def simulate_suite(
                 f"the cosmologies {folders.index(folder)} and {i} have the same name {folder.parent.name}: it tells "
                 "M_nu, Omega_m and A_s only. Simulate suites that differ in other parameters into separate folders"
             )
-    begin_suite(root, seed, cosmologies, realisations, setup)
-    jobs = [
-        (folder, values, i, realisations, seed, setup)
-        for i, (folder, values) in enumerate(zip(folders, cosmologies, strict=True))
-    ]
-    done, completed = 0, {}
-    for cosmology, values, written in _run(jobs, workers):
-        completed[cosmology] = values
-        done += written
-        if progress is not None:
-            progress(done, realisations * len(jobs))
-    return _table(root, folders, [completed[i] for i in range(len(jobs))], realisations, setup)
+    with open_workers(workers) as crew:
+        begin_suite(root, seed, cosmologies, realisations, setup)
+        shares = Shares(folders, cosmologies, realisations, seed, setup)
+        done, completed = 0, {}
+        for share, (values, written) in zip(shares, crew.map(write_share, shares), strict=True):
+            completed[share.cosmology] = values
+            done += written
+            if progress is not None:
+                progress(done, realisations * len(cosmologies))
+    return _table(root, folders, [completed[i] for i in range(len(cosmologies))], realisations, setup)
 
 
 def theory_table(out: str | os.PathLike[str], *, cosmologies: Sequence[int] | None = None) -> QTable:
@@ -274,63 +271,6 @@ def _moments(model: MapModel, maps: Sequence[npt.NDArray[Any]]) -> dict[str, flo
         "power_ratio_error": errors[2],
         "power_deviation": model.power_deviation,
     }
-
-
-_Job = tuple[Path, Values, int, int, int, Setup]
-
-
-def _write_model(job: _Job) -> tuple[int, Values, int]:
-    """Write what is missing of the maps of one cosmology: its number, its parameters, and its number of maps."""
-    folder, values, cosmology, realisations, seed, setup = job
-    # What is whole is read no further than the header of one map: no spectrum is computed.
-    names = {number: folder / map_file(number, setup) for number in range(1, realisations + 1)}
-    missing = [number for number, path in names.items() if not path.exists()]
-    if not missing:
-        _, header = read_map(names[1])
-        return cosmology, header.parameters, realisations
-    model = map_model(values, setup)
-    # To the digits that headers are read with, so that a resumed suite has the very same table.
-    parameters = {name: round(x, 12) for name, x in model.theory.parameters.items() if name in RANGES}
-    cards: dict[str, Any] = {
-        "OMEGA_B": (model.theory.parameters["Omega_b"], "baryon density"),
-        "SEED": (seed, "seed of the suite"),
-        "COSMO": (cosmology, "number of the cosmology, from 0"),
-        "SHIFT": (model.theory.shift, "minus the convergence of an empty beam"),
-        "PHASES": ("shared" if setup.shared_phases else "independent", "noise across cosmologies"),
-        "PADDING": (setup.padding, "side of the periodic grid over that of the map"),
-        "TRANSFER": (setup.transfer, "linear power spectrum"),
-        "NONLIN": (setup.nonlinear, "nonlinear power spectrum"),
-        "CREATOR": (f"awd-cosmo {version('awd-cosmo')}", ""),
-    }
-    if setup.halos is not None:
-        cards["HALOMIN"] = (setup.halos.minimum_mass, "[solMass] least mass of halos")
-    folder.mkdir(parents=True, exist_ok=True)
-    for number in missing:
-        write_map(
-            names[number],
-            model.draw(seed, cosmology, number),
-            pixel_scale=setup.arcmin_per_pixel * units.arcmin,
-            source_redshift=setup.source_redshift,
-            parameters=parameters,
-            extra={**cards, "REALIS": (number, "number of the realisation")},
-            overwrite=True,  # by somebody who simulates the same suite: the same map
-        )
-    return cosmology, parameters, realisations
-
-
-def _run(jobs: list[_Job], workers: int) -> Iterator[tuple[int, Values, int]]:
-    if workers == 1:
-        yield from map(_write_model, jobs)
-        return
-    # Not forked: a caller may hold threads, of torch or of a notebook.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(_write_model, job) for job in jobs]
-        try:
-            for future in as_completed(waiting):
-                yield future.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
 
 
 def _cosmologies(design: QTable) -> list[Values]:

@@ -5,19 +5,24 @@ from typing import Annotated
 
 import typer
 
+from awd_core.choices import check_choice
+from awd_core.interruption import goes_on
+from awd_cosmo.options import Pixels, Quiet, Scheduler, Workers
+
 
 def simulate(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the suite.")],
     preset: Annotated[str, typer.Option(help="tiny, quick, halos or massivenus.")] = "quick",
     cosmologies: Annotated[int | None, typer.Option(min=1, help="In place of the preset's.")] = None,
     realisations: Annotated[int | None, typer.Option(min=1, help="Maps of each.")] = None,
-    pixels: Annotated[int | None, typer.Option(min=16, help="Side of a map.")] = None,
+    pixels: Pixels = None,
     seed: Annotated[int, typer.Option(min=0, help="Of design and noise.")] = 0,
-    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
     theory: Annotated[
         bool, typer.Option("--theory", help="Compare variance, skewness and power with theory: theory.ecsv.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Show errors only.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Simulate convergence maps with known parameters, in the layout of MassiveNuS.
 
@@ -26,18 +31,18 @@ def simulate(
     from dataclasses import replace
 
     from awd_core.run_progress import Screen
+    from awd_core.workers import open_workers
     from awd_cosmo.simulate import PRESETS, simulate_suite, theory_table
 
-    if preset not in PRESETS:
-        raise ValueError(f"--preset is {preset!r}; choose one of {', '.join(PRESETS)}")
+    check_choice("--preset", preset, PRESETS)
     chosen = PRESETS[preset]
     if cosmologies is not None:
         chosen = replace(chosen, cosmologies=cosmologies)
     setup = chosen.setup if pixels is None else replace(chosen.setup, pixels=pixels)
     screen = Screen(quiet=quiet)
-    with screen.task("Simulation") as show:
+    with goes_on(out), screen.task("Simulation") as show, open_workers(workers, scheduler) as crew:
         table = simulate_suite(
-            out, seed=seed, preset=preset, design=chosen.table(seed), setup=setup, workers=workers,
+            out, seed=seed, preset=preset, design=chosen.table(seed), setup=setup, workers=crew,
             realisations=realisations, progress=lambda done, total: show(done, total, ""),
         )  # fmt: skip
     if theory:

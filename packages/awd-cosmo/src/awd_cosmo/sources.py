@@ -1,19 +1,22 @@
 """Where the maps of a set come from: files, arrays, or another set of which they are made when they are asked for.
 
 A source is called with row numbers and returns those maps. Sources are plain data, so that a set can be sent to another
-process; and they work in blocks, so that making small maps out of large ones never holds all the large ones.
+process, or a part of it with what belongs to its rows alone; and they work in blocks, so that making small maps out of
+large ones never holds all the large ones.
 """
 
 import math
-import os
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.workers import available_cores
 from awd_cosmo.archives import BadMap, read_bytes
 from awd_cosmo.fits import image
 
@@ -33,8 +36,11 @@ _LEAST = -1e30  # UNSEEN is −1.6375e30, in whatever precision it was written
 class Source(Protocol):
     """Maps by row number, (k, ny, nx) float32, NaN where not observed; into `out`, if it is given."""
 
-    def __call__(self, rows: Rows, workers: int, report: Report | None, out: Maps | None = None) -> Maps:
-        """Read."""
+    def __call__(self, rows: Rows, threads: int, report: Report | None, out: Maps | None = None) -> Maps:
+        """Read, in so many threads."""
+
+    def part(self, rows: Rows) -> "Source":
+        """The source of these rows alone, from 0 on: a small thing to send, that is read where it arrives."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ class Files:
     mask: Mask | None
     invalid: str
 
-    def __call__(self, rows: Rows, workers: int, report: Report | None, out: Maps | None = None) -> Maps:
+    def __call__(self, rows: Rows, threads: int, report: Report | None, out: Maps | None = None) -> Maps:
         """Read, in parallel if asked; all bad maps are named in one error."""
         out = room_for(len(rows), self.shape, out)
         bad: dict[int, tuple[str, str]] = {}
@@ -72,15 +78,39 @@ class Files:
                     bad[i] = (self.paths[rows[i]], reason)
             return len(part)
 
-        parts = [range(start, min(start + _PART, len(rows))) for start in range(0, len(rows), _PART)]
         done = 0
-        for count in in_parallel(read, parts, workers):
+        for count in in_parallel(read, _parts(len(rows)), threads):
             done += count
             if report is not None:
                 report(done, len(rows))
         if bad:
             raise BadMap([bad[i] for i in sorted(bad)])
         return out
+
+    def part(self, rows: Rows) -> "Files":
+        """These files alone, by paths that hold wherever a process was started."""
+        here = Path.cwd()
+        paths = tuple(str(here / self.paths[row]) for row in rows)
+        return Files(paths, self.hdus[rows], self.shape, self.mask, self.invalid)
+
+    def reasons(self, threads: int) -> list[str]:
+        """Read all files, one after the other, and keep none: why each is bad, or nothing."""
+        found = [""] * len(self.paths)
+
+        def look(part: range) -> int:
+            pixels = np.empty(self.shape, np.float32)
+            for i in part:
+                found[i] = self.fill(i, pixels)
+            return len(part)
+
+        for _ in in_parallel(look, _parts(len(found)), threads):
+            pass
+        return found
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A mask is most of what would be sent, and most of it is alike.
+        mask = None if self.mask is None else (zlib.compress(np.packbits(self.mask).tobytes()), self.mask.shape)
+        return _files, (self.paths, self.hdus, self.shape, mask, self.invalid)
 
     def fill(self, row: int, out: Maps) -> str:
         """Read one map into `out`, shape (ny, nx); the reason why it is bad, or nothing."""
@@ -91,6 +121,8 @@ class Files:
             return error.bad[0][1]
         except OSError as error:
             return f"unreadable: {error.strerror or error}"
+        except MemoryError:
+            return "too large for the memory that there is"
         if pixels.shape != self.shape:
             return f"wrong size: {pixels.shape[0]} × {pixels.shape[1]} where {self.shape[0]} × {self.shape[1]} is right"
         with np.errstate(over="ignore", invalid="ignore"):
@@ -118,11 +150,15 @@ class InMemory:
 
     maps: Any
 
-    def __call__(self, rows: Rows, workers: int, report: Report | None, out: Maps | None = None) -> Maps:
+    def __call__(self, rows: Rows, threads: int, report: Report | None, out: Maps | None = None) -> Maps:
         """Copy."""
         out = room_for(len(rows), self.maps.shape[1:], out)
         out[...] = self.maps[rows]
         return out
+
+    def part(self, rows: Rows) -> "InMemory":
+        """These maps alone; whoever sends them sends their pixels."""
+        return InMemory(self.maps[rows])
 
 
 @dataclass(frozen=True)
@@ -132,28 +168,40 @@ class Selected:
     parent: Source
     rows: Rows
 
-    def __call__(self, rows: Rows, workers: int, report: Report | None, out: Maps | None = None) -> Maps:
+    def __call__(self, rows: Rows, threads: int, report: Report | None, out: Maps | None = None) -> Maps:
         """Read from the parent."""
-        return self.parent(self.rows[rows], workers, report, out)
+        return self.parent(self.rows[rows], threads, report, out)
+
+    def part(self, rows: Rows) -> Source:
+        """Part of the parent."""
+        return self.parent.part(self.rows[rows])
 
 
 @dataclass(frozen=True)
 class Mapped:
-    """What a function makes of the maps of another source: (maps (k, …), their rows (k,)) to as many maps."""
+    """What a function makes of the maps of another source: (maps (k, …), their rows (k,)) to as many maps.
+
+    A function that keeps something for each row has a method `part(rows)`, as a source has.
+    """
 
     parent: Source
     function: Callable[[Maps, Rows], npt.NDArray[Any]]
     shape: tuple[int, int]
 
-    def __call__(self, rows: Rows, workers: int, report: Report | None, out: Maps | None = None) -> Maps:
+    def __call__(self, rows: Rows, threads: int, report: Report | None, out: Maps | None = None) -> Maps:
         """Read and apply, block by block."""
         out = room_for(len(rows), self.shape, out)
         for start in range(0, len(rows), BLOCK):
             block = rows[start : start + BLOCK]
-            out[start : start + len(block)] = self.function(self.parent(block, workers, None), block)
+            out[start : start + len(block)] = self.function(self.parent(block, threads, None), block)
             if report is not None:
                 report(start + len(block), len(rows))
         return out
+
+    def part(self, rows: Rows) -> "Mapped":
+        """The same function of a part of the parent."""
+        cut = getattr(self.function, "part", None)
+        return Mapped(self.parent.part(rows), self.function if cut is None else cut(rows), self.shape)
 
 
 @dataclass(frozen=True)
@@ -164,20 +212,26 @@ class Tiled:
     corners: tuple[tuple[int, int], ...]
     size: int
 
-    def __call__(self, rows: Rows, workers: int, report: Report | None, out: Maps | None = None) -> Maps:
+    def __call__(self, rows: Rows, threads: int, report: Report | None, out: Maps | None = None) -> Maps:
         """Read each parent once, block by block, and cut."""
         out = room_for(len(rows), (self.size, self.size), out)
         parents, which = np.unique(rows // len(self.corners), return_inverse=True)
         order = np.argsort(which, kind="stable")
         bounds = np.searchsorted(which[order], np.arange(0, len(parents) + BLOCK, BLOCK))
         for b, start in enumerate(range(0, len(parents), BLOCK)):
-            maps = self.parent(parents[start : start + BLOCK], workers, None)
+            maps = self.parent(parents[start : start + BLOCK], threads, None)
             for i in order[bounds[b] : bounds[b + 1]]:
                 y, x = self.corners[int(rows[i]) % len(self.corners)]
                 out[i] = maps[which[i] - start, y : y + self.size, x : x + self.size]
             if report is not None:
                 report(int(bounds[b + 1]), len(rows))
         return out
+
+    def part(self, rows: Rows) -> Selected:
+        """The parents of these tiles, each once, and where the tiles lie in them."""
+        parents, which = np.unique(rows // len(self.corners), return_inverse=True)
+        tiles = Tiled(self.parent.part(parents), self.corners, self.size)
+        return Selected(tiles, which * len(self.corners) + rows % len(self.corners))
 
 
 def room_for(n: int, shape: tuple[int, ...], out: Maps | None) -> Maps:
@@ -190,15 +244,34 @@ def room_for(n: int, shape: tuple[int, ...], out: Maps | None) -> Maps:
     return out
 
 
-def in_parallel(function: Callable[[range], int], parts: list[range], workers: int) -> Iterator[int]:
+def in_parallel(function: Callable[[range], int], parts: list[range], threads: int) -> Iterator[int]:
     """Results in order. Threads, not processes: reading lets go of Python's lock, and all write into one array."""
-    if workers <= 1 or len(parts) <= 2:
+    if threads <= 1 or len(parts) <= 2:
         yield from map(function, parts)
         return
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         yield from pool.map(function, parts)
 
 
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def bad_files(like: Files, threads: int | None, items: Sequence[tuple[str, int]]) -> list[str]:
+    """Read maps of some files and HDUs, all of them like others, and keep none: why each is bad, or nothing.
+
+    Threads are those of whoever reads, as many as it has cores if their number is None.
+    """
+    paths, hdus = zip(*items, strict=True)
+    files = replace(like, paths=paths, hdus=np.array(hdus, np.int64))
+    return files.reasons(available_cores() if threads is None else threads)
+
+
+def _parts(count: int) -> list[range]:
+    return [range(start, min(start + _PART, count)) for start in range(0, count, _PART)]
+
+
+def _files(
+    paths: tuple[str, ...], hdus: Rows, shape: tuple[int, int], mask: tuple[bytes, tuple[int, int]] | None, invalid: str
+) -> Files:
+    if mask is None:
+        return Files(paths, hdus, shape, None, invalid)
+    packed, (ny, nx) = mask
+    bits = np.unpackbits(np.frombuffer(zlib.decompress(packed), np.uint8), count=ny * nx)
+    return Files(paths, hdus, shape, bits.astype(np.bool_).reshape(ny, nx), invalid)

@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from awd_cosmo.bands import BandCounts, Energy, Pixels
 from awd_cosmo.peaks import Floats, checked_maps
-from awd_cosmo.pixel_scale import arcmin_per_pixel
 from awd_cosmo.statistic import check_choice
 from awd_cosmo.undecimated import (
     BOUNDARIES,
@@ -118,18 +117,7 @@ class StarletCounts(BandCounts):
         pixel_scale: Any = None,
         workers: int | None = None,
     ) -> None:
-        self.levels = levels
-        self.pixels = pixels
-        self.bands = bands
-        self.bins = bins
-        self.spacing = spacing
-        self.sqrt = sqrt
-        self.per = per
-        self.mask = mask
-        self.masked_share = masked_share
-        self.boundary = boundary
-        self.pixel_scale = pixel_scale
-        self.workers = workers
+        self._keep(locals())
 
     def scales(self) -> list[BandScale]:
         """Scales on the sky of the raw map and all bands, see `awd_cosmo.undecimated.BandScale`.
@@ -139,11 +127,7 @@ class StarletCounts(BandCounts):
         ValueError
             If `pixel_scale` is not given.
         """
-        if self.pixel_scale is None:
-            raise ValueError(
-                "scales on the sky need pixel_scale, the arcmin per pixel of the maps; set_params gives it"
-            )
-        arcmin = arcmin_per_pixel(self.pixel_scale)
+        arcmin = self._arcmin()
         # Symmetric filters have real responses, and so has the difference of two.
         omega = np.pi * (np.arange(RESOLUTION) + 0.5) / RESOLUTION
         responses = [np.ones((RESOLUTION, RESOLUTION))]

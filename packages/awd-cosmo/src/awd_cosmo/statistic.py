@@ -36,6 +36,11 @@ class Statistic:
 
     _learnt: tuple[str, ...] = ()
 
+    def _keep(self, given: Mapping[str, Any]) -> None:
+        """Store the parameters of `__init__`, given as its locals, as they are: scikit-learn's rule."""
+        for name in inspect.signature(type(self)).parameters:
+            setattr(self, name, given[name])
+
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn from training maps (n, ny, nx) what the statistic needs, such as its bins."""
         raise NotImplementedError

@@ -11,8 +11,8 @@ import numpy as np
 from astropy import units
 from astropy.table import Table
 
-from awd_cosmo.listing import Found, Model
 from awd_cosmo.parameters import UNITS, as_parameter, check_parameters
+from awd_cosmo.suite_models import Found, Model
 
 _FILE = ("file", "filename", "path", "name", "map", "fits", "file_name")
 _REALISATION = ("realisation", "realization", "seed", "real")

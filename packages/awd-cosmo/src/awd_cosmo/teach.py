@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,9 +64,7 @@ class Taught:
         return np.concatenate(found)
 
 
-def teach(
-    run: RunFolder, job: Job, prepared: Prepared, weights: Path | None, *, progress: bool = False
-) -> dict[str, Taught]:
+def teach(run: RunFolder, job: Job, prepared: Prepared, weights: Path | None) -> dict[str, Taught]:
     """Teachers by protocol, trained if they are not in the run's folder yet; empty where there is none.
 
     A training that was killed goes on from its last epoch.
@@ -79,8 +77,6 @@ def teach(
         The run.
     weights : Path, optional
         Of a teacher of the user's own; the same network answers in every protocol.
-    progress : bool
-        Show a bar of epochs.
     """
     if job.teacher is not None:
         return dict.fromkeys(prepared.splits, _own(job, weights))
@@ -92,10 +88,10 @@ def teach(
     for protocol, split in prepared.splits.items():
         place = run / "teacher" / f"{protocol}.safetensors"
         if not place.exists():
-            teacher = _teacher(job, progress)
             rows = np.random.default_rng([job.seed, 0x7EAC]).permutation(split.train)[: job.teacher_maps]
             rows = np.sort(rows)
-            with run.step(f"Teacher ({protocol.replace('_', ' ')})"):
+            with run.step(f"Teacher ({protocol.replace('_', ' ')})") as progress:
+                teacher = _teacher(job, progress)
                 teacher.fit(
                     prepared.maps.read(rows), _columns(prepared.targets[rows]),
                     validation=(prepared.maps.read(split.validation), _columns(prepared.targets[split.validation])),
@@ -160,7 +156,7 @@ def _settings(job: Job) -> dict[str, Any]:
     return {name: getattr(job, name) for name in names}
 
 
-def _teacher(job: Job, progress: bool) -> MapTeacher:
+def _teacher(job: Job, progress: Callable[[int, int, str], object]) -> MapTeacher:
     return MapTeacher(
         job.targets, ARCHITECTURES[job.architecture], width=job.width, small_input=job.small_input,
         max_epochs=job.epochs, patience=job.patience, batch_size=job.batch_size, learning_rate=job.learning_rate,

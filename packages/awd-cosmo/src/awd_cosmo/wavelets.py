@@ -4,7 +4,9 @@ A start fixes the length of the filter; its path holds a wavelet for each share 
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +17,19 @@ import torch
 from awd_core.arrays import read_array
 from awd_core.distill import DistillationPath, SearchSettings, distill_path
 from awd_core.gradients import check_gradients, input_gradients
+from awd_core.objective import threads
 from awd_core.path_file import load_path, save_path
 from awd_core.run_folder import RunFolder
 from awd_core.scores import coefficient_scores
 from awd_core.wavelet import Wavelet
+from awd_core.worker_map import Serial, Workers
+from awd_core.workers import available_cores
 from awd_cosmo.job import Job
 from awd_cosmo.prepare import Prepared
+from awd_cosmo.sources import Source
 
 Floats = npt.NDArray[np.float32]
+Progress = Callable[[int, int, str], object]
 MODE = "zero"
 """Boundary mode of the transform in which inputs and attributions shall be sparse, as published."""
 
@@ -45,6 +52,41 @@ class Slopes:
     gradients: Floats
     scale: float
 
+    @property
+    def standardised(self) -> tuple[Floats, Floats]:
+        """Maps and gradients in units of the scale."""
+        return self.maps / np.float32(self.scale), self.gradients * np.float32(self.scale)
+
+
+@dataclass(frozen=True)
+class SlopesOnDisk:
+    """Where the same lie, for another process.
+
+    Attributes
+    ----------
+    rows : ndarray of int, shape (m,)
+    maps : Source
+        Rows 0 to m − 1 of it are the maps.
+    gradients : str
+        An array on the disk, as `awd_core.arrays.read_array` takes it.
+    places : ndarray of int, shape (m,)
+        Rows of that array.
+    """
+
+    rows: npt.NDArray[np.int64]
+    maps: Source
+    gradients: str
+    places: npt.NDArray[np.int64]
+
+    def read(self) -> Slopes:
+        """Maps and gradients in memory."""
+        maps = self.maps(np.arange(len(self.rows)), available_cores(), None)
+        array = read_array(self.gradients)
+        slopes = np.stack(
+            [np.asarray(array[int(i) : int(i) + 1], np.float32).reshape(maps.shape[1:]) for i in self.places]
+        )
+        return Slopes(self.rows, maps, slopes, float(maps.std(dtype=np.float64)))
+
 
 def distilled_rows(job: Job, prepared: Prepared) -> npt.NDArray[np.int64]:
     """The training maps that are distilled from, drawn among those that train in every protocol."""
@@ -52,7 +94,9 @@ def distilled_rows(job: Job, prepared: Prepared) -> npt.NDArray[np.int64]:
     return np.sort(rows[: job.distill_maps]).astype(np.int64)
 
 
-def ask_gradients(run: RunFolder, job: Job, prepared: Prepared, teacher: Any, ready: Path | None) -> Slopes:
+def ask_gradients(
+    run: RunFolder, job: Job, prepared: Prepared, teacher: Any, ready: Path | None, workers: Workers
+) -> Slopes:
     """Gradients of the target with respect to the maps, from the teacher or as they were given.
 
     Parameters
@@ -65,6 +109,8 @@ def ask_gradients(run: RunFolder, job: Job, prepared: Prepared, teacher: Any, re
         From maps (n, 1, ny, nx) to predictions (n, k) or (n,).
     ready : Path, optional
         An array (n, ny, nx) or (n, 1, ny, nx) of gradients, one for each prepared map, in the order of the table.
+    workers : Workers
+        Who asks the teacher, a batch at a time.
 
     Raises
     ------
@@ -72,7 +118,7 @@ def ask_gradients(run: RunFolder, job: Job, prepared: Prepared, teacher: Any, re
         If ready gradients do not fit the maps.
     """
     if (run / "gradients.json").exists():
-        return _saved_slopes(run, prepared, ready)
+        return saved_slopes(run, prepared, ready).read()
     rows = distilled_rows(job, prepared)
     maps = prepared.maps.read(rows)
     if ready is not None:
@@ -94,38 +140,40 @@ def ask_gradients(run: RunFolder, job: Job, prepared: Prepared, teacher: Any, re
         with run.step("Input gradients") as progress:
             store = input_gradients(
                 teacher, maps[:, None], None if answer.ndim == 1 else target, batch_size=64,
-                out=run / "gradients.zarr", progress=progress,
+                out=run / "gradients.zarr", workers=workers, progress=progress,
             )  # fmt: skip
         gradients = np.asarray(store[:], np.float32)[:, 0]
     run.write_json("gradients.json", {"rows": rows.tolist(), "method": "saliency", "target": job.target})
     return Slopes(rows, maps, gradients, float(maps.std(dtype=np.float64)))
 
 
-def follow_paths(run: RunFolder, job: Job, slopes: Slopes, *, device: str | None = None) -> dict[str, DistillationPath]:
-    """A path for each start, kept in the run's folder `paths`."""
-    found = {}
-    search = SearchSettings(
-        random_starts=job.random_starts, small_batch=job.small_batch, medium_batch=max(job.small_batch, 1 << 19),
-        large_batch=job.large_batch,
-    )  # fmt: skip
-    (run / "paths").mkdir(exist_ok=True)
+def follow_paths(
+    run: RunFolder, job: Job, slopes: Slopes, elsewhere: SlopesOnDisk, *, device: str | None = None,
+    workers: Workers | None = None,
+) -> dict[str, DistillationPath]:  # fmt: skip
+    """A path for each start, kept in the run's folder `paths`.
+
+    Workers follow a path each; they read maps and gradients themselves, hold all of them, and use as many threads as
+    this process would, since the order of sums depends on their number.
+    """
+    workers = workers or Serial()
+    folder = run.path.absolute() / "paths"
+    folder.mkdir(exist_ok=True)
+    todo = [start for start in job.wavelets if not _path_file(folder, start).exists()]
     with run.step("Paths") as progress:
-        for number, start in enumerate(job.wavelets):
-            place = run / "paths" / f"{start}.json"
-            if not place.exists():
+        if isinstance(workers, Serial):
+            for number, start in enumerate(todo):
 
                 def told(done: int, total: int, what: str = "", number: int = number, start: str = start) -> None:
-                    progress(100 * number + 100 * done // max(total, 1), 100 * len(job.wavelets), f"{start} {what}")
+                    progress(100 * number + 100 * done // max(total, 1), 100 * len(todo), f"{start} {what}")
 
-                path = distill_path(
-                    slopes.maps / np.float32(slopes.scale), slopes.gradients * np.float32(slopes.scale),
-                    wavelet=start, levels=_levels(job.path_levels, slopes), mode=MODE, ndim=2, shares=job.shares,
-                    seed=job.seed, search=search, device=device, checkpoint=run / "paths" / f"{start}.checkpoint.json",
-                    progress=told,
-                )  # fmt: skip
-                save_path(path, place)
-            found[start] = load_path(place)
-    return found
+                _follow(job, slopes, folder, start, device, told)
+        else:
+            follow = partial(_read_and_follow, job, elsewhere, folder, device, torch.get_num_threads())
+            # The longest filters take longest: they begin.
+            for _ in workers.map(follow, sorted(todo, key=_length), names=_path_name, progress=progress):
+                pass
+    return {start: load_path(_path_file(folder, start)) for start in job.wavelets}
 
 
 def write_chosen(run: RunFolder, paths: dict[str, DistillationPath], start: str, index: int) -> Wavelet:
@@ -144,23 +192,53 @@ def write_scores(run: RunFolder, job: Job, slopes: Slopes, start: Wavelet, chose
     told = []
     for wavelet in (start, chosen):
         scores = coefficient_scores(
-            wavelet, slopes.maps / np.float32(slopes.scale), slopes.gradients * np.float32(slopes.scale),
-            levels=_levels(job.path_levels, slopes), mode=MODE, ndim=2,
-        )  # fmt: skip
+            wavelet, *slopes.standardised, levels=levels_for(slopes.maps, job.path_levels), mode=MODE, ndim=2
+        )
         told.append(scores.to_dict())
     run.write_json("scores.json", dict(zip(("start", "distilled"), told, strict=True)))
 
 
-def _saved_slopes(run: RunFolder, prepared: Prepared, ready: Path | None) -> Slopes:
-    """The gradients that lie in the run's folder."""
+def saved_slopes(run: RunFolder, prepared: Prepared, ready: Path | None) -> SlopesOnDisk:
+    """The gradients that lie in the run's folder, or that were given."""
     rows = np.array(json.loads((run / "gradients.json").read_text())["rows"], dtype=np.int64)
-    maps = prepared.maps.read(rows)
-    array = read_array(ready if ready is not None else f"{run / 'gradients.zarr'}:gradients")
-    chosen = [array[int(i) : int(i) + 1] for i in (rows if ready is not None else range(len(rows)))]
-    gradients = np.stack([np.asarray(one, np.float32).reshape(maps.shape[1:]) for one in chosen])
-    return Slopes(rows, maps, gradients, float(maps.std(dtype=np.float64)))
+    if ready is not None:
+        return SlopesOnDisk(rows, prepared.maps.source.part(rows), str(ready.absolute()), rows)
+    own = f"{run.path.absolute() / 'gradients.zarr'}:gradients"
+    return SlopesOnDisk(rows, prepared.maps.source.part(rows), own, np.arange(len(rows)))
 
 
-def _levels(wanted: int, slopes: Slopes) -> int:
-    """No more levels than leave four coefficients a side."""
-    return max(1, min(wanted, int(np.log2(min(slopes.maps.shape[1:]))) - 2))
+def _follow(job: Job, slopes: Slopes, folder: Path, start: str, device: str | None, progress: Progress | None) -> None:
+    """Follow the path from a start, or go on with it, and write it."""
+    search = SearchSettings(
+        random_starts=job.random_starts, small_batch=job.small_batch, medium_batch=max(job.small_batch, 1 << 19),
+        large_batch=job.large_batch,
+    )  # fmt: skip
+    path = distill_path(
+        *slopes.standardised, wavelet=start, levels=levels_for(slopes.maps, job.path_levels), mode=MODE, ndim=2,
+        shares=job.shares, seed=job.seed, search=search, device=device,
+        checkpoint=folder / f"{start}.checkpoint.json", progress=progress,
+    )  # fmt: skip
+    save_path(path, _path_file(folder, start))
+
+
+def _read_and_follow(job: Job, slopes: SlopesOnDisk, folder: Path, device: str | None, count: int, start: str) -> None:
+    if not _path_file(folder, start).exists():
+        with threads(count):
+            _follow(job, slopes.read(), folder, start, device, None)
+
+
+def _path_file(folder: Path, start: str) -> Path:
+    return folder / f"{start}.json"
+
+
+def _length(start: str) -> int:
+    return -Wavelet.of(start).length
+
+
+def _path_name(start: str) -> str:
+    return f"the path from {start}"
+
+
+def levels_for(maps: Floats, wanted: int) -> int:
+    """No more levels than leave four coefficients a side of maps (n, ny, nx)."""
+    return max(1, min(wanted, int(np.log2(min(maps.shape[1:]))) - 2))
