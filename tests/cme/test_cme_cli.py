@@ -150,8 +150,11 @@ def test_errors_are_one_line(tracks_file, tmp_path):
     for arguments, message in (
         (("run", tmp_path / "none", "--out", tmp_path / "r"), "there is no file or folder"),
         (("run", tracks_file, "--out", tmp_path / "r", "--until", "tea"), "until is 'tea'"),
-        (("run", tracks_file, "--out", tmp_path / "r", "--settings", "mine"), "settings are one of published"),
-        (("run", tracks_file, "--out", tmp_path / "r", "--target", "mine"), "the target is one of"),
+        (
+            ("run", tracks_file, "--out", tmp_path / "r", "--settings", "mine"),
+            "--settings is 'mine'; choose one of published",
+        ),
+        (("run", tracks_file, "--out", tmp_path / "r", "--target", "mine"), "--target is 'mine'; choose one of"),
         (("run", tracks_file, "--out", tmp_path / "r", "--target", "success"), "needs p-values"),
         (("run", tracks_file, "--out", tmp_path / "r", "--test-cells", "z"), "there is no group 'z'"),
         (("distill", tmp_path), "holds no run"),

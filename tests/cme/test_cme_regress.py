@@ -7,10 +7,12 @@ from sklearn.metrics import r2_score, roc_auc_score
 
 from awd_cme.bootstrap import auc, bootstrap_difference, cluster_weights, clustered_bootstrap, r2
 from awd_cme.features import MaxCoefficients
+from awd_cme.folds import grouped_folds
 from awd_cme.intervals import coefficient_intervals
-from awd_cme.regress import PREDICTORS, SeriesLogistic, SeriesRidge, grouped_folds, least_squares, search_settings
+from awd_cme.regress import PREDICTORS, SeriesLogistic, SeriesRidge, least_squares
 from awd_cme.scaling import fit_z_scores
 from awd_cme.series_set import example_set
+from awd_cme.settings_search import search_settings
 
 
 def problem(n=120, features=6, seed=0):

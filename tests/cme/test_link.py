@@ -3,9 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from laptrack import LapTrack
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from awd_cme.evaluate import score_tracks
 from awd_cme.frames import Movie
+from awd_cme.gaps import FRAMES, linked
 from awd_cme.link import link_spots, track_movie
 from awd_cme.tracks import LossReport, make_table, validate
 
@@ -219,3 +223,35 @@ def test_scores_of_known_cases():
     assert np.isnan(empty.precision)
     with pytest.raises(ValueError, match="radius must be positive"):
         score_tracks(found, truth, radius=0.0)
+
+
+@pytest.mark.parametrize(("seed", "max_gap"), [(0, 0), (1, 1), (2, 3)])
+def test_links_are_those_of_laptrack(seed, max_gap):
+    # Crowded, with spots missing and false ones, and frames without any, over more frames than are linked at a time.
+    rng = np.random.default_rng(seed)
+    frame, place = np.arange(2 * FRAMES + 30), rng.uniform(0, 60, (40, 2))
+    begin, length = rng.integers(-20, len(frame), 40), rng.integers(5, 60, 40)
+    rows = [
+        (t, *(place[k] + rng.normal(0, 0.8, 2)))
+        for t in frame[(frame < 50) | (frame > 55)]
+        for k in np.flatnonzero((begin <= t) & (t < begin + length) & (rng.random(40) > 0.15))
+    ]
+    rows += [(t, *rng.uniform(0, 60, 2)) for t in rng.choice(frame[:50], 60)]
+    spots = pd.DataFrame(rows, columns=["frame", "y", "x"]).sort_values(["frame", "y", "x"]).reset_index(drop=True)
+    found = linked(spots["frame"].to_numpy(), spots[["y", "x"]].to_numpy(), 3.0, max_gap, 3.0)
+    tracker = LapTrack(
+        cutoff=9.0, gap_closing_cutoff=9.0 if max_gap else False, gap_closing_max_frame_count=max_gap + 1,
+        splitting_cutoff=False, merging_cutoff=False,
+    )  # fmt: skip
+    by_frame = [spots.loc[spots["frame"] == t, ["y", "x"]].to_numpy() for t in range(spots["frame"].max() + 1)]
+    number = {(t, k): n for n, (t, k) in enumerate((t, k) for t, own in enumerate(by_frame) for k in range(len(own)))}
+    pairs = [(number[a], number[b]) for a, b in tracker.predict(by_frame).edges]
+    one, other = np.array(pairs).T
+    whole = coo_array((np.ones(len(one)), (one, other)), shape=(len(spots), len(spots)))
+    _, expected = connected_components(whole, directed=False)
+    # The same parts, whatever their numbers.
+    together = set(zip(found.tolist(), expected.tolist(), strict=True))
+    assert len(together) == len(set(found.tolist())) == len(set(expected.tolist()))
+    assert max_gap == 0 or len(set(found.tolist())) < len(set(linked(
+        spots["frame"].to_numpy(), spots[["y", "x"]].to_numpy(), 3.0, 0, 3.0
+    ).tolist()))  # fmt: skip

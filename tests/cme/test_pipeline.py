@@ -14,9 +14,9 @@ import pytest
 
 from awd_cme.candidates import Candidate, candidates_of, choose
 from awd_cme.card import ModelCard
+from awd_cme.cells import categorised
 from awd_cme.dataset import yeast_problem
 from awd_cme.pipeline import run_pipeline
-from awd_cme.pipeline_data import categorised
 from awd_cme.pipeline_series import FEWEST_CLUSTERS, Problem
 from awd_cme.predict import predict_tracks
 from awd_cme.readers import read_tracks
@@ -124,6 +124,18 @@ def test_examples_explain_their_predictions(finished):
     np.testing.assert_array_equal(examples.x[0, : len(own)], own["clathrin_amplitude"])
     assert np.isnan(examples.x[0, len(own) :]).all()
     assert set(examples.example) == set(range(len(examples.cell)))
+    # What decided is what lies furthest from its mean, by what the model multiplies it by.
+    with np.load(finished / "examples.npz") as arrays:
+        np.testing.assert_array_equal(arrays["term"], examples.term)
+    for number in set(examples.example):
+        sizes = np.abs(examples.term[examples.example == number])
+        assert (np.diff(sizes) <= 0).all()
+    card = ModelCard.load(finished / "card.json")
+    means = examples.value - examples.term / examples.weight
+    for scale in set(examples.scale):
+        own = (examples.scale == scale) & (examples.weight == examples.weight[examples.scale == scale][0])
+        assert np.ptp(means[own]) == pytest.approx(0, abs=1e-9), "one feature has one mean over the training tracks"
+        assert examples.weight[own][0] in card.coefficients[:, 0]
     assert (np.diff(examples.prediction) >= 0).all()
 
 

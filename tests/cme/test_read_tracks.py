@@ -35,7 +35,7 @@ def test_all_real_data_are_read_with_one_call(real_data):
             r"the columns \['c'\] are missing for cmeAnalysis' tracks as CSV",
         ),
         (b"Once upon a time\n", "no known one"),
-        (b"PAR1 and then nothing", "file.dat cannot be read: .*(P|p)arquet"),
+        (b"PAR1 and then nothing", "file.dat is a damaged Parquet file .*copy or export it again"),
         (b"MATLAB 5.0 MAT-file, Platform: X", "cannot be read as a MATLAB file"),
         (b"\x89HDF\r\n\x1a\n and then nothing", "cannot be read as a MATLAB file"),
         (b"frame,particle,y,x\n", "holds no track"),

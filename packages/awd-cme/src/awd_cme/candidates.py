@@ -6,8 +6,9 @@ from typing import Any
 
 from awd_cme.features import FEATURES, MaxCoefficients
 from awd_cme.pipeline_series import Problem
-from awd_cme.regress import SeriesLogistic, SeriesRidge, SettingsSearch, least_squares, search_settings
+from awd_cme.regress import SeriesLogistic, SeriesRidge, least_squares
 from awd_cme.run_job import RunJob
+from awd_cme.settings_search import SettingsSearch, search_settings
 from awd_core.distill import DistillationPath
 from awd_core.wavelet import Wavelet
 

@@ -1,13 +1,6 @@
-"""The model as a card: one JSON file that says all that a person asks, and that NumPy alone can score.
+"""The model as a card: one JSON file that says all that a person asks (`awd_cme.card_file`), and NumPy alone can score.
 
-    {"format": "awd-cme-card", "version": 1, "task": "regression" or "classification",
-     "channels": [what is seen, what is predicted], "target": name, "series": {length, resampling, seconds_per_sample},
-     "inputs": z-scores of the series, "targets": z-scores of the target,
-     "wavelet": {name, taps, levels, mode, function: {seconds, psi}}, "scales": [{name, seconds, span_seconds, …}],
-     "features": {which, most, positions, energies}, "intercept": {value, low, high}, "limits": [low, high],
-     "coefficients": [{feature, value, low, high}], "notes": {anything}}
-
-Times are in seconds where the frame interval was known, else in samples (`unit`). The module imports neither torch nor
+Times are in seconds where the frame interval was known, else in samples. The module imports neither torch nor
 scikit-learn nor PyWavelets.
 """
 
@@ -23,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from awd_cme.card_file import Triple, fields_of, values_of
 from awd_cme.coefficients import Array, Selection, analysis_matrices, centre_times, scales
 from awd_cme.resample import resample
 from awd_cme.scaling import Statistics, ZScores
@@ -32,9 +26,6 @@ from awd_core.files import write_atomically
 if TYPE_CHECKING:
     from awd_cme.features import MaxCoefficients
     from awd_cme.series_set import SeriesSet
-
-FORMAT, VERSION = "awd-cme-card", 1
-Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +168,7 @@ class ModelCard:
     @cached_property
     def names(self) -> list[str]:
         """Names of the features, with their scale."""
-        named = zip(scales(self.levels, self.seconds_per_sample), self._matrices, strict=True)
+        named = zip(scales(self.levels, self.seconds_per_sample), self.matrices, strict=True)
         return [name for (scale, _), matrix in named for name in self.selection.names(scale, len(matrix))]
 
     @property
@@ -223,15 +214,16 @@ class ModelCard:
     def _many(self, X: Array, mask: npt.NDArray[np.bool_] | None, cell: Any) -> Array:
         if X.ndim != 2 or X.shape[1] != self.length:
             raise ValueError(f"series have the shape (n, {self.length}); got {X.shape}")
-        cells = np.full(len(X), "" if cell is None else cell) if cell is None or isinstance(cell, str) else None
-        cells = np.asarray(cell) if cells is None else cells
+        one = "" if cell is None else cell if isinstance(cell, str) else None
+        cells = np.full(len(X), one) if one is not None else np.asarray(cell)
         if len(cells) != len(X):
             raise ValueError(f"cell has {len(cells)} entries for {len(X)} series; give one for each, or one for all")
-        if self.inputs.rule != "own" and not any(str(name) in self.inputs.cells for name in np.unique(cells)):
+        names = np.unique(cells) if one is None else [one]
+        if self.inputs.rule != "own" and not any(str(name) in self.inputs.cells for name in names):
             found = self._scorer(None).many(X)
         else:
             found = np.empty(len(X), dtype=X.dtype)
-            for name in np.unique(cells):
+            for name in names:
                 rows = cells == name
                 scorer = self._own(X[rows]) if self.inputs.rule == "own" else self._scorer(str(name))
                 found[rows] = scorer.many(X[rows])
@@ -250,7 +242,8 @@ class ModelCard:
         return 0.5 * (1 + np.tanh(0.5 * found)) if self.task == "classification" else found
 
     @cached_property
-    def _matrices(self) -> list[Array]:
+    def matrices(self) -> list[Array]:
+        """The transform, band by band from coarse to fine."""
         return analysis_matrices(self.taps, self.length, self.levels, self.mode)
 
     @cached_property
@@ -279,7 +272,7 @@ class ModelCard:
         weights = self.coefficients[:, 0] * scale
         limits = (self.limits[0] * scale + shift, self.limits[1] * scale + shift)
         intercept = self.intercept[0] * scale + shift
-        return Scorer(self._matrices, times, self.selection, weights, intercept, mean, sd, limits)
+        return Scorer(self.matrices, times, self.selection, weights, intercept, mean, sd, limits)
 
     def _prepared(self, series: Any) -> tuple[Array, npt.NDArray[np.bool_] | None]:
         """Series of the card's length, in the channel's unit."""
@@ -295,49 +288,8 @@ class ModelCard:
         return X, mask
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values, in the form of the module's description."""
-        step = self.seconds_per_sample or 1.0
-        rows = zip(scales(self.levels, self.seconds_per_sample), self._matrices, strict=True)
-        levels = [self.levels, *range(self.levels, 0, -1)]
-        return {
-            "format": FORMAT,
-            "version": VERSION,
-            "task": self.task,
-            "channels": list(self.channels),
-            "target": self.target,
-            "unit": self.unit,
-            "series": {
-                "length": self.length,
-                "resampling": self.resampling,
-                "seconds_per_sample": self.seconds_per_sample,
-            },
-            "inputs": self.inputs.to_dict(),
-            "targets": self.targets.to_dict(),
-            "wavelet": {
-                "name": self.wavelet,
-                "taps": self.taps.tolist(),
-                "levels": self.levels,
-                "mode": self.mode,
-                "function": {"time": self.function[0].tolist(), "psi": self.function[1].tolist()},
-            },
-            "scales": [
-                {
-                    "name": name,
-                    "time": value,
-                    "span": ((2**level - 1) * (len(self.taps) - 1) + 1) * step,
-                    "coefficients": len(matrix),
-                }
-                for ((name, value), matrix), level in zip(rows, levels, strict=True)
-            ],
-            "features": self.selection.to_dict(),
-            "intercept": _triple(self.intercept),
-            "limits": [end if math.isfinite(end) else None for end in self.limits],
-            "coefficients": [
-                {"feature": name, **_triple(row)}
-                for name, row in zip(self.names, self.coefficients.tolist(), strict=True)
-            ],
-            "notes": self.notes,
-        }
+        """As JSON values, in the form that `awd_cme.card_file` describes."""
+        return values_of(self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the card to a JSON file, whole or not at all.
@@ -377,54 +329,8 @@ class ModelCard:
         ValueError, KeyError
             If it is not a card, or something is missing.
         """
-        if not isinstance(values, Mapping) or values.get("format") != FORMAT:
-            raise ValueError(f'it has no "format": "{FORMAT}"; ModelCard.save writes cards')
-        if values.get("version") != VERSION:
-            raise ValueError(
-                f"its version is {values.get('version')!r} and this awd-cme reads version {VERSION}; update"
-            )
-        wavelet, series, function = values["wavelet"], values["series"], values["wavelet"]["function"]
-        card = cls(
-            task=values["task"],
-            channels=(values["channels"][0], values["channels"][1]),
-            target=values["target"],
-            length=series["length"],
-            resampling=series["resampling"],
-            seconds_per_sample=series["seconds_per_sample"],
-            inputs=_statistics(values["inputs"]),
-            targets=_statistics(values["targets"]),
-            wavelet=wavelet["name"],
-            taps=np.array(wavelet["taps"], dtype=np.float64),
-            levels=wavelet["levels"],
-            mode=wavelet["mode"],
-            selection=Selection(**values["features"]),
-            coefficients=np.array([_numbers(row) for row in values["coefficients"]], dtype=np.float64).reshape(-1, 3),
-            intercept=_numbers(values["intercept"]),
-            limits=_limits(values["limits"]),
-            function=np.array([function["time"], function["psi"]], dtype=np.float64),
-            notes=dict(values["notes"]),
-        )
+        card = cls(**fields_of(values))
         for row, name in zip(values["coefficients"], card.names, strict=True):
             if row["feature"] != name:
                 raise ValueError(f"its feature {row['feature']!r} stands where {name!r} belongs")
         return card
-
-
-def _triple(row: Sequence[float]) -> dict[str, float | None]:
-    ends = [None if math.isnan(end) else float(end) for end in row[1:]]
-    return {"value": float(row[0]), "low": ends[0], "high": ends[1]}
-
-
-def _numbers(row: Mapping[str, Any]) -> Triple:
-    value, low, high = (math.nan if row[key] is None else float(row[key]) for key in ("value", "low", "high"))
-    return value, low, high
-
-
-def _limits(ends: Sequence[float | None]) -> tuple[float, float]:
-    low, high = ends
-    return -math.inf if low is None else float(low), math.inf if high is None else float(high)
-
-
-def _statistics(values: Mapping[str, Any]) -> Statistics:
-    cells = {str(name): (float(pair[0]), float(pair[1])) for name, pair in values["cells"].items()}
-    return Statistics(values["rule"], float(values["mean"]), float(values["sd"]), cells)

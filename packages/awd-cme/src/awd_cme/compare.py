@@ -10,10 +10,12 @@ import numpy.typing as npt
 from awd_cme.bootstrap import auc, r2
 from awd_cme.candidates import Candidate, Choice, Predictor, candidates_of, choose, predictor_of, transformer
 from awd_cme.features import MaxCoefficients
+from awd_cme.folds import grouped_folds
 from awd_cme.pipeline_series import Problem
 from awd_cme.pipeline_teacher import Taught
-from awd_cme.regress import fit_predictor, grouped_folds, search_settings
+from awd_cme.regress import fit_predictor
 from awd_cme.run_job import RunJob
+from awd_cme.settings_search import search_settings
 from awd_core.distill import DistillationPath
 from awd_core.wavelet import Wavelet
 

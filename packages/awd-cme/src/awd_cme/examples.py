@@ -33,7 +33,9 @@ def examples_of(problem: Problem, row: Fitted, table: pd.DataFrame) -> dict[str,
     dict of str to array
         `cell`, `track`, `truth`, `prediction`, shape (k,); `time` (seconds from the first frame; frames where the
         interval is unknown), `x`, `y`, shape (k, T), NaN behind a track's end; and for each of c coefficients `example`
-        (its track), `scale`, `width`, `position` (seconds from the first frame), `value`, `weight`.
+        (its track), `scale`, `width`, `position` (seconds from the first frame), `value`, `weight`, and `term`: weight
+        times how far the value lies from its mean over the training tracks, which is what the coefficient moved the
+        prediction, in units of the standardised target (log odds for classes).
     """
     held, prediction = problem.held_out, row.prediction
     order = np.argsort(prediction, kind="stable")
@@ -51,7 +53,7 @@ def examples_of(problem: Problem, row: Fitted, table: pd.DataFrame) -> dict[str,
         "time": grid[0], "x": grid[1], "y": grid[2],
     }  # fmt: skip
     rows = [(k, *item) for k, one in enumerate(chosen) for item in _deciding(problem, row, int(one))]
-    names = ("example", "scale", "width", "position", "value", "weight")
+    names = ("example", "scale", "width", "position", "value", "weight", "term")
     return found | {name: np.array([item[place] for item in rows]) for place, name in enumerate(names)}
 
 
@@ -67,7 +69,7 @@ def _raw(table: pd.DataFrame, problem: Problem, k: int) -> tuple[Array, Array, A
     return times, x, y
 
 
-def _deciding(problem: Problem, row: Fitted, k: int) -> list[tuple[str, float, float, float, float]]:
+def _deciding(problem: Problem, row: Fitted, k: int) -> list[tuple[str, float, float, float, float, float]]:
     """The selected coefficients whose term is furthest from its mean over the training tracks."""
     made, model = row.transformer, row.predictor
     if made is None or model is None:
@@ -87,8 +89,7 @@ def _deciding(problem: Problem, row: Fitted, k: int) -> list[tuple[str, float, f
                 column = start + place * count + rank
                 value = abs(coefficients[index]) if kind == "absolute" else coefficients[index]
                 weight = float(model.coef_[column])
-                term = abs(weight * (value - means[column]))
-                found.append((term, scale, width * stretch, float(times[index]) * stretch, float(value), weight))
+                term = weight * float(value - means[column])
+                found.append((scale, width * stretch, float(times[index]) * stretch, float(value), weight, term))
         start += selection.columns(len(matrix))
-    found.sort(key=lambda item: -item[0])
-    return [item[1:] for item in found[:DECIDING]]
+    return sorted(found, key=lambda item: -abs(item[-1]))[:DECIDING]

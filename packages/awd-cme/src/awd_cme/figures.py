@@ -8,25 +8,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from awd_cme.report_words import Effect
+from awd_core.comparison_figure import Method, Score, comparison_figure, crop
 from awd_core.figures import NARROW
-from awd_core.wavelet_figure import BEFORE, HIGH, LOW, label
+from awd_core.palette import BEFORE, FAINT, GREEN, HIGH, LOW, ORANGE, PURPLE, SKY, style_of
+from awd_core.wavelet_figure import label
 
 Rows = Sequence[Mapping[str, Any]]
-
-KINDS = {
-    "awd": ("AWD", HIGH, "D"),
-    "ablation": ("AWD, variants", "#E69F00", "d"),
-    "wavelet": ("other wavelets", BEFORE, "o"),
-    "series": ("raw series", "#009E73", "s"),
-    "network": ("networks", LOW, "^"),
-    "trivial": ("no input", "black", "x"),
-}
-"""Name, colour and marker of each kind of method."""
 
 BEFORE_PATH = -0.12
 """Where on the axis of shares the start of a path is drawn."""
@@ -44,31 +35,13 @@ def results_figure(rows: Rows, metric: str, *, narrow: bool = False) -> Figure:
     narrow : bool
         For a narrow page.
     """
-    shown = sorted((row for row in rows if row["score"] is not None), key=lambda row: row["score"])
-    figure = Figure(figsize=(NARROW if narrow else 8.0, 0.3 * len(shown) + 1.5), layout="constrained")
-    axes = figure.subplots()
-    awd = next((row for row in shown if row["key"] == "awd"), None)
-    if awd is not None:
-        axes.axvline(awd["score"], color=HIGH, linewidth=0.9, linestyle=":", zorder=0)
-    for place, row in enumerate(shown):
-        _, colour, marker = _style(row)
-        if row.get("low") is not None and row.get("high") is not None:
-            axes.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=1.6, solid_capstyle="butt")
-        axes.plot(row["score"], place, marker, color=colour, markersize=8 if row is awd else 6)
-    axes.set_yticks(range(len(shown)), [row["name"] for row in shown], fontsize=8)
-    for text, row in zip(axes.get_yticklabels(), shown, strict=True):
-        text.set_fontweight("bold" if row is awd else "normal")
-    axes.set_ylim(-0.7, len(shown) - 0.3)
-    _crop(axes, [row["score"] for row in shown], 0.5 if metric == "AUC" else 0.0)
-    used = {_style(row) for row in shown}
-    styles = [style for style in KINDS.values() if style in used]
-    label(axes, "", f"{metric} on test tracks (95 % interval)", "")
-    axes.grid(axis="x", color="#e4e4e4", linewidth=0.6)
-    handles = [Line2D([], [], color=c, marker=m, label=name, linewidth=1.6) for name, c, m in styles]
-    figure.legend(
-        handles=handles, loc="outside lower center", ncols=2 if narrow else len(styles), frameon=False, fontsize=8
-    )
-    return figure
+    shown = sorted((row for row in rows if row["score"] is not None), key=lambda row: -row["score"])
+    methods = [
+        Method(row["name"], _kind_of(row), [Score(row["score"], row.get("low"), row.get("high"))], row["key"] == "awd")
+        for row in shown
+    ]
+    quantity = f"{metric} on test tracks (95 % interval)"
+    return comparison_figure(methods, quantity, zero=0.5 if metric == "AUC" else 0.0, narrow=narrow)
 
 
 def economy_figure(rows: Rows, metric: str, *, narrow: bool = False) -> Figure:
@@ -77,22 +50,23 @@ def economy_figure(rows: Rows, metric: str, *, narrow: bool = False) -> Figure:
     figure = Figure(figsize=(NARROW, 3.4) if narrow else (6.4, 3.4), layout="constrained")
     axes = figure.subplots()
     for row in shown:
-        _, colour, marker = _style(row)
+        _, colour, marker = style_of(_kind_of(row))
         own = row["key"] == "awd"
         axes.plot(
             row["parameters"], row["score"], marker, color=colour, markersize=9 if own else 6, zorder=4 if own else 3
         )
     axes.set_xscale("log")
     axes.margins(0.22, 0.18)
-    _crop(axes, [row["score"] for row in shown], None, along="y")
-    # Beside or above the mark, so that names of marks at one height do not meet.
-    beside = {"awd": -3, "db5": -12, "raw_ridge": -3}
+    crop(axes, [row["score"] for row in shown], None, along="y")
+    # Names to the right of marks on the left, and above those on the right: so none meets another or the edge.
+    beside = {"awd": 4 if narrow else -3, "db5": -12, "raw_ridge": -3}
     for row in shown:
         if row["key"] in ("teacher", "boosting", *beside):
             right = row["key"] in beside
             axes.annotate(
-                row["name"], (row["parameters"], row["score"]), xytext=(8, beside[row["key"]]) if right else (0, 7),
-                textcoords="offset points", ha="left" if right else "center", fontsize=8,
+                row["name"], (row["parameters"], row["score"]),
+                xytext=(8, beside[row["key"]]) if right else (6, -14 if row["key"] == "boosting" else 7),
+                textcoords="offset points", ha="left" if right else "right", fontsize=8,
                 fontweight="bold" if row["key"] == "awd" else "normal",
             )  # fmt: skip
     label(axes, "", "fitted numbers (parameters)", f"{metric} on test tracks")
@@ -104,8 +78,8 @@ def cells_figure(rows: Rows, methods: Mapping[str, str], metric: str, *, narrow:
     shown = sorted(rows, key=lambda row: row["n"])
     figure = Figure(figsize=(NARROW if narrow else 7.0, 0.3 * len(shown) + 1.4), layout="constrained")
     axes = figure.subplots()
-    styles = {"awd": (HIGH, "D"), "teacher": (LOW, "^"), "db5": (BEFORE, "o")}
-    others = iter((("#009E73", "s"), ("#E69F00", "d"), ("#CC79A7", "v")))
+    styles = {key: style_of(kind)[1:] for key, kind in (("awd", "awd"), ("teacher", "network"), ("db5", "wavelet"))}
+    others = iter(((GREEN, "s"), (ORANGE, "d"), (SKY, "v")))
     values: list[float] = []
     for key, name in methods.items():
         colour, marker = styles.get(key) or next(others, ("black", "x"))
@@ -122,12 +96,13 @@ def cells_figure(rows: Rows, methods: Mapping[str, str], metric: str, *, narrow:
             markersize=6,
             zorder=4 if key == "awd" else 3,
         )
-    axes.hlines(range(len(shown)), 0, 1, transform=axes.get_yaxis_transform(), color="#e4e4e4", linewidth=0.6, zorder=0)
+    axes.hlines(range(len(shown)), 0, 1, transform=axes.get_yaxis_transform(), color=FAINT, linewidth=0.6, zorder=0)
     axes.set_yticks(range(len(shown)), [f"{row['cell']} ({row['n']})" for row in shown], fontsize=8)
     axes.set_ylim(-0.7, len(shown) - 0.3)
-    _crop(axes, values, 0.5 if metric == "AUC" else 0.0)
+    crop(axes, values, 0.5 if metric == "AUC" else 0.0)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     label(axes, "", f"{metric} within the cell", "cell (test tracks)")
-    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    figure.legend(loc="outside lower center", ncols=2 if narrow else 3, frameon=False, fontsize=8)
     return figure
 
 
@@ -189,7 +164,7 @@ def selection_figure(rows: Rows, metric: str, *, narrow: bool = False) -> Figure
     own = None if chosen is None else _kind(chosen)
     kinds = sorted({_kind(row) for row in rows if row.get("share") is not None}, key=lambda kind: (kind != own, kind))
     several = len({kind[1:] for kind in kinds}) > 1
-    styles = (("-o", HIGH), ("--s", LOW), (":^", "#009E73"), ("-.d", "#E69F00"), ("-v", "#CC79A7"))
+    styles = (("-o", HIGH), ("--s", LOW), (":^", GREEN), ("-.d", ORANGE), ("-v", PURPLE))
     for kind, (style, colour) in zip(kinds, styles, strict=False):
         line = sorted(
             (row for row in rows if _kind(row) == kind and row.get("share") is not None), key=lambda row: row["share"]
@@ -223,20 +198,6 @@ def _kind(row: Mapping[str, Any]) -> tuple[str, str, str]:
     return str(row.get("start") or ""), str(row["features"]), str(row["regression"])
 
 
-def _style(row: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Name, colour and marker of a method; AWD as published is one of AWD's variants."""
-    kind = "ablation" if row["kind"] == "awd" and row["key"] != "awd" else row["kind"]
-    return KINDS.get(kind, KINDS["wavelet"])
-
-
-def _crop(axes: Axes, values: Sequence[float], zero: float | None, along: str = "x") -> None:
-    """Keep one very bad score from squeezing all others: the axis begins little below the rest."""
-    ordered = sorted(values)
-    get, put = (axes.get_xlim, axes.set_xlim) if along == "x" else (axes.get_ylim, axes.set_ylim)
-    low, high = get()
-    span = ordered[-1] - ordered[len(ordered) // 4]
-    floor = min(ordered[-1] - 6 * span, 0.0 if zero is None else zero - 0.02) if span > 0 else low
-    if low < floor:
-        put(floor, high)
-    if zero is not None and (low, high)[0] < zero < high:
-        axes.axvline(zero, color="black", linewidth=0.8, zorder=0)
+def _kind_of(row: Mapping[str, Any]) -> str:
+    """Kind of a method; AWD as published is one of AWD's variants."""
+    return "ablation" if row["kind"] == "awd" and row["key"] != "awd" else str(row["kind"])

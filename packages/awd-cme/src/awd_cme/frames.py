@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from awd_cme.movies import MovieFile
 
 Array = npt.NDArray[Any]
 
@@ -31,6 +34,8 @@ class Movie:
         Where axes, channels, seconds_per_frame and micrometres_per_pixel came from, a sentence each.
     read : callable
         Given the numbers t and c, the array (y, x). `frame` checks the numbers first.
+    file : MovieFile or None
+        How another process opens the same movie; None where it lies in no file.
 
     Examples
     --------
@@ -46,6 +51,7 @@ class Movie:
     micrometres_per_pixel: float | None = None
     origin: Mapping[str, str] = field(default_factory=dict)
     read: Callable[[int, int], Array] = field(repr=False)
+    file: "MovieFile | None" = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if len(self.shape) != 4 or min(self.shape) < 1:
@@ -106,7 +112,7 @@ class Movie:
         frames = np.empty(self.shape, self.dtype)
         for t, image in enumerate(self):
             frames[t] = image
-        return replace(self, read=_ArrayPlanes(frames))
+        return replace(self, read=_ArrayPlanes(frames), file=None)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -161,7 +167,7 @@ class Movie:
             frames, letters = frames[None], missing + letters
         frames = frames.transpose([letters.index(letter) for letter in "TCYX"])
         names = tuple(channels) if channels is not None else default_names(frames.shape[1])
-        given = {"seconds_per_frame": seconds_per_frame, "micrometres_per_pixel": micrometres_per_pixel}
+        given: dict[str, Any] = {"seconds_per_frame": seconds_per_frame, "micrometres_per_pixel": micrometres_per_pixel}
         origin = {name: "unknown" if value is None else "given as an argument" for name, value in given.items()}
         return cls(
             shape=(frames.shape[0], frames.shape[1], frames.shape[2], frames.shape[3]),

@@ -2,34 +2,32 @@
 
 Linking is laptrack's (Fukai and Kawaguchi 2023, "LapTrack: linear assignment particle tracking with tunable metrics",
 Bioinformatics 39), the method of Jaqaman et al. 2008 (Nat. Methods 5): spots of successive frames are assigned to each
-other at the least sum of squared distances, then ends of tracks to later beginnings, which closes gaps. Nothing splits
-or merges: a clathrin-coated pit does neither, and where two cross, each keeps a track.
+other at the least sum of squared distances, then ends of tracks to later beginnings, which closes gaps
+(`awd_cme.gaps`). Nothing splits or merges: a clathrin-coated pit does neither, and where two cross, each keeps a track.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from awd_cme.detect import COLUMNS, Control, detect_spots, estimate_sigma
+from awd_cme.detect import Control
 from awd_cme.frames import Movie
+from awd_cme.gaps import linked
+from awd_cme.measure import Test
+from awd_cme.movie_spots import Detection, mean_of, measured_width, movie_spots
 from awd_cme.series import extract
-from awd_cme.spots import Neighbours, fit_spots
+from awd_cme.spots import Neighbours
 from awd_cme.tracks import LossReport, empty_table, make_table
-from awd_cme.windows import Array, checked_sigma
+from awd_cme.windows import Floats, checked_sigma
+from awd_core.workers import Progress, Workers, open_workers
 
 SIGNIFICANT = 0.05
 ENDS = 0.01
 """p-value below which a spot may be the first or the last of a track."""
-
-FRAMES_FOR_SIGMA = 10
-"""Frames that the width of the spots is measured in, spread over the movie."""
-
-SECONDS_OF_MEAN = 5.0
 
 
 def link_spots(
@@ -104,8 +102,11 @@ def link_spots(
     }
     if not len(spots):
         return empty_table(**about)
-    ordered = spots.sort_values(["frame", "y", "x"], kind="stable").reset_index(drop=True)
-    ordered["track"] = _linked(ordered, max_step, max_gap, max_step if max_gap_step is None else max_gap_step)
+    ordered = spots.sort_values(["frame", "y", "x"], kind="stable", ignore_index=True)
+    del spots  # the tables of a long movie are large: each goes when the next is there
+    across = max_step if max_gap_step is None else max_gap_step
+    frame, places = ordered["frame"].to_numpy(dtype=np.int64), ordered[["y", "x"]].to_numpy(dtype=np.float64)
+    ordered["track"] = linked(frame, places, max_step, max_gap, across)
     if "p" in ordered and max_trim:
         ordered = _trimmed(ordered, max_trim)
     frames = ordered.groupby("track")["frame"].agg(["min", "max"])
@@ -122,14 +123,27 @@ def link_spots(
     report.kept += len(kept)
     if not len(kept):
         return empty_table(**about)
-    numbers = {track: number for number, track in enumerate(frames.loc[kept].sort_values(["min", "max"]).index)}
-    mine = ordered[ordered["track"].isin(kept)]
-    mine = mine.assign(track=mine["track"].map(numbers)).set_index(["track", "frame"])
-    every = [(numbers[t], f) for t, low, high in frames.loc[kept].itertuples() for f in range(int(low), int(high) + 1)]
-    rows = mine.reindex(pd.MultiIndex.from_tuples(every, names=["track", "frame"])).reset_index()
+    ranked = frames.loc[kept].sort_values(["min", "max"])
+    begin, count = ranked["min"].to_numpy(dtype=np.int64), length.loc[ranked.index].to_numpy(dtype=np.int64)
+    first = np.cumsum(count) - count
+    own = ordered[ordered["track"].isin(kept)]
+    del ordered
+    number = pd.Series(np.arange(len(ranked)), ranked.index).loc[own["track"]].to_numpy()
+    row = first[number] + own["frame"].to_numpy(dtype=np.int64) - begin[number]
+
+    def column(name: str) -> Floats:
+        values = np.full(count.sum(), np.nan)
+        values[row] = own[name]
+        return values
+
     names = ("amplitude", "background", "amplitude_error", "background_error", "p")
-    signals = {f"{channel}_{name}": rows[name].to_numpy() for name in names if name in rows}
-    given = {name: rows[name].to_numpy() for name in ("track", "frame", "y", "x")}
+    signals = {f"{channel}_{name}": column(name) for name in names if name in own}
+    given: dict[str, Any] = {
+        "track": np.repeat(np.arange(len(ranked)), count),
+        "frame": np.arange(count.sum()) - np.repeat(first - begin, count),
+        "y": column("y"),
+        "x": column("x"),
+    }
     return make_table(**given, cell=cell, source=source, signals=signals, **about)
 
 
@@ -149,13 +163,16 @@ def track_movie(
     after: int = 0,
     channels: Sequence[str] | Mapping[str, str] | None = None,
     shifts: Mapping[str, npt.ArrayLike] | None = None,
+    test: Test = "amplitude",
     neighbours: Neighbours = "joint",
     gain: float | Mapping[str, float] = 0.0,
     cell: str = "cell",
     source: str = "",
     threads: int = 2,
     losses: LossReport | None = None,
-    progress: bool = False,
+    progress: bool | Progress = False,
+    workers: int | Workers = 1,
+    folder: str | os.PathLike[str] | None = None,
 ) -> pd.DataFrame:
     """Tracks of a bare movie with their series: detection, linking, extraction.
 
@@ -177,16 +194,20 @@ def track_movie(
         where the frame interval is unknown.
     max_step, max_gap, min_frames, min_significant : float, int, int, float
         As `link_spots`.
-    before, after, channels, shifts, neighbours, gain : optional
+    before, after, channels, shifts, test, neighbours, gain : optional
         As `extract`.
     cell, source : str
         What the table says of the tracks.
     threads : int
-        Images that are worked on at a time.
+        Images that are worked on at a time, where one process does it.
     losses : LossReport, optional
         Gets the tracks that were found and dropped, and the width where it was measured.
-    progress : bool
-        Whether to show progress bars.
+    progress : bool or callable
+        Whether to show progress bars; or called with (done, in all, what).
+    workers : int or Workers
+        Processes, each of which takes ranges of frames; linking stays in this one. The table does not depend on them.
+    folder : path, optional
+        For what they find until all is there; they must all reach it. A temporary one if not given.
 
     Returns
     -------
@@ -196,92 +217,45 @@ def track_movie(
     Raises
     ------
     ValueError
-        If the channel is not there, or the width cannot be measured, and as the steps.
+        If the channel is not there, the width cannot be measured, or there are several workers and the movie lies in no
+        file; and as the steps.
+    LostItemError
+        If a range of frames has killed its workers.
     """
     tracked = movie.channels[0] if channel is None else channel
     if tracked not in movie.channels:
         raise ValueError(f"the movie has the channels {list(movie.channels)}, not {tracked!r}; name one of them")
-    report = LossReport() if losses is None else losses
-    place, count = movie.channels.index(tracked), movie.shape[0]
-    if sigma is None:
-        some = np.unique(np.linspace(0, count - 1, FRAMES_FOR_SIGMA).round().astype(int))
-        width = estimate_sigma(np.stack([movie.frame(int(t), place) for t in some]))
-        sigma = width.sigma
-        report.assume(
-            f"sigma = {width.sigma:.3f} ± {width.error:.3f} pixels, measured on {width.spots} spots of {tracked}, "
-            "holds for all channels."
-        )
-    elif isinstance(sigma, Mapping) and tracked not in sigma:
+    if isinstance(sigma, Mapping) and tracked not in sigma:
         raise ValueError(f"sigma has no value for the channel {tracked!r}, only for {list(sigma)}; add it")
-    own = checked_sigma(float(sigma[tracked] if isinstance(sigma, Mapping) else sigma))
-    window = _average(average, movie.seconds_per_frame)
-
-    def detect(frame: int, image: Array, mean: Array) -> pd.DataFrame:
-        spots = detect_spots(mean, sigma=own, level=level, control=control).assign(frame=frame)
-        if window > 1:
-            fits = fit_spots(image, spots["y"], spots["x"], own)
-            spots = spots.assign(**{name: getattr(fits, name) for name in COLUMNS[2:]})
-        return spots
-
-    spots = pd.concat(_in_turn(detect, _means(movie, place, window), count, threads, progress), ignore_index=True)
-    table = link_spots(
-        spots,
-        max_step=max_step,
-        max_gap=max_gap,
-        min_frames=min_frames,
-        min_significant=min_significant,
-        max_trim=window // 2,
-        cell=cell,
-        source=source,
-        channel=tracked,
-        seconds_per_frame=movie.seconds_per_frame,
-        micrometres_per_pixel=movie.micrometres_per_pixel,
-        losses=report,
-    )
-    series = LossReport()
-    result = extract(
-        movie,
-        table,
-        sigma=sigma,
-        before=before,
-        after=after,
-        channels=channels,
-        shifts=shifts,
-        neighbours=neighbours,
-        gain=gain,
-        threads=threads,
-        losses=series,
-        progress=progress,
-    )
+    report, place = LossReport() if losses is None else losses, movie.channels.index(tracked)
+    with open_workers(workers) as crew:
+        shared: dict[str, Any] = {"threads": threads, "progress": progress, "workers": crew, "folder": folder}
+        if sigma is None:
+            width = measured_width(movie, place, workers=crew)
+            sigma = width.sigma
+            report.assume(
+                f"sigma = {width.sigma:.3f} ± {width.error:.3f} pixels, measured on {width.spots} spots of {tracked}, "
+                "holds for all channels."
+            )
+        own = checked_sigma(float(sigma[tracked] if isinstance(sigma, Mapping) else sigma))
+        window = mean_of(average, movie.seconds_per_frame)
+        how = Detection(place, own, level, control, window)
+        linking: dict[str, Any] = {
+            "max_step": max_step, "max_gap": max_gap, "min_frames": min_frames, "min_significant": min_significant,
+            "max_trim": window // 2, "cell": cell, "source": source, "channel": tracked,
+            "seconds_per_frame": movie.seconds_per_frame, "micrometres_per_pixel": movie.micrometres_per_pixel,
+        }  # fmt: skip
+        series = LossReport()
+        # Nothing is named in between, so that the table of spots goes when there are tracks, and that of tracks later.
+        result = extract(
+            movie, link_spots(movie_spots(movie, how, **shared), losses=report, **linking), sigma=sigma,
+            before=before, after=after, channels=channels, shifts=shifts, test=test, neighbours=neighbours, gain=gain,
+            losses=series, **shared,
+        )  # fmt: skip
     # Its tracks are those that were kept above.
     series.came = series.kept = 0
     report.merge(series)
     return result
-
-
-def _linked(spots: pd.DataFrame, max_step: float, max_gap: int, max_gap_step: float) -> npt.NDArray[np.int64]:
-    """Number of the track of each spot; rows are sorted by frame and numbered from 0."""
-    from laptrack import LapTrack
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    options: dict[str, Any] = {
-        "cutoff": max_step**2,
-        "gap_closing_cutoff": max_gap_step**2 if max_gap else False,
-        # The difference of the frames, not the number of those between.
-        "gap_closing_max_frame_count": max_gap + 1,
-        "splitting_cutoff": False,
-        "merging_cutoff": False,
-    }
-    frame = spots["frame"].to_numpy(dtype=np.int64)
-    first = np.searchsorted(frame, np.arange(frame[0], frame[-1] + 2))
-    # Its face for tables spends most of its time on writing the table.
-    tree = LapTrack(**options).predict(np.split(spots[["y", "x"]].to_numpy(dtype=np.float64), first[1:-1]))
-    edges = np.array(list(tree.edges), dtype=np.int64).reshape(-1, 2, 2)
-    one, other = (first[edges[:, end, 0]] + edges[:, end, 1] for end in (0, 1))
-    joined = coo_array((np.ones(len(edges)), (one, other)), shape=(len(spots), len(spots)))
-    _, tracks = connected_components(joined, directed=False)
-    return np.asarray(tracks, dtype=np.int64)
 
 
 def _trimmed(spots: pd.DataFrame, most: int) -> pd.DataFrame:
@@ -317,47 +291,3 @@ def _check(
             "max_gap must be 0 or more, min_frames 1 or more, min_significant within 0 and 1, "
             f"got {max_gap}, {min_frames} and {min_significant}"
         )
-
-
-def _average(average: int | None, seconds_per_frame: float | None) -> int:
-    """Number of frames to take the mean of."""
-    if average is None:
-        if seconds_per_frame is None:
-            return 3
-        return 1 + 2 * int(min(max((SECONDS_OF_MEAN / seconds_per_frame - 1) // 2, 0), 2))
-    if average < 1 or average % 2 == 0:
-        raise ValueError(f"average must be an odd number of frames, got {average}; 1 takes each by itself")
-    return average
-
-
-def _means(movie: Movie, channel: int, window: int) -> Iterator[tuple[int, Array, Array]]:
-    """Every frame with the mean of those around it, as far as there are; each is read once."""
-    count, half = movie.shape[0], window // 2
-    held: dict[int, Array] = {}
-    for frame in range(count):
-        for ahead in range(max(held, default=-1) + 1, min(frame + half, count - 1) + 1):
-            held[ahead] = movie.frame(ahead, channel)
-        held.pop(frame - half - 1, None)
-        mean = np.asarray(np.mean([*held.values()], axis=0, dtype=np.float64)) if window > 1 else held[frame]
-        yield frame, held[frame], mean
-
-
-def _in_turn(
-    work: Callable[[int, Array, Array], pd.DataFrame],
-    tasks: Iterator[tuple[int, Array, Array]],
-    count: int,
-    threads: int,
-    progress: bool,
-) -> list[pd.DataFrame]:
-    """Results of all tasks, in order; few of them wait at a time, since each holds images."""
-    from rich.progress import track
-
-    results: list[pd.DataFrame] = []
-    waiting: deque[Future[pd.DataFrame]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        for task in track(tasks, "Spots", total=count, disable=not progress):
-            if len(waiting) > threads:
-                results.append(waiting.popleft().result())
-            waiting.append(pool.submit(work, *task))
-        results += [one.result() for one in waiting]
-    return results

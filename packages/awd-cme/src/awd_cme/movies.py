@@ -7,6 +7,9 @@ sentence that says where it was found (`Movie.origin`).
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy.typing as npt
@@ -21,7 +24,41 @@ Array = npt.NDArray[Any]
 
 _UNKNOWN = NOTHING.seconds_per_frame
 
-__all__ = ["DEFAULT_CHANNELS", "Movie", "open_movie", "write_movie"]
+__all__ = ["DEFAULT_CHANNELS", "Movie", "MovieFile", "open_movie", "write_movie"]
+
+
+@dataclass(frozen=True)
+class MovieFile:
+    """How a movie was opened: what travels to another process in place of the movie.
+
+    Attributes
+    ----------
+    paths : tuple of str
+        Files and folders, absolute.
+    listed : bool
+        Whether they were given as a list.
+    options : tuple of (str, object)
+        The other arguments of `open_movie`.
+    """
+
+    paths: tuple[str, ...]
+    listed: bool
+    options: tuple[tuple[str, Any], ...]
+
+    def open(self) -> Movie:
+        """The movie; a process opens it once, as long as its files stay as they are."""
+        return _opened(self, self.identity())
+
+    def identity(self) -> tuple[tuple[int, int], ...]:
+        """Size, and time of the last change, of each path."""
+        found = (Path(path).stat() for path in self.paths)
+        return tuple((one.st_size, one.st_mtime_ns) for one in found)
+
+
+@lru_cache(maxsize=2)
+def _opened(file: MovieFile, identity: tuple[tuple[int, int], ...]) -> Movie:
+    del identity  # part of the cache's key alone
+    return open_movie(list(file.paths) if file.listed else file.paths[0], **dict(file.options))
 
 
 def open_movie(
@@ -88,7 +125,13 @@ def open_movie(
     ((5, 2, 8, 8), 2.0, "the name 'cell_2s.tif' in the path")
     """
     names = None if channels is None else tuple(channels)
-    found = open_stack(path, axes=axes, channels=names, z=z, series=series, join=join)
+    given: dict[str, Any] = {
+        "axes": axes, "channels": names, "seconds_per_frame": seconds_per_frame,
+        "micrometres_per_pixel": micrometres_per_pixel, "z": z, "series": series, "join": join,
+    }  # fmt: skip
+    listed = not isinstance(path, (str, os.PathLike))
+    paths = list(path) if not isinstance(path, (str, os.PathLike)) else [path]
+    found = open_stack(paths if listed else path, axes=axes, channels=names, z=z, series=series, join=join)
     chosen, picked, source = _named(found, names)
     seconds = _fact("seconds_per_frame", seconds_per_frame, found.seconds_per_frame)
     if seconds.value is None and (
@@ -109,6 +152,7 @@ def open_movie(
             "micrometres_per_pixel": pixel.origin,
         },
         read=found.read if picked == list(range(found.shape[1])) else _Picked(found, picked),
+        file=MovieFile(tuple(str(Path(item).absolute()) for item in paths), listed, tuple(given.items())),
     )
 
 

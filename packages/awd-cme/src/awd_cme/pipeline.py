@@ -6,6 +6,7 @@ it goes on; a run that was killed goes on where it was and ends with the same bi
 """
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,23 @@ from awd_cme.run_job import ARTEFACTS, PROGRAM, RunJob
 from awd_cme.series_file import write_arrays
 from awd_cme.sources import recognise_source
 from awd_core.run_folder import RunFolder
+from awd_core.workers import Workers, open_workers
 
 PACKAGES = ("awd-cme", "scikit-learn", "pandas", "pyarrow", "tifffile", "laptrack", "scikit-image", "lightning")
 
 
-def run_pipeline(job: RunJob) -> Path:
+def run_pipeline(job: RunJob, *, workers: int | Workers = 1, scheduler: str | os.PathLike[str] | None = None) -> Path:
     """Do a job, or go on with it where it was interrupted or stopped.
 
     Parameters
     ----------
     job : RunJob
         The job.
+    workers : int or Workers
+        Processes that simulate, track, read and search; the results do not depend on them.
+    scheduler : str, optional
+        Address of a scheduler of Dask, or its scheduler file, whose workers do it instead; they need the same files at
+        the same paths (`awd_core.workers.open_workers`).
 
     Returns
     -------
@@ -39,6 +46,8 @@ def run_pipeline(job: RunJob) -> Path:
         If the data are not there.
     ValueError
         If the data will not do, options contradict each other, or the folder holds another run.
+    LostItemError
+        If a movie, or a file of tracks, has killed its workers, and `job.on_error` is "raise" or there is no other.
     """
     source = recognise_source(job.data)
     settings = job.settings_of_run() | {"source": source.identity()}
@@ -48,15 +57,15 @@ def run_pipeline(job: RunJob) -> Path:
     with RunFolder.open(
         job.out, program=PROGRAM, settings=settings, options=job.options_of_run(), artefacts=list(ARTEFACTS),
         packages=PACKAGES, overwrite=job.overwrite, quiet=job.quiet,
-    ) as run:  # fmt: skip
-        tracked = tracks_of(run, job, source)
+    ) as run, open_workers(workers, scheduler) as crew:  # fmt: skip
+        tracked = tracks_of(run, job, source, crew)
         with one_thread():
-            _learn(run, job, tracked)
+            _learn(run, job, tracked, crew)
         run.finish()
     return Path(job.out)
 
 
-def _learn(run: RunFolder, job: RunJob, tracked: Tracked) -> None:
+def _learn(run: RunFolder, job: RunJob, tracked: Tracked, crew: Workers) -> None:
     """Everything after the tracks."""
     problem = problem_of(run, job, tracked)
     taught = None
@@ -64,7 +73,7 @@ def _learn(run: RunFolder, job: RunJob, tracked: Tracked) -> None:
         taught = teach(run, job, problem)
     if job.reaches("distill"):
         gradients = gradients_of(run, job, problem, taught)
-        paths = paths_of(run, job, problem, gradients)
+        paths = paths_of(run, job, problem, gradients, crew)
     if job.reaches("results"):
         _results(run, job, tracked, problem, taught, paths, gradients)
         if job.quality and taught is not None:

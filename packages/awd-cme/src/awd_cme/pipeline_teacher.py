@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from awd_cme.bootstrap import auc, r2
+from awd_cme.folds import grouped_folds
 from awd_cme.pipeline_series import Problem
-from awd_cme.regress import grouped_folds
 from awd_cme.run_job import RunJob
 from awd_cme.teacher import SeriesTeacher, SeriesTeacherClassifier
 from awd_core.distill import DistillationPath, SearchSettings, distill_path
@@ -23,6 +24,7 @@ from awd_core.gradients import check_gradients, input_gradients
 from awd_core.path_file import load_path, save_path
 from awd_core.run_folder import RunFolder
 from awd_core.wavelet import Wavelet
+from awd_core.workers import Workers
 
 Array = npt.NDArray[Any]
 Teacher = SeriesTeacher | SeriesTeacherClassifier
@@ -30,7 +32,7 @@ Teacher = SeriesTeacher | SeriesTeacherClassifier
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch use one thread.
+    """Let torch, and the linear algebra of NumPy and SciPy, use one thread.
 
     Networks and transforms of series of 40 samples are too small to be shared out: two threads wait for each other
     more than they work, and the order of sums, hence the last bits, would depend on their number.
@@ -38,7 +40,8 @@ def one_thread() -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with threadpool_limits(1, user_api="blas"):
+            yield
     finally:
         torch.set_num_threads(before)
 
@@ -149,7 +152,9 @@ def given_gradients(file: str | os.PathLike[str], problem: Problem) -> Array:
     return chosen
 
 
-def paths_of(run: RunFolder, job: RunJob, problem: Problem, gradients: Array) -> dict[str, DistillationPath]:
+def paths_of(
+    run: RunFolder, job: RunJob, problem: Problem, gradients: Array, workers: int | Workers = 1
+) -> dict[str, DistillationPath]:
     """The distillation path from each start, and its wavelets."""
     X = problem.training.X.astype(np.float32)
     found: dict[str, DistillationPath] = {}
@@ -161,7 +166,7 @@ def paths_of(run: RunFolder, job: RunJob, problem: Problem, gradients: Array) ->
             with run.step(f"Searches from {start}") as progress:
                 path = distill_path(
                     X, gradients, wavelet=start, levels=job.levels, mode=job.mode, shares=job.shares, seed=job.seed,
-                    search=SearchSettings(random_starts=job.random_starts),
+                    search=SearchSettings(random_starts=job.random_starts), workers=workers,
                     checkpoint=run / f"paths/{start}.checkpoint.json", progress=progress,
                 )  # fmt: skip
             for point in path:

@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from awd_core.figures import NARROW
-from awd_core.wavelet_figure import BEFORE, HIGH, LOW, label
+from awd_core.figures import panels
+from awd_core.palette import BEFORE, DARK, GREEN, HIGH, LOW
+from awd_core.wavelet_figure import label
 
 Array = npt.NDArray[Any]
 
@@ -30,15 +31,13 @@ def scatter_figure(
         For a narrow page.
     """
     count = len(predictions)
-    size = (NARROW, 3.7 * count) if narrow else (3.9 * count + 0.2, 3.9)
-    figure = Figure(figsize=size, layout="constrained")
-    panels = figure.subplots(*((count, 1) if narrow else (1, count)), squeeze=False, sharex=True, sharey=True).flat
+    figure, drawn = panels(count, narrow, height=3.7 if narrow else 3.9, width=4.0, shared=True)
     everything = np.concatenate([truth, *predictions.values()])
     # Some tracks are far brighter than all others: the axes hold all but the last 0.5 %, which lie at the edge.
     low, high = np.quantile(everything, [0.0025, 0.9975])
     margin = 0.04 * (high - low)
     limits = (low - margin, high + margin)
-    for axes, (name, predicted), colour in zip(panels, predictions.items(), (HIGH, LOW, "#009E73"), strict=False):
+    for axes, (name, predicted), colour in zip(drawn, predictions.items(), (HIGH, LOW, GREEN), strict=False):
         axes.plot(limits, limits, color="black", linewidth=0.8, zorder=1)
         inside = np.clip(truth, low, high), np.clip(predicted, low, high)
         area = float(np.clip(6000 / len(truth), 3, 22))
@@ -57,11 +56,10 @@ def scatter_figure(
 
 def roc_figure(truth: Array, predictions: Mapping[str, Array], partner: str, *, narrow: bool = False) -> Figure:
     """Draw the ROC curve of some methods, and how the first rates tracks of both classes."""
-    figure = Figure(figsize=(NARROW, 7.0) if narrow else (8.0, 3.8), layout="constrained")
-    curve, classes = figure.subplots(*((2, 1) if narrow else (1, 2)))
+    figure, (curve, classes) = panels(2, narrow, height=3.5 if narrow else 3.8, width=4.0)
     success = truth > truth.min()
     curve.plot([0, 100], [0, 100], color=BEFORE, linewidth=0.8)
-    styles = ((HIGH, "-"), (LOW, "--"), ("#555555", ":"))
+    styles = ((HIGH, "-"), (LOW, "--"), (DARK, ":"))
     for (name, predicted), (colour, style) in zip(predictions.items(), styles, strict=False):
         order = np.argsort(-predicted, kind="stable")
         hits = np.concatenate([[0], np.cumsum(success[order])]) / success.sum()
@@ -71,7 +69,7 @@ def roc_figure(truth: Array, predictions: Mapping[str, Array], partner: str, *, 
     curve.legend(frameon=False, fontsize=8, loc="lower right")
     label(curve, "ROC curve", "failures called successes, %", "successes found, %")
     first = next(iter(predictions.values()))
-    edges = np.linspace(min(0.0, first.min()), max(1.0, first.max()), 21)
+    edges = np.linspace(min(0.0, first.min()), max(1.0, first.max()), 21).tolist()
     for chosen, colour, hatch, name in ((success, HIGH, "", f"with {partner}"), (~success, LOW, "////", "without")):
         classes.hist(
             first[chosen], edges, histtype="stepfilled", facecolor=(colour, 0.3), edgecolor=colour, hatch=hatch,

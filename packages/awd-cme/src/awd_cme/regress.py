@@ -1,25 +1,21 @@
-"""The readable predictor, and which wavelet and features it reads: least squares, ridge, logistic; grouped search.
+"""The readable predictor: least squares, ridge, logistic.
 
-Tracks of one cell resemble each other, so every choice (the ridge's penalty, the wavelet, the features) is made by
-cross-validation that keeps groups together, on training tracks alone.
+Tracks of one cell resemble each other, so the penalty is chosen by cross-validation that keeps groups together.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_array, check_is_fitted, check_X_y
 
-from awd_cme.bootstrap import auc, r2
-from awd_cme.features import MaxCoefficients
+from awd_cme.folds import grouped_folds
 
 Array = npt.NDArray[np.float64]
-Folds = list[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]
 
 ALPHAS = tuple(np.logspace(-2, 4, 19).tolist())
 """Penalties α that are tried: Σ(y − p)² + α Σb², b per standard deviation of each feature."""
@@ -195,191 +191,11 @@ PREDICTORS = {"ols": least_squares, "ridge": SeriesRidge, "logistic": SeriesLogi
 """Predictors by name."""
 
 
-@dataclass(frozen=True)
-class SettingsSearch:
-    """Scores of candidate settings, and which to take.
-
-    Attributes
-    ----------
-    candidates : tuple of MaxCoefficients
-        What was tried.
-    scores : ndarray, shape (candidates, folds)
-        R², or AUC for a classification, on each fold; all repeats side by side.
-    pooled : ndarray, shape (candidates,)
-        The score of all predictions for held-out tracks together, averaged over the repeats.
-    index : int
-        The candidate with the highest pooled score; the first of several.
-    """
-
-    candidates: tuple[MaxCoefficients, ...]
-    scores: Array
-    pooled: Array
-    index: int
-
-    @property
-    def best(self) -> MaxCoefficients:
-        """The chosen candidate, not fitted."""
-        return self.candidates[self.index]
-
-    def standard_error(self) -> Array:
-        """Standard error of the mean over the folds, for each candidate; too small, as training sets overlap."""
-        error: Array = self.scores.std(axis=1, ddof=1) / math.sqrt(self.scores.shape[1])
-        return error
-
-    def first_within(self, errors: float = 1.0) -> int:
-        """The first candidate that the folds cannot tell from the best, for candidates in order of preference.
-
-        Parameters
-        ----------
-        errors : float
-            How many standard errors, of the mean difference from the best on the same folds, it may lie below.
-
-        Notes
-        -----
-        The best of many candidates is best by chance too. With the start of a distillation in the first place, this
-        stays with it unless the gain is larger than the folds' disagreement about it.
-        """
-        differences = self.scores[self.index] - self.scores
-        error = differences.std(axis=1, ddof=1) / math.sqrt(self.scores.shape[1])
-        close = differences.mean(axis=1) <= errors * error
-        close[self.index] = True
-        return int(np.flatnonzero(close)[0])
-
-
-def search_settings(
-    candidates: Sequence[MaxCoefficients],
-    X: npt.ArrayLike,
-    y: npt.ArrayLike,
-    predictor: BaseEstimator,
-    *,
-    groups: npt.ArrayLike | None = None,
-    folds: int = 5,
-    repeats: int = 1,
-    seed: int = 0,
-) -> SettingsSearch:
-    """Score wavelets and features by cross-validation that keeps groups together, all on the same folds.
-
-    The predictor chooses its own penalty within each training part, by groups too.
-
-    Parameters
-    ----------
-    candidates : sequence of MaxCoefficients
-        Such as one for each point of a distillation path, and for each way of choosing features.
-    X : array_like, shape (n, N)
-        Standardised series of training tracks.
-    y : array_like, shape (n,)
-        Their targets.
-    predictor : SeriesRidge, SeriesLogistic or any scikit-learn estimator
-        If its `fit` takes `groups` it is given them.
-    groups : array_like, shape (n,), optional
-        As `SeriesSet.groups` gives them; every track for itself by default.
-    folds, repeats : int
-        Folds, and how many times they are drawn anew: the mean of several draws is a steadier judge.
-    seed : int
-        Of the folds.
-
-    Returns
-    -------
-    SettingsSearch
-
-    Raises
-    ------
-    ValueError
-        If there are no candidates or fewer groups than two.
-
-    Notes
-    -----
-    The best of many looks better than it is. Publish its score on tracks that took no part.
-
-    Examples
-    --------
-    >>> from awd_cme.series_set import example_set
-    >>> series = example_set()
-    >>> tried = [MaxCoefficients(name, most=2) for name in ("haar", "db5")]
-    >>> search_settings(tried, series.X / 100, series.y, SeriesRidge(), groups=series.groups(), folds=3).scores.shape
-    (2, 3)
-    """
-    if not len(candidates):
-        raise ValueError("there are no candidates to choose from")
-    series, targets = np.asarray(X, dtype=np.float64), np.asarray(y)
-    labels = np.arange(len(series)) if groups is None else np.asarray(groups)
-    classify = isinstance(predictor, ClassifierMixin)
-    metric = auc if classify else r2
-    draws = [
-        grouped_folds(labels, folds, seed + draw, targets if classify else None) for draw in range(max(1, repeats))
-    ]
-    scores, pooled = [], []
-    for candidate in candidates:
-        F = clone(candidate).fit_transform(series)
-        by_fold, by_draw = [], []
-        for splits in draws:
-            held = np.zeros(len(series))
-            for train, test in splits:
-                model = fit_predictor(clone(predictor), F[train], targets[train], labels[train])
-                held[test] = model.predict_proba(F[test])[:, 1] if classify else model.predict(F[test])
-                by_fold.append(metric(targets[test], held[test]))
-            by_draw.append(metric(targets, held))
-        scores.append(by_fold)
-        pooled.append(np.mean(by_draw))
-    return SettingsSearch(tuple(candidates), np.array(scores), np.array(pooled), int(np.argmax(pooled)))
-
-
 def fit_predictor(predictor: Any, F: Array, y: npt.NDArray[Any], groups: npt.NDArray[Any]) -> Any:
     """Fit a predictor, with groups if it is one of this module's."""
     if isinstance(predictor, SeriesRidge | SeriesLogistic):
         return predictor.fit(F, y, groups=groups)
     return predictor.fit(F, y)
-
-
-def grouped_folds(groups: npt.ArrayLike, folds: int, seed: int, labels: npt.NDArray[Any] | None = None) -> Folds:
-    """Folds of about equal size that keep groups together.
-
-    Parameters
-    ----------
-    groups : array_like, shape (n,)
-        Group of each track.
-    folds : int
-        Number of folds; fewer where there are fewer groups.
-    seed : int
-        Of the order in which groups of one size are dealt.
-    labels : ndarray of bool, shape (n,), optional
-        Classes: groups are dealt so that each fold has about its share of both, since a fold with one has no AUC.
-
-    Returns
-    -------
-    list of (training indices, test indices)
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two folds or groups.
-    """
-    names, places = np.unique(np.asarray(groups), return_inverse=True)
-    count = min(int(folds), len(names))
-    if count < 2:
-        raise ValueError(
-            f"{len(names)} group(s) and {folds} folds: cross-validation needs two or more of both; group by track "
-            "where there is one cell"
-        )
-    sizes = np.bincount(places).astype(np.float64)
-    weights = [sizes] if labels is None else [np.bincount(places, labels == label) for label in np.unique(labels)]
-    order = np.random.default_rng([seed, 0]).permutation(len(names))
-    order = order[np.argsort(-sizes[order], kind="stable")]
-    if labels is not None and (sizes == 1).all():
-        # Every track for itself: dealing class after class is stratification.
-        order = order[np.argsort(weights[0][order], kind="stable")]
-    fold, load = np.empty(len(names), dtype=np.intp), np.zeros((count, len(weights)))
-    totals = np.array([max(weight.sum(), 1.0) for weight in weights])
-    held = [0] * count
-    for group in order:
-        here = np.array([weight[group] for weight in weights])
-        cost = (((load + here) / totals) ** 2 - (load / totals) ** 2).sum(axis=1)
-        # Of folds that cost the same the emptiest: no fold stays without a track while there are groups.
-        chosen = min(range(count), key=lambda k: (round(float(cost[k]), 12), held[k], k))
-        held[chosen] += 1
-        fold[group], load[chosen] = chosen, load[chosen] + here
-    of_track = fold[places]
-    return [(np.flatnonzero(of_track != k), np.flatnonzero(of_track == k)) for k in range(count)]
 
 
 def _scale(features: Array) -> Array:

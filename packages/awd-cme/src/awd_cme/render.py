@@ -134,7 +134,7 @@ def render_tracks(
     widths = [float(sigma[name] if isinstance(sigma, Mapping) else sigma) for name in names]
     drawn = _drawn(table, names, ground, sizes, camera)
     light = _Light(_Spots(drawn, names, sizes[0]), widths, ground, (sizes[1], sizes[2]))
-    told = {"seconds_per_frame": interval, "micrometres_per_pixel": pixel}
+    told: dict[str, Any] = {"seconds_per_frame": interval, "micrometres_per_pixel": pixel}
     return RenderedMovie(
         shape=(sizes[0], len(names), sizes[1], sizes[2]),
         dtype=camera.dtype,

@@ -5,27 +5,21 @@ anew at any time. What is not there is left out with a sentence.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-
-from matplotlib.figure import Figure
 
 from awd_cme import figures, prediction_figures, report_summary, report_tables, track_figures
 from awd_cme.report_artefacts import Artefacts, read_artefacts
 from awd_cme.report_words import Effect, bands, effects, sentence, sparser, strongest
 from awd_cme.run_job import ARTEFACTS
-from awd_core.distill_quality import CheckedQuality
-from awd_core.distill_report import DistillationPart, distillation_part
-from awd_core.figures import png
-from awd_core.quality import AttributionQuality
+from awd_core.distill_report import DistillationPart, distillation_part, picture_count
 from awd_core.quality_report import quality_part
-from awd_core.report import Picture, Table, render
+from awd_core.report import save_report
+from awd_core.report_pictures import Planned, Progress, after, draw_pictures
+from awd_core.report_table import Table
 from awd_core.run_folder import RunFolder
 from awd_core.run_report import run_part
-
-Progress = Callable[[int, int], object]
 
 CITATIONS = {
     "cmeanalysis": "cmeAnalysis",
@@ -34,15 +28,7 @@ CITATIONS = {
     "goodtrackdata": "yeast",
 }
 """What is cited where the account of the data names it, as the template calls it."""
-
-
-@dataclass(frozen=True)
-class _Drawing:
-    """A figure to be drawn: its place, its alternative text, and how."""
-
-    key: str
-    alt: str
-    draw: Callable[[bool], Figure]
+UNCHECKED = "That was not checked in this run: there is no quality.json."
 
 
 def write_report(run: RunFolder, *, progress: Progress = lambda done, total: None) -> Path:
@@ -70,36 +56,29 @@ def write_report(run: RunFolder, *, progress: Progress = lambda done, total: Non
     found = read_artefacts(run)
     metric = {"R2": "R²"}.get(found.results["metric"], found.results["metric"])
     effect_list = [] if found.card is None or found.spread is None else effects(found.card, found.spread)
-    drawings = list(_drawings(found, metric, effect_list))
-    of_path = 0 if found.path is None else 6 if found.scores is None else 7
-    pictures = {}
-    for done, drawing in enumerate(drawings, start=1):
-        drawn = run.write_figure(f"figures/{drawing.key}.png", drawing.draw(False))
-        pictures[drawing.key] = Picture(drawing.key, drawing.alt, drawn, narrow=png(drawing.draw(True), dpi=130))
-        progress(done, len(drawings) + of_path)
+    planned = list(_drawings(found, metric, effect_list))
+    of_path = 0 if found.path is None or found.chosen is None else picture_count(found.scores)
+    pictures = draw_pictures(run, planned, progress, others=of_path)
     part = None
     if found.path is not None and found.chosen is not None:
         part = distillation_part(
-            found.path, found.chosen, run, scores=found.scores,
-            progress=lambda done, total: progress(len(drawings) + done, len(drawings) + total),
-        )  # fmt: skip
-    trust = quality_part(_checked(found), run)
-    versions = run.config["versions"]
-    html = render(
+            found.path, found.chosen, run, scores=found.scores, progress=after(len(planned), progress)
+        )
+    trust = quality_part(found.quality or UNCHECKED, run)
+    return save_report(
+        run,
         "awd_cme/report.html.j2",
+        made_with=("awd-cme", "awd-core", "python"),
         title=report_summary.title(found),
         packages=["awd_cme"],
         summary=report_summary.summary(found, metric),
         facts=[*report_summary.facts(found, metric), *trust.facts],
-        versions={name: versions[name] for name in ("awd-cme", "awd-core", "python") if name in versions},
         run=run_part(run, ARTEFACTS),
         **_context(run, found, metric, effect_list, part),
         pictures=pictures,
         distillation=part,
         quality=trust,
     )
-    run.write_bytes("report.html", html.encode())
-    return run / "report.html"
 
 
 def _context(
@@ -119,6 +98,8 @@ def _context(
     }
     if card is not None and effect_list:
         tables["effects"] = report_tables.effects(effect_list, card, unit)
+    if found.examples is not None and len(found.examples.example):
+        tables["terms"] = report_tables.terms(found.examples, _clock(found))
     if found.selection:
         tables["selection"] = report_tables.selection(found.selection, metric)
     if found.timings is not None:
@@ -155,18 +136,18 @@ def _context(
     }
 
 
-def _drawings(found: Artefacts, metric: str, effect_list: list[Effect]) -> Iterator[_Drawing]:
+def _drawings(found: Artefacts, metric: str, effect_list: list[Effect]) -> Iterator[Planned]:
     data, results, card = found.data, found.results, found.card
     channels, unit, names = data["channels"], report_summary.unit(found), report_summary.names(found)
     rows, examples = results["rows"], found.examples
-    clock = "s" if data.get("seconds_per_frame") else "frames"
-    yield _Drawing(
+    clock = _clock(found)
+    yield Planned(
         "results",
         f"{metric} of every method on test tracks with 95 % intervals; the table has the numbers.",
         lambda narrow: figures.results_figure(rows, metric, narrow=narrow),
     )
     if examples is not None and len(examples.cell):
-        yield _Drawing(
+        yield Planned(
             "examples",
             f"Example tracks: {channels[0]} and {channels[1]} over time ({clock}), and below each the wavelet "
             "coefficients that decided, by scale and time.",
@@ -174,7 +155,7 @@ def _drawings(found: Artefacts, metric: str, effect_list: list[Effect]) -> Itera
         )
     if card is not None and found.path is not None and found.chosen is not None:
         start, wavelet = found.path.start, found.wavelet or found.chosen.wavelet
-        yield _Drawing(
+        yield Planned(
             "wavelet_scales",
             f"The distilled wavelet over {start.name} at every scale, on one time axis in {card.unit}.",
             lambda narrow: track_figures.wavelet_scales_figure(wavelet, start, card, narrow=narrow),
@@ -184,7 +165,7 @@ def _drawings(found: Artefacts, metric: str, effect_list: list[Effect]) -> Itera
         most, words = strongest(effect_list, 14), "odds of success" if odds else f"predicted {channels[1]}"
         scale = card.targets.sd if not odds and card.targets.rule != "none" else 1.0
         scale_sd = (found.spread.scale_sd * scale).tolist()
-        yield _Drawing(
+        yield Planned(
             "effects",
             "Effects of the strongest features with bootstrap intervals, and how far each scale moves the prediction; "
             "the table has the numbers.",
@@ -196,26 +177,26 @@ def _drawings(found: Artefacts, metric: str, effect_list: list[Effect]) -> Itera
         yield _prediction_drawing(found, metric, channels[1], unit, names)
     if len(per_cell := results.get("per_cell") or []) > 1:
         methods = {key: names[key] for key in report_tables.methods(per_cell)}
-        yield _Drawing(
+        yield Planned(
             "cells",
             f"{metric} within every cell, for {', '.join(methods.values())}; the table has the numbers.",
             lambda narrow: figures.cells_figure(per_cell, methods, metric, narrow=narrow),
         )
     if (selection := found.selection) and any(row.get("share") is not None for row in selection):
-        yield _Drawing(
+        yield Planned(
             "candidates",
             f"Cross-validated {metric} along the path for each kind of features, the chosen candidate ringed.",
             lambda narrow: figures.selection_figure(selection, metric, narrow=narrow),
         )
     if any(row.get("parameters") for row in rows):
-        yield _Drawing(
+        yield Planned(
             "economy",
             f"{metric} of every method against the number of its parameters; the table has the numbers.",
             lambda narrow: figures.economy_figure(rows, metric, narrow=narrow),
         )
 
 
-def _prediction_drawing(found: Artefacts, metric: str, partner: str, unit: str, names: Mapping[str, str]) -> _Drawing:
+def _prediction_drawing(found: Artefacts, metric: str, partner: str, unit: str, names: Mapping[str, str]) -> Planned:
     table = found.predictions
     if table is None:
         raise ValueError("there are no predictions to draw")
@@ -224,25 +205,22 @@ def _prediction_drawing(found: Artefacts, metric: str, partner: str, unit: str, 
     shown = {names.get(key, key): table[key].to_numpy(dtype=float) for key in keys}
     listed = " and ".join(shown)
     if metric == "AUC":
-        return _Drawing(
+        return Planned(
             "predictions",
             f"ROC curves of {listed}, and the predicted probabilities of both classes.",
             lambda narrow: prediction_figures.roc_figure(truth, shown, partner, narrow=narrow),
         )
     two = dict(list(shown.items())[:2])
-    return _Drawing(
+    return Planned(
         "predictions",
         f"Predicted against measured {partner}, one dot a test track, for {' and '.join(two)}.",
         lambda narrow: prediction_figures.scatter_figure(truth, two, partner, unit, narrow=narrow),
     )
 
 
-def _checked(found: Artefacts) -> CheckedQuality | str:
-    """What the checks of the attributions found, or a sentence that says that there were none."""
-    if found.quality is None:
-        return "That was not checked in this run: there is no quality.json."
-    asked = {"inputs": found.results.get("train", 0), "of": found.results.get("train", 0)}
-    return CheckedQuality(AttributionQuality.from_dict(found.quality), asked | found.quality.get("asked", {}))
+def _clock(found: Artefacts) -> str:
+    """Unit of times in examples."""
+    return "s" if found.data.get("seconds_per_frame") else "frames"
 
 
 def _parts(found: Artefacts) -> dict[str, str]:

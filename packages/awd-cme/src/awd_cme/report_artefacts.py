@@ -9,8 +9,6 @@
 Files of other steps are read by their own readers; what has none is checked here for what the report needs of it.
 """
 
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +20,13 @@ import pandas as pd
 from awd_cme.card import ModelCard
 from awd_cme.report_examples import Examples, FeatureSpread, feature_spread
 from awd_core.distill import DistillationPath, PathPoint
+from awd_core.distill_quality import CheckedQuality
 from awd_core.path_file import load_path
+from awd_core.report_read import Scores, read_json, read_quality, read_scores
 from awd_core.run_folder import RunFolder
-from awd_core.scores import CoefficientScores, ScaleScore
 from awd_core.wavelet import Wavelet
+
+PROGRAM = "awd-cme"
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,10 @@ class Artefacts:
     ----------
     data, results : mapping
         Of `data.json` and `results.json`.
-    split, timings, quality, teacher : mapping or None
+    split, timings, teacher : mapping or None
         Of the files of these names.
+    quality : CheckedQuality or None
+        Of `quality.json`.
     selection : list of mapping or None
         Of `selection.json`.
     scores : (CoefficientScores, CoefficientScores) or None
@@ -64,10 +67,10 @@ class Artefacts:
     results: Mapping[str, Any]
     split: Mapping[str, Any] | None
     timings: Mapping[str, Any] | None
-    quality: Mapping[str, Any] | None
+    quality: CheckedQuality | None
     teacher: Mapping[str, Any] | None
     selection: list[Mapping[str, Any]] | None
-    scores: tuple[CoefficientScores, CoefficientScores] | None
+    scores: Scores | None
     path: DistillationPath | None
     chosen: PathPoint | None
     on_path: bool
@@ -89,7 +92,7 @@ def read_artefacts(run: RunFolder) -> Artefacts:
     ValueError
         If a file is not what its name says.
     """
-    data, results = _json(run / "data.json"), _json(run / "results.json")
+    data, results = read_json(run / "data.json"), read_json(run / "results.json")
     if data is None or results is None:
         missing = "data.json" if data is None else "results.json"
         raise FileNotFoundError(f"{run.path} has no {missing}, which the report is made from; finish the run first")
@@ -99,7 +102,7 @@ def read_artefacts(run: RunFolder) -> Artefacts:
     ):
         if lacking := [key for key in keys if key not in values]:
             raise ValueError(f"{run / name} lacks {', '.join(lacking)}")
-    split, card = _json(run / "split.json"), _card(run / "card.json")
+    split, card = read_json(run / "split.json"), _card(run / "card.json")
     wavelet = Wavelet.load(run / "wavelet.json") if (run / "wavelet.json").exists() else None
     paths = _paths(run)
     path, chosen, on_path = _place(paths, wavelet)
@@ -108,11 +111,11 @@ def read_artefacts(run: RunFolder) -> Artefacts:
         data=data,
         results=results,
         split=split,
-        timings=_json(run / "timings.json"),
-        quality=_json(run / "quality.json"),
-        teacher=_json(run / "teacher.json"),
-        selection=_json(run / "selection.json"),
-        scores=_scores(_json(run / "scores.json")),
+        timings=read_json(run / "timings.json"),
+        quality=read_quality(run / "quality.json", PROGRAM),
+        teacher=read_json(run / "teacher.json"),
+        selection=read_json(run / "selection.json"),
+        scores=read_scores(run / "scores.json", PROGRAM),
         path=path,
         chosen=chosen,
         on_path=on_path,
@@ -125,15 +128,6 @@ def read_artefacts(run: RunFolder) -> Artefacts:
         predictions=_predictions(files["predictions.csv"]),
         examples=Examples.load(files["examples.npz"]) if files["examples.npz"].exists() else None,
     )
-
-
-def _json(file: Path) -> Any:
-    if not file.exists():
-        return None
-    try:
-        return json.loads(file.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{file} cannot be read as JSON: {error}") from error
 
 
 def _card(file: Path) -> ModelCard | None:
@@ -179,36 +173,3 @@ def _difference(one: Wavelet, other: Wavelet) -> float:
     longest = max(one.length, other.length)
     taps = [np.pad(wavelet.taps, (0, longest - wavelet.length)) for wavelet in (one, other)]
     return float(np.linalg.norm(taps[0] - taps[1]))
-
-
-def _scores(values: Mapping[str, Any] | None) -> tuple[CoefficientScores, CoefficientScores] | None:
-    if values is None:
-        return None
-    if lacking := {"start", "distilled"} - set(values):
-        raise ValueError(f"scores.json lacks {', '.join(sorted(lacking))}")
-    before, after = (_one_score(values[key]) for key in ("start", "distilled"))
-    return before, after
-
-
-def _one_score(values: Mapping[str, Any]) -> CoefficientScores:
-    def scale(row: Mapping[str, Any]) -> ScaleScore:
-        return ScaleScore(**{name: _number(value) for name, value in row.items()})
-
-    known = {name: values[name] for name in CoefficientScores.__dataclass_fields__}
-    return CoefficientScores(
-        **known
-        | {
-            "taps": tuple(values["taps"]),
-            "scales": tuple(scale(row) for row in values["scales"]),
-            "total": scale(values["total"]),
-            "gini_coefficients": _number(values["gini_coefficients"]),
-            "gini_attributions": _number(values["gini_attributions"]),
-            "curve_k": tuple(values["curve_k"]),
-            "curve_kept": tuple(_number(value) for value in values["curve_kept"]),
-            "kept": tuple((share, _number(value)) for share, value in values["kept"]),
-        }
-    )
-
-
-def _number(value: Any) -> Any:
-    return math.nan if value is None else value

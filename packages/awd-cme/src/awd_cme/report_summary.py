@@ -6,7 +6,7 @@ from typing import Any
 
 from awd_cme.report_artefacts import Artefacts
 from awd_cme.report_words import compared
-from awd_core.report import number
+from awd_core.report_table import number
 
 TARGETS = {
     "mean_significant": "the mean {} amplitude over the frames where it is significant",
@@ -51,7 +51,7 @@ def summary(found: Artefacts, metric: str) -> str:
     known = awd.get("low") is not None and awd.get("high") is not None
     interval = f" (95 %: {number(awd['low'], '.3f')} to {number(awd['high'], '.3f')})" if known else ""
     first = f"From {seen} alone, AWD predicts {target(found)} with {metric} = {number(awd['score'], '.3f')}{interval}"
-    first += f" on {results['test']} test tracks{_whose(found)}." if "test" in results else " on test tracks."
+    first += f" on {results['test']:,} test tracks{_whose(found)}." if "test" in results else " on test tracks."
     nothing = 0.5 if metric == "AUC" else 0.0
     if (awd["low"] if known else awd["score"]) <= nothing:
         first += f" That is not clearly better than {'chance' if metric == 'AUC' else 'the mean of the targets'}."
@@ -150,12 +150,16 @@ def time_sentence(found: Artefacts) -> str:
     return " ".join(sentences)
 
 
+def _free(angles: int) -> str:
+    return f", on a wavelet of {angles} free angle{'' if angles == 1 else 's'}"
+
+
 def size_sentence(found: Artefacts) -> str:
     """Number of parameters."""
     awd, teacher = _row(found, "awd"), _row(found, "teacher")
     if awd is None or not awd.get("parameters"):
         return ""
-    angles = "" if found.wavelet is None else f", on a wavelet of {found.wavelet.length // 2 - 1} free angles"
+    angles = "" if found.wavelet is None else _free(found.wavelet.length // 2 - 1)
     against = ""
     if teacher is not None and teacher.get("parameters"):
         against = f" The teacher has {teacher['parameters']:,}."

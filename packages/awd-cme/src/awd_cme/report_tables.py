@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from awd_cme.card import ModelCard
+from awd_cme.report_examples import Examples
 from awd_cme.report_words import Effect
-from awd_core.report import Column, Table
+from awd_core.report_table import Column, Table
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -30,7 +31,7 @@ def results(rows: Rows, metric: str) -> Table:
         ]
         for row in rows
     ]  # fmt: skip
-    return Table("results-table", columns, table, marked=_index(rows, "key", "awd"))
+    return Table("results-table", columns, table, marked=_index(rows, "key", "awd")).known()
 
 
 def differences(rows: Rows, names: Mapping[str, str], metric: str) -> Table:
@@ -56,7 +57,7 @@ def differences(rows: Rows, names: Mapping[str, str], metric: str) -> Table:
 def losses(values: Mapping[str, Any]) -> Table:
     """What was dropped, and why."""
     rows = [[item["what"], item["how_many"], item["why"]] for item in values.get("dropped", [])]
-    return Table("losses-table", [Column("what"), Column("dropped", style=",d"), Column("why")], rows)
+    return Table("losses-table", [Column("what"), Column("dropped"), Column("why")], rows)
 
 
 def cells(rows: Rows, parts: Mapping[str, str]) -> Table:
@@ -101,6 +102,32 @@ def effects(found: Sequence[Effect], card: ModelCard, unit: str) -> Table:
     ]
     rows = [[e.short, e.value, e.low, e.high, e.sure, e.weight[0]] for e in found]
     return Table("effects-table", columns, rows)
+
+
+def terms(examples: Examples, clock: str) -> Table:
+    """The coefficients that decided about the example tracks, and how far each moved the prediction."""
+    columns = [
+        Column("cell"),
+        Column("track"),
+        Column("scale"),
+        Column(f"centre, {clock}", "from the track's first frame", ".3g"),
+        Column("coefficient", "of the standardised series", ".3g"),
+        Column("weight", "what the model multiplies it by", ".3g"),
+        Column(
+            "term",
+            "how far it moved the prediction from that for a usual coefficient, in standard deviations of the target "
+            "(log odds where classes are predicted)",
+            "+.3g",
+        ),
+    ]
+    rows = [
+        [
+            str(examples.cell[which]), str(examples.track[which]), str(examples.scale[row]), examples.position[row],
+            examples.value[row], examples.weight[row], examples.term[row],
+        ]
+        for row, which in enumerate(examples.example)
+    ]  # fmt: skip
+    return Table("terms-table", columns, rows)
 
 
 def selection(rows: Rows, metric: str, most: int = 40) -> Table:

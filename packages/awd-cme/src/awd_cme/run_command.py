@@ -7,9 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
+from awd_cme.run_job import RunJob, job_of
 from awd_core.distill_command import parse_shares
+from awd_core.interruption import goes_on
 
 DATA, LEARNING, SEARCH, RUN = "Data", "Learning problem", "Model", "Run"
+STARTS, SHARES = ",".join(RunJob.starts), ",".join(f"{number:g}" for number in RunJob.shares)
 
 DataArgument = Annotated[
     str,
@@ -92,7 +95,18 @@ SplitsOption = Annotated[
 UntilOption = Annotated[
     str, typer.Option(help="The last step: series, teacher, distill, results or report.", rich_help_panel=RUN)
 ]
-ThreadsOption = Annotated[int, typer.Option(min=1, help="Images worked on at a time.", rich_help_panel=RUN)]
+ThreadsOption = Annotated[
+    int, typer.Option(min=1, help="Images that one process works on at a time.", rich_help_panel=RUN)
+]
+WorkersOption = Annotated[int, typer.Option(min=1, metavar="N", help="Processes on this machine.", rich_help_panel=RUN)]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Scheduler of Dask, tcp://host:port or its file: its workers do it.",
+        rich_help_panel=RUN,
+    ),
+]
 NoQualityOption = Annotated[
     bool, typer.Option("--no-quality", help="Do not check the attributions.", rich_help_panel=RUN)
 ]
@@ -112,32 +126,34 @@ def run(
     micrometres_per_pixel: PixelOption = None,
     axes: AxesOption = None,
     sigma: SigmaOption = None,
-    track_format: FormatOption = "auto",
-    on_error: OnErrorOption = "skip",
-    preset: PresetOption = "quick",
-    cells: CellsOption = 16,
+    track_format: FormatOption = RunJob.format,
+    on_error: OnErrorOption = RunJob.on_error,
+    preset: PresetOption = RunJob.preset,
+    cells: CellsOption = RunJob.cells,
     target: TargetOption = None,
     settings: SettingsOption = None,
-    scale_inputs: ScaleOption = "training",
-    share: ShareOption = 0.7,
+    scale_inputs: ScaleOption = RunJob.scale_inputs,
+    share: ShareOption = RunJob.share,
     test_cells: TestOption = None,
     network: NetworkOption = None,
     gradients: GradientsOption = None,
-    epochs: EpochsOption = 40,
-    teacher_folds: TeacherFoldsOption = 3,
-    features: FeaturesOption = "timed",
-    starts: StartsOption = "db2,db3,db5",
-    shares: SharesOption = "0,0.2,0.4,0.6,0.8,1",
-    levels: LevelsOption = 4,
-    random_starts: RandomOption = 16,
-    repeats: RepeatsOption = 3,
-    replicates: ReplicatesOption = 2000,
-    seed: SeedOption = 0,
+    epochs: EpochsOption = RunJob.epochs,
+    teacher_folds: TeacherFoldsOption = RunJob.teacher_folds,
+    features: FeaturesOption = RunJob.features,
+    starts: StartsOption = STARTS,
+    shares: SharesOption = SHARES,
+    levels: LevelsOption = RunJob.levels,
+    random_starts: RandomOption = RunJob.random_starts,
+    repeats: RepeatsOption = RunJob.repeats,
+    replicates: ReplicatesOption = RunJob.replicates,
+    seed: SeedOption = RunJob.seed,
     splits: SplitsOption = 1,
-    until: UntilOption = "report",
+    until: UntilOption = RunJob.until,
     no_quality: NoQualityOption = False,
     out: OutOption,
-    threads: ThreadsOption = 2,
+    threads: ThreadsOption = RunJob.threads,
+    workers: WorkersOption = 1,
+    scheduler: SchedulerOption = None,
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -145,8 +161,6 @@ def run(
 
     A run is a folder. The same command goes on with a run that was interrupted.
     """
-    from awd_cme.run_job import RunJob
-
     options: dict[str, Any] = {name: value for name, value in locals().items() if name in RunJob.__dataclass_fields__}
     options |= {
         "out": str(out),
@@ -159,11 +173,13 @@ def run(
     }
     job = RunJob(**options)
     if splits == 1:
-        _do(job)
+        _do(job, workers, scheduler)
         return
+    from awd_cme.job_checks import check_job
     from awd_cme.splits_of_run import run_splits
 
-    lines = _told(out, lambda: run_splits(job, splits))
+    check_job(job)
+    lines = _told(out, lambda: run_splits(job, splits, workers=workers, scheduler=scheduler))
     if not quiet:
         typer.echo(lines)
         typer.echo(f"Written to {out}: splits.json, and a run for each split.")
@@ -176,11 +192,13 @@ def teach(
     settings: SettingsOption = None,
     tracks: TracksOption = None,
     network: NetworkOption = None,
-    epochs: EpochsOption = 40,
-    seed: SeedOption = 0,
-    preset: PresetOption = "quick",
-    cells: CellsOption = 16,
+    epochs: EpochsOption = RunJob.epochs,
+    seed: SeedOption = RunJob.seed,
+    preset: PresetOption = RunJob.preset,
+    cells: CellsOption = RunJob.cells,
     out: OutOption,
+    workers: WorkersOption = 1,
+    scheduler: SchedulerOption = None,
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -188,45 +206,52 @@ def teach(
 
     For further options, `awd-cme run DATA --out RUN --until teacher` does the same.
     """
-    from awd_cme.run_job import RunJob
-
     _do(
         RunJob(
             data, str(out), target=target, settings=settings, tracks=tracks, network=network, epochs=epochs, seed=seed,
             preset=preset, cells=cells, until="teacher", overwrite=overwrite, quiet=quiet,
-        )
+        ),
+        workers,
+        scheduler,
     )  # fmt: skip
 
 
-def distill(folder: FolderArgument, *, quiet: QuietOption = False) -> None:
+def distill(
+    folder: FolderArgument, *, workers: WorkersOption = 1, scheduler: SchedulerOption = None, quiet: QuietOption = False
+) -> None:
     """Go on with a run: the teacher's gradients, and wavelets from every start."""
-    _continue(folder, "distill", quiet)
+    _continue(folder, "distill", quiet, workers, scheduler)
 
 
-def evaluate(folder: FolderArgument, *, quiet: QuietOption = False) -> None:
+def evaluate(
+    folder: FolderArgument, *, workers: WorkersOption = 1, scheduler: SchedulerOption = None, quiet: QuietOption = False
+) -> None:
     """Go on with a run: the wavelet chosen on training tracks, all rows of the table, the card."""
-    _continue(folder, "results", quiet)
+    _continue(folder, "results", quiet, workers, scheduler)
 
 
-def report(folder: FolderArgument, *, quiet: QuietOption = False) -> None:
-    """Finish a run: the report."""
-    _continue(folder, "report", quiet)
+def report(
+    folder: FolderArgument, *, workers: WorkersOption = 1, scheduler: SchedulerOption = None, quiet: QuietOption = False
+) -> None:
+    """Finish a run: whatever is not done yet, and the report."""
+    _continue(folder, "report", quiet, workers, scheduler)
 
 
-def _continue(folder: Path, until: str, quiet: bool) -> None:
-    from awd_cme.run_job import job_of
-
+def _continue(folder: Path, until: str, quiet: bool, workers: int, scheduler: str | None) -> None:
     file = folder / "config.json"
     if not file.exists():
         raise FileNotFoundError(f"{folder} holds no run; begin one with awd-cme run or awd-cme teach")
-    _do(job_of(json.loads(file.read_bytes()), str(folder), until=until, quiet=quiet))
+    job = job_of(json.loads(file.read_bytes()), str(folder), until=until, quiet=quiet)
+    _do(job, workers, scheduler)
 
 
-def _do(job: Any) -> None:
+def _do(job: RunJob, workers: int, scheduler: str | None) -> None:
+    from awd_cme.job_checks import check_job
     from awd_cme.pipeline import run_pipeline
 
+    check_job(job)
     folder = Path(job.out)
-    _told(folder, lambda: run_pipeline(job))
+    _told(folder, lambda: run_pipeline(job, workers=workers, scheduler=scheduler))
     if job.quiet:
         return
     if job.reaches("results"):
@@ -244,11 +269,8 @@ def _do(job: Any) -> None:
 
 
 def _told(folder: Path, work: Callable[[], Any]) -> Any:
-    try:
+    with goes_on(folder):
         return work()
-    except KeyboardInterrupt as error:
-        typer.echo(f"Interrupted. The same command goes on from here; {folder} holds what is done.", err=True)
-        raise typer.Exit(130) from error
 
 
 def _listed(text: str) -> tuple[str, ...]:

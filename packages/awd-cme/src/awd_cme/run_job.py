@@ -38,8 +38,6 @@ ARTEFACTS: dict[str, str] = {
     "report.html": "the report",
 }
 
-REGRESSIONS = {"regression": "ridge", "success": "logistic"}
-
 
 @dataclass(frozen=True)
 class RunJob:

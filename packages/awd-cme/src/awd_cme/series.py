@@ -1,14 +1,13 @@
 """Series of every track in every channel: what a movie holds at the places of a table of tracks.
 
-Each pair of frame and channel is read once, when its turn comes, and let go. Where a track has no position of its own,
-one is made: in gaps on the straight line between the positions around it, in frames before and after the track its
-first and last position, held. Whether the light there is any of the track's is for the p-values to say.
+Where a track has no position of its own, one is made: in gaps on the straight line between the positions around it, in
+frames before and after the track its first and last position, held. Whether the light there is any of the track's is
+for the p-values to say.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from threading import Lock
-from typing import Literal, get_args
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -17,19 +16,16 @@ import pandas as pd
 from awd_cme.apertures import ApertureSums as ApertureSums
 from awd_cme.apertures import aperture_sums as aperture_sums
 from awd_cme.frames import Movie
+from awd_cme.measure import Measurement, Method, Test, measured, measured_in_parts
 from awd_cme.places import frames_of_tracks, shifts_of_channels
 from awd_cme.spots import Neighbours
 from awd_cme.spots import SpotFits as SpotFits
 from awd_cme.spots import fit_spots as fit_spots
 from awd_cme.tracks import MEASURES, LossReport, columns, validate
 from awd_cme.windows import Floats, checked_sigma, inside
+from awd_core.workers import Progress, Workers, open_workers
 
 __all__ = ["ApertureSums", "SpotFits", "aperture_sums", "extract", "fit_spots"]
-
-Method = Literal["fit", "aperture"]
-Test = Literal["amplitude", "noise"]
-RADII = (2.0, 3.0, 5.0)
-"""Radii of disc and ring for `method="aperture"`, in units of σ."""
 
 
 def extract(
@@ -47,7 +43,9 @@ def extract(
     gain: float | Mapping[str, float] = 0.0,
     threads: int = 2,
     losses: LossReport | None = None,
-    progress: bool = False,
+    progress: bool | Progress = False,
+    workers: int | Workers = 1,
+    folder: str | os.PathLike[str] | None = None,
 ) -> pd.DataFrame:
     """Amplitude and background of every track in every channel.
 
@@ -77,11 +75,15 @@ def extract(
         Counts for one photon, for the shot noise of the spots in their errors; by the movie's channels where they
         differ.
     threads : int
-        Images that are worked on at a time. Reading is one at a time.
+        Images that are worked on at a time, where one process does it. Reading is one at a time.
     losses : LossReport, optional
         Gets what is dropped and assumed. Without it, what is dropped raises a warning.
-    progress : bool
-        Whether to show a progress bar.
+    progress : bool or callable
+        Whether to show a progress bar; or called with (done, in all, what).
+    workers : int or Workers
+        Processes, each of which takes ranges of frames. The table does not depend on them.
+    folder : path, optional
+        For what they measure until all is there; they must all reach it. A temporary one if not given.
 
     Returns
     -------
@@ -94,7 +96,10 @@ def extract(
     Raises
     ------
     ValueError
-        If the table is not canonical or holds more than one cell, or an option names what is not there.
+        If the table is not canonical or holds more than one cell, an option names what is not there, or there are
+        several workers and the movie lies in no file.
+    LostItemError
+        If a range of frames has killed its workers.
 
     Warns
     -----
@@ -115,40 +120,38 @@ def extract(
     moved = shifts_of_channels(shifts, movie.channels, count)
     report = LossReport() if losses is None else losses
     rows = frames_of_tracks(validate(table), count, before, after, movie.seconds_per_frame, report)
+    del table  # of a long movie, each table goes when the next is there
     if losses is None and report.dropped:
         _warn(report)
     y, x = rows["y"].to_numpy(), rows["x"].to_numpy()
-    found = {name: np.full((len(MEASURES), len(rows)), np.nan) for name in names}
-    flags = np.zeros((2, len(rows)), dtype=bool)
-    lock = Lock()
-
-    def measure(task: tuple[int, npt.NDArray[np.intp], str]) -> None:
-        frame, here, name = task
-        with lock:
-            image = movie.frame(frame, movie.channels.index(name))
-        dy, dx = moved[name][frame]
-        place, s = (y[here] + dy, x[here] + dx), widths[name]
-        if method == "aperture":
-            radius, inner, outer = (max(0.5, r * s) for r in RADII)
-            sums = aperture_sums(image, *place, radius=radius, inner=inner, outer=outer, gain=gains[name])
-            found[name][:, here] = (sums.net, sums.background, sums.net_error, sums.background_error, sums.p)
-            return
-        fits = fit_spots(image, *place, s, neighbours=neighbours, gain=gains[name])
-        p = fits.p if test == "amplitude" else fits.p_noise
-        found[name][:, here] = (fits.amplitude, fits.background, fits.amplitude_error, fits.background_error, p)
-        with lock:
-            flags[:, here] |= (fits.crowded, fits.edge)
-
-    tasks = [(f, here, name) for f, here in _by_frame(rows["frame"].to_numpy()) for name in names]
-    with ThreadPoolExecutor(threads) as pool:
-        for _ in _shown(pool.map(measure, tasks), len(tasks), progress):
-            pass
+    order = np.argsort(rows["frame"].to_numpy(), kind="stable")
+    listed = [rows["frame"].to_numpy()[order].astype(np.float64)]
+    for name in names:
+        listed += [c[order] + moved[name][rows["frame"].to_numpy()[order], axis] for axis, c in enumerate((y, x))]
+    places = np.column_stack(listed)
+    del listed
+    how = Measurement(
+        tuple(movie.channels.index(name) for name in names), tuple(widths.values()), tuple(gains.values()),
+        method, test, neighbours,
+    )  # fmt: skip
+    with open_workers(workers) as crew:
+        if crew.window == 1:
+            measures = measured(movie, places, how, threads=threads, progress=progress)
+        else:
+            told = progress if callable(progress) else None
+            measures = measured_in_parts(movie, places, how, crew, folder=folder, progress=told)
+    del places
+    back = np.empty(len(order), dtype=np.intp)
+    back[order] = np.arange(len(order))
+    for measure in measures:
+        measure[:] = measure[back]
+    found = dict(zip(names.values(), measures[:-2].reshape(len(names), len(MEASURES), -1), strict=True))
     outside = ~inside(y, x, (height, width))
     if outside.any():
         report.assume(f"{int(outside.sum())} places outside the image have no values (NaN).")
     if test == "noise":
         report.assume("p-values test the amplitude against 1.96 standard deviations of the residuals.")
-    return _filled(rows, {names[name]: values for name, values in found.items()}, flags, movie)
+    return _filled(rows, found, measures[-2:] == 1, movie)
 
 
 def _names(movie: Movie, channels: Sequence[str] | Mapping[str, str] | None) -> dict[str, str]:
@@ -171,21 +174,15 @@ def _one(value: float | Mapping[str, float], name: str, what: str) -> float:
     return float(value[name])
 
 
-def _by_frame(frame: npt.NDArray[np.int64]) -> Iterator[tuple[int, npt.NDArray[np.intp]]]:
-    order = np.argsort(frame, kind="stable")
-    frames, first = np.unique(frame[order], return_index=True)
-    for number, here in zip(frames, np.split(order, first[1:]), strict=True) if len(frames) else ():
-        yield int(number), here
-
-
 def _filled(rows: pd.DataFrame, found: dict[str, Floats], flags: npt.NDArray[np.bool_], movie: Movie) -> pd.DataFrame:
-    measured = {
+    measured: dict[str, npt.NDArray[Any]] = {
         f"{name}_{measure}": column
         for name, values in found.items()
         for measure, column in zip(MEASURES, values, strict=True)
     }
+    measured |= {"crowded": flags[0], "edge": flags[1]}
     order = [*columns(list(found)), "crowded", "edge"]
-    result = rows.assign(**measured, crowded=flags[0], edge=flags[1])[order]
+    result = pd.DataFrame({name: measured.get(name, rows.get(name)) for name in order}, copy=False)
     known = rows.attrs
     result.attrs = {
         "channels": list(found),
@@ -193,14 +190,6 @@ def _filled(rows: pd.DataFrame, found: dict[str, Floats], flags: npt.NDArray[np.
         "micrometres_per_pixel": known.get("micrometres_per_pixel") or movie.micrometres_per_pixel,
     }
     return validate(result)
-
-
-def _shown(results: Iterator[None], count: int, progress: bool) -> Iterator[None]:
-    if not progress:
-        return results
-    from rich.progress import track
-
-    return iter(track(results, "Series", total=count))
 
 
 def _warn(report: LossReport) -> None:

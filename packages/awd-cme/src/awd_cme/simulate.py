@@ -14,10 +14,9 @@ column `snr` of the table of pits is that of each pit in the frame where its cla
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +33,7 @@ from awd_cme.simulate_settings import PRESETS as PRESETS
 from awd_cme.tracks import concat, make_table
 from awd_cme.writers import write_parquet
 from awd_core.files import make_atomically, write_atomically
+from awd_core.workers import Progress, Workers, open_workers
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -185,8 +185,8 @@ def simulate_dataset(
     preset: str | Settings = "quick",
     *,
     seed: int,
-    workers: int = 1,
-    progress: Callable[[int, int, str], object] | None = None,
+    workers: int | Workers = 1,
+    progress: Progress | None = None,
     **changes: Any,
 ) -> list[Path]:
     """Simulate cells and write them to a folder; called again, it goes on where it was stopped.
@@ -201,7 +201,7 @@ def simulate_dataset(
         What is simulated.
     seed : int
         Of everything random.
-    workers : int
+    workers : int or Workers
         Processes; the files do not depend on their number.
     progress : callable, optional
         Called with (cells done, cells in all, what was done last).
@@ -219,8 +219,6 @@ def simulate_dataset(
         If the folder holds a simulation with other settings or another seed.
     """
     settings = settings_for(preset, **changes)
-    if workers < 1:
-        raise ValueError(f"workers is {workers}; at least one process is needed")
     folder = Path(out)
     (folder / "truth").mkdir(parents=True, exist_ok=True)
     said = json.loads(
@@ -230,23 +228,19 @@ def simulate_dataset(
     if description.exists() and json.loads(description.read_text(encoding="utf-8")) != said:
         raise ValueError(f"{folder} holds a simulation with other settings or another seed; give another folder")
     write_atomically(description, f"{json.dumps(said, indent=2)}\n".encode())
-    movies = [folder / f"cell{k + 1}_{settings.seconds_per_frame:g}s.ome.tif" for k in range(settings.cells)]
+    movies = [folder / _movie_name(settings, k) for k in range(settings.cells)]
     # The movie is written last: where it is, the cell is complete.
     missing = [k for k, path in enumerate(movies) if not path.exists()]
     done = len(movies) - len(missing)
-    tasks = [(settings, seed, k, movies[k]) for k in missing]
 
-    def told(names: Iterable[str]) -> None:
-        for k, name in enumerate(names, done + 1):
-            if progress is not None:
-                progress(k, len(movies), name)
+    def told(further: int, _: int, name: str) -> None:
+        if progress is not None:
+            progress(done + further, len(movies), name)
 
-    if workers == 1 or len(tasks) < 2:
-        told(map(_write_cell, tasks))
-    else:
-        # A fresh interpreter: a fork of a process with threads may hang.
-        with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=get_context("spawn")) as pool:
-            told(pool.map(_write_cell, tasks))
+    with open_workers(workers) as crew:
+        work = partial(_write_cell, settings, seed, str(folder.absolute()))
+        for _ in crew.map(work, missing, names=partial(_movie_name, settings), progress=told):
+            pass
     return movies
 
 
@@ -269,8 +263,12 @@ def read_truth(out: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFrame]
     return concat([pd.read_parquet(path) for path in tables]), pd.concat(pits, ignore_index=True)
 
 
-def _write_cell(task: tuple[Settings, int, int, Path]) -> str:
-    settings, seed, cell, path = task
+def _movie_name(settings: Settings, cell: int) -> str:
+    return f"cell{cell + 1}_{settings.seconds_per_frame:g}s.ome.tif"
+
+
+def _write_cell(settings: Settings, seed: int, folder: str, cell: int) -> None:
+    path = Path(folder) / _movie_name(settings, cell)
     simulated = simulate_movie(settings, seed=seed, cell=cell)
     truth, name = path.parent / "truth", f"cell{cell + 1}"
     write_parquet(simulated.truth, truth / f"{name}.tracks.parquet")
@@ -278,7 +276,6 @@ def _write_cell(task: tuple[Settings, int, int, Path]) -> str:
     # The same simulation makes the same file, to the byte.
     identity = uuid.uuid5(uuid.NAMESPACE_URL, json.dumps([FORMAT, VERSION, asdict(settings), seed, cell]))
     write_movie(path, simulated.movie, identity=identity)
-    return path.name
 
 
 def _lives(

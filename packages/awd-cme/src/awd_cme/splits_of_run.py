@@ -1,6 +1,7 @@
 """The same run for several splits, and the mean of their tables."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +12,12 @@ import numpy as np
 from awd_cme.pipeline import read_results, run_pipeline
 from awd_cme.run_job import RunJob
 from awd_core.files import write_atomically
+from awd_core.workers import Workers, open_workers
 
 
-def run_splits(job: RunJob, splits: int) -> str:
+def run_splits(
+    job: RunJob, splits: int, *, workers: int | Workers = 1, scheduler: str | os.PathLike[str] | None = None
+) -> str:
     """Runs with the job's seed and those that follow, each in its own folder below the job's.
 
     Parameters
@@ -22,6 +26,9 @@ def run_splits(job: RunJob, splits: int) -> str:
         What is asked; `out` gets the folders `split-<seed>` and `splits.json`.
     splits : int
         How many.
+    workers, scheduler : optional
+        As for `awd_cme.pipeline.run_pipeline`. Each takes a split at a time where there are as many splits as workers;
+        else they share the work of one after the other.
 
     Returns
     -------
@@ -30,8 +37,15 @@ def run_splits(job: RunJob, splits: int) -> str:
     """
     seeds = range(job.seed, job.seed + splits)
     folder = Path(job.out)
-    for seed in seeds:
-        run_pipeline(replace(job, out=str(folder / f"split-{seed}"), seed=seed))
+    jobs = [replace(job, out=str((folder / f"split-{seed}").absolute()), seed=seed) for seed in seeds]
+    with open_workers(workers, scheduler) as crew:
+        # Two items are handed to each worker.
+        if crew.window == 1 or 2 * splits < crew.window:
+            for one in jobs:
+                run_pipeline(one, workers=crew)
+        else:
+            for _ in crew.map(run_pipeline, [replace(one, quiet=True) for one in jobs], names=lambda one: one.out):
+                pass
     if not job.reaches("results"):
         return f"{splits} runs, until {job.until}."
     table = averaged([read_results(folder / f"split-{seed}") for seed in seeds])

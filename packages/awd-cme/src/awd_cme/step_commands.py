@@ -1,6 +1,8 @@
 """`awd-cme simulate`, `tracks`, `extract` and `predict`: single steps on files. Nothing heavy is imported here."""
 
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,14 +16,21 @@ from awd_cme.run_command import (
     OnErrorOption,
     PixelOption,
     PresetOption,
+    SchedulerOption,
     SeedOption,
     SigmaOption,
     ThreadsOption,
+    WorkersOption,
     _listed,
 )
+from awd_cme.run_job import RunJob
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from awd_cme.losses import LossReport
+    from awd_cme.sources import Source
+    from awd_core.workers import Workers
 
 TableOption = Annotated[Path, typer.Option("--out", metavar="FILE", help="Table, .parquet or .csv.")]
 
@@ -29,15 +38,18 @@ TableOption = Annotated[Path, typer.Option("--out", metavar="FILE", help="Table,
 def simulate(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for movies and truth.")],
     *,
-    preset: PresetOption = "quick",
-    cells: CellsOption = 16,
-    seed: SeedOption = 0,
-    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    preset: PresetOption = RunJob.preset,
+    cells: CellsOption = RunJob.cells,
+    seed: SeedOption = RunJob.seed,
+    workers: WorkersOption = 1,
+    scheduler: SchedulerOption = None,
 ) -> None:
     """Simulate two-channel movies of pits, as TIFF files with a table of what is true."""
     from awd_cme.simulate import simulate_dataset
+    from awd_core.workers import open_workers
 
-    movies = simulate_dataset(out, preset, seed=seed, workers=workers, cells=cells)
+    with open_workers(workers, scheduler) as crew:
+        movies = simulate_dataset(out, preset, seed=seed, workers=crew, cells=cells)
     typer.echo(f"Written to {out}: {len(movies)} movies, {movies[0].name} …, and their truth.")
 
 
@@ -49,17 +61,18 @@ def tracks(
     micrometres_per_pixel: PixelOption = None,
     axes: AxesOption = None,
     sigma: SigmaOption = None,
-    track_format: FormatOption = "auto",
+    track_format: FormatOption = RunJob.format,
     on_error: OnErrorOption = "raise",
     compound: Annotated[str, typer.Option(help="join, split or drop compound tracks.")] = "join",
-    threads: ThreadsOption = 2,
+    threads: ThreadsOption = RunJob.threads,
+    workers: WorkersOption = 1,
+    scheduler: SchedulerOption = None,
     out: TableOption,
 ) -> None:
     """Tracks of movies, by detection and linking, with their intensities; or tracks of another format, converted."""
-    from awd_cme.pipeline_data import read_tracks_file, track_cell
-    from awd_cme.run_job import RunJob
+    from awd_cme.pipeline_data import read_tracks_file
     from awd_cme.sources import recognise_source
-    from awd_cme.tracks import LossReport, concat
+    from awd_core.workers import open_workers
 
     write = _writer(out)
     job = RunJob(
@@ -68,20 +81,13 @@ def tracks(
         compound=compound, threads=threads,
     )  # fmt: skip
     source = recognise_source(data)
-    if source.kind == "tracks":
-        table, losses = read_tracks_file(job, source.path)
-    elif source.kind == "movies":
-        found, losses = [], LossReport()
-        for cell, path in source.cells.items():
-            one, lost, _ = track_cell(path, cell, job, None)
-            found.append(one)
-            losses.merge(lost)
-        table = concat(found)
-    else:
+    if source.kind == "simulated":
         raise ValueError("the simulation is no file yet; make it with awd-cme simulate OUT, then give OUT")
-    write(table, out)
-    typer.echo(str(losses))
-    typer.echo(f"Written to {out}: {len(table)} rows.")
+    with open_workers(workers, scheduler) as crew:
+        if source.kind == "tracks":
+            write(*read_tracks_file(job, source.path, crew))
+        else:
+            write(*_tracked(job, source, None, crew))
 
 
 def extract(
@@ -92,16 +98,16 @@ def extract(
     seconds_per_frame: IntervalOption = None,
     axes: AxesOption = None,
     sigma: SigmaOption = None,
-    track_format: FormatOption = "auto",
+    track_format: FormatOption = RunJob.format,
     on_error: OnErrorOption = "raise",
-    threads: ThreadsOption = 2,
+    threads: ThreadsOption = RunJob.threads,
+    workers: WorkersOption = 1,
+    scheduler: SchedulerOption = None,
     out: TableOption,
 ) -> None:
     """Intensities of both channels at the positions of tracks."""
-    from awd_cme.pipeline_data import read_positions, track_cell
-    from awd_cme.run_job import RunJob
     from awd_cme.sources import recognise_source
-    from awd_cme.tracks import concat
+    from awd_core.workers import open_workers
 
     write = _writer(out)
     job = RunJob(
@@ -111,16 +117,28 @@ def extract(
     source = recognise_source(movie)
     if source.kind != "movies":
         raise ValueError(f"{movie} is no movie and no folder of movies; intensities are measured in movies")
-    given, losses = read_positions(positions, job, list(source.cells))
-    found = []
-    for cell, path in source.cells.items():
-        one, lost, _ = track_cell(path, cell, job, given)
-        found.append(one)
-        losses.merge(lost)
-    table = concat(found)
-    write(table, out)
-    typer.echo(str(losses))
-    typer.echo(f"Written to {out}: {len(table)} rows.")
+    with open_workers(workers, scheduler) as crew:
+        write(*_tracked(job, source, positions, crew))
+
+
+def _tracked(job: RunJob, source: "Source", positions: str | None, crew: "Workers") -> tuple["pd.DataFrame", Any]:
+    """Tracks with intensities of all movies, by way of a folder beside the table, which workers reach."""
+    from awd_cme.cells import Cells, track_cells
+    from awd_cme.losses import LossReport
+    from awd_cme.pipeline_data import read_positions
+    from awd_cme.writers import write_parquet
+
+    out = Path(job.out)
+    with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as beside:
+        given, losses = None, LossReport()
+        if positions is not None:
+            table, losses = read_positions(positions, job, list(source.cells))
+            given = Path(beside) / "given/positions.parquet"
+            given.parent.mkdir()
+            write_parquet(table, given)
+        table, lost, _ = track_cells(Cells(Path(beside), job, given), source.cells, crew)
+    losses.merge(lost)
+    return table, losses
 
 
 def predict(
@@ -129,7 +147,7 @@ def predict(
     *,
     channels: ChannelsOption = None,
     seconds_per_frame: IntervalOption = None,
-    track_format: FormatOption = "auto",
+    track_format: FormatOption = RunJob.format,
     on_error: OnErrorOption = "skip",
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Predictions, .csv.")],
 ) -> None:
@@ -148,15 +166,17 @@ def predict(
     typer.echo(f"Written to {out}: predictions for {len(predictions)} tracks.")
 
 
-def _writer(out: Path) -> Any:
-    """What writes a table to a file of this ending."""
+def _writer(out: Path) -> Callable[["pd.DataFrame", "LossReport"], None]:
+    """What writes a table to a file of this ending, and says what was lost."""
     kind = out.suffix.lower()
     if kind not in (".parquet", ".csv"):
         raise ValueError(f"{out} ends in {kind or 'nothing'}; tables are written as .parquet or .csv")
 
-    def write(table: "pd.DataFrame", path: Path) -> None:
+    def write(table: "pd.DataFrame", losses: "LossReport") -> None:
         from awd_cme.writers import write_csv, write_parquet
 
-        (write_csv if kind == ".csv" else write_parquet)(table, path)
+        (write_csv if kind == ".csv" else write_parquet)(table, out)
+        typer.echo(str(losses))
+        typer.echo(f"Written to {out}: {len(table)} rows.")
 
     return write

@@ -12,12 +12,12 @@ from awd_cme.card import ModelCard
 from awd_cme.report_examples import Examples
 from awd_cme.report_words import bands
 from awd_core.figures import NARROW
+from awd_core.palette import BEFORE, FAINT, GREEN, HIGH, LOW, PURPLE
 from awd_core.wavelet import Wavelet
-from awd_core.wavelet_figure import BEFORE, HIGH, LOW
 
 Array = npt.NDArray[np.float64]
 
-SEEN, PARTNER = "#009E73", "#CC79A7"
+SEEN, PARTNER = GREEN, PURPLE
 """Green and reddish purple: the two channels, apart for every kind of colour vision, and not the colours of weights."""
 
 
@@ -134,9 +134,7 @@ def _draw_coefficients(
         axes.plot(centre, place, marker, color=colour, markersize=3 + 8 * part**0.5, alpha=0.9, markeredgecolor="white")
     axes.set_yticks(range(len(scales)), [_name(examples, scale, clock) for scale in scales[::-1]], fontsize=7)
     axes.set_ylim(-0.7, len(scales) - 0.3)
-    axes.hlines(
-        range(len(scales)), 0, 1, transform=axes.get_yaxis_transform(), color="#e4e4e4", linewidth=0.6, zorder=0
-    )
+    axes.hlines(range(len(scales)), 0, 1, transform=axes.get_yaxis_transform(), color=FAINT, linewidth=0.6, zorder=0)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel(f"time from the first frame ({clock})", fontsize=8)
     # Coefficients may lie behind the last frame, where a short series was padded.

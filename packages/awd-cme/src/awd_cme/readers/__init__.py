@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from awd_cme.readers.intake import Compound, Options, PositionUnit, Result
+from awd_core.workers import Workers
 
 __all__ = ["FORMATS", "read_tracks", "recognise"]
 
@@ -37,6 +38,8 @@ def read_tracks(
     compound: Compound = "join",
     cell: str | None = None,
     master: str | None = None,
+    workers: int | Workers = 1,
+    folder: str | os.PathLike[str] | None = None,
 ) -> Result:
     r"""Read tracks of any known format into the canonical table.
 
@@ -67,6 +70,9 @@ def read_tracks(
         Name of the cell. Default: the file's or its folder's name.
     master : str, optional
         For an experiment, the folder of the master channel, where cells were tracked in more than one.
+    workers, folder : int or Workers, path, optional
+        For an experiment: processes, each of which reads a cell at a time, and where they put its table until all are
+        there, which they must all reach. A temporary folder if not given.
 
     Returns
     -------
@@ -110,7 +116,7 @@ def read_tracks(
                 raise ValueError(
                     f"{place} is a whole experiment, whose cells have their names; cell={cell!r} is for a file"
                 )
-            return read_experiment(place, options, master=master)
+            return read_experiment(place, options, master=master, workers=workers, store=folder)
         if place.is_dir():
             raise ValueError(f"{place} is a folder; the format {kind!r} is read from a file")
         return _reader(kind)(place, options)
@@ -149,7 +155,11 @@ def recognise(path: str | os.PathLike[str]) -> str:
     if head.startswith(b"PAR1"):
         import pyarrow.parquet
 
-        return _by_columns(place, list(pyarrow.parquet.read_schema(place).names))
+        try:
+            names = pyarrow.parquet.read_schema(place).names
+        except pyarrow.ArrowInvalid as error:
+            raise ValueError(f"{place} is a damaged Parquet file ({error}); copy or export it again") from error
+        return _by_columns(place, list(names))
     try:
         first = head.decode("utf-8-sig").splitlines()[0]
     except UnicodeDecodeError:

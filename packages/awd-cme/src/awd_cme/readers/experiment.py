@@ -2,13 +2,20 @@
 
 import os
 import re
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
+from operator import itemgetter
 from pathlib import Path
+
+import pandas as pd
 
 from awd_cme.losses import LossReport
 from awd_cme.readers.cmeanalysis import cell_folder, read_cmeanalysis
 from awd_cme.readers.intake import Options, Result
 from awd_cme.tracks import concat, empty_table
+from awd_cme.writers import write_parquet
+from awd_core.workers import Lost, LostItemError, Workers, open_workers
 
 FILE = "ProcessedTracks.mat"
 
@@ -21,7 +28,12 @@ def tracking_files(folder: str | os.PathLike[str]) -> list[Path]:
 
 
 def read_experiment(
-    folder: str | os.PathLike[str], options: Options | None = None, *, master: str | None = None
+    folder: str | os.PathLike[str],
+    options: Options | None = None,
+    *,
+    master: str | None = None,
+    workers: int | Workers = 1,
+    store: str | os.PathLike[str] | None = None,
 ) -> Result:
     """Read all cells below a folder: of a condition, of several, or a single one.
 
@@ -34,6 +46,10 @@ def read_experiment(
         As `read_tracks` describes them. A frame interval is taken from the file, else from the cell's name.
     master : str, optional
         Folder of the master channel, as "TagRFP", where cells were tracked in more than one.
+    workers : int or Workers
+        Processes, each of which reads a cell at a time.
+    store : path, optional
+        Where they put its table, as Parquet; they must all reach it. A temporary folder if not given.
 
     Returns
     -------
@@ -55,16 +71,18 @@ def read_experiment(
         )
     cells = {cell: _of_master(cell, found, master) for cell, found in _by_cell(files, folder).items()}
     tables = []
-    for cell, path in cells.items():
-        try:
-            table, lost = read_cmeanalysis(path, replace(options, cell=cell))
-        except ValueError as error:
-            if options.on_error == "raise":
-                raise
-            report.add("cells", 1, str(error))
-            continue
-        tables.append(table)
-        report.merge(lost)
+    with open_workers(workers) as crew, _place(crew, store) as place:
+        work = partial(_cell, options, place)
+        for found in crew.map_or_lose(work, [(cell, str(path)) for cell, path in cells.items()], names=itemgetter(1)):
+            reason = f"{found.name}: {found.reason}" if isinstance(found, Lost) else found
+            if isinstance(reason, str):
+                if options.on_error == "raise":
+                    raise LostItemError(f"{reason}; leave it out, or give the worker more memory")
+                report.add("cells", 1, reason)
+                continue
+            table, lost = reason
+            tables.append(pd.read_parquet(table) if isinstance(table, str) else table)
+            report.merge(lost)
     conditions = sorted({cell.rpartition("/")[0] for cell in cells})
     channels = sorted({path.parents[1].name for path in cells.values()})
     report.recognised.insert(
@@ -73,6 +91,31 @@ def read_experiment(
         f"({', '.join(name or folder.name for name in conditions)}), tracked in {', '.join(channels)}",
     )
     return (concat(tables) if tables else empty_table(*([options.channels] if options.channels else []))), report
+
+
+def _place(crew: Workers, store: str | os.PathLike[str] | None) -> AbstractContextManager[Path | None]:
+    """Where workers put tables; nowhere if there are none but this process."""
+    if crew.window == 1:
+        return nullcontext()
+    from awd_cme.movie_parts import place_for_parts
+
+    return place_for_parts(store)
+
+
+def _cell(options: Options, place: Path | None, item: tuple[str, str]) -> tuple[pd.DataFrame | str, LossReport] | str:
+    """A cell's table, or the file where it is now, and what was lost; if it cannot be read, and that may be, why."""
+    cell, path = item
+    try:
+        table, lost = read_cmeanalysis(path, replace(options, cell=cell))
+    except ValueError as error:
+        if options.on_error == "raise":
+            raise
+        return str(error)
+    if place is None:
+        return table, lost
+    file = place / f"{cell.replace('/', '_')}.parquet"
+    write_parquet(table, file)
+    return str(file), lost
 
 
 def _by_cell(files: list[Path], folder: Path) -> dict[str, list[Path]]:
