@@ -24,27 +24,14 @@ GOAL = 0.9
 
 
 def run(settings: Settings, log: Callable[[str], None]) -> Section:
-    """Measure the table of reading.
-
-    Parameters
-    ----------
-    settings : Settings
-        What the command line decided.
-    log : callable
-        Takes a line that says what is being measured.
-
-    Returns
-    -------
-    Section
-        One row for each number and size of files.
-    """
+    """Measure the table of reading: a row for each number and size of files."""
     threads = f"ours, {available_cores()} threads"
     contenders = (OURS, threads, LOOP, ASTROPY)
     section = Section("fits_reading", "Reading many FITS maps", ("maps", "task", "mode"), contenders, (ASTROPY,))
     for n, side in QUICK if settings.quick else CASES:
         log(f"{n} × {side}²")
         with tempfile.TemporaryDirectory() as folder:
-            paths = _write(Path(folder), n, side)
+            paths = write_files(Path(folder), n, side)
             calls, same = _contenders(Path(folder), paths, side, threads)
             section.sound = section.sound and same
             figures = take_turns(calls, settings.seconds, settings.rounds)
@@ -57,7 +44,7 @@ def run(settings: Settings, log: Callable[[str], None]) -> Section:
     return section
 
 
-def _write(folder: Path, n: int, side: int) -> list[str]:
+def write_files(folder: Path, n: int, side: int) -> list[str]:
     """Files of different pixels with the header that our writer gives; written as bytes, since n is large."""
     rng = np.random.default_rng(SEED)
     first = folder / "map_00000r.fits"
@@ -77,7 +64,7 @@ def _write(folder: Path, n: int, side: int) -> list[str]:
 def _contenders(
     folder: Path, paths: list[str], side: int, threads: str
 ) -> tuple[dict[str, Callable[[], object]], bool]:
-    one, many = open_maps(folder, workers=1), open_maps(folder, workers=available_cores())
+    one, many = open_maps(folder, threads=1), open_maps(folder, threads=available_cores())
     out = np.empty((len(paths), side, side), np.float32)
 
     def loop() -> None:

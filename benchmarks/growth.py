@@ -57,25 +57,12 @@ def axes(quick: bool) -> list[Axis]:
 
 
 def run(settings: Settings, log: Callable[[str], None]) -> Section:
-    """Measure the growth.
-
-    Parameters
-    ----------
-    settings : Settings
-        What the command line decided.
-    log : callable
-        Takes a line that says what is being measured.
-
-    Returns
-    -------
-    Section
-        Rows by what grows, with the exponents of power laws in the notes.
-    """
+    """Measure the growth: rows by what grows, with the exponents of power laws in the notes."""
     peers = (*PEERS, *SEPARABLE)
     title = f"Growth of the forward transform (float32; images from {IMAGES}; series from {SERIES})"
     section = Section("growth", title, ("grows", "to"), (OURS, *peers, COPY), peers)
     fields: list[Field] = []
-    exponents = []
+    powers = []
     for axis in axes(settings.quick):
         log(f"growth with {axis.what}: {', '.join(map(str, axis.problems))}")
         of_axis = {value: assemble(p, axis.peers, (FORWARD,), settings) for value, p in axis.problems.items()}
@@ -92,17 +79,17 @@ def run(settings: Settings, log: Callable[[str], None]) -> Section:
             field.release()
         calls.clear()
         section.rows += rows.values()
-        exponents.append(f"{axis.what}: {_exponents(rows, (OURS, *axis.peers))}")
+        powers.append(f"{axis.what}: {exponents(rows, (OURS, *axis.peers))}")
         fields += of_axis.values()
     section.notes = [
-        f"Time ∝ (what grows)^p, p fitted over all of its rows. {'; '.join(exponents)}.",
+        f"Time ∝ (what grows)^p, p fitted over all of its rows. {'; '.join(powers)}.",
         *agreement_notes(fields),
     ]
     section.sound = all(field.sound for field in fields)
     return section
 
 
-def _exponents(rows: Mapping[int, Row], contenders: tuple[str, ...]) -> str:
+def exponents(rows: Mapping[int, Row], contenders: tuple[str, ...]) -> str:
     """Slopes of log time over log value, for contenders that took part throughout."""
     fits = []
     for name in contenders:

@@ -15,7 +15,6 @@ the machine is faster than it was before, it begins anew in a third folder for t
 """
 
 import argparse
-import json
 import os
 import re
 import shlex
@@ -23,31 +22,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.compared_runs import NOT_COMPARED, TIMED
+from benchmarks.compared_runs import differences as differences
+
 PLACEHOLDER = "{run}"
 LOG = "log.txt"
-
-NOT_COMPARED: Mapping[str, str] = {
-    "config.json": "names the files as the command line did, so the run folder perhaps",
-    "sessions.json": "when the run was worked on",
-    "log.txt": "likewise",
-    "report.html": "shows both, and the date",
-    ".lock": "empty",
-}
-"""Files at the top of a run folder that differ by their nature, and why."""
-
-TIMED: Mapping[str, str] = {"*.checkpoint.json": "seconds"}
-"""JSON files that are compared as values but for a key, which says how long something took."""
 
 START, AFTER = "start", "after "
 """What a run is at before its first step, and between two."""
@@ -212,69 +200,12 @@ def interrupted(
     return Run(command, folder, output).wait(), done
 
 
-def differences(one: Path, other: Path, ignored: Sequence[str] = ()) -> tuple[int, list[str]]:
-    """Compare two run folders, file by file.
-
-    Parameters
-    ----------
-    one, other : Path
-        The folders.
-    ignored : sequence of str
-        Patterns of further files not to compare, relative to the folder.
-
-    Returns
-    -------
-    compared : int
-        How many files there are in both that were compared.
-    found : list of str
-        What differs, in words; empty if nothing does.
-    """
-    names = [_files(folder, ignored) for folder in (one, other)]
-    found = [f"{name} is missing after the kills" for name in sorted(names[0] - names[1])]
-    found += [f"{name} is there after the kills alone" for name in sorted(names[1] - names[0])]
-    both = sorted(names[0] & names[1])
-    for name in both:
-        if not _same(name, (one / name).read_bytes(), (other / name).read_bytes()):
-            found.append(f"{name} differs")
-    return len(both), found
-
-
-def _files(folder: Path, ignored: Sequence[str]) -> set[str]:
-    names = {item.relative_to(folder).as_posix() for item in folder.rglob("*") if item.is_file()}
-    return {name for name in names if name not in NOT_COMPARED and not any(fnmatch(name, i) for i in ignored)}
-
-
-def _same(name: str, one: bytes, other: bytes) -> bool:
-    if one == other:
-        return True
-    keys = [key for pattern, key in TIMED.items() if fnmatch(name, pattern)]
-    return bool(keys) and _without(json.loads(one), keys) == _without(json.loads(other), keys)
-
-
-def _without(value: Any, keys: Sequence[str]) -> Any:
-    """JSON values as text, so that the order of keys and every digit count."""
-    if isinstance(value, dict):
-        return [(key, _without(element, keys)) for key, element in value.items() if key not in keys]
-    return [_without(element, keys) for element in value] if isinstance(value, list) else repr(value)
-
-
 def _steps(lines: Iterable[str]) -> list[str]:
     return [found["name"] for line in lines if (found := STEP.match(line)) is not None]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run, kill, compare and print.
-
-    Parameters
-    ----------
-    arguments : list of str, optional
-        The command line's, by default.
-
-    Returns
-    -------
-    int
-        0 if all is the same, 1 if anything differs or a run failed after a kill.
-    """
+    """Run, kill, compare and print; 0 if all is the same, 1 if anything differs or a run failed after a kill."""
     parser = _parser()
     given = sys.argv[1:] if arguments is None else arguments
     if "--" not in given:
@@ -318,7 +249,7 @@ def main(arguments: list[str] | None = None) -> int:
     console.print(f"Kills by step: {', '.join(f'{step} {count}' for step, count in counts.items()) or 'none'}.")
     left_out = [*NOT_COMPARED, *options.ignore]
     console.print(f"Not compared, since they hold times or paths: {', '.join(left_out)}.", markup=False)
-    timed = ", ".join(f"{pattern} ({key})" for pattern, key in TIMED.items())
+    timed = ", ".join(f"{pattern} ({' and '.join(keys)})" for pattern, keys in TIMED.items())
     console.print(f"Compared but for times: {timed}.", markup=False)
     if len(kills) < len(wanted):
         console.print(f"[yellow]Only {len(kills)} of {len(wanted)} kills came before the run's end.[/]")

@@ -14,7 +14,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,15 +23,12 @@ from rich.table import Table
 
 from awd_core.distill import DistillationPath, PathPoint, SearchSettings, distill_path
 from awd_core.files import write_atomically
-from awd_core.minima import local_minima
-from awd_core.objective import DistillationObjective
 from awd_core.simulate import KnownTruth, simulate_known_truth
 from awd_core.wavelet import Wavelet
+from benchmarks.landscape import draw_landscape
 from benchmarks.machine import describe, summary
+from benchmarks.page import markdown_table
 from benchmarks.timing import Settings
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Array = npt.NDArray[np.float64]
 
@@ -181,71 +178,6 @@ def recover(name: str, seed: int, *, samples: int = 50_000) -> tuple[Recovery, K
     return recovery, truth, gradients, path
 
 
-def landscape(objective: DistillationObjective, grid: Array) -> Array:
-    """The interpretation term A over the two free angles of a filter of 6 taps.
-
-    Parameters
-    ----------
-    objective : DistillationObjective
-        Of length 6.
-    grid : ndarray, shape (k,)
-        Values of each angle in radians. The taps have the period π in either.
-
-    Returns
-    -------
-    ndarray, shape (k, k)
-        A at (grid[j], grid[i]) in row i and column j: the second free angle upwards, the first to the right.
-    """
-    if objective.dimension != 2:
-        raise ValueError(f"filters of {objective.length} taps have {objective.dimension} free angles; a plane shows 2")
-    return np.array([[objective(np.array([first, second]), 0.0, 1.0)[0] for first in grid] for second in grid])
-
-
-def draw_landscape(truth: KnownTruth, gradients: Array, path: DistillationPath, points: int) -> "Figure":
-    """The landscape with the hidden truth and all local minima that the search found at share 1."""
-    from matplotlib.figure import Figure
-
-    from awd_core.wavelet_figure import HIGH, LOW
-
-    size = 2048 if truth.slope.ndim == 1 else 512
-    objective = DistillationObjective(
-        truth.X[:size],
-        gradients[:size],
-        length=path.start.length,
-        levels=truth.levels,
-        mode=truth.mode,
-        ndim=truth.slope.ndim,
-    )
-    grid = np.linspace(-0.5, 0.5, points)
-    values = landscape(objective, math.pi * grid)
-    values /= values.min()
-    figure = Figure(figsize=(6.4, 5.2), layout="constrained")
-    axes = figure.subplots()
-    filled = axes.contourf(grid, grid, values, levels=24, cmap="Greys_r")
-    axes.contour(grid, grid, values, levels=filled.levels, colors="black", linewidths=0.25)
-    ticks = np.arange(1.0, values.max(), 0.1)
-    figure.colorbar(filled, label="A, relative to its least value on the grid", ticks=ticks)
-    minima = local_minima(path[1])
-    best, *others = [_on_the_torus(minimum.wavelet) for minimum in minima]
-    hidden = _on_the_torus(truth.wavelet)
-    axes.plot(*hidden, "*", color=HIGH, markersize=18, label=f"hidden: {truth.wavelet.name}")
-    axes.plot(*best, "o", color="white", markeredgecolor=LOW, markersize=7, label="found")
-    if others:
-        x, y = zip(*others, strict=True)
-        axes.plot(x, y, "s", color="white", markeredgecolor=LOW, markersize=4, label="other local minima")
-    axes.plot(*_on_the_torus(path.start), "x", color=LOW, markersize=8, label=f"start: {path.start.name}")
-    axes.set(xlabel="θ₂ / π", ylabel="θ₃ / π", xticks=QUARTERS, yticks=QUARTERS)
-    axes.set_aspect("equal")
-    figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize=9)
-    return figure
-
-
-def _on_the_torus(wavelet: Wavelet) -> tuple[float, float]:
-    """Free angles in units of π, from −½ to ½."""
-    first, second = wavelet.angles[1:] / math.pi
-    return float(first), float(second)
-
-
 def _starts_that_led_to(found: Wavelet, point: PathPoint, hidden: Wavelet) -> tuple[int, int]:
     """Of all starts but the hidden wavelet itself: those that ended in the minimum that was found, and all of them."""
     searches = {d.steps[0].free_angles: d for d in point.descents if not d.start.startswith(("refined", "path"))}
@@ -263,9 +195,6 @@ HEADINGS = (
     "teacher's R²", "train", "distil",
 )  # fmt: skip
 
-
-QUARTERS = (-0.5, -0.25, 0.0, 0.25, 0.5)
-"""Where the axes of the landscape have ticks, in units of π."""
 
 NOTE = (
     f"Distance: least ‖h − h′‖ over shifts and reversal, of taps of norm 1; found: below {GOAL:g}. Without teacher: by "
@@ -302,8 +231,8 @@ def rows(recoveries: list[Recovery]) -> list[tuple[str, ...]]:
 
 def markdown(recoveries: list[Recovery], circumstances: str) -> str:
     """The table for the documentation."""
-    lines = [f"| {' | '.join(cells)} |" for cells in (HEADINGS, ["---"] * len(HEADINGS), *rows(recoveries))]
-    return "\n".join([f"Measured in one run: {circumstances}.", "", *lines, "", NOTE, ""])
+    table = markdown_table(list(HEADINGS), [list(cells) for cells in rows(recoveries)])
+    return f"Measured in one run: {circumstances}.\n\n{table}\n\n{NOTE}\n"
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -29,6 +29,7 @@ from awd_core.losses import LossWeights, distillation_loss
 from awd_core.penalised import PenalisedFit, batch_rows, distill_penalised, hessian_term, trim_attributions
 from awd_core.samples import Samples
 from benchmarks.contenders import load_awave
+from benchmarks.networks import Recurrent
 from benchmarks.timing import quiet
 
 TERMS = {
@@ -53,21 +54,6 @@ SEEN_WITHIN = 0.1
 """Largest share that this tolerance may be of what the interpretation term does to the taps, to have been seen."""
 
 SEED, NOISE, STEPS, BATCH, RATE = 7, 0.05, 50, 100, 1e-3
-
-
-class Recurrent(nn.Module):
-    """Series (m, 1, N) to a prediction (m, 1): the published LSTM's size."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lstm = nn.LSTM(1, 20, batch_first=True)
-        self.out = nn.Linear(20, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Prediction from the last hidden state."""
-        hidden: Tensor = self.lstm(x.transpose(1, 2))[0][:, -1]
-        prediction: Tensor = self.out(hidden)
-        return prediction
 
 
 def convolutional() -> nn.Module:
@@ -101,18 +87,7 @@ CASES = (
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Compare, and print what differs by how much.
-
-    Parameters
-    ----------
-    arguments : list of str, optional
-        The command line's, by default.
-
-    Returns
-    -------
-    int
-        1 if a figure is not within its tolerance, else 0.
-    """
+    """Compare, and print what differs by how much; 1 if a figure is not within its tolerance, else 0."""
     parser = argparse.ArgumentParser(description="The published form of distillation against the authors' code.")
     parser.add_argument("--awave", metavar="PATH", required=True, help="checkout of Yu-Group/adaptive-wavelets")
     options = parser.parse_args(arguments)

@@ -33,20 +33,7 @@ WIDTH = 2.0
 
 
 def run(settings: Settings, log: Callable[[str], None]) -> Section:
-    """Measure the table of counts and of peaks alone.
-
-    Parameters
-    ----------
-    settings : Settings
-        What the command line decided.
-    log : callable
-        Takes a line that says what is being measured.
-
-    Returns
-    -------
-    Section
-        Two rows for each size and kind of maps.
-    """
+    """Measure counts, and peaks alone: two rows for each size and kind of maps."""
     title = f"Peak counts (four 3 × 3 kernels of db5, {BINS} bins, float32)"
     section = Section("peak_counting", title, ("maps", "kind", "task"), (OURS, AWAVE, SKIMAGE), (AWAVE, SKIMAGE))
     differing, compared = 0.0, 0.0
@@ -55,10 +42,10 @@ def run(settings: Settings, log: Callable[[str], None]) -> Section:
         for kind in ("noise", "smooth"):
             name = f"{number} × {size}²"
             log(f"{name}, {kind}")
-            maps = _maps(number, size, kind)
-            calls: dict[str, Callable[[], object]] = {OURS: _ours(maps)}
+            maps = random_maps(number, size, kind)
+            calls: dict[str, Callable[[], object]] = {OURS: our_counts(maps)}
             if settings.awave is not None:
-                calls[AWAVE] = theirs = _awave(settings.awave, maps)
+                calls[AWAVE] = theirs = published_counts(settings.awave, maps)
                 counted = np.asarray(theirs())
                 differing += float(np.abs(np.asarray(calls[OURS]()) - counted).sum())
                 compared += float(counted.sum())
@@ -86,7 +73,8 @@ def run(settings: Settings, log: Callable[[str], None]) -> Section:
     return section
 
 
-def _maps(count: int, size: int, kind: str) -> npt.NDArray[np.float32]:
+def random_maps(count: int, size: int, kind: str) -> npt.NDArray[np.float32]:
+    """Maps of κ with a standard deviation of 0.02: "noise", white, or "smooth"."""
     rng = np.random.default_rng([SEED, size])
     maps = rng.standard_normal((count, size, size), dtype=np.float32)
     if kind == "smooth":
@@ -97,12 +85,13 @@ def _maps(count: int, size: int, kind: str) -> npt.NDArray[np.float32]:
     return maps * np.float32(0.02 / maps.std())
 
 
-def _ours(maps: npt.NDArray[np.float32]) -> Callable[[], npt.NDArray[np.float64]]:
+def our_counts(maps: npt.NDArray[np.float32]) -> Callable[[], npt.NDArray[np.float64]]:
+    """Counts of maps, fitted."""
     counts = PeakCounts("db5", bins=BINS, range=(0, BOUND)).fit(maps)
     return lambda: counts.transform(maps)
 
 
-def _awave(folder: str, maps: npt.NDArray[np.float32]) -> Callable[[], npt.NDArray[Any]]:
+def published_counts(folder: str, maps: npt.NDArray[np.float32]) -> Callable[[], npt.NDArray[Any]]:
     """The published notebooks' `PeakCount`, in batches as its loaders give them."""
     place = str((Path(folder) / "notebooks" / "cosmology").resolve())
     sys.path.insert(0, place)

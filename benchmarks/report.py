@@ -1,19 +1,10 @@
-"""What a benchmark found, as data; and that data as a table for a terminal, as Markdown and as JSON."""
+"""What a benchmark found, as data: measures of contenders in rows, with goals, in a section."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from rich.table import Table
-
 from benchmarks.timing import Rounds
-
-ABSENT = "–"
-NOISY = 0.25
-"""Spread above which a row says little."""
-
-DIFFERS = "≠"
-"""Mark of a contender that computes something else, and so is out of the competition."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +38,27 @@ class Measure:
 
 @dataclass(frozen=True)
 class Goal:
-    """What was aimed at, and what was reached."""
+    """What was aimed at, and what was reached, in multiples of a contender's or in a unit.
+
+    Parameters
+    ----------
+    sign : {"≥", "≤"}
+        Whether more is better, or less.
+    limit : float
+        The goal.
+    of : str
+        The contender, or what else the multiple is of.
+    reached : float, optional
+        None if there was nobody to compare with.
+    unit : str
+        Stands behind the number.
+    """
 
     sign: Literal["≥", "≤"]
     limit: float
     of: str
     reached: float | None
+    unit: str = "×"
 
     @property
     def met(self) -> bool | None:
@@ -64,7 +70,8 @@ class Goal:
     @property
     def text(self) -> str:
         """As a few words: ≥ 4× awave."""
-        return f"{self.sign} {self.limit:g}× {self.of}"
+        number = f"{self.limit:,.0f}" if self.limit >= 1000 else f"{self.limit:g}"
+        return f"{self.sign} {number}{self.unit} {self.of}".rstrip()
 
     @property
     def verdict(self) -> str:
@@ -82,16 +89,19 @@ class Row:
         Under the section's headings.
     measures : mapping of str to Measure
         By contender; who could not take part is missing.
-    unit : {"ms", "× input"}
-        Of the figures.
+    unit : {"time", "× input"}
+        Of the figures: seconds, or multiples of the input's size.
     goal : Goal, optional
         What was aimed at.
+    before : mapping of str to float
+        Figures of the run that was kept before, by contender.
     """
 
     labels: tuple[str, ...]
     measures: Mapping[str, Measure]
-    unit: Literal["ms", "× input"] = "ms"
+    unit: Literal["time", "× input"] = "time"
     goal: Goal | None = None
+    before: Mapping[str, float] = field(default_factory=dict)
 
     def best(self, among: tuple[str, ...]) -> str | None:
         """The one with the least ratio to ours, of those that compute the same."""
@@ -120,6 +130,10 @@ class Section:
         What the reader must know: agreement of the results, who could not take part and why, fits.
     sound : bool
         Whether our own results stood the comparison.
+    machine, before : dict
+        Circumstances of this run (`benchmarks.machine`) and of the one that was kept before; empty if not known.
+    seconds : float
+        That the whole section took.
     """
 
     name: str
@@ -130,6 +144,19 @@ class Section:
     rows: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     sound: bool = True
+    machine: dict[str, Any] = field(default_factory=dict)
+    before: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def ours(self) -> str:
+        """Our own contender's column."""
+        return self.contenders[0]
+
+    def spread(self, row: Row) -> float:
+        """Largest spread of ours and the peers; what else a row holds may be too short a call to be steady."""
+        competing = (self.ours, *self.peers)
+        return max(row.measures[name].spread for name in competing if name in row.measures)
 
 
 def measures(figures: Mapping[str, Rounds], against: str, differing: frozenset[str]) -> dict[str, Measure]:
@@ -156,114 +183,3 @@ def measures(figures: Mapping[str, Rounds], against: str, differing: frozenset[s
         )
         for name, rounds in figures.items()
     }
-
-
-def table(section: Section) -> Table:
-    """The section for a terminal."""
-    result = Table(title=section.title, title_justify="left", title_style="bold")
-    headings, rows = _cells(section)
-    labels = len(section.headings)
-    for number, heading in enumerate(headings):
-        words = number < labels or heading == "goal"
-        result.add_column(heading, justify="left" if words else "right", no_wrap=True)
-    group: list[str] = []
-    for cells, row in zip(rows, section.rows, strict=True):
-        # All labels but the last make a group, and are said once.
-        shown = [""] * (labels - 1) if cells[: labels - 1] == group else cells[: labels - 1]
-        if any(shown) and group:
-            result.add_section()
-        group = cells[: labels - 1]
-        style = {None: "default", True: "green", False: "red"}[row.goal.met if row.goal else None]
-        result.add_row(*shown, *cells[labels - 1 : -1], f"[{style}]{cells[-1]}[/]")
-    return result
-
-
-def disturbances(section: Section) -> list[str]:
-    """A warning if much of what was measured is noise."""
-    noisy = [row for row in section.rows if _spread(row, section) > NOISY]
-    if not noisy:
-        return []
-    return [
-        f"In {len(noisy)} of {len(section.rows)} rows of “{section.title}” the spread is above {NOISY:.0%}: something "
-        "disturbed the run, and these ratios are of little worth."
-    ]
-
-
-def goals(section: Section) -> list[str]:
-    """For each goal, in how many of its rows it is met, and where not."""
-    counted: dict[str, list[Row]] = {}
-    for row in section.rows:
-        if row.goal and row.goal.met is not None:
-            counted.setdefault(f"{row.labels[-2]} {row.goal.text}", []).append(row)
-    lines = []
-    for goal, rows in counted.items():
-        missed = [" ".join((*row.labels[:-2], row.labels[-1])) for row in rows if row.goal and not row.goal.met]
-        line = f"Goal {goal}: met in {len(rows) - len(missed)} of {len(rows)}"
-        lines.append(f"{line}; missed: {', '.join(missed)}." if missed else f"{line}.")
-    return lines
-
-
-def markdown(sections: list[Section], circumstances: str, cautions: list[str]) -> str:
-    """The sections for the documentation."""
-    parts = [f"Measured in one run: {circumstances}."]
-    parts += [f"**{caution}**" for caution in cautions]
-    for section in sections:
-        headings, rows = _cells(section)
-        rule = [
-            "---" if n < len(section.headings) or heading == "goal" else "--:" for n, heading in enumerate(headings)
-        ]
-        lines = [f"| {' | '.join(cells)} |" for cells in (headings, rule, *rows)]
-        parts += [f"## {section.title}", "\n".join(lines)]
-        parts += ["\n".join(f"- {note}" for note in (*goals(section), *section.notes))]
-    return "\n\n".join(parts) + "\n"
-
-
-def to_json(sections: list[Section], machine: dict[str, Any]) -> dict[str, Any]:
-    """Everything, the raw rounds included, as JSON values."""
-    found = {section.name: asdict(section) for section in sections}
-    for section in sections:
-        for row, record in zip(section.rows, found[section.name]["rows"], strict=True):
-            record["best_peer"] = row.best(section.peers)
-            if row.goal:
-                record["goal"]["met"] = row.goal.met
-    return {"format": "awd-benchmarks", "version": 1, "machine": machine, "sections": found}
-
-
-def _cells(section: Section) -> tuple[list[str], list[list[str]]]:
-    present = [name for name in section.contenders if any(name in row.measures for row in section.rows)]
-    headings = [*section.headings, *present, "spread", "best peer"]
-    headings += ["goal"] if any(row.goal for row in section.rows) else []
-    rows = []
-    for row in section.rows:
-        figures = [_figure(row, name) for name in present]
-        name = row.best(section.peers)
-        best = ABSENT if name is None else f"{name} {_times(row.measures[name].ratio)}"
-        cells = [*row.labels, *figures, f"{_spread(row, section):.0%}", best, row.goal.verdict if row.goal else ""]
-        rows.append(cells[: len(headings)])
-    return headings, rows
-
-
-def _spread(row: Row, section: Section) -> float:
-    """Largest spread of ours and the peers; what else a row holds may be too short a call to be steady."""
-    competing = (section.contenders[0], *section.peers)
-    return max(row.measures[name].spread for name in competing if name in row.measures)
-
-
-def _figure(row: Row, name: str) -> str:
-    measure = row.measures.get(name)
-    if measure is None:
-        return ABSENT
-    if row.unit == "ms":
-        ratio = "" if measure.ratio is None else f" ({_times(measure.ratio)})"
-        figure = f"{_three_digits(1e3 * measure.value)} ms{ratio}"
-    else:
-        figure = f"{measure.value:.2f} {row.unit}"
-    return f"{figure} {DIFFERS}" if measure.differs else figure
-
-
-def _times(ratio: float | None) -> str:
-    return ABSENT if ratio is None else f"{_three_digits(ratio)}×"
-
-
-def _three_digits(value: float) -> str:
-    return f"{value:.0f}" if value >= 99.95 else f"{value:.1f}" if value >= 9.995 else f"{value:.2f}"

@@ -34,20 +34,7 @@ GOAL = 200.0
 
 
 def run(settings: Settings, log: Callable[[str], None]) -> Section:
-    """Measure the table of scoring.
-
-    Parameters
-    ----------
-    settings : Settings
-        What the command line decided.
-    log : callable
-        Takes a line that says what is being measured.
-
-    Returns
-    -------
-    Section
-        One row for each card and batch, in time for the whole batch.
-    """
+    """Measure the table of scoring: a row for each card and batch, in time for the whole batch."""
     contenders = (OURS, PUBLISHED, TUNED)
     title = "Scoring tracks of 40 samples with the model card (db5, 4 levels, zero, float32, one core)"
     section = Section("scoring", title, ("card", "batch"), contenders, (PUBLISHED, TUNED))
@@ -57,11 +44,11 @@ def run(settings: Settings, log: Callable[[str], None]) -> Section:
     torch.set_num_threads(1)
     try:
         for name, options in CARDS.items():
-            card, gap = _card(options)
+            card, gap = random_card(options)
             worst = max(worst, gap)
             for batch in BATCHES:
                 log(f"{name}, batch of {batch}")
-                calls = {OURS: _scored(card, batch), **{key: _asked(net, batch) for key, net in networks.items()}}
+                calls = {OURS: scored(card, batch), **{key: asked(net, batch) for key, net in networks.items()}}
                 with torch.inference_mode():
                     found = measures(take_turns(calls, settings.seconds, settings.rounds), OURS, frozenset())
                 goal = Goal("≥", GOAL, PUBLISHED, found[PUBLISHED].ratio)
@@ -77,7 +64,8 @@ def run(settings: Settings, log: Callable[[str], None]) -> Section:
     return section
 
 
-def _card(options: dict[str, Any]) -> tuple[ModelCard, float]:
+def random_card(options: dict[str, Any]) -> tuple[ModelCard, float]:
+    """A card with random weights, and how far it lies from the features that it stands for (relative)."""
     raw = example_set(n=400, cells=1, seed=SEED)
     z_scores = fit_z_scores(raw)
     series = z_scores.apply(raw)
@@ -90,7 +78,8 @@ def _card(options: dict[str, Any]) -> tuple[ModelCard, float]:
     return card, gap
 
 
-def _scored(card: ModelCard, batch: int) -> Callable[[], object]:
+def scored(card: ModelCard, batch: int) -> Callable[[], object]:
+    """A card that is asked for so many tracks at once."""
     X = example_set(n=max(batch, 2), cells=1, seed=SEED).X.astype(np.float32)
     if batch == 1:
         x = X[0]
@@ -98,6 +87,7 @@ def _scored(card: ModelCard, batch: int) -> Callable[[], object]:
     return lambda: card.predict(X)
 
 
-def _asked(network: nn.Module, batch: int) -> Callable[[], object]:
+def asked(network: nn.Module, batch: int) -> Callable[[], object]:
+    """A network that is asked for so many tracks at once."""
     x = torch.randn(batch, 40)
     return lambda: network(x)

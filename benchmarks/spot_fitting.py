@@ -17,7 +17,7 @@ from awd_cme.psf import add_spots
 from awd_cme.spots import fit_spots
 from awd_cme.windows import half_width
 from benchmarks.contenders import OURS, SEED
-from benchmarks.report import Row, Section, measures
+from benchmarks.report import Goal, Row, Section, measures
 from benchmarks.timing import Settings, available_cores, take_turns
 
 Array = npt.NDArray[np.float64]
@@ -25,31 +25,18 @@ Array = npt.NDArray[np.float64]
 ONE_CORE = f"{OURS}, one core"
 CURVE_FIT, LEAST_SQUARES, LSTSQ = "curve_fit", "least_squares", "lstsq"
 PEERS = (CURVE_FIT, LEAST_SQUARES, LSTSQ)
-RATE = 200_000
+RATE = 200_000.0
 """Spots a second on two cores that are aimed at."""
 
 NOISE, BACKGROUND = 12.0, 200.0
 
 
 def run(settings: Settings, log: Callable[[str], None]) -> Section:
-    """Measure the table of fits.
-
-    Parameters
-    ----------
-    settings : Settings
-        What the command line decided.
-    log : callable
-        Takes a line that says what is being measured.
-
-    Returns
-    -------
-    Section
-        One row for each width of a spot and number of spots.
-    """
+    """Measure the table of fits: two rows for each width of a spot, few spots with peers and many without."""
     section = Section(
         "spot_fitting",
         "Fits of spots, amplitude and background with errors (σ in pixels)",
-        ("σ", "task"),
+        ("σ", "spots"),
         (OURS, ONE_CORE, *PEERS),
         PEERS,
     )
@@ -68,7 +55,7 @@ def run(settings: Settings, log: Callable[[str], None]) -> Section:
             LSTSQ: partial(by_lstsq, *small, sigma),
         }
         found = measures(take_turns(calls, settings.seconds, settings.rounds), OURS, frozenset())
-        section.rows.append(Row((f"{sigma:g}", f"{len(small[1])} spots"), found))
+        section.rows.append(Row((f"{sigma:g}", f"{len(small[1])}"), found))
         many = picture(sigma, 40 if settings.quick else 140)
         ours: dict[str, Callable[[], object]] = {
             OURS: partial(fit_spots, *many, sigma, threads=cores),
@@ -76,11 +63,12 @@ def run(settings: Settings, log: Callable[[str], None]) -> Section:
         }
         found = measures(take_turns(ours, settings.seconds, settings.rounds), OURS, frozenset())
         rates.append((sigma, len(many[1]) / found[OURS].value, len(many[1]) / found[ONE_CORE].value))
-        section.rows.append(Row((f"{sigma:g}", f"{len(many[1]):,} spots"), found))
+        goal = Goal("≥", RATE, f"on {cores} cores", rates[-1][1], " spots/s")
+        section.rows.append(Row((f"{sigma:g}", f"{len(many[1]):,}"), found, goal=goal))
     section.notes = [
         "Spots a second, median of the rounds: "
         + "; ".join(f"σ = {s:g}: {two:,.0f} on {cores} cores, {one:,.0f} on one" for s, two, one in rates)
-        + f". Goal: {RATE:,} on two cores: {'met' if min(two for _, two, _ in rates) >= RATE else 'MISSED'}.",
+        + ".",
         f"Amplitudes, backgrounds and errors of all agree within {max(gaps):.0e} standard errors.",
     ]
     section.sound = max(gaps) < 1e-4

@@ -35,20 +35,7 @@ LEAST_MEMORY = 4.0
 
 
 def run(settings: Settings, log: Callable[[str], None]) -> Section:
-    """Measure the table of transforms.
-
-    Parameters
-    ----------
-    settings : Settings
-        What the command line decided.
-    log : callable
-        Takes a line that says what is being measured.
-
-    Returns
-    -------
-    Section
-        Rows by problem and task, one for each mode.
-    """
+    """Measure the table of transforms: rows by problem and task, one for each mode."""
     contenders = (OURS, *PEERS, COPY)
     title = "Wavelet transforms (db5, 4 levels, float32)"
     section = Section("transforms", title, ("problem", "task", "mode"), contenders, tuple(PEERS))

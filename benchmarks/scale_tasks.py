@@ -1,0 +1,132 @@
+"""Work on large data that `benchmarks.scale` watches, one task a process: `python -m benchmarks.scale_tasks TASK …`.
+
+It prints one line of JSON: how many items, seconds of each step, and a digest of the results. The seconds do not
+contain the start of the process and of its workers.
+"""
+
+import argparse
+import hashlib
+import importlib
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from awd_core.workers import Workers, open_workers
+
+BLOCK = 64
+"""Maps that are counted at a time."""
+SIGMA, WINDOW = 1.4, 5
+"""Width of the simulated spots in pixels, and frames over whose mean they are looked for."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Some maps of a set, to be counted; travels to workers as names of files and row numbers."""
+
+    source: Any
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.count} maps"
+
+
+def counted(statistic: Any, stack: Stack) -> npt.NDArray[np.float64]:
+    """Read maps and count their peaks."""
+    found: npt.NDArray[np.float64] = statistic.transform(stack.source(np.arange(stack.count), 1, None))
+    return found
+
+
+def statistic_of_peaks() -> Any:
+    """Counts under the four kernels of db5, as published, in one thread."""
+    from awd_cosmo.counts import PeakCounts
+
+    return PeakCounts("db5", range=(0.0, 0.03), workers=1).fit(np.zeros((1, 8, 8)))
+
+
+def stacks_of(maps: Any) -> list[Stack]:
+    """All maps of a set in blocks."""
+    rows = np.arange(len(maps))
+    blocks = [rows[start : start + BLOCK] for start in range(0, len(maps), BLOCK)]
+    return [Stack(maps.source.part(block), len(block)) for block in blocks]
+
+
+def count_maps(folder: Path, crew: Workers) -> tuple[int, Mapping[str, float], npt.NDArray[Any]]:
+    """Read a folder of FITS maps into a cache, and count the peaks of all."""
+    from awd_cosmo.maps import open_maps
+
+    steps = Steps()
+    maps = open_maps(folder, threads=1, workers=crew)
+    steps.done("open")
+    maps = maps.cached(folder.with_name(f"{folder.name}-cache"), workers=crew)
+    steps.done("read and cache")
+    found = np.concatenate(list(crew.map(partial(counted, statistic_of_peaks()), stacks_of(maps))))
+    steps.done("count")
+    return len(maps), steps.seconds, found
+
+
+def track(path: Path, crew: Workers) -> tuple[int, Mapping[str, float], npt.NDArray[Any]]:
+    """Detect, link and fit spots of a movie."""
+    from awd_cme.link import track_movie
+    from awd_cme.movies import open_movie
+
+    steps = Steps()
+    movie = open_movie(path)
+    table = track_movie(movie, sigma=SIGMA, average=WINDOW, threads=1, workers=crew)
+    steps.done("detect, link and fit")
+    return len(movie), steps.seconds, table.select_dtypes("number").to_numpy(dtype=np.float64)
+
+
+TASKS = {"maps": count_maps, "movie": track}
+
+
+class Steps:
+    """Seconds of what is done one after the other."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._since = time.perf_counter()
+
+    def done(self, name: str) -> None:
+        """What was begun last is done."""
+        now = time.perf_counter()
+        self.seconds[name], self._since = now - self._since, now
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do one task and print what came of it."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scale_tasks", description=__doc__)
+    parser.add_argument("task", choices=TASKS)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--workers", type=int, default=1)
+    options = parser.parse_args(arguments)
+    with open_workers(options.workers) as crew:
+        wake(crew, options.workers)
+        count, seconds, found = TASKS[options.task](options.data, crew)
+    digest = hashlib.sha256(np.ascontiguousarray(found).tobytes()).hexdigest()[:16]
+    print(json.dumps({"items": count, "seconds": seconds, "digest": digest}))
+    return 0
+
+
+def wake(crew: Workers, count: int) -> None:
+    """Have workers started, and what all tasks need imported there, before anything is measured."""
+    for _ in crew.map(_imported, range(2 * count)):
+        pass
+
+
+def _imported(number: int) -> int:
+    for name in ("awd_cme.link", "awd_cosmo.counts", "awd_cosmo.maps"):
+        importlib.import_module(name)
+    time.sleep(0.2)  # so that each gets one
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,193 @@
+"""How much faster two workers are, and four, and what the seam costs where there is one.
+
+Contenders take turns as in all benchmarks: the same work in this process, by local processes, and by the workers of a
+scheduler of Dask, processes of their own that are started here.
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from awd_cme.movie_spots import Detection, movie_spots
+from awd_cme.movies import open_movie
+from awd_core.workers import Workers, open_workers
+from awd_cosmo.maps import open_maps
+from benchmarks.fits_reading import write_files
+from benchmarks.scale_growth import movie_file
+from benchmarks.scale_tasks import SIGMA, WINDOW, counted, stacks_of, statistic_of_peaks, wake
+from benchmarks.timing import Settings, take_turns
+
+COUNTS = (1, 2, 4)
+LOOP, BLOCKS = "plain loop", "blocks of 64 maps of 256²"
+PATIENCE = 60.0
+"""Seconds that workers of a scheduler may take to appear."""
+TRIVIAL = 20_000
+"""Items of no work, by which the price of an item is measured."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Throughput of some workers.
+
+    Attributes
+    ----------
+    job, where : str
+        What is done, and by whom: "processes" or "Dask".
+    workers : int
+        How many.
+    rate : float
+        Items a second, median of the rounds.
+    gain, low, high : float
+        Times the throughput of one process: median, least and largest of the rounds.
+    """
+
+    job: str
+    where: str
+    workers: int
+    rate: float
+    gain: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Overhead:
+    """What the seam adds in one process: `share` of a plain loop over the same work, with its interquartile range.
+
+    `usual` is work as runs hand it out, of which the goal is.
+    """
+
+    job: str
+    share: float
+    spread: float
+    usual: bool
+
+
+def measure(folder: Path, settings: Settings, log: Callable[[str], None]) -> tuple[list[Rate], list[Overhead], float]:
+    """Rates, overheads, and microseconds that an item of no work takes more than in a loop.
+
+    Parameters
+    ----------
+    folder : Path
+        For data.
+    settings : Settings
+        Whether it is a quick run.
+    log : callable
+        Takes a line on what is going on.
+    """
+    maps, frames = (128, 20) if settings.quick else (2048, 400)
+    log(f"writing {maps:,} maps of 256² and a movie of {frames} frames")
+    jobs = {"maps of 256², counted": _maps(folder, maps), "frames, spots found and fitted": _frames(folder, frames)}
+    counts = COUNTS[:2] if settings.quick else COUNTS
+    patience = (1 if settings.quick else 5) * settings.seconds
+    rates, overheads = [], []
+    with ExitStack() as stack:
+        stack.enter_context(threadpool_limits(1))
+        crews: dict[tuple[str, int], Workers] = {("processes", n): stack.enter_context(open_workers(n)) for n in counts}
+        for n in counts:
+            address = stack.enter_context(dask_cluster(n, folder))
+            crews["Dask", n] = stack.enter_context(open_workers(scheduler=address))
+        for (_, n), crew in crews.items():
+            wake(crew, n)
+        for job, (items, work) in jobs.items():
+            log(f"{job}: {len(crews)} crews take turns")
+            calls = {key: partial(work, crew) for key, crew in crews.items()}
+            figures = take_turns(calls, patience, settings.rounds)
+            alone = figures["processes", 1]
+            for (where, n), rounds in figures.items():
+                gains = [base / time for base, time in zip(alone.values, rounds.values, strict=True)]
+                rates.append(
+                    Rate(job, where, n, items / rounds.median, float(np.median(gains)), min(gains), max(gains))
+                )
+    for job, (stacks, function) in _pieces(folder).items():
+        log(f"the seam in one process: {job}")
+        with open_workers() as crew:
+            both = take_turns(
+                {LOOP: partial(_loop, function, stacks), "seam": partial(_mapped, crew, function, stacks)},
+                patience,
+                settings.rounds,
+            )
+        ratios = [mine / its for mine, its in zip(both["seam"].values, both[LOOP].values, strict=True)]
+        low, high = np.quantile(ratios, (0.25, 0.75))
+        overheads.append(Overhead(job, float(np.median(ratios)) - 1, float(high - low), job == BLOCKS))
+    with open_workers() as crew:
+        nothing = range(TRIVIAL)
+        both = take_turns(
+            {LOOP: partial(_loop, abs, nothing), "seam": partial(_mapped, crew, abs, nothing)}, settings.seconds, 5
+        )
+    return rates, overheads, 1e6 * (both["seam"].median - both[LOOP].median) / TRIVIAL
+
+
+@contextmanager
+def dask_cluster(workers: int, folder: Path) -> Iterator[str]:
+    """A scheduler and workers of one thread each, all processes of their own; gives the scheduler's address file."""
+    from distributed import Client
+
+    place = folder / f"scheduler-{workers}.json"
+    run = [sys.executable, "-m"]
+    common = ["--scheduler-file", str(place), "--no-dashboard"]
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": Path.cwd()}
+    started = []
+    try:
+        started.append(subprocess.Popen([*run, "distributed.cli.dask_scheduler", "--port", "0", *common], **quiet))
+        _wait(place.exists, "the scheduler")
+        for _ in range(workers):
+            options = ["--nthreads", "1", "--no-nanny", "--local-directory", str(folder)]
+            started.append(subprocess.Popen([*run, "distributed.cli.dask_worker", *common, *options], **quiet))
+        client: Any = Client
+        with client(scheduler_file=str(place), set_as_default=False) as asked:
+            _wait(lambda: len(asked.nthreads()) == workers, f"{workers} workers")
+        yield str(place)
+    finally:
+        for process in reversed(started):
+            process.terminate()
+        for process in started:
+            process.wait()
+
+
+def _wait(there: Callable[[], bool], what: str) -> None:
+    until = time.monotonic() + PATIENCE
+    while not there():
+        if time.monotonic() > until:
+            raise TimeoutError(f"{what} did not appear within {PATIENCE:.0f} s; see whether `dask scheduler` runs here")
+        time.sleep(0.1)
+
+
+def _maps(folder: Path, number: int) -> tuple[int, Callable[[Workers], object]]:
+    place = folder / "maps-256"
+    place.mkdir()
+    write_files(place, number, 256)
+    stacks = stacks_of(open_maps(place, threads=1).cached(folder / "maps-256-cache"))
+    function = partial(counted, statistic_of_peaks())
+    return number, lambda crew: _mapped(crew, function, stacks)
+
+
+def _frames(folder: Path, number: int) -> tuple[int, Callable[[Workers], object]]:
+    movie = open_movie(movie_file(folder / "spots.tif", number))
+    how = Detection(0, SIGMA, window=WINDOW)
+    return number, lambda crew: movie_spots(movie, how, threads=1, workers=crew)
+
+
+def _pieces(folder: Path) -> dict[str, tuple[Sequence[Any], Callable[[Any], object]]]:
+    """Short pieces of work: blocks of 64 maps, and single maps, for which the seam is not meant."""
+    stacks = stacks_of(open_maps(folder / "maps-256", threads=1).cached(folder / "maps-256-cache"))[:8]
+    single = [type(stack)(stack.source.part(np.arange(1)), 1) for stack in stacks for _ in range(8)]
+    function = partial(counted, statistic_of_peaks())
+    return {BLOCKS: (stacks, function), "single maps of 256²": (single, function)}
+
+
+def _mapped(crew: Workers, function: Callable[[Any], object], items: Sequence[Any]) -> int:
+    return sum(1 for _ in crew.map(function, items))
+
+
+def _loop(function: Callable[[Any], object], items: Sequence[Any]) -> int:
+    return sum(1 for _ in map(function, items))
