@@ -1,8 +1,11 @@
 """Everything that is run on this repository, locally and in CI, each in an environment of its own."""
 
+import tomllib
+from itertools import chain
 from pathlib import Path
 
 import nox
+from packaging.version import Version
 
 ROOT = Path(__file__).parent
 PACKAGES = {name: f"packages/{name}" for name in ("awd-core", "awd-cosmo", "awd-cme")}
@@ -72,7 +75,45 @@ def isolated(session: nox.Session, package: str) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation into site/, warnings being errors; its code is run by the tests."""
+    install(session, "-r", "docs/requirements.txt")
+    session.run("mkdocs", "build", "--strict", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("package", list(PACKAGES))
+def lowest(session: nox.Session, package: str) -> None:
+    """Run each package's tests with the lowest versions that its metadata allow; what they lead to comes as it is."""
+    bounds = lower_bounds(package)
+    pins = Path(session.create_tmp()) / "lowest.txt"
+    pins.write_text("".join(f"{name}=={version}\n" for name, version in bounds.items()))
+    # PyPI's builds of an old torch bring gigabytes of CUDA; PIP_EXTRA_INDEX_URL may name an index of builds for the CPU.
+    editable = [part for name in dict.fromkeys(["awd-core", package]) for part in ("-e", f"{PACKAGES[name]}[test]")]
+    session.install("-c", str(pins), *editable)
+    # Releases of that age warn of each other; that our own code does not warn is shown with the newest.
+    session.run("python", "-m", "pytest", "-n", "2", "-W", "default", TESTS[package], *session.posargs)
+
+
+def lower_bounds(package: str) -> dict[str, str]:
+    """Highest of the lower bounds of each dependency, in the metadata of a package and of core, tests' own included."""
+    bounds: dict[str, str] = {}
+    for name in dict.fromkeys(["awd-core", package]):
+        project = tomllib.loads((ROOT / PACKAGES[name] / "pyproject.toml").read_text())["project"]
+        for line in chain(project["dependencies"], *project["optional-dependencies"].values()):
+            dependency, _, version = line.partition(">=")
+            if version and Version(version) > Version(bounds.get(dependency, "0")):
+                bounds[dependency] = version
+    return bounds
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
-    """Measure speed against peers in one run; `-- --awave PATH` adds a checkout of Yu-Group/adaptive-wavelets."""
-    install(session, "ptwt")
-    session.run("python", "-m", "benchmarks", *session.posargs)
+    """Measure speed and memory against peers and last time; `-- --keep` puts the figures into the documentation.
+
+    `-- --awave PATH` adds a checkout of Yu-Group/adaptive-wavelets; `-- scale …` runs `benchmarks.scale` instead.
+    """
+    install(session, "ptwt", "scikit-image", extra="[dask]")
+    named = bool(session.posargs) and not session.posargs[0].startswith("-")
+    module = f"benchmarks.{session.posargs[0]}" if named else "benchmarks"
+    session.run("python", "-m", module, *session.posargs[named:])

@@ -1,9 +1,18 @@
 """Settings that every test needs before torch is imported, and where the real data lie."""
 
 import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("awd", deadline=None)
+hypothesis.settings.load_profile("awd")
 
 # Two workers share the machine: one thread each. Subprocesses that tests start inherit it.
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -18,3 +27,43 @@ def real_data():
     if not REAL_DATA.is_dir():
         pytest.skip(f"the real data are not at {REAL_DATA}; name their folder by the environment variable AWD_DATA")
     return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def start_worker():
+    """Starts one more worker of a scheduler, given by the path of its file, in a process of its own."""
+
+    def start(scheduler_file):
+        command = [sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(scheduler_file)]
+        folder = str(Path(scheduler_file).parent)
+        return subprocess.Popen(
+            [*command, "--nthreads", "1", "--no-dashboard", "--local-directory", folder], stderr=subprocess.DEVNULL
+        )
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def scheduler(tmp_path_factory, start_worker):
+    """The scheduler file of a scheduler with two workers, each in a process of its own."""
+    pytest.importorskip("distributed", reason="dask.distributed is not installed")
+    told = tmp_path_factory.mktemp("dask") / "scheduler.json"
+    dask = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--scheduler-file", str(told), "--port", "0"]
+    # It may be quick to suspect an item: each death costs the start of a process.
+    environment = {**os.environ, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
+    started = [
+        subprocess.Popen([*dask, "--no-dashboard", "--host", "127.0.0.1"], stderr=subprocess.DEVNULL, env=environment)
+    ]
+    try:
+        began = time.monotonic()
+        while not told.exists():
+            if time.monotonic() - began > 60:
+                raise TimeoutError("the scheduler did not start within a minute")
+            time.sleep(0.05)
+        started += [start_worker(told) for _ in range(2)]
+        yield str(told)
+    finally:
+        for process in reversed(started):
+            process.send_signal(signal.SIGINT)
+        for process in started:
+            process.wait(30)

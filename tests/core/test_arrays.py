@@ -12,6 +12,7 @@ import torch
 import zarr
 
 from awd_core.arrays import identity, read_array
+from awd_core.locations import local_path
 
 VALUES = np.random.default_rng(0).standard_normal((6, 4, 5)).astype(np.float32)
 
@@ -156,3 +157,22 @@ def test_a_store_of_pickled_chunks_is_refused_unread(tmp_path):
     with pytest.raises(ValueError, match=r"trap\.zarr is stored with pickled chunks. Pickled objects are never loaded"):
         read_array(store)
     assert not mark.exists()
+
+
+@pytest.mark.parametrize("url", ["memory://read/{name}", "file://{folder}/{name}"])
+def test_a_store_may_lie_at_a_url(url, tmp_path):
+    pytest.importorskip("fsspec", reason="URLs need fsspec")
+    place = url.format(folder=tmp_path, name="data.zarr")
+    group = zarr.create_group(local_path(place) or place)
+    group.create_array("maps/train", data=VALUES, chunks=(2, 4, 5))
+    np.testing.assert_array_equal(read_array(f"{place}:maps/train")[:], VALUES)
+    np.testing.assert_array_equal(read_array(place)[1:3], VALUES[1:3])
+    with pytest.raises(ValueError, match="there is no array 'y' in"):
+        read_array(f"{place}:y")
+    with pytest.raises(FileNotFoundError, match="there is no"):
+        read_array(url.format(folder=tmp_path, name="gone.zarr"))
+
+
+def test_what_lies_at_a_url_is_a_zarr_store():
+    with pytest.raises(ValueError, match=r"s3://bucket/X\.npy is a URL of no Zarr store; an array is named"):
+        read_array("s3://bucket/X.npy")

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -131,7 +132,7 @@ def test_the_configuration_says_everything(finished, data):
     )
     assert (settings["seed"], settings["shares"], settings["method"]) == (0, [0.0, 0.5, 1.0], "saliency")
     assert settings["search"]["random_starts"] == 0
-    assert config["versions"]["torch"] == torch.__version__
+    assert config["versions"]["torch"] == version("torch")
     assert config["options"]["X"] == str(data / "X.npy")
 
 

@@ -98,7 +98,7 @@ def test_gradients_with_moments_held():
     weights = torch.from_numpy(np.random.default_rng(5).standard_normal(8))
 
     def response(free: torch.Tensor) -> torch.Tensor:
-        return torch.func.functional_call(filter_, {"free_angles": free}) @ weights
+        return torch.func.functional_call(filter_, {"free_angles": free}, ()) @ weights
 
     free = filter_.free_angles.detach().clone().requires_grad_()
     assert gradcheck(response, free)

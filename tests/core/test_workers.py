@@ -3,11 +3,7 @@
 import os
 import re
 import signal
-import subprocess
-import sys
-import time
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -17,37 +13,6 @@ from awd_core.workers import Lost, LostItemError, available_cores, open_workers
 SQUARES = [f"{i} ** 2" for i in range(20)]
 KILLS = "__import__('os')._exit(3)"
 SLOWLY = [f"(__import__('time').sleep(0.1), {i})[1]" for i in range(30)]
-
-
-@pytest.fixture(scope="module")
-def scheduler(tmp_path_factory):
-    """A scheduler and two workers, in processes of their own."""
-    pytest.importorskip("distributed", reason="dask.distributed is not installed")
-    folder = tmp_path_factory.mktemp("dask")
-    told = folder / "scheduler.json"
-    dask = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--scheduler-file", str(told), "--port", "0"]
-    # It may be quick to suspect an item: each death costs the start of a process.
-    environment = {**os.environ, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
-    started = [
-        subprocess.Popen([*dask, "--no-dashboard", "--host", "127.0.0.1"], stderr=subprocess.DEVNULL, env=environment)
-    ]
-    began = time.monotonic()
-    while not told.exists():
-        assert time.monotonic() - began < 60, "the scheduler did not start"
-        time.sleep(0.05)
-    started += [start_worker(told) for _ in range(2)]
-    yield str(told)
-    for process in reversed(started):
-        process.send_signal(signal.SIGINT)
-    for process in started:
-        process.wait(30)
-
-
-def start_worker(told):
-    command = [sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(told), "--nthreads", "1"]
-    return subprocess.Popen(
-        [*command, "--no-dashboard", "--local-directory", str(Path(told).parent)], stderr=subprocess.DEVNULL
-    )
 
 
 @pytest.fixture(params=["serial", "local", "dask"])
@@ -123,7 +88,7 @@ def test_a_worker_that_is_killed_from_outside_costs_nothing(scheduler):
         assert found == list(range(30))
 
 
-def test_a_worker_that_comes_late_helps(scheduler):
+def test_a_worker_that_comes_late_helps(scheduler, start_worker):
     late = start_worker(scheduler)
     try:
         with open_workers(scheduler=scheduler) as workers:

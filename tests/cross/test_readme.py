@@ -1,4 +1,4 @@
-"""Code in README.md and docs/*.md runs as it stands there.
+"""Code in README.md and in all pages below docs/ runs as it stands there.
 
 In each file, the `python` blocks and the `awd` commands of the `console` blocks are run in their order, in an empty
 folder, the Python blocks in one session. A block after the line `<!-- not run: reason -->` is left out.
@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FILES = [path for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))] if path.is_file()]
+FILES = [path for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))] if path.is_file()]
 
 # Runs in a process of its own, since the code may set seeds, default types or threads. The first argument names the
 # file, the second is a list of (kind, line, text).
@@ -84,7 +84,7 @@ def commands_in(line, block):
             at += 1
             text = text[:-1] + block[at].removeprefix(">" if prompted else "").strip()
         at += 1
-        if (text.startswith("$ ") or not prompted) and re.match(r"(\$ )?awd(-\w+)?( |$)", text):
+        if (text.startswith("$ ") or not prompted) and re.match(r"(\$ )?(\w+=\S* )*awd(-\w+)?( |$)", text):
             commands.append(Step("console", line + first, text.removeprefix("$ ")))
     return commands
 
@@ -98,13 +98,21 @@ def run(path, steps, folder):
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_code_runs(path, tmp_path):
     steps = steps_in(path.read_text(encoding="utf-8"))
     if not steps:
         pytest.skip(f"there is no code to run in {path.name}")
     wrong = run(path, steps, tmp_path)
     assert not wrong, wrong
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_lead_somewhere(name):
+    # Links between pages of docs/ are checked where the documentation is built.
+    text = (ROOT / name).read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", text)
+    assert [link for link in links if not (ROOT / link).exists()] == []
 
 
 SAMPLE = """\
@@ -135,7 +143,7 @@ $ awd wavelet db2 \\
 >     --out first
 awd: this line is an answer
 $ ls first
-$ awd-cme --help
+$ A=1 B= awd-cme --help
 ```
 
 ```console
@@ -156,7 +164,7 @@ def test_blocks_are_found_where_they_are():
         Step("python", 2, "x = 1\n"),
         Step("python", 14, "if x:\n    y = 2\n"),
         Step("console", 23, "awd wavelet db2 --out first"),
-        Step("console", 27, "awd-cme --help"),
+        Step("console", 27, "A=1 B= awd-cme --help"),
         Step("console", 31, "awd wavelet haar"),
         # A block is left out for a reason only.
         Step("python", 38, "z = x + y\n"),
