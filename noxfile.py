@@ -88,7 +88,7 @@ def lowest(session: nox.Session, package: str) -> None:
     bounds = lower_bounds(package)
     pins = Path(session.create_tmp()) / "lowest.txt"
     pins.write_text("".join(f"{name}=={version}\n" for name, version in bounds.items()))
-    # PyPI's builds of an old torch bring gigabytes of CUDA; PIP_EXTRA_INDEX_URL may name an index of builds for the CPU.
+    # PyPI's builds of an old torch bring gigabytes of CUDA; PIP_EXTRA_INDEX_URL may name an index of builds for CPUs.
     editable = [part for name in dict.fromkeys(["awd-core", package]) for part in ("-e", f"{PACKAGES[name]}[test]")]
     session.install("-c", str(pins), *editable)
     # Releases of that age warn of each other; that our own code does not warn is shown with the newest.
