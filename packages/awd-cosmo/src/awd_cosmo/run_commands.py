@@ -118,7 +118,7 @@ def run(
     estimators: Annotated[str | None, typer.Option(help="ridge,emulator.", rich_help_panel=LEARNING)] = None,
     target: Annotated[str | None, typer.Option(help="Parameter to estimate.", rich_help_panel=LEARNING)] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of all that is random.", rich_help_panel=RUN)] = None,
-    workers: Workers = 2,
+    workers: Workers = 1,
     scheduler: Scheduler = None,
     device: Annotated[str | None, typer.Option(help="For the wavelets: cpu, cuda.", rich_help_panel=RUN)] = None,
     no_quality: NoQuality = False,
@@ -172,14 +172,14 @@ def run(
     )  # fmt: skip
 
 
-def teach(folder: Here, workers: Workers = 2, scheduler: Scheduler = None, quiet: Quiet = False) -> None:
+def teach(folder: Here, workers: Workers = 1, scheduler: Scheduler = None, quiet: Quiet = False) -> None:
     """Train the teachers of a run that `prepare` began."""
     _go(None, folder, "teach", quiet, workers=workers, scheduler=scheduler)
 
 
 def distill(
     folder: Here,
-    workers: Workers = 2,
+    workers: Workers = 1,
     scheduler: Scheduler = None,
     no_quality: NoQuality = False,
     quiet: Quiet = False,
@@ -192,7 +192,7 @@ def evaluate(
     folder: Here,
     observed: Observed = None,
     mask: Mask = None,
-    workers: Workers = 2,
+    workers: Workers = 1,
     scheduler: Scheduler = None,
     no_quality: NoQuality = False,
     quiet: Quiet = False,
@@ -206,7 +206,7 @@ def evaluate(
 
 def report(
     folder: Here,
-    workers: Workers = 2,
+    workers: Workers = 1,
     scheduler: Scheduler = None,
     no_quality: NoQuality = False,
     quiet: Quiet = False,
