@@ -28,7 +28,7 @@ def without_weights(model: nn.Module, file: Path) -> nn.Module:
     Returns
     -------
     Module
-        A copy with tensors that have a shape but no memory; `with_weights` makes it whole.
+        A copy with empty tensors; `with_weights` makes it whole.
 
     Raises
     ------
@@ -36,10 +36,11 @@ def without_weights(model: nn.Module, file: Path) -> nn.Module:
         If other processes could not build it, as where a class was defined within a function.
     """
     tensors = dict(_named_tensors(model))
+    # Empty tensors and not those of the device "meta", which processes hand over from torch 2.5 on only.
     hollow = {
-        id(tensor): nn.Parameter(tensor.to("meta"), requires_grad=tensor.requires_grad)
+        id(tensor): nn.Parameter(tensor.new_empty(0, device="cpu"), requires_grad=tensor.requires_grad)
         if isinstance(tensor, nn.Parameter)
-        else tensor.to("meta")
+        else tensor.new_empty(0, device="cpu")
         for tensor in tensors.values()
     }
     try:
