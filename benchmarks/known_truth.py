@@ -7,7 +7,6 @@ which knows nothing of the network.
 """
 
 import argparse
-import json
 import math
 import statistics
 import sys
@@ -22,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from awd_core.distill import DistillationPath, PathPoint, SearchSettings, distill_path
-from awd_core.files import write_atomically
+from awd_core.files import write_atomically, write_json
 from awd_core.simulate import KnownTruth, simulate_known_truth
 from awd_core.wavelet import Wavelet
 from benchmarks.landscape import draw_landscape
@@ -275,8 +274,7 @@ def main(arguments: list[str] | None = None) -> int:
         record: dict[str, Any] = {"format": "awd-known-truth", "version": 1, "machine": machine, "goal": GOAL}
         record |= {"noise": NOISE, "scenarios": {name: asdict(SCENARIOS[name]) for name in names}}
         record["recoveries"] = [asdict(recovery) for recovery in recoveries]
-        text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
-        write_atomically(options.out, f"{text}\n".encode())
+        write_json(options.out, record)
     if options.table is not None:
         write_atomically(options.table, markdown(recoveries, summary(machine)).encode())
     return 0 if all(recovery.found < GOAL for recovery in recoveries) else 1

@@ -9,6 +9,7 @@ were kept or from your own.
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -19,7 +20,7 @@ from typing import Any
 
 from rich.console import Console
 
-from awd_core.files import write_atomically
+from awd_core.files import write_json
 from awd_core.plot import save_figure
 from benchmarks import scale_growth, scale_page, scale_throughput
 from benchmarks.machine import describe, summary
@@ -50,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "growth" in (options.only or PARTS) and not is_watchable():
         parser.error("memory is watched in /proc, which this system does not have; give --only throughput")
     settings, start = Settings(options.quick), time.perf_counter()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the processes which were started end as well
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the processes that are started: each has one core
 
     def log(line: str) -> None:
@@ -72,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         record[part] = {"machine": machine, "took": time.perf_counter() - began, **found}
         console.print(parts_of({part: record[part]})[part], markup=False)
         if options.keep:
-            write_atomically(place, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
+            write_json(place, record)
     if options.keep:
         parts = parts_of(record)
         if set(PARTS) <= set(record):

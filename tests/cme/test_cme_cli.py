@@ -79,6 +79,9 @@ def test_movie_to_tracks_to_intensities(simulated, tmp_path):
     status, output = call("tracks", movie, "--sigma", 1.4, "--out", tmp_path / "found.parquet")
     assert status == 0
     assert "kept" in output
+    assert "Tracks and intensities" in output
+    status, output = call("tracks", movie, "--sigma", 1.4, "--out", tmp_path / "found.parquet", "--quiet")
+    assert (status, output) == (0, "")
     found = pd.read_parquet(tmp_path / "found.parquet")
     assert found.attrs["channels"] == ["clathrin", "auxilin"]
     assert set(found["cell"]) == {"cell1"}
@@ -143,6 +146,8 @@ def test_a_simulation_is_written(tmp_path, monkeypatch):
     status, output = call("simulate", tmp_path / "sim", "--cells", 2, "--seed", 3)
     assert status == 0
     assert "2 movies" in output
+    assert "Simulation" in output
+    assert call("simulate", tmp_path / "sim", "--cells", 2, "--seed", 3, "--quiet") == (0, "")
     assert open_movie(tmp_path / "sim/cell2_1s.ome.tif").shape == (5, 2, 32, 32)
 
 

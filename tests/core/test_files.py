@@ -1,11 +1,12 @@
 """Files and folders that are there whole or not at all."""
 
+import json
 import os
 
 import numpy as np
 import pytest
 
-from awd_core.files import make_atomically, write_atomically
+from awd_core.files import make_atomically, write_atomically, write_json
 
 
 def names_in(folder):
@@ -30,6 +31,25 @@ def test_the_content_must_be_bytes(tmp_path, content):
     with pytest.raises(TypeError, match=f"must be bytes, got {type(content).__name__}; encode text first"):
         write_atomically(tmp_path / "file", content)
     assert names_in(tmp_path) == []
+
+
+def test_json_is_readable_and_comes_back(tmp_path):
+    value = {"Ω_m": [0.1 + 0.2, None, True], "empty": {}}
+    write_json(tmp_path / "value.json", value)
+    text = (tmp_path / "value.json").read_text(encoding="utf-8")
+    assert json.loads(text) == value
+    assert "Ω_m" in text
+    assert text.endswith("}\n")
+    assert text.count("\n") > 3
+
+
+@pytest.mark.parametrize("value", [float("nan"), [float("inf")], {"when": object()}])
+def test_what_json_has_no_word_for_leaves_the_old_file(tmp_path, value):
+    write_json(tmp_path / "value.json", 1)
+    with pytest.raises((ValueError, TypeError)):
+        write_json(tmp_path / "value.json", value)
+    assert (tmp_path / "value.json").read_text() == "1\n"
+    assert names_in(tmp_path) == ["value.json"]
 
 
 def test_a_writer_that_adds_the_ending_adds_none(tmp_path):

@@ -115,7 +115,7 @@ WRONG = {
     "awd distill damaged.npy --gradients G.npy --out r": "damaged.npy cannot be read as an array",
     "awd-cosmo run maps --out r": "a.fits: ",
     "awd-cosmo predict damaged.json a.fits": "damaged.json cannot be read as a model",
-    "awd-cme tracks movies --out t.csv": "a.tif is truncated or damaged",
+    "awd-cme tracks movies --quiet --out t.csv": "a.tif is truncated or damaged",
     "awd-cme tracks damaged.mat --out t.csv": "damaged.mat cannot be read as a MATLAB file",
     "awd-cme tracks damaged.h5 --out t.csv": "damaged.h5 cannot be read as a MATLAB file",
     "awd-cme tracks damaged.parquet --out t.csv": "damaged.parquet is a damaged Parquet file",

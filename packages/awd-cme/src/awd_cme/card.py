@@ -21,7 +21,7 @@ from awd_cme.coefficients import Array, Selection, analysis_matrices, centre_tim
 from awd_cme.resample import resample
 from awd_cme.scaling import Statistics, ZScores
 from awd_cme.scorer import Scorer
-from awd_core.files import write_atomically
+from awd_core.files import write_json
 
 if TYPE_CHECKING:
     from awd_cme.features import MaxCoefficients
@@ -299,8 +299,7 @@ class ModelCard:
         TypeError, ValueError
             If the notes hold something that JSON has no word for.
         """
-        text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
-        write_atomically(path, f"{text}\n".encode())
+        write_json(path, self.to_dict())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "ModelCard":

@@ -22,7 +22,7 @@ from awd_cme.run_job import RunJob
 from awd_cme.series_file import losses_from
 from awd_cme.tracks import concat, spans, starts
 from awd_cme.writers import write_parquet
-from awd_core.files import write_atomically
+from awd_core.files import write_json
 from awd_core.workers import Lost, LostItemError, Progress, Workers
 
 WHOLE, CUT, THROUGHOUT = 1, 3, 4
@@ -86,7 +86,8 @@ def track_cells(
     cells = replace(cells, folder=cells.folder.absolute(), positions=positions)  # workers may be elsewhere
     skip = cells.job.on_error == "skip" and len(movies) > 1
     todo = [(name, str(path.absolute())) for name, path in movies.items() if not cells.place(name, "json").exists()]
-    one_by_one = crew.window == 1 or len(todo) >= crew.window
+    # A single movie is worked on in ranges of frames in any case: they show how far it is.
+    one_by_one = len(todo) >= max(crew.window, 2)
     if one_by_one:
         work = partial(_tried, cells if crew.window == 1 else _alone(cells), skip)
         outcomes = crew.map_or_lose(work, todo, names=lambda item: item[0], progress=progress)
@@ -100,7 +101,7 @@ def track_cells(
             raise LostItemError(f"{reason}; leave it out, or give the worker more memory")
         # A run is the same wherever it lies.
         said = " ".join(reason.replace(f"{Path(path).parent}{os.sep}", "").split())
-        _write_account(cells.place(name, "json"), {"lost": said})
+        write_json(cells.place(name, "json"), {"lost": said})
     return _together(cells, movies)
 
 
@@ -222,12 +223,8 @@ def _outcome(cells: Cells, skip: bool, item: tuple[str, str], work: Callable[[st
             raise ValueError(reason) from error
         return reason
     write_parquet(table, cells.place(name, "parquet"))
-    _write_account(cells.place(name, "json"), {"losses": losses.to_dict(), "origin": origin})
+    write_json(cells.place(name, "json"), {"losses": losses.to_dict(), "origin": origin})
     return None
-
-
-def _write_account(path: Path, values: Any) -> None:
-    write_atomically(path, f"{json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)}\n".encode())
 
 
 def _together(cells: Cells, movies: Mapping[str, Path]) -> tuple[pd.DataFrame, LossReport, dict[str, str]]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from awd_cme.run_job import RunJob
-from awd_core.choices import check_choice
+from awd_core.choices import check_choice, check_files
 
 
 def check_job(job: RunJob) -> None:
@@ -46,6 +46,4 @@ def check_job(job: RunJob) -> None:
         from awd_core.weights import resolve_factory
 
         resolve_factory(job.network)
-    for file in (job.tracks, job.gradients):
-        if file is not None and not Path(file).exists():
-            raise FileNotFoundError(f"there is no file or folder {file}; check the name")
+    check_files(None if file is None else Path(file) for file in (job.tracks, job.gradients))

@@ -8,10 +8,19 @@ from typing import Annotated, Any
 import typer
 
 from awd_cme.run_job import RunJob, job_of
-from awd_core.distill_command import parse_shares
 from awd_core.interruption import goes_on
+from awd_core.options import (
+    RUN,
+    NoQualityOption,
+    OverwriteOption,
+    QuietOption,
+    SchedulerOption,
+    WorkersOption,
+    parse_names,
+    parse_shares,
+)
 
-DATA, LEARNING, SEARCH, RUN = "Data", "Learning problem", "Model", "Run"
+DATA, LEARNING, SEARCH = "Data", "Learning problem", "Model"
 STARTS, SHARES = ",".join(RunJob.starts), ",".join(f"{number:g}" for number in RunJob.shares)
 
 DataArgument = Annotated[
@@ -98,22 +107,6 @@ UntilOption = Annotated[
 ThreadsOption = Annotated[
     int, typer.Option(min=1, help="Images that one process works on at a time.", rich_help_panel=RUN)
 ]
-WorkersOption = Annotated[int, typer.Option(min=1, metavar="N", help="Processes on this machine.", rich_help_panel=RUN)]
-SchedulerOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="ADDRESS",
-        help="Scheduler of Dask, tcp://host:port or its file: its workers do it.",
-        rich_help_panel=RUN,
-    ),
-]
-NoQualityOption = Annotated[
-    bool, typer.Option("--no-quality", help="Do not check the attributions.", rich_help_panel=RUN)
-]
-QuietOption = Annotated[bool, typer.Option("--quiet", help="Show errors only.", rich_help_panel=RUN)]
-OverwriteOption = Annotated[
-    bool, typer.Option("--overwrite", help="Delete an earlier run in that folder.", rich_help_panel=RUN)
-]
 FolderArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run.")]
 
 
@@ -165,9 +158,9 @@ def run(
     options |= {
         "out": str(out),
         "format": track_format,
-        "channels": None if channels is None else _listed(channels),
-        "test_cells": () if test_cells is None else _listed(test_cells),
-        "starts": _listed(starts),
+        "channels": parse_names(channels),
+        "test_cells": parse_names(test_cells) or (),
+        "starts": parse_names(starts),
         "shares": parse_shares(shares),
         "quality": not no_quality,
     }
@@ -271,7 +264,3 @@ def _do(job: RunJob, workers: int, scheduler: str | None) -> None:
 def _told(folder: Path, work: Callable[[], Any]) -> Any:
     with goes_on(folder):
         return work()
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())

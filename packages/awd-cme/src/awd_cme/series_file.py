@@ -11,7 +11,7 @@ import numpy as np
 
 from awd_cme.losses import LossReport
 from awd_cme.series_set import PER_TRACK, SeriesSet, SeriesSettings
-from awd_core.files import write_atomically
+from awd_core.files import write_atomically, write_json
 
 FORMAT, VERSION = "awd-cme-series", 1
 ARRAYS = ("X", "mask", *PER_TRACK)
@@ -44,7 +44,7 @@ def save_series(series: SeriesSet, path: Path) -> None:
         "settings": series.settings.to_dict(),
         "losses": series.losses.to_dict(),
     }
-    write_atomically(path.with_suffix(".json"), f"{json.dumps(said, indent=2)}\n".encode())
+    write_json(path.with_suffix(".json"), said)
     write_arrays(path, {name: getattr(series, name) for name in ARRAYS})
 
 

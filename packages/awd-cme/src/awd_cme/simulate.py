@@ -32,7 +32,7 @@ from awd_cme.simulate_settings import CHANNELS, Settings, settings_for
 from awd_cme.simulate_settings import PRESETS as PRESETS
 from awd_cme.tracks import concat, make_table
 from awd_cme.writers import write_parquet
-from awd_core.files import make_atomically, write_atomically
+from awd_core.files import make_atomically, write_json
 from awd_core.workers import Progress, Workers, open_workers
 
 Array = npt.NDArray[np.float64]
@@ -227,7 +227,7 @@ def simulate_dataset(
     description = folder / "simulation.json"
     if description.exists() and json.loads(description.read_text(encoding="utf-8")) != said:
         raise ValueError(f"{folder} holds a simulation with other settings or another seed; give another folder")
-    write_atomically(description, f"{json.dumps(said, indent=2)}\n".encode())
+    write_json(description, said)
     movies = [folder / _movie_name(settings, k) for k in range(settings.cells)]
     # The movie is written last: where it is, the cell is complete.
     missing = [k for k, path in enumerate(movies) if not path.exists()]

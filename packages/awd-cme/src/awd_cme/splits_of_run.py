@@ -1,6 +1,5 @@
 """The same run for several splits, and the mean of their tables."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +10,7 @@ import numpy as np
 
 from awd_cme.pipeline import read_results, run_pipeline
 from awd_cme.run_job import RunJob
-from awd_core.files import write_atomically
+from awd_core.files import write_json
 from awd_core.workers import Workers, open_workers
 
 
@@ -49,7 +48,7 @@ def run_splits(
     if not job.reaches("results"):
         return f"{splits} runs, until {job.until}."
     table = averaged([read_results(folder / f"split-{seed}") for seed in seeds])
-    write_atomically(folder / "splits.json", f"{json.dumps({'seeds': list(seeds)} | table, indent=2)}\n".encode())
+    write_json(folder / "splits.json", {"seeds": list(seeds)} | table)
     width = max(len(row["key"]) for row in table["rows"])
     lines = [f"  {row['key']:{width}} {row['mean']:7.3f} ± {row['sd']:.3f}" for row in table["rows"]]
     return "\n".join([f"{table['metric']}, mean and standard deviation of {splits} splits", *lines])

@@ -16,14 +16,13 @@ from awd_cme.run_command import (
     OnErrorOption,
     PixelOption,
     PresetOption,
-    SchedulerOption,
     SeedOption,
     SigmaOption,
     ThreadsOption,
-    WorkersOption,
-    _listed,
 )
 from awd_cme.run_job import RunJob
+from awd_core.interruption import goes_on
+from awd_core.options import QuietOption, SchedulerOption, WorkersOption, parse_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,14 +42,20 @@ def simulate(
     seed: SeedOption = RunJob.seed,
     workers: WorkersOption = 1,
     scheduler: SchedulerOption = None,
+    quiet: QuietOption = False,
 ) -> None:
-    """Simulate two-channel movies of pits, as TIFF files with a table of what is true."""
+    """Simulate two-channel movies of pits, as TIFF files with a table of what is true.
+
+    The same command goes on with a simulation that was interrupted.
+    """
     from awd_cme.simulate import simulate_dataset
+    from awd_core.run_progress import Screen
     from awd_core.workers import open_workers
 
-    with open_workers(workers, scheduler) as crew:
-        movies = simulate_dataset(out, preset, seed=seed, workers=crew, cells=cells)
-    typer.echo(f"Written to {out}: {len(movies)} movies, {movies[0].name} …, and their truth.")
+    with goes_on(out), Screen(quiet=quiet).task("Simulation") as show, open_workers(workers, scheduler) as crew:
+        movies = simulate_dataset(out, preset, seed=seed, workers=crew, progress=show, cells=cells)
+    if not quiet:
+        typer.echo(f"Written to {out}: {len(movies)} movies, {movies[0].name} …, and their truth.")
 
 
 def tracks(
@@ -67,6 +72,7 @@ def tracks(
     threads: ThreadsOption = RunJob.threads,
     workers: WorkersOption = 1,
     scheduler: SchedulerOption = None,
+    quiet: QuietOption = False,
     out: TableOption,
 ) -> None:
     """Tracks of movies, by detection and linking, with their intensities; or tracks of another format, converted."""
@@ -74,9 +80,9 @@ def tracks(
     from awd_cme.sources import recognise_source
     from awd_core.workers import open_workers
 
-    write = _writer(out)
+    write = _writer(out, quiet)
     job = RunJob(
-        data, str(out), channels=None if channels is None else _listed(channels), seconds_per_frame=seconds_per_frame,
+        data, str(out), channels=parse_names(channels), seconds_per_frame=seconds_per_frame,
         micrometres_per_pixel=micrometres_per_pixel, axes=axes, sigma=sigma, format=track_format, on_error=on_error,
         compound=compound, threads=threads,
     )  # fmt: skip
@@ -87,7 +93,7 @@ def tracks(
         if source.kind == "tracks":
             write(*read_tracks_file(job, source.path, crew))
         else:
-            write(*_tracked(job, source, None, crew))
+            write(*_tracked(job, source, None, crew, quiet))
 
 
 def extract(
@@ -103,30 +109,34 @@ def extract(
     threads: ThreadsOption = RunJob.threads,
     workers: WorkersOption = 1,
     scheduler: SchedulerOption = None,
+    quiet: QuietOption = False,
     out: TableOption,
 ) -> None:
     """Intensities of both channels at the positions of tracks."""
     from awd_cme.sources import recognise_source
     from awd_core.workers import open_workers
 
-    write = _writer(out)
+    write = _writer(out, quiet)
     job = RunJob(
-        movie, str(out), channels=None if channels is None else _listed(channels), seconds_per_frame=seconds_per_frame,
+        movie, str(out), channels=parse_names(channels), seconds_per_frame=seconds_per_frame,
         axes=axes, sigma=sigma, format=track_format, on_error=on_error, threads=threads,
     )  # fmt: skip
     source = recognise_source(movie)
     if source.kind != "movies":
         raise ValueError(f"{movie} is no movie and no folder of movies; intensities are measured in movies")
     with open_workers(workers, scheduler) as crew:
-        write(*_tracked(job, source, positions, crew))
+        write(*_tracked(job, source, positions, crew, quiet))
 
 
-def _tracked(job: RunJob, source: "Source", positions: str | None, crew: "Workers") -> tuple["pd.DataFrame", Any]:
+def _tracked(
+    job: RunJob, source: "Source", positions: str | None, crew: "Workers", quiet: bool
+) -> tuple["pd.DataFrame", Any]:
     """Tracks with intensities of all movies, by way of a folder beside the table, which workers reach."""
     from awd_cme.cells import Cells, track_cells
     from awd_cme.losses import LossReport
     from awd_cme.pipeline_data import read_positions
     from awd_cme.writers import write_parquet
+    from awd_core.run_progress import Screen
 
     out = Path(job.out)
     with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as beside:
@@ -136,7 +146,8 @@ def _tracked(job: RunJob, source: "Source", positions: str | None, crew: "Worker
             given = Path(beside) / "given/positions.parquet"
             given.parent.mkdir()
             write_parquet(table, given)
-        table, lost, _ = track_cells(Cells(Path(beside), job, given), source.cells, crew)
+        with Screen(quiet=quiet).task("Tracks and intensities") as show:
+            table, lost, _ = track_cells(Cells(Path(beside), job, given), source.cells, crew, show)
     losses.merge(lost)
     return table, losses
 
@@ -157,7 +168,7 @@ def predict(
     from awd_core.files import write_atomically
 
     options: dict[str, Any] = {"on_error": on_error, "format": track_format}
-    names = None if channels is None else _listed(channels)
+    names = parse_names(channels)
     table, losses = read_tracks(data, channels=names, seconds_per_frame=seconds_per_frame, **options)
     predictions, lost = predict_tracks(card, table)
     losses.merge(lost)
@@ -166,7 +177,7 @@ def predict(
     typer.echo(f"Written to {out}: predictions for {len(predictions)} tracks.")
 
 
-def _writer(out: Path) -> Callable[["pd.DataFrame", "LossReport"], None]:
+def _writer(out: Path, quiet: bool) -> Callable[["pd.DataFrame", "LossReport"], None]:
     """What writes a table to a file of this ending, and says what was lost."""
     kind = out.suffix.lower()
     if kind not in (".parquet", ".csv"):
@@ -176,7 +187,8 @@ def _writer(out: Path) -> Callable[["pd.DataFrame", "LossReport"], None]:
         from awd_cme.writers import write_csv, write_parquet
 
         (write_csv if kind == ".csv" else write_parquet)(table, out)
-        typer.echo(str(losses))
-        typer.echo(f"Written to {out}: {len(table)} rows.")
+        if not quiet:
+            typer.echo(str(losses))
+            typer.echo(f"Written to {out}: {len(table)} rows.")
 
     return write

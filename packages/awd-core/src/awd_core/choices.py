@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 def check_choice(name: str, value: str | None, allowed: Iterable[str]) -> None:
@@ -34,3 +35,23 @@ def check_choice(name: str, value: str | None, allowed: Iterable[str]) -> None:
     close = difflib.get_close_matches(value, known, n=1)
     meant = f" (did you mean {close[0]}?)" if close else ""
     raise ValueError(f"{name} is {value!r}{meant}; choose one of {', '.join(known)}")
+
+
+def check_files(files: Iterable[Path | None]) -> None:
+    """Refuse files and folders that are not there; None stands for one that was not asked for.
+
+    Raises
+    ------
+    FileNotFoundError
+        If one is missing.
+
+    Examples
+    --------
+    >>> check_files([None, Path("maps/mask.fits")])
+    Traceback (most recent call last):
+    ...
+    FileNotFoundError: there is no file or folder maps/mask.fits; check the name
+    """
+    for file in files:
+        if file is not None and not file.exists():
+            raise FileNotFoundError(f"there is no file or folder {file}; check the name")

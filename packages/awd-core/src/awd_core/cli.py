@@ -6,7 +6,6 @@ module of its own that keeps to the same rule, and one line at the end of this f
 """
 
 import errno
-import json
 import os
 import sys
 from importlib.metadata import version as installed_version
@@ -161,11 +160,11 @@ def show_wavelet(
     _print_certificate(certificate)
     if out is None:
         return
-    from awd_core.files import write_atomically
+    from awd_core.files import write_atomically, write_json
     from awd_core.plot import save_figure
 
     shown.save(out / "wavelet.json")
-    write_atomically(out / "certificate.json", (json.dumps(certificate.to_dict(), indent=2) + "\n").encode())
+    write_json(out / "certificate.json", certificate.to_dict())
     write_atomically(out / "certificate.txt", f"{certificate}\n".encode())
     save_figure(shown.plot(before=start), out / "wavelet.png")
     typer.echo(f"Written to {out}{os.sep}: wavelet.json, certificate.json, certificate.txt, wavelet.png")

@@ -1,19 +1,27 @@
 """The command `awd distill`: options in, a job of `awd_core.distill_run` out. Nothing heavy is imported here."""
 
-import json
-from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from awd_core.interruption import goes_on
+from awd_core.options import (
+    RUN,
+    NoQualityOption,
+    OverwriteOption,
+    QuietOption,
+    SchedulerOption,
+    WorkersOption,
+    parse_arguments,
+    parse_shares,
+)
 
 if TYPE_CHECKING:
     from awd_core.distill_run import TeacherFile
     from awd_core.gradient_paths import Method
 
-DATA, LEARNING, SEARCH, RUN = "Data", "Distillation", "Search", "Run"
+DATA, LEARNING, SEARCH = "Data", "Distillation", "Search"
 
 
 def distill(
@@ -95,21 +103,12 @@ def distill(
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps.", rich_help_panel=SEARCH)] = "cpu",
     dtype: Annotated[str, typer.Option(help="float32 or float64.", rich_help_panel=SEARCH)] = "float32",
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder of the run.", rich_help_panel=RUN)],
-    workers: Annotated[
-        int, typer.Option(min=1, help="Processes that ask the network and search.", rich_help_panel=RUN)
-    ] = 1,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS", help="Or: a scheduler of Dask, whose workers do it.", rich_help_panel=RUN),
-    ] = None,
-    no_quality: Annotated[
-        bool, typer.Option("--no-quality", help="Do not check the attributions.", rich_help_panel=RUN)
-    ] = False,
+    workers: WorkersOption = 1,
+    scheduler: SchedulerOption = None,
+    no_quality: NoQualityOption = False,
     no_report: Annotated[bool, typer.Option("--no-report", help="No figures.", rich_help_panel=RUN)] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Delete an earlier run in that folder.", rich_help_panel=RUN)
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Show errors only.", rich_help_panel=RUN)] = False,
+    overwrite: OverwriteOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Distil a network's attributions into a wavelet: arrays in, a wavelet and a report out.
 
@@ -155,32 +154,6 @@ def distill(
         typer.echo(f"Written to {out}: {what} and more.")
 
 
-def parse_shares(text: str) -> tuple[float, ...]:
-    """Shares of a path: numbers with commas between them, or a count from 2 on of evenly spaced ones.
-
-    Raises
-    ------
-    ValueError
-        If it is neither, or they do not increase from 0 or more to 1 or less.
-
-    Examples
-    --------
-    >>> parse_shares("0,0.25,1"), parse_shares("3"), parse_shares("1")
-    ((0.0, 0.25, 1.0), (0.0, 0.5, 1.0), (1.0,))
-    """
-    if text.strip().isdecimal() and (count := int(text)) > 1:
-        if count > 1001:
-            raise ValueError(f"shares is {count}; a path has at most 1001 points, and 11 are plenty")
-        return tuple(index / (count - 1) for index in range(count))
-    try:
-        shares = tuple(float(part) for part in text.split(","))
-    except ValueError as error:
-        raise ValueError(f"shares is {text!r}; give numbers such as 0,0.5,1, or how many, such as 11") from error
-    if not all(0 <= share <= 1 for share in shares) or any(b <= a for a, b in pairwise(shares)):
-        raise ValueError(f"shares is {text!r}; they must lie between 0 and 1 and increase")
-    return shares
-
-
 def _teacher(
     factory: str | None, weights: Path | None, arguments: str, target: str | None, batch_size: int, others: list[Path]
 ) -> "TeacherFile | None":
@@ -194,17 +167,7 @@ def _teacher(
         raise ValueError("--teacher needs its --weights, a .safetensors file")
     from awd_core.distill_run import TeacherFile
 
-    return TeacherFile(factory, weights, _arguments(arguments), _target(target), batch_size, tuple(others))
-
-
-def _arguments(text: str) -> dict[str, Any]:
-    try:
-        arguments = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"--factory-args is no JSON ({error}); give an object such as '{{\"n_in\": 64}}'") from error
-    if not isinstance(arguments, dict):
-        raise ValueError(f"--factory-args must be a JSON object such as '{{\"n_in\": 64}}', got {text}")
-    return arguments
+    return TeacherFile(factory, weights, parse_arguments(arguments), _target(target), batch_size, tuple(others))
 
 
 def _target(text: str | None) -> int | tuple[int, ...] | None:

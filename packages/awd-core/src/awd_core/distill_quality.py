@@ -22,7 +22,7 @@ from awd_core.attribution import coefficient_attributions
 from awd_core.boundary import without_boundary_warnings
 from awd_core.distill import SearchSettings, transformed_axes
 from awd_core.dwt import DWT1d, DWT2d
-from awd_core.files import write_atomically
+from awd_core.files import write_json
 from awd_core.gradient_paths import METHODS, Method, SampleArray, as_samples, digest, read_block
 from awd_core.gradient_store import model_digest
 from awd_core.gradient_teacher import Target, asked
@@ -229,8 +229,7 @@ def attribution_quality(
     with _quiet():
         found = CheckedQuality(job.made(progress or (lambda done, total, what: None)), question)
     if store is not None:
-        text = json.dumps(found.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
-        write_atomically(store, f"{text}\n".encode())
+        write_json(store, found.to_dict())
     return found
 
 

@@ -5,11 +5,13 @@ Who is killed in between leaves what was there before, and at most that hidden f
 place do not mix: the later one wins.
 """
 
+import json
 import os
 import secrets
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
@@ -45,6 +47,36 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
             file.write(content)
 
     make_atomically(path, write)
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Write JSON values to a file for people and programs alike: indented, UTF-8, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or path
+        The file; its folder must exist.
+    value : any
+        Of what JSON has a word for; NaN and infinity are refused, since it has none for them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If JSON has no word for the value.
+    FileNotFoundError
+        If the folder does not exist.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> place = Path(tempfile.mkdtemp()) / "count.json"
+    >>> write_json(place, {"count": 1})
+    >>> print(place.read_text(), end="")
+    {
+      "count": 1
+    }
+    """
+    write_atomically(path, f"{json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)}\n".encode())
 
 
 def make_atomically(path: str | os.PathLike[str], make: Callable[[Path], object]) -> None:

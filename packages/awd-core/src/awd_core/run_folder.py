@@ -28,7 +28,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Self
 
-from awd_core.files import write_atomically
+from awd_core.files import write_atomically, write_json
 from awd_core.run_progress import Report, Screen
 
 if TYPE_CHECKING:
@@ -179,14 +179,16 @@ class RunFolder:
 
     def write_bytes(self, name: str, content: bytes) -> None:
         """Write an artefact, whole or not at all; the folder that it lies in is made."""
-        target = self.path / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(target, content)
+        write_atomically(self._place(name), content)
 
     def write_json(self, name: str, value: Any) -> None:
         """Write JSON values; NaN and infinity are refused, since JSON has none."""
-        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-        self.write_bytes(name, f"{text}\n".encode())
+        write_json(self._place(name), value)
+
+    def _place(self, name: str) -> Path:
+        target = self.path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return target
 
     def write_figure(self, name: str, figure: "Figure", *, dpi: float = 150) -> bytes:
         """Draw a figure to a PNG file, and return what was written."""

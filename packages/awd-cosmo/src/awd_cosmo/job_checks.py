@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from awd_core.choices import check_choice
+from awd_core.choices import check_choice, check_files
 from awd_cosmo.job import Job
 
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
@@ -54,6 +54,4 @@ def check_job(job: Job, files: Iterable[Path | None] = ()) -> None:
         Wavelet.from_name(name)
     if job.teacher is not None:
         resolve_factory(job.teacher)
-    for file in files:
-        if file is not None and not file.exists():
-            raise FileNotFoundError(f"there is no file or folder {file}; check the name")
+    check_files(files)

@@ -1,11 +1,13 @@
-"""Options that several commands of `awd-cosmo` have. Nothing heavy is imported here."""
+"""Options of `awd-cosmo` commands, besides those of `awd_core.options`. Nothing heavy is imported here."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-DATA, MAPS, TEACHER, LEARNING, RUN = "Data", "Maps", "Teacher", "Distillation and comparison", "Run"
+from awd_core.options import RUN
+
+DATA, MAPS, TEACHER, LEARNING = "Data", "Maps", "Teacher", "Distillation and comparison"
 
 Data = Annotated[
     str | None,
@@ -13,7 +15,6 @@ Data = Annotated[
 ]
 Out = Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder of the run.", rich_help_panel=RUN)]
 Here = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Show errors only.", rich_help_panel=RUN)]
 Observed = Annotated[
     list[Path] | None,
     typer.Option("--observed", metavar="DIR", help="Real maps to ask the model for.", rich_help_panel=DATA),
@@ -26,12 +27,3 @@ Suite = Annotated[
     str | None, typer.Option(help="Simulated suite: tiny, quick, halos, massivenus.", rich_help_panel=DATA)
 ]
 Pixels = Annotated[int | None, typer.Option(min=16, help="Side of simulated maps.", rich_help_panel=DATA)]
-Workers = Annotated[
-    int,
-    typer.Option(min=1, metavar="N", help="Processes that simulate, read, count and distil.", rich_help_panel=RUN),
-]
-Scheduler = Annotated[
-    str | None,
-    typer.Option(metavar="ADDRESS", help="Of Dask, tcp://host:8786 or its file: workers there.", rich_help_panel=RUN),
-]
-NoQuality = Annotated[bool, typer.Option("--no-quality", help="Do not check the attributions.", rich_help_panel=RUN)]

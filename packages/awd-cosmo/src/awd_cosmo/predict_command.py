@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from awd_cosmo.options import Mask, PixelScale, Scheduler, Workers
+from awd_core.options import SchedulerOption, WorkersOption
+from awd_cosmo.options import Mask, PixelScale
 
 
 def predict(
@@ -13,8 +14,8 @@ def predict(
     maps: Annotated[list[Path], typer.Argument(metavar="MAPS…", help="FITS files, .npy files, or folders of them.")],
     mask: Mask = None,
     pixel_scale: PixelScale = None,
-    workers: Workers = 1,
-    scheduler: Scheduler = None,
+    workers: WorkersOption = 1,
+    scheduler: SchedulerOption = None,
     out: Annotated[
         list[Path] | None, typer.Option("--out", metavar="FILE", help="Write .csv or .json; may be given twice.")
     ] = None,

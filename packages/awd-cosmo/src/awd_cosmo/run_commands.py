@@ -8,24 +8,30 @@ import typer
 
 from awd_core.choices import check_choice
 from awd_core.interruption import goes_on
+from awd_core.options import (
+    RUN,
+    NoQualityOption,
+    OverwriteOption,
+    QuietOption,
+    SchedulerOption,
+    WorkersOption,
+    parse_arguments,
+    parse_names,
+    parse_shares,
+)
 from awd_cosmo.options import (
     DATA,
     LEARNING,
     MAPS,
-    RUN,
     TEACHER,
     Data,
     Here,
     Mask,
-    NoQuality,
     Observed,
     Out,
     Pixels,
     PixelScale,
-    Quiet,
-    Scheduler,
     Suite,
-    Workers,
 )
 
 
@@ -118,15 +124,13 @@ def run(
     estimators: Annotated[str | None, typer.Option(help="ridge,emulator.", rich_help_panel=LEARNING)] = None,
     target: Annotated[str | None, typer.Option(help="Parameter to estimate.", rich_help_panel=LEARNING)] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of all that is random.", rich_help_panel=RUN)] = None,
-    workers: Workers = 1,
-    scheduler: Scheduler = None,
+    workers: WorkersOption = 1,
+    scheduler: SchedulerOption = None,
     device: Annotated[str | None, typer.Option(help="For the wavelets: cpu, cuda.", rich_help_panel=RUN)] = None,
-    no_quality: NoQuality = False,
+    no_quality: NoQualityOption = False,
     out: Out,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Delete an earlier run there.", rich_help_panel=RUN)
-    ] = False,
-    quiet: Quiet = False,
+    overwrite: OverwriteOption = False,
+    quiet: QuietOption = False,
     until: Annotated[str, typer.Option(hidden=True)] = "report",
 ) -> None:
     """From maps to Ω_m: teacher, distilled wavelet, readable estimator, comparison and report.
@@ -134,7 +138,6 @@ def run(
     DATA is a folder of maps, or "simulated" for the embedded suite. The same command goes on with a run that was
     interrupted.
     """
-    from awd_core.distill_command import _arguments, parse_shares
     from awd_cosmo.job import PRESETS, SIMULATED
     from awd_cosmo.job_checks import check_job
 
@@ -150,12 +153,12 @@ def run(
         "suite_realisations" if simulate else "maps_per_cosmology": realisations,
         "source_redshift": source_redshift, "pixel_scale": pixel_scale, "on_error": on_error, "phases": phases,
         "downsample": downsample, "smoothing": smoothing, "noise": noise, "galaxies": galaxies, "tile": tile or None,
-        "more_targets": _names(also), "architecture": architecture, "width": width, "epochs": epochs,
+        "more_targets": parse_names(also), "architecture": architecture, "width": width, "epochs": epochs,
         "batch_size": batch_size, "learning_rate": learning_rate, "teacher_maps": teacher_maps,
         "accelerator": accelerator, "precision": precision, "teacher": teacher, "teacher_output": output,
-        "teacher_arguments": _arguments(factory_args) or None, "wavelets": _names(wavelets),
+        "teacher_arguments": parse_arguments(factory_args) or None, "wavelets": parse_names(wavelets),
         "shares": None if shares is None else parse_shares(shares), "distill_maps": distill_maps,
-        "estimators": _names(estimators), "target": target, "seed": seed,
+        "estimators": parse_names(estimators), "target": target, "seed": seed,
     }  # fmt: skip
     job = PRESETS[preset].changed(**values)
     if tile == 0:
@@ -172,17 +175,19 @@ def run(
     )  # fmt: skip
 
 
-def teach(folder: Here, workers: Workers = 1, scheduler: Scheduler = None, quiet: Quiet = False) -> None:
+def teach(
+    folder: Here, workers: WorkersOption = 1, scheduler: SchedulerOption = None, quiet: QuietOption = False
+) -> None:
     """Train the teachers of a run that `prepare` began."""
     _go(None, folder, "teach", quiet, workers=workers, scheduler=scheduler)
 
 
 def distill(
     folder: Here,
-    workers: Workers = 1,
-    scheduler: Scheduler = None,
-    no_quality: NoQuality = False,
-    quiet: Quiet = False,
+    workers: WorkersOption = 1,
+    scheduler: SchedulerOption = None,
+    no_quality: NoQualityOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Distil wavelets from the teacher of a run, and choose one by validation."""
     _go(None, folder, "distill", quiet, workers=workers, scheduler=scheduler, quality=not no_quality)
@@ -192,10 +197,10 @@ def evaluate(
     folder: Here,
     observed: Observed = None,
     mask: Mask = None,
-    workers: Workers = 1,
-    scheduler: Scheduler = None,
-    no_quality: NoQuality = False,
-    quiet: Quiet = False,
+    workers: WorkersOption = 1,
+    scheduler: SchedulerOption = None,
+    no_quality: NoQualityOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Compare all models of a run on its test maps, and save the readable one."""
     _go(
@@ -206,10 +211,10 @@ def evaluate(
 
 def report(
     folder: Here,
-    workers: Workers = 1,
-    scheduler: Scheduler = None,
-    no_quality: NoQuality = False,
-    quiet: Quiet = False,
+    workers: WorkersOption = 1,
+    scheduler: SchedulerOption = None,
+    no_quality: NoQualityOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Write the report of a run, after whatever is still to be done for it."""
     _go(None, folder, "report", quiet, workers=workers, scheduler=scheduler, quality=not no_quality)
@@ -229,10 +234,6 @@ def _go(data: str | None, out: Path, until: str, quiet: bool, *, observed: Seque
     typer.echo(
         f"Written to {out}" + (": report.html, model.json, results.json and more." if until == "report" else ".")
     )
-
-
-def _names(text: str | None) -> tuple[str, ...] | None:
-    return None if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def step_of_run(until: str) -> Callable[..., None]:

@@ -7,7 +7,8 @@ import typer
 
 from awd_core.choices import check_choice
 from awd_core.interruption import goes_on
-from awd_cosmo.options import Pixels, Quiet, Scheduler, Workers
+from awd_core.options import QuietOption, SchedulerOption, WorkersOption
+from awd_cosmo.options import Pixels
 
 
 def simulate(
@@ -17,12 +18,12 @@ def simulate(
     realisations: Annotated[int | None, typer.Option(min=1, help="Maps of each.")] = None,
     pixels: Pixels = None,
     seed: Annotated[int, typer.Option(min=0, help="Of design and noise.")] = 0,
-    workers: Workers = 1,
-    scheduler: Scheduler = None,
+    workers: WorkersOption = 1,
+    scheduler: SchedulerOption = None,
     theory: Annotated[
         bool, typer.Option("--theory", help="Compare variance, skewness and power with theory: theory.ecsv.")
     ] = False,
-    quiet: Quiet = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Simulate convergence maps with known parameters, in the layout of MassiveNuS.
 

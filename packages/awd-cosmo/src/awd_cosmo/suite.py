@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from awd_core.files import write_atomically
+from awd_core.files import write_json
 from awd_cosmo.halos import HaloModel
 from awd_cosmo.map_model import Setup
 from awd_cosmo.parameters import massivenus_name
@@ -60,7 +60,7 @@ def begin_suite(root: Path, seed: int, cosmologies: list[Values], realisations: 
         "realisations": realisations,
         "versions": {name: version(name) for name in ("awd-cosmo", "pyccl", "numpy", "scipy")},
     }
-    write_atomically(root / DESCRIPTION, (json.dumps(told, indent=1) + "\n").encode())
+    write_json(root / DESCRIPTION, told)
 
 
 def suite_description(root: Path) -> dict[str, Any]:
