@@ -119,7 +119,7 @@ def generated(titles: Mapping[str, str], found: Mapping[str, Sequence["Run"]]) -
             f"Variant `{name}`, seed{'s' if len(runs) > 1 else ''} {seeds}; {_sizes(runs[0])}",
             _errors(runs),
             *(_ratios(runs, protocol) for protocol in PROTOCOLS),
-            "What validation chose:",
+            "What was chosen:",
             _choices(runs),
         ]
     return "\n\n".join(parts)

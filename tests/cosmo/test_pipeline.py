@@ -123,6 +123,29 @@ def test_the_chosen_wavelet_is_the_best_that_was_tried(finished):
         assert len(mine) == len(TINY.wavelets) * (len(TINY.shares) - 1 if positive else 1)
         assert all((row["share"] > 0) == positive for row in mine)
         assert [row["chosen"] for row in mine].index(True) == int(np.argmin([row["cv_rmse"] for row in mine]))
+
+
+def test_every_wavelet_has_its_own_best_statistic_from_the_same_candidates(finished):
+    tried, chosen = read(finished, "selection.json"), read(finished, "choice.json")
+    assert set(chosen["statistics"]) == {"awd", "awd_no_interpretation", *TINY.baselines}
+    for key, options in chosen["statistics"].items():
+        mine = [row for row in tried if row["key"] == f"statistic of {key}"]
+        assert len(mine) == len(TINY.statistics)
+        best = int(np.argmin([row["cv_rmse"] for row in mine]))
+        assert [row["chosen"] for row in mine].index(True) == best
+        assert options == dict(TINY.statistics[best])
+        row = Results.read(finished).row("held_out", key)
+        assert f"{options['levels']} levels" in row["statistic"].replace("1 level,", "1 levels,")
+
+
+def test_the_free_angles_of_a_distilled_wavelet_count_as_parameters(finished):
+    results, chosen = Results.read(finished), read(finished, "choice.json")
+    angles = {start: len(Wavelet.from_name(start).taps) // 2 - 1 for start in TINY.wavelets}
+    rows = {key: results.row("held_out", key) for key in ("awd", *TINY.baselines)}
+    plain = {row["statistic"]: row["parameters"] for key, row in rows.items() if key != "awd"}
+    mine = rows["awd"]
+    if mine["statistic"] in plain:
+        assert mine["parameters"] == plain[mine["statistic"]] + angles[chosen["awd"][0]]
     start, index = read(finished, "choice.json")["awd"]
     path = load_path(finished / "path.json")
     assert path.start.name == start

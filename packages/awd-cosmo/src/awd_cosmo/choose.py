@@ -1,4 +1,4 @@
-"""The choices of a run, by validation: statistic and estimator, wavelet, the best form of each classical statistic."""
+"""The choices of a run, by cross-validation over cosmologies: statistics and estimator, wavelet, classical forms."""
 
 import json
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ import numpy as np
 
 from awd_core.distill import DistillationPath
 from awd_core.run_folder import RunFolder
+from awd_core.wavelet import Wavelet
 from awd_core.worker_map import Workers
 from awd_cosmo.compare import CLASSICAL_NAMES, Choice, Comparison, wavelet_counts
 from awd_cosmo.features import Features
@@ -18,18 +19,18 @@ from awd_cosmo.prepare import Prepared
 def select(
     run: RunFolder, job: Job, prepared: Prepared, paths: Mapping[str, DistillationPath], workers: Workers
 ) -> dict[str, Any]:
-    """Choose by validation, and write selection.json and choice.json.
+    """Choose by the error on cosmologies left out, and write selection.json and choice.json.
 
     First the statistic and the estimator, with the plain wavelet that the longest path starts from; with them the
     wavelet, among all points of all paths with a share above 0, and, for the model without the interpretation term,
-    among those with share 0; then the statistic once more, with the wavelet that was chosen, for all models that are
-    compared; and the best form of each classical statistic.
+    among those with share 0; then the statistic once more, for each wavelet that is compared, plain ones too, among
+    the same candidates; and the best form of each classical statistic.
 
     Returns
     -------
     dict
-        "statistic", options; "estimator"; "awd" and "awd_no_interpretation", each [start, index on its path];
-        "classical", for each key [index of the statistic, estimator].
+        "estimator"; "awd" and "awd_no_interpretation", each [start, index on its path]; "statistics", the options by
+        model: these two and the plain wavelets; "classical", for each key [index of the statistic, estimator].
     """
     place = run / "choice.json"
     if place.exists() and (run / "selection.json").exists():
@@ -40,7 +41,8 @@ def select(
     with run.step("Selection") as progress:
         statistics = _usable(job, prepared)
         points = [(start, index) for start, path in paths.items() for index in range(len(path))]
-        total = len(statistics) * (1 + len(job.estimators)) + len(points) + len(CLASSICAL_NAMES)
+        compared = 2 + len(job.baselines)
+        total = len(statistics) * (compared + len(job.estimators)) + len(points) + len(CLASSICAL_NAMES)
         done = 0
 
         def advance(what: str) -> None:
@@ -56,7 +58,7 @@ def select(
                 options.append((statistic, estimator))
                 advance(f"statistic with {plain}")
         statistic, estimator = options[tried.index(comparison.best(tried))]
-        chosen: dict[str, Any] = {"statistic": dict(statistic), "estimator": estimator}
+        chosen: dict[str, Any] = {"estimator": estimator}
         for key in ("awd_no_interpretation", "awd"):
             mine = [one for one in points if (paths[one[0]][one[1]].share > 0) == (key == "awd")]
             tried = []
@@ -67,17 +69,20 @@ def select(
                 tried.append(comparison.tried(counts, estimator, key=key, name=name, share=point.share))
                 advance(name)
             chosen[key] = list(mine[tried.index(comparison.best(tried))])
-        # What suits the plain wavelet best need not suit the distilled one: the statistic is chosen once more with it.
-        start, index = chosen["awd"]
-        tried = []
-        for again in statistics:
-            counts = wavelet_counts(paths[start][index].wavelet, again)
-            share = paths[start][index].share
-            tried.append(
-                comparison.tried(counts, estimator, key="statistic again", name=f"{start} distilled", share=share)
-            )
-            advance("statistic with the distilled wavelet")
-        chosen["statistic"] = dict(statistics[tried.index(comparison.best(tried))])
+        # What suits one wavelet best need not suit another, and no model shall have a statistic made for its rival.
+        wavelets: dict[str, tuple[Wavelet | str, str, float | None]] = {
+            name: (name, name, None) for name in job.baselines
+        }
+        for key, (start, index) in ((key, chosen[key]) for key in ("awd", "awd_no_interpretation")):
+            wavelets[key] = (paths[start][index].wavelet, f"{start} distilled", paths[start][index].share)
+        chosen["statistics"] = {}
+        for key, (wavelet, name, share) in wavelets.items():
+            tried = []
+            for again in statistics:
+                counts = wavelet_counts(wavelet, again)
+                tried.append(comparison.tried(counts, estimator, key=f"statistic of {key}", name=name, share=share))
+                advance(f"statistic with {name}")
+            chosen["statistics"][key] = dict(statistics[tried.index(comparison.best(tried))])
         chosen["classical"] = {}
         for key in CLASSICAL_NAMES:
             before = len(comparison.record)

@@ -1,7 +1,9 @@
-"""The comparison of a run: what validation chooses, and then, once, what the test maps say.
+"""The comparison of a run: what cross-validation chooses, and then, once, what the test maps say.
 
 Choices are made in the protocol "held_out", by cross-validation over the cosmologies of its training and validation
-maps; they hold in both protocols. Estimators are fitted to training maps, and their error bars to validation maps.
+maps together; they hold in both protocols. Estimators are then fitted to training maps, and their error bars to
+validation maps. These took part in the choices, so the error bars may be a little too small: coverage on test maps,
+which did not, says by how much.
 """
 
 from dataclasses import dataclass, field
@@ -12,12 +14,12 @@ import numpy.typing as npt
 
 from awd_core.wavelet import Wavelet
 from awd_cosmo.counts import PUBLISHED_BOUNDS, PeakCounts
-from awd_cosmo.features import Features, described
+from awd_cosmo.features import Features, described, statistic_key
 from awd_cosmo.job import Job
 from awd_cosmo.prepare import Prepared
 from awd_cosmo.regress import CountRidge, EmulatorPosterior, NearestCosmology
 from awd_cosmo.regressor import CountRegressor
-from awd_cosmo.results import Answer
+from awd_cosmo.results import RECOGNISES, Answer
 from awd_cosmo.scales import ScaleCounts
 from awd_cosmo.scoring import rmse
 from awd_cosmo.spectrum import PowerSpectrum
@@ -39,7 +41,7 @@ CLASSICAL_NAMES = {
 
 @dataclass(frozen=True)
 class Choice:
-    """A statistic and an estimator that validation has compared with others.
+    """A statistic and an estimator that were compared with others.
 
     Attributes
     ----------
@@ -65,7 +67,7 @@ def wavelet_counts(wavelet: Wavelet | str, options: Any) -> ScaleCounts:
 
 
 def classical_statistics(key: str, pixel_scale: float, side: int) -> list[Statistic]:
-    """What a classical statistic of maps of so many pixels a side may look like; validation chooses."""
+    """What a classical statistic of maps of so many pixels a side may look like; cross-validation chooses."""
     if key == "starlet":
         most = max(1, int(np.log2(side)) - 2)  # beyond, the coarsest band hardly has a peak
         return [StarletCounts(levels, per="pixel") for levels in range(max(1, most - 1), most + 1)]
@@ -102,6 +104,7 @@ class Comparison:
     prepared: Prepared
     features: Features
     record: list[dict[str, Any]] = field(default_factory=list)
+    _known: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
 
     @property
     def developed(self) -> tuple[Rows, Rows]:
@@ -117,13 +120,10 @@ class Comparison:
 
     def tried(self, statistic: Statistic, estimator: str, *, key: str, name: str, share: float | None = None) -> Choice:
         """Compare one candidate, and write it down."""
-        train, validation = self.developed
-        x, v = self.features.of(statistic, train), self.features.of(statistic, validation)
-        held_out = self._held_out_error(
-            np.concatenate([x, v]), np.concatenate([train, validation]), statistic, estimator
-        )
-        fitted = self._fit(estimator, statistic, x, train)
-        error = rmse(self.prepared.target[validation], fitted.predict(v))
+        same = (statistic_key(statistic), estimator)
+        if same not in self._known:
+            self._known[same] = self._errors(statistic, estimator)
+        held_out, error = self._known[same]
         choice = Choice(statistic, estimator, held_out, error)
         self.record.append(
             {
@@ -133,6 +133,16 @@ class Comparison:
             }
         )  # fmt: skip
         return choice
+
+    def _errors(self, statistic: Statistic, estimator: str) -> tuple[float, float]:
+        """Root mean square errors on cosmologies left out, and on validation maps after a fit to training maps."""
+        train, validation = self.developed
+        x, v = self.features.of(statistic, train), self.features.of(statistic, validation)
+        held_out = self._held_out_error(
+            np.concatenate([x, v]), np.concatenate([train, validation]), statistic, estimator
+        )
+        fitted = self._fit(estimator, statistic, x, train)
+        return held_out, rmse(self.prepared.target[validation], fitted.predict(v))
 
     def best(self, choices: list[Choice]) -> Choice:
         """The best of the candidates that were tried last, by the error on cosmologies left out; marked as chosen."""
@@ -151,8 +161,13 @@ class Comparison:
             ]
         )
 
-    def answer(self, choice: Choice, protocol: str, *, key: str, name: str, kind: str) -> tuple[Answer, CountRegressor]:
-        """Fit to the training maps of a protocol, calibrate on its validation maps, and ask for its test maps."""
+    def answer(
+        self, choice: Choice, protocol: str, *, key: str, name: str, kind: str, angles: int = 0
+    ) -> tuple[Answer, CountRegressor]:
+        """Fit to the training maps of a protocol, calibrate on its validation maps, and ask for its test maps.
+
+        `angles` are the free ones of a distilled wavelet, which count among the parameters.
+        """
         split = self.prepared.splits[protocol]
         x, target = self.features.of(choice.statistic), self.prepared.target
         fitted = self._fit(choice.estimator, choice.statistic, x[split.train], split.train)
@@ -160,7 +175,7 @@ class Comparison:
         fitted.calibrate(x[split.validation], target[split.validation])
         estimate, std = fitted.predict(x[split.test], return_std=True)
         label = statistic_label(choice.statistic)
-        numbers = _fitted_numbers(fitted, choice.statistic)
+        numbers = _fitted_numbers(fitted) + angles
         return Answer(key, name, kind, label, choice.estimator, estimate, std, validation, numbers), fitted
 
     def nearest(self, filters: list[Any], key: str, name: str, kind: str) -> Answer:
@@ -179,7 +194,7 @@ class Comparison:
         error, statistic, fitted = min(found, key=lambda one: one[0])
         estimate = fitted.predict(self.features.of(statistic)[split.test])
         label = f"published peak counts, {statistic.bins} bins"
-        return Answer(key, name, kind, label, "nearest chi2", estimate, None, error, int(fitted.means_.size))
+        return Answer(key, name, kind, label, RECOGNISES, estimate, None, error, int(fitted.means_.size))
 
     def _fit(self, estimator: str, statistic: Statistic, features: Array, rows: Rows) -> CountRegressor:
         made = new_estimator(estimator, statistic, self.job.seed)
@@ -227,7 +242,7 @@ def statistic_label(statistic: Statistic) -> str:
     return type(statistic).__name__
 
 
-def _fitted_numbers(fitted: CountRegressor, statistic: Statistic) -> int:
+def _fitted_numbers(fitted: CountRegressor) -> int:
     """How many numbers are fitted to targets: weights and an intercept; for an emulator its curves and projection."""
     learnt = fitted.to_dict()["state"]
     if isinstance(fitted, CountRidge):

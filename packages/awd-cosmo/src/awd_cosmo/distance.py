@@ -71,12 +71,12 @@ class TrainingDistribution:
         return cls(how, mean, precision, np.quantile(distances, np.linspace(0, 1, 101)))
 
     def distance(self, features: npt.ArrayLike) -> tuple[Array, Array]:
-        """Distances of maps with features (n, F), and the percentiles that they have among training maps, both (n,)."""
+        """Distances of maps with features (n, F), and their percentiles among the maps it was made with, both (n,)."""
         distances = self._distance(np.asarray(features, dtype=np.float64))
         return distances, np.interp(distances, self.quantiles, np.linspace(0, 100, len(self.quantiles)))
 
     def times(self, distances: npt.ArrayLike) -> Array:
-        """How many times as far as 99 % of the training maps: above 1 few of them lie as far, above 1.5 or so none."""
+        """How many times as far as 99 % of those maps: above 1 few of them lie as far, above 1.5 or so none."""
         return np.asarray(distances, np.float64) / np.interp(
             99, np.linspace(0, 100, len(self.quantiles)), self.quantiles
         )

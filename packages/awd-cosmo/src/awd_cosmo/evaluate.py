@@ -24,6 +24,7 @@ from awd_cosmo.features import Features
 from awd_cosmo.job import Job
 from awd_cosmo.kernels import wavelet_kernels
 from awd_cosmo.model import Model
+from awd_cosmo.parts import shared_numbers
 from awd_cosmo.prepare import Prepared
 from awd_cosmo.regressor import CountRegressor
 from awd_cosmo.results import Answer, predictions_csv, ratio, score_row
@@ -47,15 +48,15 @@ def evaluate(
     comparison = Comparison(job, prepared, Features(run, prepared.maps, prepared.both_train(), job.seed, workers))
     awd, ablation = (paths[s][i].wavelet for s, i in (chosen["awd"], chosen["awd_no_interpretation"]))
     maps = prepared.maps
-    models: list[tuple[str, str, str, Statistic, str]] = [
-        ("awd", "AWD", "awd", wavelet_counts(awd, chosen["statistic"]), chosen["estimator"]),
-        (
-            "awd_no_interpretation", "AWD without interpretation", "ablation",
-            wavelet_counts(ablation, chosen["statistic"]), chosen["estimator"],
-        ),
-    ]  # fmt: skip
-    for name in job.baselines:
-        models.append((name, name, "wavelet", wavelet_counts(name, chosen["statistic"]), chosen["estimator"]))
+    models: list[tuple[str, str, str, Statistic, str]] = []
+    for key, name, kind, wavelet in (
+        ("awd", "AWD", "awd", awd),
+        ("awd_no_interpretation", "AWD without interpretation", "ablation", ablation),
+        *((name, name, "wavelet", name) for name in job.baselines),
+    ):
+        models.append((key, name, kind, wavelet_counts(wavelet, chosen["statistics"][key]), chosen["estimator"]))
+    # The angles of a wavelet with 2K taps have to add up, so one of K is not free.
+    angles = {"awd": len(awd.taps) // 2 - 1, "awd_no_interpretation": len(ablation.taps) // 2 - 1}
     for key, (index, estimator) in chosen["classical"].items():
         statistic = classical_statistics(key, maps.arcmin_per_pixel, min(maps.shape))[index]
         models.append((key, CLASSICAL_NAMES[key], "classical", statistic, estimator))
@@ -69,7 +70,9 @@ def evaluate(
             for k, (key, name, kind, statistic, estimator) in enumerate(models):
                 progress(number * len(models) + k, total, name)
                 choice = Choice(statistic, estimator, 0.0, 0.0)
-                answer, fitted = comparison.answer(choice, protocol, key=key, name=name, kind=kind)
+                answer, fitted = comparison.answer(
+                    choice, protocol, key=key, name=name, kind=kind, angles=angles.get(key, 0)
+                )
                 answers.append(answer)
                 fits[key] = (statistic, fitted)
             if protocol in taught:
@@ -78,7 +81,7 @@ def evaluate(
             main = {answer.key: answer for answer in answers}
             if protocol == "published":
                 answers += _nearest(run, comparison, awd)
-            groups = _groups(prepared, protocol)
+            groups, resampled = bootstrap_groups(prepared, protocol)
             options: dict[str, Any] = {"resamples": job.resamples, "seed": job.seed}
             rows = [score_row(answer, truth, groups, **options) for answer in answers]
             # Each statistic is tried once with each estimator, and validation of this protocol says which is best.
@@ -94,7 +97,7 @@ def evaluate(
                 "test_cosmologies": len(np.unique(prepared.cosmology[split.test])),
                 "spread": float(truth.std()),
                 "best_classical": best.key,
-                "resampled": "cosmologies" if protocol == "held_out" else "maps",
+                "resampled": resampled,
             }
             tables[protocol] = _table(prepared, protocol, main, best.key)
             if protocol == "held_out":
@@ -103,17 +106,26 @@ def evaluate(
                 _save_model(run, job, comparison, fits["awd"], awd, main["awd"], summary)
     run.write_bytes("predictions.csv", predictions_csv(tables))
     run.write_json("timings.json", {"ms_per_map": timings, "seconds": _seconds(run)})
-    results = {"target": job.target, "protocols": protocols, "ratios": ratios, "seeds": []}
-    run.write_json("results.json", results)
+    run.write_json("results.json", {"target": job.target, "protocols": protocols, "ratios": ratios})
 
 
-def _groups(prepared: Prepared, protocol: str) -> npt.NDArray[np.int64]:
-    """What the bootstrap draws: whole cosmologies where they were held out, else whole maps, whatever their tiles."""
+def bootstrap_groups(prepared: Prepared, protocol: str) -> tuple[npt.NDArray[np.int64], str]:
+    """What the bootstrap draws, and its name: whole cosmologies where they were held out, else whole maps.
+
+    Maps of known cosmologies that may have the same phases err together: then all that bear a number are drawn at once.
+    """
     rows = prepared.splits[protocol].test
     if protocol == "held_out":
-        return prepared.cosmology[rows]
-    pairs = np.column_stack([prepared.cosmology[rows], prepared.realisation[rows]])
-    return np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+        return prepared.cosmology[rows], "cosmologies"
+    numbers = prepared.realisation[rows]
+    if (
+        not prepared.independent
+        and len(np.unique(numbers)) > 1
+        and len(shared_numbers(prepared.cosmology[rows], numbers))
+    ):
+        return numbers, "realisations"
+    pairs = np.column_stack([prepared.cosmology[rows], numbers])
+    return np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64), "maps"
 
 
 def _teacher_answer(run: RunFolder, prepared: Prepared, taught: Taught, protocol: str) -> Answer:

@@ -61,7 +61,7 @@ class Features:
 
     def fitted(self, statistic: Statistic) -> Statistic:
         """The statistic with its bins learnt."""
-        key = _key(statistic)
+        key = statistic_key(statistic)
         if key not in self._fitted:
             if self._sample is None:
                 rng = np.random.default_rng([self.seed, 0xB125])
@@ -80,13 +80,13 @@ class Features:
         rows : ndarray of int, optional
             Which maps.
         """
-        place = self.run / "features" / f"{_key(statistic)}.npy"
+        place = self.run / "features" / f"{statistic_key(statistic)}.npy"
         if place.exists():
             kept: Array = np.load(place, allow_pickle=False)
             return kept if rows is None else kept[rows]
         wanted = np.arange(len(self.maps)) if rows is None else rows
         # Estimators are tried on the same features one after the other, so a few are remembered.
-        memory = (_key(statistic), wanted.tobytes())
+        memory = (statistic_key(statistic), wanted.tobytes())
         if rows is not None and memory in self._last:
             return self._last[memory]
         found = self._measured(statistic, wanted)
@@ -109,7 +109,7 @@ class Features:
         folder = (
             self.run.path.absolute()
             / "features"
-            / f"{_key(statistic)}-{hashlib.sha256(rows.tobytes()).hexdigest()[:16]}"
+            / f"{statistic_key(statistic)}-{hashlib.sha256(rows.tobytes()).hexdigest()[:16]}"
         )
         folder.mkdir(parents=True, exist_ok=True)
         todo = [_Block(self.maps.source.part(rows), len(rows), folder / f"{k}.npy") for k, rows in enumerate(blocks)]
@@ -165,7 +165,8 @@ def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
-def _key(statistic: Statistic) -> str:
+def statistic_key(statistic: Statistic) -> str:
+    """What tells statistics with different features apart: a digest of their parameters."""
     told = {"statistic": type(statistic).__name__, **_plain(statistic.get_params())}
     told.pop("workers", None)
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]

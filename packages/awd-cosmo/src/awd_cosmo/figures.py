@@ -49,7 +49,7 @@ def rmse_figure(
     for number, protocol in enumerate(protocols):
         for row in sorted(protocol.rows, key=lambda row: row.rmse):
             rows[row.identity] = row
-            scores.setdefault(row.identity, [None] * len(protocols))[number] = Score(row.rmse, row.low, row.high)
+            scores.setdefault(row.identity, [None] * len(protocols))[number] = _score(row)
     mine = protocols[0].of("awd")
     own = None if mine is None else mine.identity
     methods = [
@@ -57,6 +57,11 @@ def rmse_figure(
     ]
     quantity = f"RMSE of {written(target)}, bars of one standard deviation"
     return comparison_figure(methods, quantity, series=[SERIES.get(p.name, p.name) for p in protocols], narrow=narrow)
+
+
+def _score(row: Row) -> Score:
+    """A row's RMSE with a bar of one standard deviation."""
+    return Score(row.rmse) if row.error is None else Score(row.rmse, row.rmse - row.error, row.rmse + row.error)
 
 
 def predictions_figure(

@@ -70,13 +70,14 @@ class Job:
     random_starts, small_batch, large_batch : int
         See `awd_core.distill.SearchSettings`.
     statistics : tuple of mappings
-        Options of `awd_cosmo.scales.ScaleCounts` among which validation chooses.
+        Options of `awd_cosmo.scales.ScaleCounts` among which cross-validation chooses, for each wavelet anew.
     estimators : tuple of str
-        "ridge" and "emulator": among which validation chooses for each statistic.
+        "ridge" and "emulator": among which cross-validation chooses, once for all wavelets and for each classical
+        statistic.
     selection_maps : int
         Maps, of training and validation together, on which candidates are compared.
     baselines : tuple of str
-        Plain wavelets, with the statistic and the estimator that were chosen.
+        Plain wavelets to compare with, each with its best statistic.
     resamples : int
         Bootstrap samples.
 

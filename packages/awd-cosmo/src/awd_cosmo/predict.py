@@ -238,8 +238,8 @@ def table_text(predictions: Sequence[MapPrediction]) -> str:
         return lines[0]
     lines += ["", *(f"! {Path(p.file).name}: {p.warning}." for p in predictions if p.warning)]
     lines += [
-        "Distance: from the mean of the training maps. Times: over the distance within which 99 % of them lie. Nearer:",
-        "share of the training maps that lie nearer.",
+        "Distance: from the mean of the training maps. Times: over the distance within which 99 % of new maps of the",
+        "same kind lie, those that validated the model. Nearer: share of these that lie nearer.",
     ]
     far = [p for p in predictions if p.percentile >= FAR]
     if far:

@@ -55,6 +55,9 @@ class Prepared:
         Size [pixels] and pixel scale [arcmin] of the maps before preprocessing; the size is that of a tile.
     account : mapping
         What maps.json tells.
+    independent : bool
+        Whether maps of different cosmologies that bear the same number of a realisation are known to have phases of
+        their own.
     """
 
     maps: MapSet
@@ -68,6 +71,7 @@ class Prepared:
     raw_shape: tuple[int, int]
     raw_scale: float
     account: dict[str, Any]
+    independent: bool
 
     def both_train(self) -> Rows:
         """Training maps of every protocol: what may be looked at whatever the protocol."""
@@ -163,7 +167,8 @@ def prepare(run: RunFolder, job: Job, data: str | Path, maps: MapSet, workers: W
     cosmology, realisation = _integers(cached, "cosmology"), _integers(cached, "realisation")
     names = _varying(cached, job.target)
     noise = None if job.noise is None else {"convention": job.noise, "galaxies_per_arcmin2": job.galaxies}
-    splits = _split(job, data, cosmology, realisation)
+    independent = independent_phases(data) or job.phases == "independent"
+    splits = _split(job, independent, cosmology, realisation)
     account = _account(cached, data, said, names, splits, workers)
     if not (run / "maps.json").exists():
         for warning in dict.fromkeys(warning for split in splits.values() for warning in split.warnings):
@@ -174,16 +179,17 @@ def prepare(run: RunFolder, job: Job, data: str | Path, maps: MapSet, workers: W
     return Prepared(
         cached, splits, cached.parameters([job.target])[:, 0], cached.parameters(job.targets), cached.parameters(names),
         cosmology, realisation, Preprocessing(job.downsample, job.smoothing, noise=noise), raw_side, raw_scale, account,
+        independent,
     )  # fmt: skip
 
 
-def _split(job: Job, data: str | Path, cosmology: Rows, realisation: Rows) -> dict[str, Split]:
+def _split(job: Job, independent: bool, cosmology: Rows, realisation: Rows) -> dict[str, Split]:
     """Both protocols, of which no choice that is made in the one has seen a test map of the other.
 
     The published protocol's test maps are of cosmologies that the held-out protocol trains on. They are left out there:
     then whatever is chosen by its training and validation maps, the wavelet above all, may be used in both.
     """
-    phases: Any = "independent" if independent_phases(data) else job.phases
+    phases: Any = "independent" if independent else job.phases
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # they stand in the split, and in the report
         held_out = split_maps(

@@ -115,7 +115,6 @@ def _tables(record: RunRecord) -> dict[str, Any]:
     return {
         "results": results,
         "ratios": report_tables.ratios_table(record) if record.ratios else None,
-        "seeds": report_tables.seeds_table(record),
         "costs": report_tables.costs_table(record, names),
         "split": report_tables.split_table(record),
         "cosmologies": report_tables.cosmologies_table(record),

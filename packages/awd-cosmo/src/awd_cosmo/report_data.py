@@ -17,6 +17,7 @@ from awd_core.distill_quality import CheckedQuality
 from awd_core.scores import CoefficientScores
 from awd_core.wavelet import Wavelet
 from awd_cosmo.model import Model
+from awd_cosmo.results import RECOGNISES
 
 Array = npt.NDArray[np.float64]
 
@@ -24,8 +25,6 @@ PROTOCOLS = ("held_out", "published")
 PROTOCOL_NAMES = {"held_out": "cosmologies held out", "published": "published protocol"}
 SYMBOLS = {"Omega_m": "Ωₘ", "M_nu": "M_ν", "A_s": "10⁹ Aₛ", "sigma8": "σ₈", "n_s": "nₛ"}
 CLASSICAL = ("classical",)
-RECOGNISES = "nearest chi2"
-"""The published estimator: it answers with a cosmology that it was trained on."""
 SAME = 1e-10
 """Largest difference of taps that are the same but for rounding."""
 
@@ -41,7 +40,7 @@ class Row:
     statistic, estimator : str
         What it measures, and how that becomes an estimate.
     rmse, low, high, error : float
-        Root mean square error on test maps, its central 68 % and its standard deviation over bootstrap samples.
+        Root mean square error on test maps, its central 95 % and its standard deviation over bootstrap samples.
     r2, bias, coverage68, fair, validation_rmse : float, or None where there is none
         Other scores.
     parameters : int or None
@@ -72,7 +71,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Protocol:
-    """The rows of one protocol, and how many maps they rest on; what the bootstrap draws is "maps" or "cosmologies"."""
+    """The rows of one protocol, and how many maps they rest on.
+
+    What the bootstrap draws, `resampled`, is "cosmologies", "realisations" or "maps".
+    """
 
     name: str
     rows: tuple[Row, ...]
@@ -98,11 +100,9 @@ class Protocol:
         return min(rows, key=lambda row: row.rmse, default=None)
 
     def of(self, key: str) -> Row | None:
-        """The row of a key; where several have it, the one that validation would take."""
+        """The row of a key, by regression; as `awd_cosmo.results.Results.row` takes it."""
         rows = [row for row in self.rows if row.key == key]
-        # The published estimator has rows of its own, beside those of the same statistic with a regression.
-        rows = [row for row in rows if row.estimator != RECOGNISES] or rows
-        return Protocol(self.name, tuple(rows)).best(*{row.kind for row in rows})
+        return next((row for row in rows if row.estimator != RECOGNISES), rows[0] if rows else None)
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,6 @@ class RunRecord:
     target: str
     protocols: Mapping[str, Protocol]
     ratios: Sequence[Ratio]
-    seeds: Sequence[Mapping[str, Any]]
     splits: Mapping[str, Mapping[str, Any]]
     teacher: Mapping[str, Any] | None
     histories: Mapping[str, Sequence[Mapping[str, Any]]]

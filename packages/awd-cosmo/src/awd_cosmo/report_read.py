@@ -52,7 +52,6 @@ def read_record(run: RunFolder) -> RunRecord:
         target=results.get("target", "Omega_m"),
         protocols=protocols,
         ratios=ratios,
-        seeds=results.get("seeds") or (),
         splits=read_json(run / "split.json") or {},
         teacher=read_json(run / "teacher.json"),
         histories={

@@ -5,8 +5,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from awd_core.report_table import Column, Table
 from awd_core.run_folder import flat
 from awd_cosmo.report_bands import BandShare, readable_band
@@ -53,7 +51,7 @@ def results_table(protocol: Protocol, names: Mapping[tuple[str, str, str], str],
         Column("bias", "mean of estimate − truth", ".4f"),
         Column("coverage", "share of test maps within the model's own 68 % error bar", ".2f"),
         Column("FAIR score", "of the FAIR Universe challenge; higher is better", ".2f"),
-        Column("validation", "RMSE on validation maps, by which choices were made", ".4f"),
+        Column("validation", "RMSE on validation maps", ".4f"),
     ]
     rows = sorted(protocol.rows, key=lambda row: row.rmse)
     mine = protocol.of("awd")
@@ -95,40 +93,6 @@ def ratios_table(record: RunRecord) -> Table:
         for r in record.ratios
     ]
     return Table("ratios-table", columns, rows)
-
-
-def seeds_table(record: RunRecord) -> Table | None:
-    """RMSE over seeds; None where only one was run."""
-    flat_rows: list[tuple[Any, str, str, float]] = []
-    for entry in record.seeds:
-        for row in entry.get("rows", [entry]):
-            if "rmse" in row and "seed" in entry | row:
-                protocol = row.get("protocol", entry.get("protocol", "held_out"))
-                flat_rows.append(
-                    (entry.get("seed", row.get("seed")), protocol, row.get("name", row.get("key")), row["rmse"])
-                )
-    if len({seed for seed, *_ in flat_rows}) < 2:
-        return None
-    columns = [
-        Column("protocol"), Column("model"), Column("seeds"), Column("mean RMSE", "", ".4f"),
-        Column("standard deviation", "over seeds", ".4f"), Column("least", "", ".4f"), Column("largest", "", ".4f"),
-    ]  # fmt: skip
-    rows = []
-    for protocol, name in dict.fromkeys((protocol, name) for _, protocol, name, _ in flat_rows):
-        found = [rmse for _, p, n, rmse in flat_rows if (p, n) == (protocol, name)]
-        spread = float(np.std(found, ddof=1)) if len(found) > 1 else None
-        rows.append(
-            [
-                PROTOCOL_NAMES.get(protocol, protocol),
-                name,
-                len(found),
-                float(np.mean(found)),
-                spread,
-                min(found),
-                max(found),
-            ]
-        )
-    return Table("seeds-table", columns, rows)
 
 
 def costs_table(record: RunRecord, names: Mapping[tuple[str, str, str], str]) -> Table | None:
@@ -197,7 +161,7 @@ def skipped_table(record: RunRecord) -> Table | None:
 
 
 def candidates_table(record: RunRecord) -> Table | None:
-    """Every candidate that was tried on validation maps, the best first."""
+    """Every candidate that was tried, the best on cosmologies left out first."""
     if not record.selection:
         return None
     groups = list(dict.fromkeys(row.get("key") for row in record.selection))
@@ -272,7 +236,7 @@ def observed_table(record: RunRecord) -> Table | None:
         Column(record.symbol, "", ".4f"),
         Column("± 1σ", "as calibrated on validation maps", ".4f"),
         Column("distance", "Mahalanobis, in feature space, from the mean of the training maps", ".1f"),
-        Column("percentile", "share of training maps, in percent, that lie nearer", ".1f"),
+        Column("percentile", "share of the maps that validated it, in percent, that lie nearer", ".1f"),
         Column("tiles", "of the size of the training maps; the estimate is their mean"),
         Column("seen, %", "share of the map's pixels that were observed", ".0f"),
         Column("remark"),

@@ -120,8 +120,8 @@ def honest_notes(record: RunRecord) -> list[str]:
     chosen = record.taken
     if chosen is not None and chosen.get("share") is None:
         notes.append(
-            f"Validation preferred a wavelet that was not distilled, {chosen.get('wavelet')}: distillation brought "
-            "nothing that this data could tell."
+            f"Cross-validation preferred a wavelet that was not distilled, {chosen.get('wavelet')}: distillation "
+            "brought nothing that this data could tell."
         )
     return list(dict.fromkeys(notes))
 
@@ -137,8 +137,9 @@ def _like_kin(record: RunRecord, protocol: Protocol) -> list[str]:
     if not same:
         return []
     return [
-        f"AWD's error is not distinguishable from that of {' and '.join(same)}, with the same statistic and estimator: "
-        "what it gains over others, it owes to these, and not to the distilled wavelet as far as these maps can tell."
+        f"AWD's error is not distinguishable from that of {' and '.join(same)}, with statistics from the same "
+        "candidates and the same estimator: what it gains over others, it owes to these, and not to the distilled "
+        "wavelet as far as these maps can tell."
     ]
 
 
@@ -149,7 +150,7 @@ def _beaten_by_kin(protocol: Protocol, mine: Row) -> list[str]:
     best = min(kin, key=lambda row: row.rmse)
     return [
         f"{best.name} has a smaller RMSE on the test maps than AWD ({number(best.rmse, '.4f')} against "
-        f"{number(mine.rmse, '.4f')}). AWD was chosen on validation maps, without a look at the test maps."
+        f"{number(mine.rmse, '.4f')}). AWD was chosen without a look at the test maps."
     ]
 
 
@@ -227,7 +228,9 @@ def split_sentences(record: RunRecord) -> list[str]:
             "cosmology."
         )
     said.append(
-        "Wavelet, statistic, bins and penalties were chosen on validation maps. Tiles of a map are never in two parts."
+        "Wavelet and statistic were chosen by the error on cosmologies left out of training and validation, fold by "
+        "fold; bins and penalties come from training maps, error bars from validation maps. Tiles of a map are never "
+        "in two parts."
     )
     if len(record.protocols) > 1:
         said.append(
