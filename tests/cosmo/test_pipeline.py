@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from awd_core.arrays import read_array
 from awd_core.path_file import load_path
 from awd_core.wavelet import Wavelet
-from awd_cosmo.job import PRESETS, Job
+from awd_cosmo.job import PRESETS, SIMULATED, Job
 from awd_cosmo.maps import open_maps
 from awd_cosmo.model import Model
 from awd_cosmo.pipeline import run_pipeline, saved_job
@@ -399,3 +399,14 @@ def test_scores_of_a_row_are_those_of_the_definition():
         {"held_out": {"map": np.array([3]), "awd": np.array([0.1])}, "published": {"map": np.array([4])}}
     )
     assert text.decode().splitlines() == ["protocol,map,awd", "held_out,3,0.1", "published,4,"]
+
+
+def test_simulated_maps_that_were_deleted_are_made_again(tmp_path):
+    out = tmp_path / "run"
+    job = TINY.changed(suite_cosmologies=8, suite_realisations=3)
+    run_pipeline(SIMULATED, out, job, until="prepare", quiet=True)
+    before = {path.relative_to(out): path.read_bytes() for path in (out / "maps").rglob("*.fits")}
+    assert before
+    shutil.rmtree(out / "maps")
+    run_pipeline(None, out, until="prepare", quiet=True)
+    assert {path.relative_to(out): path.read_bytes() for path in (out / "maps").rglob("*.fits")} == before

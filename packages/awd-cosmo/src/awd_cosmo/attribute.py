@@ -23,7 +23,7 @@ from awd_cosmo.wavelets import MODE, Slopes, levels_for
 Floats = npt.NDArray[np.float32]
 
 QUALITY = QualitySettings(
-    inputs=8, least=8, steps=8, repeats=2,
+    inputs=8, least=8, steps=8, repeats=5,
     search=SearchSettings(random_starts=2, small_batch=1 << 14, large_batch=1 << 16, finalists=1),
 )  # fmt: skip
 """A teacher in eight orientations takes its time: these checks take some ten seconds for maps of 64²."""

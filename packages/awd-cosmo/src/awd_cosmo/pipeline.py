@@ -153,7 +153,7 @@ def run_pipeline(
             run.log(f"Workers: {crew.where}")
             if maps is None:
                 data = run / "maps"
-                if not (run / "maps.json").exists():
+                if not (run / "maps.json").exists() or not data.exists():  # they may have been deleted to save space
                     with run.step("Simulation") as progress:
                         simulate_first(job, data, workers=crew, progress=lambda a, b: progress(a, b))
                 maps = open_data(job, data, crew)
