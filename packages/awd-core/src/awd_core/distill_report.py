@@ -55,8 +55,8 @@ class DistillationPart:
         inputs, attributions = _relative(self.path, self.chosen)
         start = self.path.start
         return (
-            f"Compared with {start.name}, the distilled wavelet makes the L1 norm of the network's attributions "
-            f"{_change(attributions)} and that of its inputs {_change(inputs)}. It is the best that was found among "
+            f"Compared with {start.name}, the L1 norm of the network's attributions is {_change(attributions)} in the "
+            f"distilled wavelet, and that of its inputs {_change(inputs)}. It is the best that was found among "
             f"all orthonormal wavelets with {start.length} taps, where attributions weigh "
             f"α\u00a0=\u00a0{self.chosen.share:g} and inputs {1 - self.chosen.share:g}."
         )

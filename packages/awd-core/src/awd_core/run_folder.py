@@ -14,6 +14,7 @@ beside its place and renamed, and what a killed process left unfinished is clear
 import json
 import os
 import platform
+import re
 import secrets
 import shlex
 import shutil
@@ -307,6 +308,8 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _short(value: Any, most: int = 60) -> str:
     text = json.dumps(value, ensure_ascii=False)
+    if re.fullmatch('"[0-9a-f]{64}"', text):  # a digest: its beginning tells it from another
+        return f"{text[1:9]}…"
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 

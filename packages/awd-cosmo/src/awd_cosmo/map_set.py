@@ -204,7 +204,10 @@ class MapSet:
             raise TypeError(f"names must be a sequence of names, as [{names!r}]")
         known = [name for name in RANGES if name in self.table.colnames]
         if missing := [name for name in names if name not in known]:
-            raise ValueError(f"the maps have no parameter {missing[0]!r}; they have {', '.join(known) or 'none'}")
+            raise ValueError(
+                f"the maps have no parameter {missing[0]!r}; they have {', '.join(known) or 'none'}; put a "
+                f"table beside the maps, cosmologies.csv with columns file and {missing[0]}, or name another parameter"
+            )
         return np.column_stack([np.zeros((len(self), 0)), *(_plain(self.table[name], name) for name in names)])
 
     def check(self, progress: Report | None = None, *, workers: int | Workers = 1) -> dict[int, tuple[str, str]]:

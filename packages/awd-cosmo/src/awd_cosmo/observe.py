@@ -228,7 +228,10 @@ def shape_noise_sigma(
     if convention == "fair":
         return 0.4 / math.sqrt(2.0 * galaxies)
     if source_redshift is None or not (math.isfinite(source_redshift) and source_redshift >= 0):
-        raise ValueError(f"the convention 'lenstools' needs the redshift of the sources, got {source_redshift}")
+        raise ValueError(
+            f"the convention 'lenstools' needs the redshift of the sources, got {source_redshift}; "
+            "give --source-redshift Z (source_redshift=Z), or the convention 'fair'"
+        )
     return (0.15 + 0.035 * source_redshift) / math.sqrt(galaxies)
 
 

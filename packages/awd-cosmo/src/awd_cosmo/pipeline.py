@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from awd_core.device import check_device
 from awd_core.run_folder import RunFolder
 from awd_core.worker_map import Workers
 from awd_core.workers import open_workers
@@ -124,6 +125,7 @@ def run_pipeline(
     FileNotFoundError
         If something is not there.
     """
+    check_device(device)
     if until not in STEPS:
         raise ValueError(f"until is {until!r}; choose one of {', '.join(STEPS)}")
     place = Path(out)
