@@ -302,7 +302,7 @@ def test_bad_input():
         ({"bands": []}, "bands must be a list of different bands"),
         ({"bands": ["h1", "h1"]}, "bands must be a list of different bands"),
         ({"masked_share": 1.0}, "masked_share must be a share"),
-        ({"per": "sky"}, "per must be one of"),
+        ({"per": "sky"}, "per is 'sky'; choose one of"),
         ({"wavelet": "bior2.2"}, "bior2.2"),
     ):
         with pytest.raises(ValueError, match=words):
