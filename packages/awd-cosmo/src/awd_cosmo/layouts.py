@@ -29,7 +29,8 @@ from awd_cosmo.asked_headers import read_headers
 from awd_cosmo.headers import redshift_from_name
 from awd_cosmo.listing import Listing, build_listing
 from awd_cosmo.map_names import realisation_of, redshift_folder, redshift_of_folder
-from awd_cosmo.parameters import is_massivenus_name, parse_name, read_parameter_file
+from awd_cosmo.parameter_file import read_parameter_file
+from awd_cosmo.parameters import is_massivenus_name, parse_name
 from awd_cosmo.suite_models import Found, Model
 from awd_cosmo.tables import find_table, read_map_table
 
