@@ -91,7 +91,7 @@ def open_maps(
     Examples
     --------
     >>> import tempfile
-    >>> from awd_cosmo.fits import write_map
+    >>> from awd_cosmo.fits_writer import write_map
     >>> root = Path(tempfile.mkdtemp())
     >>> (root / "Om0.260_si0.800").mkdir()
     >>> place = root / "Om0.260_si0.800" / "WLconv_z1.00_0001r.fits"

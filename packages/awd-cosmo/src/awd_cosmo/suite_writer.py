@@ -10,7 +10,8 @@ from typing import Any, overload
 
 from astropy import units
 
-from awd_cosmo.fits import read_map, write_map
+from awd_cosmo.fits import read_map
+from awd_cosmo.fits_writer import write_map
 from awd_cosmo.map_model import MapModel, Setup, map_model
 from awd_cosmo.map_names import map_name
 from awd_cosmo.parameters import RANGES
