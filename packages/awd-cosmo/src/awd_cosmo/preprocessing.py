@@ -111,7 +111,7 @@ def smoothed(maps: Maps, width: float, edge: Edge = "reflect") -> Maps:
     Examples
     --------
     >>> smoothed(np.array([[[0.0, 0.0, 1.0, 0.0, 0.0, np.nan]]]), 0.5).round(3)
-    array([[[0.   , 0.107, 0.786, 0.107, 0.   ,   nan]]])
+    array([[[0.   , 0.106, 0.787, 0.106, 0.   ,   nan]]])
     """
     if width == 0:
         return maps
