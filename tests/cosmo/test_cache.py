@@ -18,7 +18,7 @@ from awd_cosmo import cache as module
 from awd_cosmo import cache_blocks
 from awd_cosmo.archives import BadMap
 from awd_cosmo.cache import cached
-from awd_cosmo.fits import write_map
+from awd_cosmo.fits_writer import write_map
 from awd_cosmo.layout_writer import SuiteWriter, pack_models
 from awd_cosmo.maps import MapSet, open_maps
 from awd_cosmo.sources import Files

@@ -6,7 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from awd_cosmo.emulator import CountEmulator, fit_emulator, hartlap_factor, shrunk_covariance
+from awd_cosmo.covariance import hartlap_factor, shrunk_covariance
+from awd_cosmo.emulator import CountEmulator, fit_emulator
 from awd_cosmo.posterior import EmulatorPosterior
 from awd_cosmo.scoring import coverage, rmse
 

@@ -9,7 +9,7 @@ from astropy.io import fits
 from astropy.table import QTable, Table
 
 from awd_cosmo.archives import BadMap
-from awd_cosmo.fits import write_map
+from awd_cosmo.fits_writer import write_map
 from awd_cosmo.layout_writer import SuiteWriter, map_path, pack_models, write_suite
 from awd_cosmo.layouts import LAYOUTS, list_maps, recognise
 from awd_cosmo.maps import MapSet, open_maps

@@ -19,7 +19,7 @@ from awd_core.workers import open_workers
 from awd_cosmo.archives import BadMap
 from awd_cosmo.cache import cached
 from awd_cosmo.features import Features
-from awd_cosmo.fits import write_map
+from awd_cosmo.fits_writer import write_map
 from awd_cosmo.map_set import MapSet
 from awd_cosmo.maps import open_maps
 from awd_cosmo.model import Model

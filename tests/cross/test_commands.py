@@ -218,6 +218,10 @@ def test_a_choice_is_checked_by_name():
     check_choice("--preset", "quick", ["quick"])
     with pytest.raises(ValueError, match=r"--preset is 'x'; choose one of quick, full"):
         check_choice("--preset", "x", ["quick", "full"])
+    with pytest.raises(ValueError, match=r"per is None; choose one of map, pixel"):
+        check_choice("per", None, ["map", "pixel"], required=True)
+    with pytest.raises(ValueError, match=r"per is 3; choose one of map, pixel"):
+        check_choice("per", 3, ["map", "pixel"])
 
 
 # --- Ctrl-C -----------------------------------------------------------------------------------------------------------

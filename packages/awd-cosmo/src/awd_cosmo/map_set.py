@@ -132,7 +132,7 @@ class MapSet:
         table.meta["root"] = ""
         scale = arcmin_per_pixel(pixel_scale)
         return cls(
-            table, (ny, nx), scale, InMemory(stack), mask=checked_mask(mask, (ny, nx)), account=f"{n} maps in memory"
+            table, (ny, nx), scale, InMemory(stack), mask=read_mask_of(mask, (ny, nx)), account=f"{n} maps in memory"
         )
 
     def __len__(self) -> int:
@@ -349,7 +349,7 @@ def _file(item: tuple[str, int]) -> str:
     return item[0]
 
 
-def checked_mask(mask: Any, shape: tuple[int, int]) -> Mask | None:
+def read_mask_of(mask: Any, shape: tuple[int, int]) -> Mask | None:
     """A mask as bool from an array or a FITS file, of which every pixel is known to be 0 or 1."""
     if mask is None:
         return None

@@ -14,7 +14,7 @@ from awd_core.workers import open_workers
 from awd_cosmo.archives import BadMap
 from awd_cosmo.layouts import list_maps, recognise
 from awd_cosmo.listing import Listing
-from awd_cosmo.map_set import MapSet, checked_mask
+from awd_cosmo.map_set import MapSet, read_mask_of
 from awd_cosmo.sources import Files, Mask, Report
 
 Invalid = Literal["raise", "mask", "zero"]
@@ -91,7 +91,7 @@ def open_maps(
     Examples
     --------
     >>> import tempfile
-    >>> from awd_cosmo.fits import write_map
+    >>> from awd_cosmo.fits_writer import write_map
     >>> root = Path(tempfile.mkdtemp())
     >>> (root / "Om0.260_si0.800").mkdir()
     >>> place = root / "Om0.260_si0.800" / "WLconv_z1.00_0001r.fits"
@@ -120,7 +120,7 @@ def open_maps(
             raise ValueError(
                 f"no pixel scale in the headers of {path} (ANGLE in degrees, or a WCS): pass pixel_scale=, in arcmin"
             )
-        maps = _from_files(listing, checked_mask(mask, listing.shape), invalid, threads)
+        maps = _from_files(listing, read_mask_of(mask, listing.shape), invalid, threads)
         if not (on_error == "skip" if check is None else check):
             return maps
         bad = maps.check(progress, workers=crew)

@@ -234,7 +234,8 @@ def _steps(
 
 
 def _prepared(run: RunFolder, job: Job, data: Path, maps: MapSet, crew: Workers) -> Prepared:
-    earlier = json.loads((run / "maps.json").read_text()) if (run / "maps.json").exists() else None
+    told = run / "maps.json"
+    earlier = json.loads(told.read_text(encoding="utf-8")) if told.exists() else None
     prepared = prepare(run, job, data, maps, crew)
     if earlier is not None and earlier["sha256"] != prepared.account["sha256"]:
         raise ValueError(

@@ -1,7 +1,9 @@
 """A saved model asked for maps: NumPy and the JSON file alone, beside astropy, which reads FITS.
 
-Observed maps are brought to the model's pixel scale by block means and cut into tiles of the size of the training maps,
-since noise in counts, and with it error bars and distances, depends on the area. The estimate is the mean over tiles.
+Observed maps are brought to the model's pixel scale by block means, smoothed if training maps were, and cut into tiles
+of the size of the training maps, since noise in counts, and with it error bars and distances, depends on the area. The
+estimate is the mean over tiles. A pixel that was not observed has no weight in the means and in the smoothing of its
+neighbours, and is not measured.
 """
 
 import csv
@@ -187,14 +189,13 @@ def predict_map(
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of missing pixels: said below
-        features = model.features(tiles[usable], pixel_scale=pixel_scale)
+        features = model.measure(tiles[usable])
     answer = Prediction(*model.regressor.predict(features, return_std=True), *model.training.distance(features))
     estimates = answer.estimate.reshape(len(answer.estimate), -1)[:, 0]
     stds = answer.std.reshape(len(answer.std), -1)[:, 0]
     rho = float(model.provenance.get("tile_correlation", 1.0))
     k = len(estimates)
     estimate, std = float(estimates.mean()), float(stds.mean()) * math.sqrt(rho + (1 - rho) / k)
-    # The smoothing of a single tile mirrors at its border, as in training.
     percentile, distance = float(np.median(answer.percentile)), float(np.median(answer.distance))
     times = float(model.training.times(distance))
     farthest = _farthest(model, features) if percentile >= FAR else ""

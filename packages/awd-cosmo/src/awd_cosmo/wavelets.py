@@ -3,7 +3,6 @@
 A start fixes the length of the filter; its path holds a wavelet for each share of the interpretation term.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +18,7 @@ from awd_core.distill import DistillationPath, SearchSettings, distill_path
 from awd_core.gradients import check_gradients, input_gradients
 from awd_core.objective import threads
 from awd_core.path_file import load_path, save_path
+from awd_core.report_read import read_json
 from awd_core.run_folder import RunFolder
 from awd_core.scores import coefficient_scores
 from awd_core.wavelet import Wavelet
@@ -82,9 +82,7 @@ class SlopesOnDisk:
         """Maps and gradients in memory."""
         maps = self.maps(np.arange(len(self.rows)), available_cores(), None)
         array = read_array(self.gradients)
-        slopes = np.stack(
-            [np.asarray(array[int(i) : int(i) + 1], np.float32).reshape(maps.shape[1:]) for i in self.places]
-        )
+        slopes = _rows_of(array, self.places, maps.shape[1:])
         return Slopes(self.rows, maps, slopes, float(maps.std(dtype=np.float64)))
 
 
@@ -129,9 +127,7 @@ def ask_gradients(
                 f"{len(prepared.maps)} prepared maps of {prepared.maps.shape[0]} × {prepared.maps.shape[1]} pixels, in "
                 "the order of the table (awd-cosmo prepare writes maps.ecsv)"
             )
-        gradients = np.stack(
-            [np.asarray(array[int(row) : int(row) + 1], np.float32).reshape(prepared.maps.shape) for row in rows]
-        )
+        gradients = _rows_of(array, rows, prepared.maps.shape)
         check_gradients(maps, gradients)
     else:
         target = job.teacher_output if job.teacher is not None else 0
@@ -200,11 +196,16 @@ def write_scores(run: RunFolder, job: Job, slopes: Slopes, start: Wavelet, chose
 
 def saved_slopes(run: RunFolder, prepared: Prepared, ready: Path | None) -> SlopesOnDisk:
     """The gradients that lie in the run's folder, or that were given."""
-    rows = np.array(json.loads((run / "gradients.json").read_text())["rows"], dtype=np.int64)
+    rows = np.array(read_json(run / "gradients.json")["rows"], dtype=np.int64)
     if ready is not None:
         return SlopesOnDisk(rows, prepared.maps.source.part(rows), str(ready.absolute()), rows)
     own = f"{run.path.absolute() / 'gradients.zarr'}:gradients"
     return SlopesOnDisk(rows, prepared.maps.source.part(rows), own, np.arange(len(rows)))
+
+
+def _rows_of(array: Any, rows: npt.NDArray[np.int64], shape: tuple[int, ...]) -> Floats:
+    """Rows of gradients on the disk, one read each, as (m, ny, nx)."""
+    return np.stack([np.asarray(array[int(row) : int(row) + 1], np.float32).reshape(shape) for row in rows])
 
 
 def _follow(job: Job, slopes: Slopes, folder: Path, start: str, device: str | None, progress: Progress | None) -> None:
