@@ -50,7 +50,7 @@ def test_other_settings_are_named(tmp_path):
     with pytest.raises(ValueError, match="holds a run with other settings") as raised, opened(tmp_path, other):
         pass
     message = str(raised.value)
-    assert 'X.sha256 (there "abab' in message
+    assert "X.sha256 (there abababab…, now cdcdcdcd…)" in message
     assert "seed (there 0, now 1)" in message
     assert 'mode (there null, now "zero")' in message
     assert "shape" not in message

@@ -144,7 +144,7 @@ WRONG = {
     "awd-cme run simulated --target mine --out r": "--target is 'mine'; choose one of success",
     "awd-cme run simulated --settings mine --out r": "--settings is 'mine'; choose one of published",
     "awd-cme run simulated --splits 2 --preset slow --out r": "--preset is 'slow'",
-    "awd-cme simulate r --preset slow": "there is no preset 'slow'; choose quick or realistic",
+    "awd-cme simulate r --preset slow": "--preset is 'slow'; choose one of quick, realistic",
     # where nothing can be written
     "awd wavelet db5 --out text.txt": "text.txt: this is there already, and no folder; take another name",
     "awd wavelet db5 --out text.txt/r": "a part of this path is a file, not a folder; take another place",

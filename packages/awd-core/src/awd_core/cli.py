@@ -143,8 +143,9 @@ def _one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in SYSTEM and error.filename is not None:
         what, hint = SYSTEM[error.errno]
         return f"{os.fsdecode(error.filename)}: {what}; {hint}"
-    # Items of a list stand on lines of their own.
-    message = "; ".join(" ".join(line.split()) for line in str(error).splitlines() if line.strip()).replace(":;", ":")
+    first, *others = [" ".join(line.split()) for line in str(error).splitlines() if line.strip()] or [""]
+    # After a colon, lines are items of a list.
+    message = f"{first} {'; '.join(others)}" if first.endswith(":") else " ".join([first, *others])
     if message and (isinstance(error, (ValueError, TypeError, OSError, ImportError)) or _is_ours(error)):
         return message
     # Not an error that anyone foresaw: its name says more than its text.

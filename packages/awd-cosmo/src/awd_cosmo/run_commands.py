@@ -142,12 +142,16 @@ def run(
     DATA is a folder of maps, or "simulated" for the embedded suite. The same command goes on with a run that was
     interrupted.
     """
+    from difflib import get_close_matches
+
     from awd_cosmo.job import PRESETS, SIMULATED
     from awd_cosmo.job_checks import check_job
 
     check_choice("--preset", preset, PRESETS)
     if (data is None) != simulate and not (simulate and data == SIMULATED):
         raise ValueError("give DATA, a folder of maps, or --simulate for the embedded suite; not both")
+    if data is not None and not Path(data).exists() and get_close_matches(data, [SIMULATED], cutoff=0.8):
+        check_choice("DATA", data, [SIMULATED, "a folder, tar or table of maps"])
     simulate = simulate or data == SIMULATED
     only_simulated = {"--suite": suite, "--cosmologies": cosmologies, "--map-pixels": map_pixels}
     if not simulate and (given := [name for name, value in only_simulated.items() if value is not None]):
