@@ -1,10 +1,12 @@
 """A run is a folder: it is resumed by the same settings, refused to others, and never half written."""
 
+import errno
 import json
 
 import pytest
 from matplotlib.figure import Figure
 
+from awd_core.file_lock import lock_file
 from awd_core.run_folder import RunFolder, flat
 
 SETTINGS = {"X": {"sha256": "ab" * 32, "shape": [3, 4]}, "shares": (0.0, 1.0), "seed": 0}
@@ -127,6 +129,27 @@ def test_two_processes_do_not_share_a_folder(tmp_path):
         opened(tmp_path)
     with opened(tmp_path, quiet=True) as run:
         assert run.resumed
+
+
+def test_where_the_file_system_has_no_locks_the_run_goes_on(tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(file, operation):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    finished(tmp_path)
+    with opened(tmp_path, quiet=True) as run:
+        assert run.resumed
+
+
+def test_a_lock_is_held_until_it_is_let_go(tmp_path):
+    pytest.importorskip("fcntl")
+    with lock_file(tmp_path / ".lock"), pytest.raises(BlockingIOError):
+        lock_file(tmp_path / ".lock")
+    lock_file(tmp_path / ".lock").close()
+    with pytest.raises(FileNotFoundError):
+        lock_file(tmp_path / "none" / ".lock")
 
 
 def test_what_a_killed_process_left_is_swept(tmp_path):

@@ -28,6 +28,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Self
 
+from awd_core.file_lock import lock_file
 from awd_core.files import write_atomically, write_json
 from awd_core.run_progress import Report, Screen
 
@@ -325,20 +326,10 @@ def _now() -> str:
 
 
 def _locked(folder: Path) -> IO[str] | None:
-    """A lock that ends with the process, however it ends; none where the system or the file system has none."""
     try:
-        import fcntl
-    except ImportError:
-        return None
-    file = (folder / LOCK).open("w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return lock_file(folder / LOCK)
     except BlockingIOError as error:
-        file.close()
         raise ValueError(f"another process is at work in {folder}; wait for it, or give another folder") from error
-    except OSError:
-        pass
-    return file
 
 
 def _sweep(folder: Path) -> None:
