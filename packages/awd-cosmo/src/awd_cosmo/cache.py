@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from awd_core.file_lock import lock_file
-from awd_core.worker_map import Lost, LostItemError, Serial, Workers
+from awd_core.worker_map import Lost, Serial, Workers
 from awd_core.workers import open_workers
 from awd_cosmo.archives import BadMap
 from awd_cosmo.cache_blocks import Block, Contents, Record, States, chunk_path, file_digest, write_block
@@ -213,7 +213,7 @@ class _Builder:
             for i, found in enumerate(crew.map_or_lose(_read_one, alone))
             if isinstance(found, Lost)
         ]
-        return BadMap(bad) if bad else LostItemError(f"{lost.name}: {lost.reason}; give the workers more memory")
+        return BadMap(bad) if bad else lost.error("give the workers more memory")
 
     def _name(self, block: Block) -> str:
         return f"maps {block.first} to {block.first + block.count - 1}"
