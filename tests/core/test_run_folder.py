@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from awd_core.file_lock import lock_file
-from awd_core.run_folder import RunFolder, flat
+from awd_core.run_folder import RunFolder, flat, stored_run
 
 SETTINGS = {"X": {"sha256": "ab" * 32, "shape": [3, 4]}, "shares": (0.0, 1.0), "seed": 0}
 
@@ -180,6 +180,30 @@ def test_steps_are_timed_and_logged(tmp_path):
     assert "  Count: begun\n" in log
     assert "  Count: done in 0.0 s\n" in log
     assert log.endswith("  finished\n")
+
+
+def test_seconds_add_up_over_sessions(tmp_path):
+    with opened(tmp_path, quiet=True) as run:
+        run.sessions[-1]["seconds"] = {"Count": 1.25, "Draw": 0.5}
+        run.finish()
+    with opened(tmp_path, quiet=True) as run:
+        run.sessions[-1]["seconds"] = {"Count": 2.0001}
+        assert run.seconds() == {"Count": 3.25, "Draw": 0.5}
+
+
+def test_what_is_stored_of_a_run_that_is_to_go_on(tmp_path):
+    finished(tmp_path / "run", options={"share": 0.5})
+    config = stored_run(tmp_path / "run", "awd demo", "awd demo X")
+    assert config["settings"] == SETTINGS | {"shares": [0.0, 1.0]}
+    assert config["options"] == {"share": 0.5}
+    with pytest.raises(ValueError, match="run holds a run of awd demo, not of awd other; give another folder"):
+        stored_run(tmp_path / "run", "awd other", "awd other X")
+    for none in (tmp_path, tmp_path / "none", tmp_path / "run" / "result.json"):
+        with pytest.raises(FileNotFoundError, match=f"{none.name} holds no run; begin one with awd demo X"):
+            stored_run(none, "awd demo", "awd demo X")
+    (tmp_path / "run" / "config.json").write_text("{")
+    with pytest.raises(ValueError, match=r"config.json is damaged .*; give another folder"):
+        stored_run(tmp_path / "run", "awd demo", "awd demo X")
 
 
 def test_what_stops_a_step_is_logged(tmp_path):
