@@ -37,7 +37,7 @@ def dealt_folds(groups: npt.ArrayLike, count: int, rng: np.random.Generator, *, 
     Examples
     --------
     >>> dealt_folds(["a", "a", "b", "c"], 2, np.random.default_rng(0))
-    array([0, 0, 0, 1])
+    array([1, 1, 0, 0])
     """
     names, places = _grouped(groups, count, what)
     fold = np.empty(len(names), dtype=np.int64)
