@@ -290,7 +290,7 @@ def test_sources(tmp_path, finished):
 
 
 def test_jobs(finished):
-    job = job_of(_json(finished / "config.json"), str(finished), until="report")
+    job = job_of(str(finished), until="report")
     assert replace(job, until="results", quality=False) == RunJob("simulated", str(finished), **SMALL)
     for options, message in (
         ({"until": "tea"}, "until is 'tea'; choose one of series"),
@@ -302,8 +302,8 @@ def test_jobs(finished):
     ):
         with pytest.raises(ValueError, match=message):
             RunJob("x", "y", **options)
-    with pytest.raises(ValueError, match="holds a run of 'awd distill'"):
-        job_of({"program": "awd distill"}, "here")
+    with pytest.raises(FileNotFoundError, match="none holds no run; begin one with awd-cme run or awd-cme teach"):
+        job_of(str(finished / "none"))
 
 
 def test_means_over_splits():

@@ -3,10 +3,12 @@
 import os
 import re
 import signal
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
 import pytest
 
+from awd_core.worker_map import WorkerDied
 from awd_core.workers import Lost, LostItemError, available_cores, open_workers
 
 # Items are expressions and the function is `eval`, because a worker process can import neither this file nor a lambda.
@@ -117,6 +119,26 @@ def test_threads_that_were_asked_for_bound_the_cores(monkeypatch):
 def test_workers_that_are_open_are_passed_on():
     with open_workers() as workers, open_workers(workers, scheduler="not asked") as same:
         assert same is workers
+
+
+def test_processes_that_took_the_place_of_broken_ones_stay():
+    with open_workers(2) as workers:
+        killed = workers.submit(eval, KILLS)
+        assert isinstance(killed.exception(timeout=60), BrokenProcessPool)
+        later = workers.submit(eval, "__import__('time').sleep(0.5)")  # the broken processes are replaced
+        waiting = [workers.submit(eval, "6 * 7") for _ in range(6)]
+        with pytest.raises(WorkerDied):
+            workers.result(killed)
+        assert [workers.result(one) for one in (later, *waiting)] == [None, *[42] * 6]
+        again = workers.submit(eval, "1")
+        assert workers._pools[again] is workers._pools[later], "no other processes were started"
+
+
+def test_an_item_that_was_lost_says_what_to_do():
+    lost = Lost("map 7", "its worker died")
+    with pytest.raises(LostItemError, match=r"^map 7: its worker died; leave it out, or give the worker more memory$"):
+        raise lost.error()
+    assert str(lost.error("try again")) == "map 7: its worker died; try again"
 
 
 @pytest.mark.parametrize("count", [0, -1])

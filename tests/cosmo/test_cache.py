@@ -282,6 +282,17 @@ def test_two_builders_at_once(suite, tmp_path):
     maps.cached(tmp_path / "cache")
 
 
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP])
+def test_a_file_system_without_locks_has_a_cache_all_the_same(suite, tmp_path, monkeypatch, code):
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(file, operation):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    np.testing.assert_array_equal(open_maps(suite).cached(tmp_path / "cache").read(), stack())
+
+
 def test_sets_that_cannot_be_cached(suite, tmp_path):
     with pytest.raises(ValueError, match="the set is empty"):
         open_maps(suite).select([]).cached(tmp_path)

@@ -12,8 +12,9 @@ import pytest
 from torch import nn
 
 from awd_core.distill import SearchSettings, distill_path
-from awd_core.distill_quality import QualitySettings, attribution_quality
+from awd_core.distill_quality import attribution_quality
 from awd_core.path_file import save_path
+from awd_core.quality_record import QualitySettings
 from awd_core.report import data_uri
 from awd_core.run_folder import RunFolder
 from awd_core.scores import coefficient_scores

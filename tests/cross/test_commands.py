@@ -91,7 +91,7 @@ WRONG = {
     "awd-cosmo run none --out r": "none",
     "awd-cosmo predict none a.fits": "none: there is no such file or folder; check the name",
     "awd-cosmo predict empty a.fits": "model.json: there is no such file or folder; check the name",
-    "awd-cosmo teach none": "none holds no run; begin with",
+    "awd-cosmo teach none": "none holds no run; begin one with",
     "awd-cosmo run simulated --preset tiny --mask none.fits --out r": "there is no file or folder none.fits",
     "awd-cosmo run simulated --preset tiny --observed none --out r": "there is no file or folder none",
     "awd-cme run none --out r": "there is no file or folder none",

@@ -94,11 +94,11 @@ def track_cells(
     else:
         outcomes = (_shared(cells, skip, item, crew, progress) for item in todo)
     for (name, path), outcome in zip(todo, outcomes, strict=True):
+        if isinstance(outcome, Lost) and not skip:
+            raise Lost(path, outcome.reason).error()
         reason = f"{path}: {outcome.reason}" if isinstance(outcome, Lost) else outcome
         if reason is None:
             continue
-        if not skip:
-            raise LostItemError(f"{reason}; leave it out, or give the worker more memory")
         # A run is the same wherever it lies.
         said = " ".join(reason.replace(f"{Path(path).parent}{os.sep}", "").split())
         write_json(cells.place(name, "json"), {"lost": said})

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,9 +33,6 @@ from awd_core.search_data import Batch, Objectives, batch_rows, batch_size, file
 from awd_core.wavelet import Wavelet
 from awd_core.worker_map import Serial, Workers
 from awd_core.workers import open_workers
-
-if TYPE_CHECKING:
-    pass
 
 SHARES = tuple(i / 10 for i in range(11))
 """The default path: eleven shares α of the interpretation term, from none to all."""

@@ -10,8 +10,8 @@ import torch
 from awd_core.boundary import MODES
 from awd_core.device import check_device
 from awd_core.distill import SHARES, SearchSettings
-from awd_core.distill_quality import QualitySettings
 from awd_core.gradient_paths import METHODS, Method
+from awd_core.quality_record import QualitySettings
 from awd_core.wavelet import Wavelet
 
 PathLike = str | os.PathLike[str]

@@ -16,7 +16,7 @@ from awd_core.report import Picture
 from awd_core.report_pictures import Planned, draw_pictures
 from awd_core.report_table import Column, Table, number
 from awd_core.run_folder import RunFolder
-from awd_core.scores import CoefficientScores
+from awd_core.score_records import CoefficientScores, Scores
 from awd_core.wavelet import Wavelet
 
 
@@ -72,7 +72,7 @@ def distillation_part(
     chosen: PathPoint,
     run: RunFolder,
     *,
-    scores: tuple[CoefficientScores, CoefficientScores] | None = None,
+    scores: Scores | None = None,
     progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> DistillationPart:
     """Draw the figures and the animation into a run's folder, and fill the tables.

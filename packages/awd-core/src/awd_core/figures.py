@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from awd_core.distill import DistillationPath, PathPoint
 from awd_core.minima import Minimum
 from awd_core.palette import BEFORE, HIGH, LOW
-from awd_core.scores import CoefficientScores
+from awd_core.score_records import CoefficientScores
 from awd_core.wavelet import Wavelet
 from awd_core.wavelet_figure import label
 

@@ -35,6 +35,16 @@ class Lost:
     name: str
     reason: str
 
+    def error(self, advice: str = "leave it out, or give the worker more memory") -> "LostItemError":
+        """The error to raise where nothing may be lost: item, reason, and what to do about it.
+
+        Examples
+        --------
+        >>> Lost("map 7", "its worker died").error()
+        LostItemError('map 7: its worker died; leave it out, or give the worker more memory')
+        """
+        return LostItemError(f"{self.name}: {self.reason}; {advice}")
+
 
 class LostItemError(RuntimeError):
     """An item has killed its workers; the message names it."""
@@ -114,7 +124,7 @@ class Workers(abc.ABC):
         """
         for result in self.map_or_lose(function, items, names=names, progress=progress):
             if isinstance(result, Lost):
-                raise LostItemError(f"{result.name}: {result.reason}; leave it out, or give the worker more memory")
+                raise result.error()
             yield result
 
     def map_or_lose(

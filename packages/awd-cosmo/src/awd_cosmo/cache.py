@@ -21,7 +21,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,15 +29,14 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from awd_core.worker_map import Lost, LostItemError, Serial, Workers
+from awd_core.file_lock import lock_file
+from awd_core.worker_map import Lost, Serial, Workers
 from awd_core.workers import open_workers
 from awd_cosmo.archives import BadMap
 from awd_cosmo.cache_blocks import Block, Contents, Record, States, chunk_path, file_digest, write_block
 from awd_cosmo.sources import InMemory, Mapped, Maps, Report, Rows, Selected, Source, Tiled, room_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from awd_cosmo.map_set import MapSet
 
 FORMAT = 1
@@ -214,7 +213,7 @@ class _Builder:
             for i, found in enumerate(crew.map_or_lose(_read_one, alone))
             if isinstance(found, Lost)
         ]
-        return BadMap(bad) if bad else LostItemError(f"{lost.name}: {lost.reason}; give the workers more memory")
+        return BadMap(bad) if bad else lost.error("give the workers more memory")
 
     def _name(self, block: Block) -> str:
         return f"maps {block.first} to {block.first + block.count - 1}"
@@ -323,18 +322,9 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-@contextmanager
-def _locked(path: Path) -> "Iterator[None]":
+def _locked(path: Path) -> AbstractContextManager[object]:
     """Keep another process from building the same cache; the system lets go of the lock when a process dies."""
-    with ExitStack() as stack:
-        try:
-            import fcntl
-        except ImportError:  # no such locks on Windows: there two builders at once are not told of each other
-            yield
-            return
-        file = stack.enter_context(path.open("w"))
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RuntimeError(f"another process is building the cache {path.parent}; wait until it is done") from None
-        yield
+    try:
+        return lock_file(path) or nullcontext()
+    except BlockingIOError:
+        raise RuntimeError(f"another process is building the cache {path.parent}; wait until it is done") from None

@@ -66,10 +66,6 @@ class CountEmulator:
         found = [_gp(curve, x) if self.kind == "gp" else _polynomial(curve, x, self.kind) for curve in self.curves]
         return np.column_stack([mean for mean, _ in found]), np.column_stack([variance for _, variance in found])
 
-    def log_likelihood(self, features: Array, parameters: npt.ArrayLike) -> Array:
-        """Logarithm of the density of each map's compressed features, (n, G), at parameters (G, p)."""
-        return log_density(self.compress(features), *self.predict(parameters))
-
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""
         arrays = {key: getattr(self, key).tolist() for key in ("low", "high", "centre", "projection")}

@@ -105,7 +105,7 @@ def evaluate(
                 summary = {row["key"]: row["rmse"] for row in rows if row["key"] in ("awd", "teacher", "mean")}
                 _save_model(run, job, comparison, fits["awd"], awd, main["awd"], summary)
     run.write_bytes("predictions.csv", predictions_csv(tables))
-    run.write_json("timings.json", {"ms_per_map": timings, "seconds": _seconds(run)})
+    run.write_json("timings.json", {"ms_per_map": timings, "seconds": run.seconds()})
     run.write_json("results.json", {"target": job.target, "protocols": protocols, "ratios": ratios})
 
 
@@ -197,15 +197,6 @@ def _timings(
         teacher.predict_stacks([maps])
         found["teacher"] = round(1000 * (time.perf_counter() - began) / len(rows), 4)
     return found
-
-
-def _seconds(run: RunFolder) -> dict[str, float]:
-    """Seconds that each step took, over all sessions."""
-    total: dict[str, float] = {}
-    for session in run.sessions:
-        for step, seconds in session["seconds"].items():
-            total[step] = round(total.get(step, 0.0) + seconds, 3)
-    return total
 
 
 def _save_model(

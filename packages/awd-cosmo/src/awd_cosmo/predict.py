@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.worker_map import Lost, LostItemError, Workers
+from awd_core.worker_map import Lost, Workers
 from awd_core.workers import open_workers
 from awd_cosmo.model import Model, Prediction
 from awd_cosmo.observed_maps import map_files, read_mask, read_observed, tiles_of
@@ -129,7 +129,7 @@ def predict_files(
     with open_workers(workers) as crew:
         for (_, name, _), answer in zip(files, crew.map_blocks(ask, files, TOGETHER, names=_file_name), strict=True):
             if isinstance(answer, Lost):
-                raise LostItemError(f"{answer.name}: {answer.reason}; leave it out, or give the worker more memory")
+                raise answer.error()
             if answer is None:
                 warnings.warn(
                     f"{name} holds nothing but 0 and 1: it is a mask, and left out", UserWarning, stacklevel=2

@@ -20,7 +20,8 @@ from awd_core.objective import threads
 from awd_core.path_file import load_path, save_path
 from awd_core.report_read import read_json
 from awd_core.run_folder import RunFolder
-from awd_core.scores import coefficient_scores
+from awd_core.score_records import write_scores
+from awd_core.scores import score_pair
 from awd_core.wavelet import Wavelet
 from awd_core.worker_map import Serial, Workers
 from awd_core.workers import available_cores
@@ -183,15 +184,10 @@ def write_chosen(run: RunFolder, paths: dict[str, DistillationPath], start: str,
     return path[index].wavelet
 
 
-def write_scores(run: RunFolder, job: Job, slopes: Slopes, start: Wavelet, chosen: Wavelet) -> None:
+def score_wavelets(run: RunFolder, job: Job, slopes: Slopes, start: Wavelet, chosen: Wavelet) -> None:
     """Write scores.json: how sparse coefficients and attributions are, at the start and distilled."""
-    told = []
-    for wavelet in (start, chosen):
-        scores = coefficient_scores(
-            wavelet, *slopes.standardised, levels=levels_for(slopes.maps, job.path_levels), mode=MODE, ndim=2
-        )
-        told.append(scores.to_dict())
-    run.write_json("scores.json", dict(zip(("start", "distilled"), told, strict=True)))
+    levels = levels_for(slopes.maps, job.path_levels)
+    write_scores(run / "scores.json", score_pair(start, chosen, *slopes.standardised, levels=levels, mode=MODE, ndim=2))
 
 
 def saved_slopes(run: RunFolder, prepared: Prepared, ready: Path | None) -> SlopesOnDisk:
