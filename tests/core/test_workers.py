@@ -43,6 +43,11 @@ def test_results_come_in_the_order_of_the_items(workers):
     assert said == [(i + 1, 20, f"{i} ** 2") for i in range(20)]
 
 
+def test_workers_say_whether_the_work_is_done_in_this_process(workers):
+    (worker,) = workers.map(eval, ["__import__('os').getpid()"])
+    assert workers.here == (worker == os.getpid())
+
+
 def test_blocks_give_a_result_for_each_item(workers):
     said = []
     found = workers.map_blocks(sorted, [str(i) for i in range(7)], 3, progress=lambda *a: said.append(a))

@@ -86,9 +86,9 @@ def track_cells(
     cells = replace(cells, folder=cells.folder.absolute(), positions=positions)  # workers may be elsewhere
     skip = cells.job.on_error == "skip" and len(movies) > 1
     todo = [(name, str(path.absolute())) for name, path in movies.items() if not cells.place(name, "json").exists()]
-    one_by_one = crew.window == 1 or len(todo) >= crew.window
+    one_by_one = crew.here or len(todo) >= crew.window
     if one_by_one:
-        work = partial(_tried, cells if crew.window == 1 else _alone(cells), skip)
+        work = partial(_tried, cells if crew.here else _alone(cells), skip)
         outcomes = crew.map_or_lose(work, todo, names=lambda item: item[0], progress=progress)
     else:
         outcomes = (_shared(cells, skip, item, crew, progress) for item in todo)

@@ -51,9 +51,13 @@ class Workers(abc.ABC):
     ----------
     where : str
         In words, for logs.
+    here : bool
+        Whether items are done in this process, one at a time. Then there are cores for threads, and what an item needs
+        does not travel: it need not be small, nor lie in a file.
     """
 
     where: str
+    here: bool = False
 
     @property
     @abc.abstractmethod
@@ -237,6 +241,7 @@ class Serial(Workers):
     """No workers: items are done where they are asked for, one when its result is wanted."""
 
     where = "in this process"
+    here = True
     window = 1
 
     def submit(self, function: Callable[[Item], Result], item: Item) -> Any:

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from awd_core.worker_map import Lost, LostItemError, Serial, Workers
+from awd_core.worker_map import Lost, LostItemError, Workers
 from awd_core.workers import open_workers
 from awd_cosmo.archives import BadMap
 from awd_cosmo.cache_blocks import Block, Contents, Record, States, chunk_path, file_digest, write_block
@@ -183,7 +183,7 @@ class _Builder:
             _copy(chunk_path(self.final, number), chunk_path(self.part, number))
             record.add(number, earlier.blocks[number])
         todo = sorted(set(range(self.count)) - done - reusable)
-        write = partial(write_block, str(self.part.absolute()), self.maps.threads if isinstance(crew, Serial) else None)
+        write = partial(write_block, str(self.part.absolute()), self.maps.threads if crew.here else None)
         blocks = _Todo(self, todo)
         written = len(self.maps) - sum(len(self._rows(number)) for number in todo)
         for k, found in enumerate(crew.map_or_lose(write, blocks, names=self._name)):

@@ -103,7 +103,7 @@ class Features:
         """Features of rows, block by block, by whoever works."""
         ready = self.fitted(statistic)
         blocks = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
-        if isinstance(self.workers, Serial):
+        if self.workers.here:
             return np.concatenate([ready.transform(self.maps.read(block)) for block in blocks])
         # They are as large as a tenth of the maps: workers leave them in the folder, and send word.
         folder = (
