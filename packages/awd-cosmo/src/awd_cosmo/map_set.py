@@ -17,7 +17,7 @@ import numpy.typing as npt
 from astropy import units
 from astropy.table import QTable
 
-from awd_core.worker_map import Lost, Workers
+from awd_core.worker_map import Lost, OnDemand, Workers
 from awd_core.workers import available_cores, open_workers
 from awd_cosmo import derived, observe
 from awd_cosmo.fits import read_map
@@ -221,7 +221,7 @@ class MapSet:
         if not isinstance(source, Files):
             return {}
         files = source.part(rows)
-        items = list(zip(files.paths, files.hdus.tolist(), strict=True))
+        items = OnDemand(files.item, range(len(files.names)))
         with open_workers(workers) as crew:
             look = partial(bad_files, files.part(rows[:0]), self.threads if crew.here else None)
             told = None if progress is None else (lambda done, total, name: progress(done, total))
