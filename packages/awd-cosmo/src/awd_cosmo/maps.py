@@ -90,6 +90,7 @@ def open_maps(
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> from awd_cosmo.fits import write_map
     >>> root = Path(tempfile.mkdtemp())
     >>> (root / "Om0.260_si0.800").mkdir()
