@@ -339,7 +339,7 @@ def test_what_is_sent_for_a_block_is_small(many, two):
     maps = open_maps(root, mask=np.ones((SIDE, SIDE))).with_shape_noise("fair", galaxies_per_arcmin2=30, seed=1)
     whole = len(pickle.dumps(maps.source))
     part = len(pickle.dumps(maps.source.part(np.arange(10))))
-    assert part < 0.04 * whole
+    assert part < 0.06 * whole  # ten rows of five hundred, and what does not depend on their number
     assert Path(maps.source.part(np.arange(2)).parent.paths[0]).is_absolute()
 
 
