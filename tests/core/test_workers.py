@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from awd_core.worker_map import WorkerDied
+from awd_core.worker_map import OnDemand, WorkerDied
 from awd_core.workers import Lost, LostItemError, available_cores, open_workers
 
 # Items are expressions and the function is `eval`, because a worker process can import neither this file nor a lambda.
@@ -45,11 +45,26 @@ def test_results_come_in_the_order_of_the_items(workers):
     assert said == [(i + 1, 20, f"{i} ** 2") for i in range(20)]
 
 
+def test_workers_say_whether_the_work_is_done_in_this_process(workers):
+    (worker,) = workers.map(eval, ["__import__('os').getpid()"])
+    assert workers.here == (worker == os.getpid())
+
+
 def test_blocks_give_a_result_for_each_item(workers):
     said = []
     found = workers.map_blocks(sorted, [str(i) for i in range(7)], 3, progress=lambda *a: said.append(a))
     assert list(found) == [str(i) for i in range(7)]
     assert said[-1] == (7, 7, "6")
+
+
+def test_items_are_made_when_they_are_handed_out(workers):
+    made = []
+    items = OnDemand(lambda i: made.append(i) or str(i), range(1000))
+    found = workers.map_blocks(sorted, items, 2)
+    assert [next(found) for _ in range(4)] == ["0", "1", "2", "3"]
+    assert len(made) < 30
+    found.close()
+    assert list(items[::-400]) == ["999", "599", "199"]
 
 
 def test_an_error_of_the_function_is_the_callers(workers):

@@ -89,7 +89,7 @@ def track_cells(
     # A single movie is worked on in ranges of frames in any case: they show how far it is.
     one_by_one = len(todo) >= max(crew.window, 2)
     if one_by_one:
-        work = partial(_tried, cells if crew.window == 1 else _alone(cells), skip)
+        work = partial(_tried, cells if crew.here else _alone(cells), skip)
         outcomes = crew.map_or_lose(work, todo, names=lambda item: item[0], progress=progress)
     else:
         outcomes = (_shared(cells, skip, item, crew, progress) for item in todo)

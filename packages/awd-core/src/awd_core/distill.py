@@ -31,7 +31,7 @@ from awd_core.path_search import PathSearch, Progress, Record, terms_at
 from awd_core.path_search import SearchSettings as SearchSettings
 from awd_core.search_data import Batch, Objectives, batch_rows, batch_size, filed_batches
 from awd_core.wavelet import Wavelet
-from awd_core.worker_map import Serial, Workers
+from awd_core.worker_map import Workers
 from awd_core.workers import open_workers
 
 SHARES = tuple(i / 10 for i in range(11))
@@ -182,7 +182,7 @@ def distill_path(
         if data.shards is not None:
             return together(data.shards, {name: objective(name) for name in sizes}, found)
         with open_workers(workers) as crew:
-            if isinstance(crew, Serial):
+            if crew.here:
                 return found({name: objective(name) for name in sizes}, crew)
             beside = place and place.with_name(f".{place.name}.batches")
             with filed_batches(tuple(sizes), batch, options, beside) as filed:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -103,8 +103,8 @@ class Features:
         """Features of rows, block by block, by whoever works."""
         ready = self.fitted(statistic)
         blocks = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
-        if isinstance(self.workers, Serial):
-            return np.concatenate([ready.transform(self.maps.read(block)) for block in blocks])
+        if self.workers.here:
+            return stacked((ready.transform(self.maps.read(block)) for block in blocks), len(rows))
         # They are as large as a tenth of the maps: workers leave them in the folder, and send word.
         folder = (
             self.run.path.absolute()
@@ -114,7 +114,7 @@ class Features:
         folder.mkdir(parents=True, exist_ok=True)
         todo = [_Block(self.maps.source.part(rows), len(rows), folder / f"{k}.npy") for k, rows in enumerate(blocks)]
         places = list(self.workers.map(partial(_measure, ready), todo))
-        found = np.concatenate([np.load(place, allow_pickle=False) for place in places])
+        found = stacked((np.load(place, allow_pickle=False) for place in places), len(rows))
         shutil.rmtree(folder)
         return found
 
@@ -145,6 +145,23 @@ def _measure(statistic: Statistic, block: _Block) -> Path:
         features = statistic.transform(maps)
         make_atomically(block.place, lambda path: np.save(path, features))
     return block.place
+
+
+def stacked(parts: Iterable[Array], count: int) -> Array:
+    """Parts (k, F) one below the other, `count` rows in all; no two of them are held at a time beside the whole.
+
+    Examples
+    --------
+    >>> stacked((np.full((2, 3), i) for i in range(2)), 4)[:, 0].tolist()
+    [0, 0, 1, 1]
+    """
+    whole, done = np.zeros((0, 0)), 0
+    for part in parts:
+        if not done:
+            whole = np.empty((count, *part.shape[1:]), part.dtype)
+        whole[done : done + len(part)] = part
+        done += len(part)
+    return whole
 
 
 def described(statistic: Statistic) -> dict[str, Any]:

@@ -183,7 +183,8 @@ def _candidates(root: Path) -> list[Layout]:
     if root.is_file():
         return _candidates_of_file(root)
     names = sorted(entry.name for entry in os.scandir(root) if not entry.name.startswith("."))
-    folders = [name for name in names if (root / name).is_dir()] if len(names) < 100_000 else []
+    few = len(names) < 100_000
+    folders = sorted(entry.name for entry in os.scandir(root) if entry.name[0] != "." and entry.is_dir()) if few else []
     found = []
 
     released = [name for name in names if is_massivenus_name(name)]

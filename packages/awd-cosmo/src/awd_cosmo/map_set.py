@@ -17,7 +17,7 @@ import numpy.typing as npt
 from astropy import units
 from astropy.table import QTable
 
-from awd_core.worker_map import Lost, Serial, Workers
+from awd_core.worker_map import Lost, OnDemand, Workers
 from awd_core.workers import available_cores, open_workers
 from awd_cosmo import derived, observe
 from awd_cosmo.fits import read_map
@@ -224,13 +224,12 @@ class MapSet:
         if not isinstance(source, Files):
             return {}
         files = source.part(rows)
-        items = list(zip(files.paths, files.hdus.tolist(), strict=True))
+        items = OnDemand(files.item, range(len(files.names)))
         with open_workers(workers) as crew:
-            alone = isinstance(crew, Serial)
-            look = partial(bad_files, files.part(rows[:0]), self.threads if alone else None)
+            look = partial(bad_files, files.part(rows[:0]), self.threads if crew.here else None)
             told = None if progress is None else (lambda done, total, name: progress(done, total))
             # Threads are started for each block, so that one process of many threads takes large ones.
-            found = crew.map_blocks(look, items, LOOK * (self.threads if alone else 1), names=_file, progress=told)
+            found = crew.map_blocks(look, items, LOOK * (self.threads if crew.here else 1), names=_file, progress=told)
             reasons = [one.reason if isinstance(one, Lost) else one for one in found]
         return {row: (str(self.table["file"][row]), reason) for row, reason in enumerate(reasons) if reason}
 

@@ -3,7 +3,6 @@
 import hashlib
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -91,6 +90,7 @@ def open_maps(
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> from awd_cosmo.fits_writer import write_map
     >>> root = Path(tempfile.mkdtemp())
     >>> (root / "Om0.260_si0.800").mkdir()
@@ -136,8 +136,9 @@ def open_maps(
 
 def _from_files(listing: Listing, mask: Mask | None, invalid: Invalid, threads: int | None) -> MapSet:
     root = listing.table.meta["root"]
-    paths = tuple(str(Path(root) / name) for name in listing.table["file"])
-    source = Files(paths, np.asarray(listing.table["hdu"]), listing.shape, mask, invalid)
+    source = Files(
+        root, np.asarray(listing.table["file"]), np.asarray(listing.table["hdu"]), listing.shape, mask, invalid
+    )
     digest = "none" if mask is None else hashlib.sha256(np.packbits(mask).tobytes()).hexdigest()[:16]
     return MapSet(
         listing.table,

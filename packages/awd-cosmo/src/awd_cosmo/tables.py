@@ -1,6 +1,7 @@
 """A table that names the files of maps, and their parameters: CSV, ECSV or FITS."""
 
 import math
+import os
 import re
 import warnings
 from collections.abc import Sequence
@@ -104,7 +105,8 @@ def read_map_table(path: Path, notes: list[str], problems: list[tuple[str, str]]
 
 def _exists(folder: Path, file: str) -> bool:
     archive, found, _ = file.partition(".tar!")
-    return (folder / (archive + ".tar" if found else file)).is_file()
+    # not joined by a Path, which would keep every name among the interned strings
+    return Path(os.path.join(folder, archive + ".tar" if found else file)).is_file()  # noqa: PTH118
 
 
 def _columns(path: Path) -> list[str]:

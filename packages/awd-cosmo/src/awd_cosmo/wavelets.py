@@ -158,7 +158,7 @@ def follow_paths(
     folder.mkdir(exist_ok=True)
     todo = [start for start in job.wavelets if not _path_file(folder, start).exists()]
     with run.step("Paths") as progress:
-        if isinstance(workers, Serial):
+        if workers.here:
             for number, start in enumerate(todo):
 
                 def told(done: int, total: int, what: str = "", number: int = number, start: str = start) -> None:

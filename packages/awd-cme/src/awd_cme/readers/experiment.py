@@ -95,7 +95,7 @@ def read_experiment(
 
 def _place(crew: Workers, store: str | os.PathLike[str] | None) -> AbstractContextManager[Path | None]:
     """Where workers put tables; nowhere if there are none but this process."""
-    if crew.window == 1:
+    if crew.here:
         return nullcontext()
     from awd_cme.movie_parts import place_for_parts
 
