@@ -42,7 +42,9 @@ def read_trackmate_csv(path: str | os.PathLike[str], options: Options | None = N
     path = Path(path)
     text = path.read_text(encoding="utf-8-sig", errors="replace")
     separator = "\t" if "\t" in text[: text.find("\n")] else ","
-    raw = pd.read_csv(io.StringIO(text), sep=separator, skipinitialspace=True, low_memory=False)
+    raw = pd.read_csv(
+        io.StringIO(text), sep=separator, skipinitialspace=True, low_memory=False, float_precision="round_trip"
+    )
     if missing := [name for name in NEEDED if name not in raw.columns]:
         raise ValueError(
             f"{path}: the columns {missing} are missing; it has {list(raw.columns)}. Export the table of spots"
