@@ -16,6 +16,10 @@ Compound = Literal["join", "split", "drop"]
 PositionUnit = Literal["auto", "pixel", "micrometre", "nanometre"]
 MICROMETRES = {"micrometre": 1.0, "nanometre": 1e-3}
 """Length of each physical unit of positions, in micrometres."""
+EXACT: dict[str, Any] = (
+    {"float_precision": "round_trip"} if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1) else {}
+)
+"""Has `pd.read_csv` give the very numbers that were written, as it does by itself from pandas 3.1 on."""
 
 
 @dataclass(frozen=True)

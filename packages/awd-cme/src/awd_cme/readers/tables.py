@@ -17,7 +17,7 @@ import pandas as pd
 
 from awd_cme.losses import LossReport
 from awd_cme.readers.branches import track_rows
-from awd_cme.readers.intake import MICROMETRES, Options, Result, channel_names, interval, take_in
+from awd_cme.readers.intake import EXACT, MICROMETRES, Options, Result, channel_names, interval, take_in
 from awd_cme.tracks import PARTS
 
 COLUMNS = {
@@ -50,7 +50,7 @@ def read_trackpy(path: str | os.PathLike[str], options: Options | None = None) -
 def read_napari(path: str | os.PathLike[str], options: Options | None = None) -> Result:
     """Read napari's tracks, four or five columns of numbers; raises ValueError where they are none or wrong."""
     options, report = options or Options(), LossReport()
-    raw = pd.read_csv(path, header=None, skipinitialspace=True, float_precision="round_trip")
+    raw = pd.read_csv(path, header=None, skipinitialspace=True, **EXACT)
     if pd.to_numeric(raw.iloc[0], errors="coerce").isna().all():
         raw = raw.iloc[1:].apply(pd.to_numeric, errors="coerce")
     if raw.shape[1] not in (4, 5) or not all(np.issubdtype(kind, np.number) for kind in raw.dtypes):
@@ -121,7 +121,7 @@ def read_links(path: str | os.PathLike[str], options: Options | None = None) -> 
         spots = pd.concat([end[["id", "frame", "y", "x"]] for end in ends]).drop_duplicates("id", ignore_index=True)
         report.recognised.append(f"{path}: links between spots, with the spots at both ends")
     elif beside != path and beside.exists():
-        spots = pd.read_csv(beside, float_precision="round_trip")
+        spots = pd.read_csv(beside, **EXACT)
         if missing := [name for name in ("id", *columns) if name not in spots.columns]:
             raise ValueError(f"{beside}: the columns {missing} are missing; it has {list(spots.columns)}")
         spots = spots.rename(columns=columns)[["id", "frame", "y", "x"]]
@@ -140,7 +140,7 @@ def _table(path: str | os.PathLike[str], kind: str) -> pd.DataFrame:
     if Path(path).suffix == ".parquet":
         raw = pd.read_parquet(path)
     else:
-        raw = pd.read_csv(path, skipinitialspace=True, float_precision="round_trip")
+        raw = pd.read_csv(path, skipinitialspace=True, **EXACT)
     if missing := [name for name in COLUMNS[kind] if name not in raw.columns]:
         raise ValueError(
             f"{path}: the columns {missing} are missing; it has {list(raw.columns)}. {kind} needs {COLUMNS[kind]}"
