@@ -67,6 +67,11 @@ def test_items_are_made_when_they_are_handed_out(workers):
     assert list(items[::-400]) == ["999", "599", "199"]
 
 
+def test_an_item_with_something_to_call_in_it_arrives_as_it_is(workers):
+    items = [(len, "abc"), (len, ["ab", (abs, -1)])]
+    assert list(workers.map(list, items)) == [list(item) for item in items]
+
+
 def test_an_error_of_the_function_is_the_callers(workers):
     with pytest.raises(ZeroDivisionError, match="division by zero"):
         list(workers.map(eval, ["1", "1 / 0", "2"]))

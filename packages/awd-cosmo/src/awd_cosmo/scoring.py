@@ -56,7 +56,7 @@ def fair_score(truth: npt.ArrayLike, estimate: npt.ArrayLike, std: npt.ArrayLike
 
     Examples
     --------
-    >>> fair_score([0.3], [0.3], [np.exp(-2)])
+    >>> round(fair_score([0.3], [0.3], [np.exp(-2)]), 12)
     4.0
     """
     y, e = checked_pair(truth, estimate, columns=True)
