@@ -10,6 +10,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+# The files beside the tests check, too: let them say what differs.
+pytest.register_assert_rewrite("movie_files")
+
 # How long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("awd", deadline=None)
 hypothesis.settings.load_profile("awd")

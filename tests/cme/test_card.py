@@ -84,6 +84,22 @@ def test_series_of_any_length(resampling):
         assert found[1] == pytest.approx(card.predict(filled))
 
 
+@pytest.mark.parametrize("rule", ["training", "own"])
+def test_padded_series_of_cells_of_different_brightness(rule):
+    mask = np.arange(40) < np.where(np.arange(len(RAW)) % 3 == 0, 25, 40)[:, None]
+    bright = np.where(RAW.cell == RAW.cell[0], 500.0, 0.0)[:, None]
+    settings = replace(RAW.settings, resampling="pad")
+    raw = replace(RAW, X=np.where(mask, RAW.X + bright, 0.0), mask=mask, settings=settings)
+    features, predictor, scores, series, F = fitted(raw, rule, most=2)
+    card = ModelCard.of(features, predictor, raw, scores)
+    expected = scores.restore_targets(predictor.predict(F), series.cell)
+    unpadded = [x[valid] for x, valid in zip(raw.X, mask, strict=True)]
+    np.testing.assert_allclose(card.predict(unpadded, cell=raw.cell), expected, rtol=1e-9)
+    if rule == "training":
+        alone = [card.predict(x, cell=str(cell)) for x, cell in zip(unpadded[:4], raw.cell[:4], strict=True)]
+        np.testing.assert_allclose(alone, expected[:4], rtol=1e-9)
+
+
 def test_the_file_says_what_a_person_asks(tmp_path):
     features, predictor, scores, series, F = fitted(which="both", most=2, positions=True)
     ends = coefficient_intervals(predictor, F, series.y, series.groups(), replicates=30)

@@ -16,6 +16,7 @@ from awd_cme.intervals import coefficient_intervals
 from awd_cme.regress import SeriesRidge
 from awd_cme.report import write_report
 from awd_cme.report_artefacts import read_artefacts
+from awd_cme.report_summary import size_sentence
 from awd_cme.report_words import bands, compared, effects, sentence, sparser
 from awd_cme.scaling import fit_z_scores
 from awd_cme.series_file import save_series
@@ -25,6 +26,7 @@ from awd_core.path_file import save_path
 from awd_core.quality import AttributionQuality, Completeness, PerturbationCurves, RandomisedTeacher, SeedAgreement
 from awd_core.run_folder import RunFolder
 from awd_core.scores import coefficient_scores
+from awd_core.wavelet import Wavelet
 
 NAMES = {
     "awd": ("AWD", "awd", 45),
@@ -290,6 +292,18 @@ def test_tracks_losses_card_and_citations_are_there(full):
     ):
         assert expected in text
     assert "LapTrack" not in text
+
+
+def test_free_angles_are_told_once_and_only_where_they_were_fitted(full):
+    run, page, _ = full
+    found = read_artefacts(run)
+    numbers = next(row["parameters"] for row in found.results["rows"] if row["key"] == "awd")
+    assert f"AWD's model has {numbers} fitted numbers, 2 of them the wavelet's free angles." in text_of(page)
+    of_start = [row | {"chosen": row["share"] is None} for row in found.selection]
+    for selection in (of_start, None):
+        assert f"AWD's model has {numbers} fitted numbers." in size_sentence(replace(found, selection=selection))
+    short = replace(found, wavelet=Wavelet.from_name("db2"))
+    assert f"{numbers} fitted numbers, 1 of them the wavelet's free angle." in size_sentence(short)
 
 
 def test_a_worse_awd_is_called_worse(tmp_path):

@@ -47,7 +47,7 @@ def finished(tmp_path_factory):
 
 
 def test_all_artefacts_are_there_and_fit_each_other(finished):
-    absent = {"gradients.npy", "figures", "wavelet.gif", "report.html", "quality.json"}
+    absent = {"figures", "wavelet.gif", "report.html", "quality.json"}
     assert all((finished / name).exists() for name in set(ARTEFACTS) - absent)
     data, split = _json(finished / "data.json"), _json(finished / "split.json")
     results = _json(finished / "results.json")

@@ -298,6 +298,21 @@ def test_an_interval_that_only_the_name_tells(tmp_path):
     assert any("3 s as told; its times says 2 s" in sentence for sentence in report.assumed)
 
 
+@pytest.mark.parametrize(
+    ("cell", "seconds"),
+    [("drug_300s/Cell1_1s", 1.0), ("drug_2s/Cell1", 2.0), ("Cell1_1s_30s", None), ("Cell1_1s_1000ms", 1.0)],
+)
+def test_which_name_gives_the_interval(tmp_path, cell, seconds):
+    tracks = make_tracks(2)
+    for track in tracks:
+        del track["lifetime_s"]
+    table, report = read_tracks(write_matlab5(tmp_path / cell / "RFP" / "Tracking" / "ProcessedTracks.mat", tracks))
+    assert table.attrs["seconds_per_frame"] == seconds
+    unknown = "the frame interval is unknown" in " ".join(report.assumed)
+    assert unknown == (seconds is None)
+    assert table["t"].isna().all() == unknown
+
+
 def test_a_cell_that_was_tracked_twice_needs_a_master(tmp_path):
     root = make_experiment(tmp_path)
     write_matlab5(root / "drug/Cell1_500ms/EGFP/Tracking/ProcessedTracks.mat", make_tracks(2))

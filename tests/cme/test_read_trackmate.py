@@ -32,7 +32,7 @@ def write_csv(path, *, unit="micron", spots=SPOTS, header=(KEYS, NAMES, SHORT, U
 def test_four_header_rows_tell_the_units(tmp_path):
     path = write_csv(tmp_path / "cell1.csv")
     assert recognise(path) == "trackmate"
-    with pytest.raises(ValueError, match="positions are in micrometres, and nothing tells a pixel's size"):
+    with pytest.raises(ValueError, match="positions have the unit micron, and nothing tells a pixel's size"):
         read_tracks(path)
     table, report = read_tracks(path, micrometres_per_pixel=0.1)
     assert "4 header rows" in report.recognised[0]
@@ -53,6 +53,19 @@ def test_four_header_rows_tell_the_units(tmp_path):
     np.testing.assert_array_equal(table["auxilin_amplitude"], [50.0, np.nan, 60.0, 70.0])
     assert table["auxilin_background"].isna().all()
     assert any("auxilin: the amplitude is MEAN_INTENSITY_CH2, with the background in it" in s for s in report.assumed)
+
+
+@pytest.mark.parametrize(
+    ("length", "pixel", "time", "seconds"),
+    [("\N{GREEK SMALL LETTER MU}m", 0.1, "minutes", 90.0), ("nanometer", 1e-4, "\N{GREEK SMALL LETTER MU}s", 1.5e-6),
+     ("mm", 100.0, "hour", 5400.0)],
+)  # fmt: skip
+def test_units_of_tables(tmp_path, length, pixel, time, seconds):
+    header = (KEYS, NAMES, SHORT, UNITS.replace("(sec)", f"({time})"))
+    path = write_csv(tmp_path / "c.csv", unit=length, header=header)
+    table, _ = read_tracks(path, micrometres_per_pixel=pixel)
+    assert table.attrs["seconds_per_frame"] == pytest.approx(seconds)
+    np.testing.assert_allclose(table["x"], [2.0, np.nan, 4.0, 10.0], rtol=1e-12)
 
 
 def test_one_header_row_leaves_the_unit_open(tmp_path):

@@ -183,7 +183,8 @@ class ModelCard:
         ----------
         series : array_like, shape (N,) or (n, N), or list of arrays of any lengths
             Series of the card's length, as `make_series` made them; anything of other lengths is resampled as the
-            training series were (one value a frame, gaps filled).
+            training series were (one value a frame, gaps filled). With the resampling `pad`, leave the padding away
+            (`x[mask]`): zeros in an array are taken for values.
         cell : str or array_like of str, shape (n,), optional
             Cells, for their z-scores; those of the training tracks pooled where it is unknown or not given. Where
             inputs were standardised by `own`, the given series of each cell are its statistics.
@@ -205,7 +206,10 @@ class ModelCard:
         if X.ndim == 1:
             if self.inputs.rule == "own":
                 raise ValueError("inputs were standardised cell by cell; give all series of a cell at once, (n, N)")
-            found = self._scorer(cell if isinstance(cell, str) else None).one(X)
+            name = cell if isinstance(cell, str) else None
+            if mask is not None:
+                X = _padded(X, mask, self._location(name)[0])
+            found = self._scorer(name).one(X)
             if not math.isfinite(found):
                 raise ValueError("the series has a NaN or an infinity; fill gaps first (awd_cme.resample.fill_gaps)")
             return float(self._answer(found))
@@ -220,13 +224,18 @@ class ModelCard:
             raise ValueError(f"cell has {len(cells)} entries for {len(X)} series; give one for each, or one for all")
         names = np.unique(cells) if one is None else [one]
         if self.inputs.rule != "own" and not any(str(name) in self.inputs.cells for name in names):
-            found = self._scorer(None).many(X)
+            found = self._scorer(None).many(_padded(X, mask, self.inputs.mean))
         else:
             found = np.empty(len(X), dtype=X.dtype)
             for name in names:
                 rows = cells == name
-                scorer = self._own(X[rows]) if self.inputs.rule == "own" else self._scorer(str(name))
-                found[rows] = scorer.many(X[rows])
+                own, valid = X[rows], None if mask is None else mask[rows]
+                if self.inputs.rule == "own":
+                    mean, sd = _own_location(own if valid is None else own[valid])
+                    scorer = self._compiled(mean, sd, 0.0, 1.0)
+                else:
+                    mean, scorer = self._location(str(name))[0], self._scorer(str(name))
+                found[rows] = scorer.many(_padded(own, valid, mean))
         if not np.isfinite(found).all():
             bad = int(np.argmin(np.isfinite(found)))
             raise ValueError(f"series {bad} has a NaN or an infinity; fill gaps first (awd_cme.resample.fill_gaps)")
@@ -253,18 +262,16 @@ class ModelCard:
     def _scorer(self, cell: str | None) -> Scorer:
         """The scorer for a cell, from counts of the channel to counts of the partner."""
         if cell not in self._scorers:
-            mean, sd = self.inputs.cells.get(cell or "", (self.inputs.mean, self.inputs.sd))
+            mean, sd = self._location(cell)
             shift, scale = 0.0, 1.0
             if self.task == "regression" and self.targets.rule == "training":
                 shift, scale = self.targets.cells.get(cell or "", (self.targets.mean, self.targets.sd))
             self._scorers[cell] = self._compiled(mean, sd, shift, scale)
         return self._scorers[cell]
 
-    def _own(self, X: Array) -> Scorer:
-        sd = float(X.std())
-        if not sd > 0:
-            raise ValueError("all values of a cell's series are the same; inputs are standardised by their own spread")
-        return self._compiled(float(X.mean()), sd, 0.0, 1.0)
+    def _location(self, cell: str | None) -> tuple[float, float]:
+        """Mean and deviation of the inputs of a cell; those of all where it is unknown."""
+        return self.inputs.cells.get(cell or "", (self.inputs.mean, self.inputs.sd))
 
     def _compiled(self, mean: float, sd: float, shift: float, scale: float) -> Scorer:
         step = self.seconds_per_sample or 1.0
@@ -275,17 +282,15 @@ class ModelCard:
         return Scorer(self.matrices, times, self.selection, weights, intercept, mean, sd, limits)
 
     def _prepared(self, series: Any) -> tuple[Array, npt.NDArray[np.bool_] | None]:
-        """Series of the card's length, in the channel's unit."""
+        """Series of the card's length, in the channel's unit, and which samples are no padding; None for all."""
         if len(series) and np.ndim(series[0]) == 0:
             X, mask = self._prepared([series])
-            return X[0], mask
+            return X[0], None if mask is None else mask[0]
         if all(len(item) == self.length for item in series):
             return np.asarray(series, dtype=np.float64), None
         found = [resample(item, self.length, self.resampling) for item in series]
-        X, mask = np.array([item.values for item in found]), np.array([item.mask for item in found])
-        if self.resampling == "pad":
-            X = np.where(mask, X, self.inputs.mean)  # padding is 0 after standardising
-        return X, mask
+        X = np.array([item.values for item in found])
+        return X, np.array([item.mask for item in found]) if self.resampling == "pad" else None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values, in the form that `awd_cme.card_file` describes."""
@@ -333,3 +338,16 @@ class ModelCard:
             if row["feature"] != name:
                 raise ValueError(f"its feature {row['feature']!r} stands where {name!r} belongs")
         return card
+
+
+def _own_location(values: Array) -> tuple[float, float]:
+    """Mean and deviation of the values of a cell, padding left away."""
+    sd = float(values.std())
+    if not sd > 0:
+        raise ValueError("all values of a cell's series are the same; inputs are standardised by their own spread")
+    return float(values.mean()), sd
+
+
+def _padded(X: Array, mask: npt.NDArray[np.bool_] | None, mean: float) -> Array:
+    """Series with the mean of their cell for padding, which is thus 0 after standardising, as in `awd_cme.scaling`."""
+    return X if mask is None else np.where(mask, X, mean)

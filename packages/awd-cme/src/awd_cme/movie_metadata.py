@@ -1,29 +1,13 @@
-"""What a TIFF file or its path says of frame interval, pixel size and channels, and where it says so."""
+"""What a TIFF file says of frame interval, pixel size and channels, and where it says so."""
 
-import os
-import re
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
 import tifffile
 
-SECONDS = {"s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3, "msec": 1e-3, "µs": 1e-6, "us": 1e-6}
-SECONDS |= {"ns": 1e-9, "min": 60.0, "minute": 60.0, "minutes": 60.0, "h": 3600.0, "hour": 3600.0, "d": 86400.0}
-MICROMETRES = {"µm": 1.0, "um": 1.0, "micron": 1.0, "microns": 1.0, "micrometer": 1.0, "micrometre": 1.0, "nm": 1e-3}
-MICROMETRES |= {"pm": 1e-6, "Å": 1e-4, "mm": 1e3, "cm": 1e4, "m": 1e6}
-
-# `_1.5s` and `_100ms`, as cmeAnalysis expects them in the name of a cell's folder.
-_INTERVAL = re.compile(r"_(\d+(?:\.\d+)?|\.\d+)(ms|s)(?![A-Za-z0-9])")
-
-
-class Fact(NamedTuple):
-    """A value, None where it is unknown, and a sentence that says where it came from."""
-
-    value: Any
-    origin: str
+from awd_cme.units import MICROMETRES, SECONDS, Fact, spelled
 
 
 @dataclass(frozen=True)
@@ -43,35 +27,6 @@ class Metadata:
 
 NOTHING = Metadata(*(Fact(None, f"unknown: the file does not say; give {name}") for name in ("seconds_per_frame",
     "micrometres_per_pixel", "channels")))  # fmt: skip
-
-
-def interval_in_path(path: str | os.PathLike[str]) -> Fact:
-    """Frame interval in seconds that the name of a file or of a folder above it gives, the nearest one.
-
-    Parameters
-    ----------
-    path : str or path
-        File or folder; it need not exist.
-
-    Returns
-    -------
-    Fact
-        Seconds, or None where no name or more than one number in a name gives an interval.
-
-    Examples
-    --------
-    >>> interval_in_path("/data/control/Cell3_1.5s/Ch1").value, interval_in_path("Cell1_100ms.tif").value
-    (1.5, 0.1)
-    >>> interval_in_path("/data/488nm/movie.tif").origin
-    'unknown: neither the file nor its path says; give seconds_per_frame'
-    """
-    for name in reversed(Path(path).parts):
-        found = {float(number) * SECONDS[unit] for number, unit in _INTERVAL.findall(name)} - {0.0}
-        if len(found) > 1:
-            return Fact(None, f"unknown: the name {name!r} gives several numbers of seconds; give seconds_per_frame")
-        if found:
-            return Fact(found.pop(), f"the name {name!r} in the path")
-    return Fact(None, "unknown: neither the file nor its path says; give seconds_per_frame")
 
 
 def read_metadata(tif: tifffile.TiffFile, series: int) -> Metadata:
@@ -137,7 +92,7 @@ def _ome_size(pixels: ElementTree.Element) -> Fact:
             _number(pixels.attrib.get(f"PhysicalSize{axis}")),
             pixels.attrib.get(f"PhysicalSize{axis}Unit", "µm"),
         )
-        unit = unit.replace("μ", "µ")
+        unit = spelled(unit)
         sizes.append(value * MICROMETRES[unit] if value and unit in MICROMETRES else None)
     if sizes[0] is None:
         return NOTHING.micrometres_per_pixel
@@ -152,8 +107,7 @@ def _of_imagej(tif: tifffile.TiffFile) -> Metadata:
     step, unit = _number(described.get("finterval")), str(described.get("tunit", "s"))
     if step and unit in SECONDS:
         interval = Fact(step * SECONDS[unit], f"finterval of the ImageJ metadata ({step:g} {unit})")
-    # ImageJ writes "\\u00B5m", and both letters that look like µ are in use.
-    unit = str(described.get("unit", "")).replace("\\u00B5", "µ").replace("\\u00b5", "µ").replace("μ", "µ")
+    unit = spelled(str(described.get("unit", "")))
     resolution = tif.pages.first.tags.valueof("XResolution")
     if unit in MICROMETRES and resolution and resolution[0]:
         size = Fact(
@@ -170,7 +124,7 @@ def _of_stk(tif: tifffile.TiffFile) -> Metadata:
         step = float(np.median(np.diff(created) / np.timedelta64(1, "ms"))) / 1000
         if step > 0:
             interval = Fact(step, "creation times of the planes in the MetaMorph metadata (median of the differences)")
-    value, unit = _number(described.get("XCalibration")), str(described.get("CalibrationUnits", "")).replace("μ", "µ")
+    value, unit = _number(described.get("XCalibration")), spelled(str(described.get("CalibrationUnits", "")))
     if value and unit in MICROMETRES and described.get("SpatialCalibration", 1):
         size = Fact(value * MICROMETRES[unit], f"XCalibration of the MetaMorph metadata ({value:g} {unit})")
     return Metadata(interval, size, NOTHING.channels)

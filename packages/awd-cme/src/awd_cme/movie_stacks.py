@@ -2,7 +2,6 @@
 
 import math
 import os
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,15 +10,14 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from awd_cme.movie_metadata import NOTHING, Fact
+from awd_cme.file_names import ENDINGS, folders_in, images_in
+from awd_cme.movie_metadata import NOTHING
 from awd_cme.movie_planes import Planes, open_planes
+from awd_cme.units import Fact
 
 Array = npt.NDArray[Any]
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 Depth = Literal["max", "mean", "sum"] | int | None
-
-ENDINGS = (".tif", ".tiff", ".stk", ".btf", ".tf8", ".tf2")
-"""How the names of files end that are looked at in folders, in small or capital letters."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ _Opener = Callable[[Path, tuple[str, ...] | None], Stack]
 def _at(path: Path, one: _Opener, channels: tuple[str, ...] | None) -> Stack:
     if not path.is_dir():
         return one(path, channels)
-    files = _images(path)
+    files = images_in(path)
     if len(files) == 1:
         return one(files[0], channels)
     if files:
@@ -95,7 +93,7 @@ def _at(path: Path, one: _Opener, channels: tuple[str, ...] | None) -> Stack:
             )
         whole = _in_time(images)
         return replace(whole, path=path, origin=f"{len(files)} files of one frame each in the order of their names")
-    folders = [folder for folder in sorted(path.iterdir(), key=_natural) if folder.is_dir() and _images(folder)]
+    folders = [folder for folder in folders_in(path) if images_in(folder)]
     if not folders:
         raise FileNotFoundError(
             f"{path} is a folder without a TIFF file ({', '.join(ENDINGS)}), and so are the folders in it"
@@ -108,18 +106,6 @@ def _at(path: Path, one: _Opener, channels: tuple[str, ...] | None) -> Stack:
         return replace(parts[0], path=path)
     names = Fact(tuple(folder.name for folder in folders), "names of the folders of the channels")
     return replace(_side_by_side(parts), path=path, channels=names)
-
-
-def _images(folder: Path) -> list[Path]:
-    return sorted(
-        (item for item in folder.iterdir() if item.suffix.lower() in ENDINGS and not item.name.startswith(".")),
-        key=_natural,
-    )
-
-
-def _natural(path: Path) -> list[tuple[int, str]]:
-    """Key that sorts numbers in names by their value: frame2 before frame10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name) if part]
 
 
 def _of_file(planes: Planes, axes: str | None, channels: tuple[str, ...] | None, z: Depth) -> Stack:

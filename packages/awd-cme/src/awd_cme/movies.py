@@ -16,9 +16,10 @@ import numpy.typing as npt
 
 from awd_cme.frames import DEFAULT_CHANNELS as DEFAULT_CHANNELS
 from awd_cme.frames import Movie, default_names
-from awd_cme.movie_metadata import NOTHING, Fact, interval_in_path
+from awd_cme.movie_metadata import NOTHING
 from awd_cme.movie_stacks import Stack, open_stack
 from awd_cme.movie_writer import write_movie
+from awd_cme.units import Fact, interval_in_path
 
 Array = npt.NDArray[Any]
 
@@ -82,6 +83,7 @@ def open_movie(
         - A folder with one movie file in it: that file.
         - A folder of folders of one of these kinds: the channels, in the order of the folders' names. Folders
           without TIFF files, such as cmeAnalysis' Detection and Tracking, are left out.
+          Of all folders, what begins with a dot is left out.
         - A list of any of these: joined as `join` says.
     axes : str, optional
         The order in which the planes lie in the file, slowest first, ending in YX: T time, C channel, Z depth. For

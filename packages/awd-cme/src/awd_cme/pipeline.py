@@ -136,13 +136,8 @@ def _scores(job: RunJob, problem: Problem, start: Any, chosen: Any, gradients: A
 
 def _report(run: RunFolder) -> None:
     """The page, by the module that only reads the folder."""
-    try:
-        from awd_cme.report import write_report
-    except ModuleNotFoundError as error:
-        if error.name != "awd_cme.report":
-            raise
-        run.say("No report: this installation of awd-cme has no module awd_cme.report. All results are written.")
-        return
+    from awd_cme.report import write_report
+
     with run.step("Report") as progress:
         write_report(run, progress=progress)
 

@@ -187,10 +187,6 @@ def least_squares() -> SeriesRidge:
     return SeriesRidge(alphas=(0.0,), clip=False)
 
 
-PREDICTORS = {"ols": least_squares, "ridge": SeriesRidge, "logistic": SeriesLogistic}
-"""Predictors by name."""
-
-
 def fit_predictor(predictor: Any, F: Array, y: npt.NDArray[Any], groups: npt.NDArray[Any]) -> Any:
     """Fit a predictor, with groups if it is one of this module's."""
     if isinstance(predictor, SeriesRidge | SeriesLogistic):

@@ -150,17 +150,22 @@ def time_sentence(found: Artefacts) -> str:
     return " ".join(sentences)
 
 
-def _free(angles: int) -> str:
-    return f", on a wavelet of {angles} free angle{'' if angles == 1 else 's'}"
+def _free_angles(found: Artefacts) -> int:
+    """Free angles of the wavelet's filter that the distillation fitted; none where a start itself was chosen."""
+    chosen = next((row for row in found.selection or () if row.get("chosen")), None)
+    if found.wavelet is None or chosen is None or chosen.get("share") is None:
+        return 0
+    return found.wavelet.length // 2 - 1
 
 
 def size_sentence(found: Artefacts) -> str:
-    """Number of parameters."""
+    """Number of parameters, and how many of them are the wavelet's."""
     awd, teacher = _row(found, "awd"), _row(found, "teacher")
     if awd is None or not awd.get("parameters"):
         return ""
-    angles = "" if found.wavelet is None else _free(found.wavelet.length // 2 - 1)
-    against = ""
+    angles = against = ""
+    if free := _free_angles(found):
+        angles = f", {free} of them the wavelet's free angle{'' if free == 1 else 's'}"
     if teacher is not None and teacher.get("parameters"):
         against = f" The teacher has {teacher['parameters']:,}."
     return f"AWD's model has {awd['parameters']:,} fitted numbers{angles}.{against}"

@@ -71,7 +71,6 @@ def results_of(job: RunJob, problem: Problem, rows: Sequence[Fitted]) -> dict[st
         if one in of_key and other in of_key:
             gap = bootstrap_difference(truth, of_key[one].prediction, of_key[other].prediction, clusters, **options)
             differences.append({"of": one, "to": other, "value": gap.value, "low": gap.low, "high": gap.high})
-    cells = len(np.unique(problem.raw.cell))
     return {
         "metric": "AUC" if problem.classification else "R2",
         "rows": found,
@@ -80,7 +79,7 @@ def results_of(job: RunJob, problem: Problem, rows: Sequence[Fitted]) -> dict[st
         "train": len(problem.train),
         "test": len(problem.test),
         "cells_train": len(np.unique(problem.training.cell)),
-        "cells_test": len(np.unique(held.cell)) if cells > 1 else 1,
+        "cells_test": len(np.unique(held.cell)),
         "bootstrap": {
             "over": "cells" if by_cell else "tracks",
             "clusters": len(np.unique(clusters)),

@@ -20,7 +20,6 @@ ARTEFACTS: dict[str, str] = {
     "teacher.safetensors": "weights of the teacher",
     "teacher.json": "how the teacher was trained",
     "gradients.zarr": "the teacher's gradients",
-    "gradients.npy": "gradients that were given",
     "paths": "distillation paths from several starts",
     "path.json": "the path that the chosen wavelet lies on",
     "wavelets": "the wavelets of all shares",

@@ -43,7 +43,19 @@ class SettingsSearch:
         return self.candidates[self.index]
 
     def standard_error(self) -> Array:
-        """Standard error of the mean over the folds, for each candidate; too small, as training sets overlap."""
+        """Standard deviation of a candidate's scores over all folds of all repeats, by √(folds · repeats).
+
+        Returns
+        -------
+        ndarray, shape (candidates,)
+
+        Notes
+        -----
+        It would be the standard error of the mean if the scores were independent; they are not, and it is too small.
+        The training sets of the folds overlap, and each repeat deals the same tracks anew: more repeats bring no new
+        tracks, but the figure shrinks with their number all the same. With a single repeat it is the usual one over
+        the folds, the standard deviation by √folds.
+        """
         error: Array = self.scores.std(axis=1, ddof=1) / math.sqrt(self.scores.shape[1])
         return error
 
@@ -53,12 +65,17 @@ class SettingsSearch:
         Parameters
         ----------
         errors : float
-            How many standard errors, of the mean difference from the best on the same folds, it may lie below.
+            How many standard errors, of the mean difference from the best on the same folds, it may lie below. They
+            are taken as in `standard_error`: the standard deviation of the differences by √(folds · repeats).
 
         Notes
         -----
         The best of many candidates is best by chance too. With the start of a distillation in the first place, this
         stays with it unless the gain is larger than the folds' disagreement about it.
+
+        The repeats share their tracks, so the error is too small, the more so the more repeats there are, and the
+        candidates that count as close are fewer: the first one is left sooner than by Breiman's rule of one standard
+        error, which divides by √folds.
         """
         differences = self.scores[self.index] - self.scores
         error = differences.std(axis=1, ddof=1) / math.sqrt(self.scores.shape[1])

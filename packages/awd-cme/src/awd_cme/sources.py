@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from awd_cme.file_names import ENDINGS, below, folders_in, images_in, is_image
+from awd_cme.units import without_interval
+
 SIMULATED = "simulated"
-TIFF = (".tif", ".tiff", ".stk", ".btf", ".tf8", ".tf2")
 WHOLE = 1 << 26
 """Bytes up to which a file is known by its content; of larger ones, by its size and both ends."""
 END = 1 << 20
@@ -50,7 +52,8 @@ def recognise_source(data: str | os.PathLike[str]) -> Source:
     data : str or path
         "simulated"; a TIFF file (one cell); a folder of TIFF files, each a movie (a cell each) or each a single frame
         (one cell); a folder of folders, each a cell or each a channel of one cell; a folder with files
-        Tracking/ProcessedTracks.mat (an experiment of cmeAnalysis); any other file, which holds tracks.
+        Tracking/ProcessedTracks.mat (an experiment of cmeAnalysis); any other file, which holds tracks. Files and
+        folders in a folder whose names begin with a dot are left out.
 
     Raises
     ------
@@ -70,18 +73,18 @@ def recognise_source(data: str | os.PathLike[str]) -> Source:
     if not path.exists():
         raise FileNotFoundError(f'there is no file or folder {path}; "{SIMULATED}" makes the embedded simulation')
     if path.is_file():
-        movie = path.suffix.lower() in TIFF
+        movie = path.suffix.lower() in ENDINGS
         return Source("movies", path, {cell_name(path): path}) if movie else Source("tracks", path)
-    if any(path.rglob("Tracking/ProcessedTracks.mat")):
+    if any(below(path, "Tracking/ProcessedTracks.mat")):
         return Source("tracks", path)
-    images = _images(path)
+    images = images_in(path)
     if images:
         from awd_cme.movies import open_movie
 
         if len(images) == 1 or open_movie(images[0]).shape[0] > 1:
             return Source("movies", path, {cell_name(image): image for image in images})
         return Source("movies", path, {cell_name(path): path})
-    folders = [item for item in sorted(path.iterdir(), key=_natural) if item.is_dir() and any(_below(item))]
+    folders = [folder for folder in folders_in(path) if any(map(is_image, below(folder, "*")))]
     if not folders:
         raise ValueError(
             f"the folder {path} holds no TIFF files and no Tracking/ProcessedTracks.mat; give movies or tracks"
@@ -100,9 +103,9 @@ def cell_name(path: Path) -> str:
     ('Cell3', 'Cell 4')
     """
     name = path.name
-    if Path(name).suffix.lower() in TIFF:
+    if Path(name).suffix.lower() in ENDINGS:
         name = re.sub(r"\.ome$", "", Path(name).stem, flags=re.IGNORECASE)
-    return re.sub(r"_\d+(\.\d+)?m?s$", "", name) or path.name
+    return without_interval(name) or path.name
 
 
 def _is_channel(folder: Path) -> bool:
@@ -112,21 +115,9 @@ def _is_channel(folder: Path) -> bool:
     return open_movie(folder).shape[1] == 1
 
 
-def _images(folder: Path) -> list[Path]:
-    return sorted((item for item in folder.iterdir() if item.suffix.lower() in TIFF and item.is_file()), key=_natural)
-
-
-def _below(folder: Path) -> Any:
-    return (item for item in folder.rglob("*") if item.suffix.lower() in TIFF)
-
-
-def _natural(path: Path) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name)]
-
-
 def _digest(path: Path) -> str:
     if path.is_dir():
-        files = sorted(item for item in path.rglob("*") if item.is_file())
+        files = sorted(item for item in below(path, "*") if item.is_file())
         parts = [f"{item.relative_to(path).as_posix()} {_digest(item)}" for item in files]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
     size, found = path.stat().st_size, hashlib.sha256()

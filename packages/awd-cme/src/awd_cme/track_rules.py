@@ -14,7 +14,6 @@ PARTS = ("before", "track", "gap", "after")
 MEASURES = ("amplitude", "background", "amplitude_error", "background_error", "p")
 """What is known of a channel in a frame; the column of each is `<channel>_<measure>`."""
 
-DEFAULT_CHANNELS = ("clathrin", "auxilin")
 LEADING = ("cell", "track", "frame", "t", "y", "x", "segment", "part")
 TRAILING = ("category", "lifetime", "source")
 

@@ -29,8 +29,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from awd_cme.frames import DEFAULT_CHANNELS as DEFAULT_CHANNELS
 from awd_cme.losses import LossReport as LossReport
-from awd_cme.track_rules import DEFAULT_CHANNELS as DEFAULT_CHANNELS
 from awd_cme.track_rules import LEADING, TRAILING, in_order, spans, starts, validate
 from awd_cme.track_rules import MEASURES as MEASURES
 from awd_cme.track_rules import PARTS as PARTS

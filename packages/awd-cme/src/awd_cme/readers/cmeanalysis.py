@@ -21,6 +21,7 @@ from awd_cme.losses import LossReport
 from awd_cme.readers.intake import Options, Result, channel_names, interval, take_in
 from awd_cme.readers.matlab import StructArray, struct_array
 from awd_cme.tracks import PARTS
+from awd_cme.units import interval_in_path
 
 Array = npt.NDArray[Any]
 NEEDED = ("f", "x", "y", "A")
@@ -68,7 +69,7 @@ def read_cmeanalysis(path: str | os.PathLike[str], options: Options | None = Non
     report.recognised.append(f"{path}: tracks of cmeAnalysis, {count} channels")
     names = channel_names(count, options, report)
     signals = {f"{k}_{measure}": f"{name}_{measure}" for k, name in enumerate(names) for measure in FIELDS.values()}
-    named, told = interval_in_name(path.resolve().parent), "its times"
+    named, told = interval_in_path(path.resolve().parent).value, "its times"
     if seconds is None:
         seconds, told = named, "the name of its folder"
     elif named is not None and not np.isclose(named, seconds, rtol=1e-3) and options.seconds_per_frame is None:
@@ -85,20 +86,6 @@ def read_cmeanalysis(path: str | os.PathLike[str], options: Options | None = Non
         seconds_per_frame=interval(seconds, told, options, report),
         micrometres_per_pixel=options.micrometres_per_pixel,
     )
-
-
-def interval_in_name(folder: Path) -> float | None:
-    """Seconds per frame that a folder's name or one above it ends in, as "_1.5s" or "_100ms"; None where none does.
-
-    Examples
-    --------
-    >>> interval_in_name(Path("control/Cell3_1.5s/TagRFP/Tracking"))
-    1.5
-    """
-    for name in (folder.name, *(parent.name for parent in folder.parents)):
-        if found := re.search(r"_(\d*\.?\d+)(m?s)(?![a-zA-Z])", name):
-            return float(found[1]) * (1e-3 if found[2] == "ms" else 1.0) or None
-    return None
 
 
 def cell_folder(path: Path) -> Path:

@@ -1,7 +1,6 @@
 """A whole experiment of cmeAnalysis: `<condition>/…Cell<N>_1s/<master channel>/Tracking/ProcessedTracks.mat`."""
 
 import os
-import re
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from awd_cme.file_names import below, natural
 from awd_cme.losses import LossReport
 from awd_cme.readers.cmeanalysis import cell_folder, read_cmeanalysis
 from awd_cme.readers.intake import Options, Result
@@ -21,9 +21,9 @@ FILE = "ProcessedTracks.mat"
 
 
 def tracking_files(folder: str | os.PathLike[str]) -> list[Path]:
-    """All files of processed tracks below a folder, cells in the order of their numbers."""
+    """All files of processed tracks below a folder, cells in the order of their numbers; hidden folders left out."""
     return sorted(
-        Path(folder).rglob(f"Tracking/{FILE}"), key=lambda path: _natural(path.relative_to(folder).as_posix())
+        below(Path(folder), f"Tracking/{FILE}"), key=lambda path: natural(path.relative_to(folder).as_posix())
     )
 
 
@@ -137,8 +137,3 @@ def _of_master(cell: str, found: list[Path], master: str | None) -> Path:
             f"cell {cell} was tracked in the channels {names}; name the one to take by master, got {master!r}"
         )
     return found[0]
-
-
-def _natural(text: str) -> list[tuple[int, str]]:
-    """Key that sorts Cell2 before Cell10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", text)]

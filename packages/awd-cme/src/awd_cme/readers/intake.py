@@ -2,20 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from awd_cme.frames import default_names
 from awd_cme.losses import LossReport
-from awd_cme.tracks import DEFAULT_CHANNELS, PARTS, empty_table, make_table
+from awd_cme.tracks import PARTS, empty_table, make_table
 
 Result = tuple[pd.DataFrame, LossReport]
 Compound = Literal["join", "split", "drop"]
 PositionUnit = Literal["auto", "pixel", "micrometre", "nanometre"]
-MICROMETRES = {"micrometre": 1.0, "nanometre": 1e-3}
-"""Length of each physical unit of positions, in micrometres."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Options:
         allowed = {
             "on_error": ("raise", "skip"),
             "compound": ("join", "split", "drop"),
-            "position_unit": ("auto", "pixel", *MICROMETRES),
+            "position_unit": get_args(PositionUnit),
         }
         for name, choices in allowed.items():
             if getattr(self, name) not in choices:
@@ -60,7 +59,7 @@ def channel_names(count: int, options: Options, report: LossReport, found: Seque
         return list(options.channels)
     if found is not None:
         return list(found)
-    names = [*DEFAULT_CHANNELS, *(f"channel{number}" for number in range(3, count + 1))][:count]
+    names = list(default_names(count))
     report.assume(f"the channels, in the file's order, are {', '.join(names)} (the master first)")
     return names
 

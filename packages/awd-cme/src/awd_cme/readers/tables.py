@@ -17,8 +17,9 @@ import pandas as pd
 
 from awd_cme.losses import LossReport
 from awd_cme.readers.branches import track_rows
-from awd_cme.readers.intake import MICROMETRES, Options, Result, channel_names, interval, take_in
+from awd_cme.readers.intake import Options, Result, channel_names, interval, take_in
 from awd_cme.tracks import PARTS
+from awd_cme.units import MICROMETRES
 
 COLUMNS = {
     "trackpy": ("frame", "particle", "y", "x"),

@@ -21,12 +21,11 @@ import pandas as pd
 
 from awd_cme.losses import LossReport
 from awd_cme.readers.branches import track_rows
-from awd_cme.readers.intake import MICROMETRES, Options, Result, channel_names, interval, take_in
+from awd_cme.readers.intake import Options, Result, channel_names, interval, take_in
+from awd_cme.units import MICROMETRES, SECONDS, spelled
 
 NEEDED = ("TRACK_ID", "FRAME", "POSITION_X", "POSITION_Y")
-SECONDS = {"s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3, "msec": 1e-3, "min": 60.0, "h": 3600.0}
-_LENGTHS = {"pixel": "pixel", "pixels": "pixel", "px": "pixel", "nm": "nanometre", "nanometer": "nanometre"}
-_LENGTHS |= dict.fromkeys(("µm", "μm", "um", "micron", "microns", "micrometer", "micrometre"), "micrometre")
+_PIXELS = ("pixel", "pixels", "px")
 
 
 def read_trackmate_csv(path: str | os.PathLike[str], options: Options | None = None) -> Result:
@@ -35,8 +34,8 @@ def read_trackmate_csv(path: str | os.PathLike[str], options: Options | None = N
     Raises
     ------
     ValueError
-        If it is no such table, columns are missing, positions are in micrometres and `micrometres_per_pixel` is not
-        given, or rows are wrong in a way that the options do not say to skip.
+        If it is no such table, columns are missing, positions are in micrometres or another unit of length and
+        `micrometres_per_pixel` is not given, or rows are wrong in a way that the options do not say to skip.
     """
     options, report = options or Options(), LossReport()
     path = Path(path)
@@ -95,7 +94,7 @@ def read_trackmate_xml(path: str | os.PathLike[str], options: Options | None = N
     report.recognised.append(
         f"{path}: the full XML file of TrackMate {version}, {len(spots)} spots, {len(edges)} links"
     )
-    unit = _LENGTHS.get(settings.get("spatialunits", "").lower(), "unknown")
+    unit = _length(settings.get("spatialunits", "").lower())
     size = _pixel_size(unit, float(settings.get("pixelwidth", "nan")), f"{path}", options, report)
     if spots.empty or edges.empty:
         rows = pd.DataFrame({"track": [0]})[:0]
@@ -110,7 +109,8 @@ def read_trackmate_xml(path: str | os.PathLike[str], options: Options | None = N
         report.came += count
         report.add("tracks", count, "filtered out in TrackMate")
         rows = rows[~filtered]
-    step = float(settings.get("timeinterval", "nan")) * SECONDS.get(settings.get("timeunits", "").lower(), np.nan)
+    seconds = SECONDS.get(spelled(settings.get("timeunits", "").lower()), np.nan)
+    step = float(settings.get("timeinterval", "nan")) * seconds
     return take_in(
         rows,
         str(path),
@@ -198,7 +198,14 @@ def _intensities(spots: pd.DataFrame, rows: pd.DataFrame, options: Options, repo
 def _unit(units: pd.DataFrame, column: str) -> str:
     """Unit of a column, from the last header row, as "(micron)"."""
     text = str(units[column].iloc[-1]).strip("() ").lower() if len(units) else ""
-    return text if column == "POSITION_T" else _LENGTHS.get(text, "unknown")
+    return spelled(text) if column == "POSITION_T" else _length(text)
+
+
+def _length(unit: str) -> str:
+    """A unit of length as `MICROMETRES` spells it, "pixel", or "unknown"."""
+    if unit in _PIXELS:
+        return "pixel"
+    return spelled(unit) if spelled(unit) in MICROMETRES else "unknown"
 
 
 def _pixel_size(
@@ -218,7 +225,7 @@ def _pixel_size(
     if unit in MICROMETRES:
         if told is None:
             raise ValueError(
-                f"{what}: positions are in {unit}s, and nothing tells a pixel's size; give micrometres_per_pixel"
+                f"{what}: positions have the unit {unit}, and nothing tells a pixel's size; give micrometres_per_pixel"
             )
         return told / MICROMETRES[unit], told
     if unit == "unknown":
