@@ -143,6 +143,7 @@ class RunJob:
         for name, allowed in (
             ("until", STEPS),
             ("on_error", ("raise", "skip")),
+            ("compound", ("join", "split", "drop")),
             ("scale_inputs", ("training", "own")),
         ):
             if getattr(self, name) not in allowed:

@@ -175,6 +175,12 @@ def _by_columns(place: Path, names: list[str]) -> str:
     for kind, needed in required.items():
         if set(needed) <= set(names):
             return kind
+    if "FRAME" not in names and ({"SPOT_SOURCE_ID", "SPOT_TARGET_ID"} <= set(names) or "NUMBER_SPOTS" in names):
+        what = "links between spots (edges)" if "SPOT_SOURCE_ID" in names else "whole tracks"
+        raise ValueError(
+            f"{place} is TrackMate's table of {what}, which does not say where the spots are; export the table of "
+            "spots (Tracks, Spots, Export to CSV), or save TrackMate's XML file"
+        )
     if {"id", "frame", "position_x", "position_y"} <= set(names) and place.stem.endswith("_spots"):
         return "links"
     if len(names) in (4, 5) and (all(map(_is_number, names)) or names[0].lower() in ("track_id", "id")):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from awd_cme.losses import LossReport
+from awd_cme.losses import LossReport, counted
 from awd_cme.readers.intake import Options, Result
 from awd_cme.tracks import LEADING, PARTS, TRAILING, channels, columns, in_order, labels, starts, validate
 from awd_cme.writers import CONSTANTS
@@ -75,9 +75,11 @@ def read_canonical(path: str | os.PathLike[str], options: Options | None = None)
     report.came = len(starts(table))
     if options.frames is not None and (beyond := table["frame"] >= options.frames).any():
         if options.on_error == "raise":
+            verb = "has" if beyond.sum() == 1 else "have"
             raise ValueError(
-                f"{path}: {int(beyond.sum())} rows have a frame beyond the movie's last (the movie has "
-                f"{options.frames} frames). Mend the file, or pass on_error='skip' to drop these tracks and list them"
+                f"{path}: {counted(int(beyond.sum()), 'rows')} {verb} a frame beyond the movie's last (the movie has "
+                f"{options.frames} frames). Mend the file, or --on-error skip (on_error='skip') leaves these tracks "
+                "out and lists them"
             )
         attrs = dict(table.attrs)
         bad = pd.MultiIndex.from_frame(table.loc[beyond, ["cell", "track"]])
