@@ -27,7 +27,8 @@ DataArgument = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help='A movie, a folder of movies, tracks of any format, an experiment of cmeAnalysis, or "simulated".',
+        help="A movie, a folder of movies, tracks of any format, a folder of track files (a cell each), an experiment "
+        'of cmeAnalysis, or "simulated".',
     ),
 ]
 OutOption = Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder of the run.", rich_help_panel=RUN)]

@@ -45,7 +45,8 @@ class RunJob:
     Attributes
     ----------
     data : str
-        A movie, a folder of movies, tracks of any format, an experiment of cmeAnalysis, or "simulated".
+        A movie, a folder of movies, tracks of any format, a folder of track files (a cell each), an experiment of
+        cmeAnalysis, or "simulated".
     out : str
         The run folder.
     tracks : str, optional
