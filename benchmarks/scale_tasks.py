@@ -10,7 +10,7 @@ import importlib
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,8 @@ BLOCK = 64
 """Maps that are counted at a time."""
 SIGMA, WINDOW = 1.4, 5
 """Width of the simulated spots in pixels, and frames over whose mean they are looked for."""
+ROWS = 4096
+"""Of a table that are digested at a time."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,9 @@ def stacks_of(maps: Any) -> list[Stack]:
     return [Stack(maps.source.part(block), len(block)) for block in blocks]
 
 
-def count_maps(folder: Path, crew: Workers) -> tuple[int, Mapping[str, float], npt.NDArray[Any]]:
+def count_maps(folder: Path, crew: Workers) -> tuple[int, Mapping[str, float], Iterable[npt.NDArray[Any]]]:
     """Read a folder of FITS maps into a cache, and count the peaks of all."""
+    from awd_cosmo.features import stacked
     from awd_cosmo.maps import open_maps
 
     steps = Steps()
@@ -67,12 +70,12 @@ def count_maps(folder: Path, crew: Workers) -> tuple[int, Mapping[str, float], n
     steps.done("open")
     maps = maps.cached(folder.with_name(f"{folder.name}-cache"), workers=crew)
     steps.done("read and cache")
-    found = np.concatenate(list(crew.map(partial(counted, statistic_of_peaks()), stacks_of(maps))))
+    found = stacked(crew.map(partial(counted, statistic_of_peaks()), stacks_of(maps)), len(maps))
     steps.done("count")
-    return len(maps), steps.seconds, found
+    return len(maps), steps.seconds, [found]
 
 
-def track(path: Path, crew: Workers) -> tuple[int, Mapping[str, float], npt.NDArray[Any]]:
+def track(path: Path, crew: Workers) -> tuple[int, Mapping[str, float], Iterable[npt.NDArray[Any]]]:
     """Detect, link and fit spots of a movie."""
     from awd_cme.link import track_movie
     from awd_cme.movies import open_movie
@@ -81,7 +84,9 @@ def track(path: Path, crew: Workers) -> tuple[int, Mapping[str, float], npt.NDAr
     movie = open_movie(path)
     table = track_movie(movie, sigma=SIGMA, average=WINDOW, threads=1, workers=crew)
     steps.done("detect, link and fit")
-    return len(movie), steps.seconds, table.select_dtypes("number").to_numpy(dtype=np.float64)
+    numbers = table.select_dtypes("number")
+    parts = (numbers[start : start + ROWS].to_numpy(dtype=np.float64) for start in range(0, len(numbers), ROWS))
+    return len(movie), steps.seconds, parts
 
 
 TASKS = {"maps": count_maps, "movie": track}
@@ -110,8 +115,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with open_workers(options.workers) as crew:
         wake(crew, options.workers)
         count, seconds, found = TASKS[options.task](options.data, crew)
-    digest = hashlib.sha256(np.ascontiguousarray(found).tobytes()).hexdigest()[:16]
-    print(json.dumps({"items": count, "seconds": seconds, "digest": digest}))
+    digest = hashlib.sha256()
+    for part in found:  # and not of all at once: a copy of the results would be watched with the work
+        digest.update(np.ascontiguousarray(part).data)
+    print(json.dumps({"items": count, "seconds": seconds, "digest": digest.hexdigest()[:16]}))
     return 0
 
 

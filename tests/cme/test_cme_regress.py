@@ -104,6 +104,35 @@ def test_folds_keep_groups_together_and_are_even(labelled):
         grouped_folds(np.zeros(10), 5, 0)
 
 
+@pytest.mark.parametrize(
+    ("groups", "count", "seed", "labelled", "expected"),
+    [
+        (np.repeat(list("cabfedg"), [3, 2, 3, 2, 4, 3, 1]), 3, 0, False, "111001112200002222"),
+        (np.repeat(list("cabfedg"), [3, 2, 3, 2, 4, 3, 1]), 3, 7, True, "111222220000001112"),
+        (np.arange(18), 4, 0, False, "000213023113312102"),
+        (np.arange(18), 4, 0, True, "212002310032101133"),
+        (np.arange(18), 4, 7, False, "201003233011201213"),
+        (np.arange(18), 4, 7, True, "203030123111022301"),
+    ],
+)
+def test_the_folds_of_a_seed_stay_as_they_are(groups, count, seed, labelled, expected):
+    # Published scores rest on them.
+    found = np.full(18, -1)
+    for k, (_, test) in enumerate(grouped_folds(groups, count, seed, np.arange(18) % 3 == 0 if labelled else None)):
+        found[test] = k
+    assert "".join(map(str, found)) == expected
+
+
+def test_the_draws_of_a_seed_stay_as_they_are():
+    rng = np.random.default_rng(3)
+    y = rng.normal(size=60)
+    p = y + rng.normal(size=60)
+    found = clustered_bootstrap(y, p, rng.integers(0, 7, 60), replicates=200, seed=5)
+    assert (found.low, found.high) == pytest.approx((-1.597449976724127, 0.44264651777414854), rel=1e-12)
+    assert found.standard_error == pytest.approx(0.49137864693730376, rel=1e-12)
+    assert found.replicates == 200
+
+
 def test_the_search_finds_the_features_that_tell():
     raw = example_set(n=200, cells=5)
     series = fit_z_scores(raw).apply(raw)

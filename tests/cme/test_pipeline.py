@@ -285,12 +285,14 @@ def test_sources(tmp_path, finished):
     assert recognise_source(moved).identity() == recognise_source(finished / "tracks.parquet").identity()
     with pytest.raises(FileNotFoundError, match="there is no file or folder"):
         recognise_source(tmp_path / "none")
+    assert recognise_source(tmp_path).kind == "tracks"
+    (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="holds no TIFF files"):
-        recognise_source(tmp_path)
+        recognise_source(tmp_path / "empty")
 
 
 def test_jobs(finished):
-    job = job_of(_json(finished / "config.json"), str(finished), until="report")
+    job = job_of(str(finished), until="report")
     assert replace(job, until="results", quality=False) == RunJob("simulated", str(finished), **SMALL)
     for options, message in (
         ({"until": "tea"}, "until is 'tea'; choose one of series"),
@@ -302,8 +304,8 @@ def test_jobs(finished):
     ):
         with pytest.raises(ValueError, match=message):
             RunJob("x", "y", **options)
-    with pytest.raises(ValueError, match="holds a run of 'awd distill'"):
-        job_of({"program": "awd distill"}, "here")
+    with pytest.raises(FileNotFoundError, match="none holds no run; begin one with awd-cme run or awd-cme teach"):
+        job_of(str(finished / "none"))
 
 
 def test_means_over_splits():

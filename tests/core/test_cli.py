@@ -133,11 +133,24 @@ def test_the_program_itself_ends_with_two_and_no_traceback():
     assert "Traceback" in shown.stderr
 
 
-def test_wrong_usage_is_left_to_typer():
-    for arguments in (["wavelet"], ["wavelet", "db2", "--nonsense"], ["nonsense"]):
-        result = runner.invoke(app, arguments)
-        assert result.exit_code == 2
-        assert "Usage: awd" in result.stderr
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["wavelet"], "awd: Missing argument 'NAME_OR_JSON'; see awd wavelet --help"),
+        (["wavelet", "db2", "--nonsense"], "awd: No such option: --nonsense; see awd wavelet --help"),
+        (["--nonsense"], "awd: No such option: --nonsense; see awd --help"),
+        (["wavelot"], "awd: No such command 'wavelot'. Did you mean 'wavelet'? See awd --help"),
+    ],
+)
+def test_wrong_usage_is_one_line_too(arguments, line):
+    result = runner.invoke(app, arguments)
+    assert result.exit_code == 2
+    assert result.stderr == f"{line}\n"
+
+
+def test_nothing_given_shows_the_help():
+    result = runner.invoke(app, [])
+    assert "Usage: awd" in result.output
 
 
 def demo(error):
@@ -155,6 +168,7 @@ def demo(error):
     ("error", "line"),
     [
         (ValueError("two\n  lines"), "two lines"),
+        (ValueError("bad maps:\n  a.fits: cut\n  b.fits: old\n"), "bad maps: a.fits: cut; b.fits: old"),
         (ImportError("no module"), "no module"),
         (KeyError("mass"), "unexpected KeyError: 'mass'"),
         (RuntimeError(), "unexpected RuntimeError"),

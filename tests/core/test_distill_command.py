@@ -325,8 +325,11 @@ def test_ctrl_c_says_how_to_go_on(data, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "give either gradients or a teacher to ask for them, and not both"),
-        (["--gradients", "G", "--teacher", "a:b", "--weights", "w"], "give either gradients or a teacher"),
+        ([], "give gradients of a network, or the network itself as teacher"),
+        (
+            ["--gradients", "G", "--teacher", "a:b", "--weights", "w"],
+            "gradients and a teacher to ask for them are both given",
+        ),
         (["--teacher", "a:b"], "--teacher needs its --weights, a .safetensors file"),
         (["--gradients", "G", "--target", "0"], "--weights, --target and --factory-args are for a --teacher"),
         (["--gradients", "G", "--other-weights", "w"], "which is not given; so are --other-weights"),

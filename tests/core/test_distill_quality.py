@@ -10,13 +10,14 @@ from torch import nn
 
 from awd_core.attribution import coefficient_attributions
 from awd_core.distill import SearchSettings
-from awd_core.distill_quality import CheckedQuality, QualitySettings, attribution_quality
+from awd_core.distill_quality import attribution_quality
 from awd_core.dwt import DWT1d
 from awd_core.gradients import input_gradients
 from awd_core.networks import MLP
 from awd_core.quality import DEVIATIONS, AttributionQuality, Completeness
 from awd_core.quality_checks import insertion_deletion, seed_agreement
 from awd_core.quality_figures import curves_figure
+from awd_core.quality_record import CheckedQuality, QualitySettings
 from awd_core.quality_report import quality_part
 from awd_core.report import data_uri, number
 from awd_core.run_folder import RunFolder

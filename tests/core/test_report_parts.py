@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -199,3 +201,8 @@ def test_a_report_that_is_too_large_is_written_without_narrow_pictures_and_says_
     monkeypatch.setattr(report, "LARGEST", 500)
     assert save(run).exists(), "no run fails at its report"
     assert "Warning: it still has 0.0 MB" in (run / "log.txt").read_text()
+
+
+def test_whoever_only_reads_a_run_needs_no_torch():
+    read = "import sys; from awd_core import report_read, quality_record, score_records; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", read], capture_output=True, text=True, check=True).stdout == "False\n"

@@ -1,11 +1,13 @@
 """A run is a folder: it is resumed by the same settings, refused to others, and never half written."""
 
+import errno
 import json
 
 import pytest
 from matplotlib.figure import Figure
 
-from awd_core.run_folder import RunFolder, flat
+from awd_core.file_lock import lock_file
+from awd_core.run_folder import RunFolder, flat, stored_run
 
 SETTINGS = {"X": {"sha256": "ab" * 32, "shape": [3, 4]}, "shares": (0.0, 1.0), "seed": 0}
 
@@ -50,7 +52,7 @@ def test_other_settings_are_named(tmp_path):
     with pytest.raises(ValueError, match="holds a run with other settings") as raised, opened(tmp_path, other):
         pass
     message = str(raised.value)
-    assert 'X.sha256 (there "abab' in message
+    assert "X.sha256 (there abababab…, now cdcdcdcd…)" in message
     assert "seed (there 0, now 1)" in message
     assert 'mode (there null, now "zero")' in message
     assert "shape" not in message
@@ -129,6 +131,27 @@ def test_two_processes_do_not_share_a_folder(tmp_path):
         assert run.resumed
 
 
+def test_where_the_file_system_has_no_locks_the_run_goes_on(tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(file, operation):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    finished(tmp_path)
+    with opened(tmp_path, quiet=True) as run:
+        assert run.resumed
+
+
+def test_a_lock_is_held_until_it_is_let_go(tmp_path):
+    pytest.importorskip("fcntl")
+    with lock_file(tmp_path / ".lock"), pytest.raises(BlockingIOError):
+        lock_file(tmp_path / ".lock")
+    lock_file(tmp_path / ".lock").close()
+    with pytest.raises(FileNotFoundError):
+        lock_file(tmp_path / "none" / ".lock")
+
+
 def test_what_a_killed_process_left_is_swept(tmp_path):
     finished(tmp_path)
     (tmp_path / "figures").mkdir()
@@ -157,6 +180,30 @@ def test_steps_are_timed_and_logged(tmp_path):
     assert "  Count: begun\n" in log
     assert "  Count: done in 0.0 s\n" in log
     assert log.endswith("  finished\n")
+
+
+def test_seconds_add_up_over_sessions(tmp_path):
+    with opened(tmp_path, quiet=True) as run:
+        run.sessions[-1]["seconds"] = {"Count": 1.25, "Draw": 0.5}
+        run.finish()
+    with opened(tmp_path, quiet=True) as run:
+        run.sessions[-1]["seconds"] = {"Count": 2.0001}
+        assert run.seconds() == {"Count": 3.25, "Draw": 0.5}
+
+
+def test_what_is_stored_of_a_run_that_is_to_go_on(tmp_path):
+    finished(tmp_path / "run", options={"share": 0.5})
+    config = stored_run(tmp_path / "run", "awd demo", "awd demo X")
+    assert config["settings"] == SETTINGS | {"shares": [0.0, 1.0]}
+    assert config["options"] == {"share": 0.5}
+    with pytest.raises(ValueError, match="run holds a run of awd demo, not of awd other; give another folder"):
+        stored_run(tmp_path / "run", "awd other", "awd other X")
+    for none in (tmp_path, tmp_path / "none", tmp_path / "run" / "result.json"):
+        with pytest.raises(FileNotFoundError, match=f"{none.name} holds no run; begin one with awd demo X"):
+            stored_run(none, "awd demo", "awd demo X")
+    (tmp_path / "run" / "config.json").write_text("{")
+    with pytest.raises(ValueError, match=r"config.json is damaged .*; give another folder"):
+        stored_run(tmp_path / "run", "awd demo", "awd demo X")
 
 
 def test_what_stops_a_step_is_logged(tmp_path):

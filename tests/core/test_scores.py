@@ -9,7 +9,8 @@ import pywt
 import torch
 import zarr
 
-from awd_core.scores import CoefficientScores, coefficient_scores, compare_scores
+from awd_core.score_records import CoefficientScores, compare_scores
+from awd_core.scores import coefficient_scores
 from awd_core.wavelet import Wavelet
 
 RNG = np.random.default_rng(5)

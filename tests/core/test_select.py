@@ -117,6 +117,16 @@ class Recording(DummyRegressor):
         return super().fit(X, y)
 
 
+def test_the_seed_is_that_of_the_folds_of_groups_too(X):
+    y = X[:, 0] - X[:, 7]
+    groups = np.repeat(np.arange(20), 3)
+    first, again, other = (select_point(path_of("db2"), X, y, Ridge(), groups=groups, seed=seed) for seed in (1, 1, 2))
+    assert np.array_equal(first.scores, again.scores)
+    assert not np.array_equal(first.scores, other.scores)
+    with pytest.raises(ValueError, match="3 groups cannot be dealt to 5 folds; ask for fewer folds"):
+        select_point(path_of("db2"), X, y, Ridge(), groups=np.arange(60) // 20)
+
+
 @pytest.mark.parametrize("cv", [4, GroupKFold(4)])
 def test_groups_stay_together_and_folds_are_the_same_for_all(X, cv):
     groups = np.repeat(np.arange(12), 5)

@@ -3,10 +3,12 @@
 import os
 import re
 import signal
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
 import pytest
 
+from awd_core.worker_map import OnDemand, WorkerDied
 from awd_core.workers import Lost, LostItemError, available_cores, open_workers
 
 # Items are expressions and the function is `eval`, because a worker process can import neither this file nor a lambda.
@@ -43,11 +45,31 @@ def test_results_come_in_the_order_of_the_items(workers):
     assert said == [(i + 1, 20, f"{i} ** 2") for i in range(20)]
 
 
+def test_workers_say_whether_the_work_is_done_in_this_process(workers):
+    (worker,) = workers.map(eval, ["__import__('os').getpid()"])
+    assert workers.here == (worker == os.getpid())
+
+
 def test_blocks_give_a_result_for_each_item(workers):
     said = []
     found = workers.map_blocks(sorted, [str(i) for i in range(7)], 3, progress=lambda *a: said.append(a))
     assert list(found) == [str(i) for i in range(7)]
     assert said[-1] == (7, 7, "6")
+
+
+def test_items_are_made_when_they_are_handed_out(workers):
+    made = []
+    items = OnDemand(lambda i: made.append(i) or str(i), range(1000))
+    found = workers.map_blocks(sorted, items, 2)
+    assert [next(found) for _ in range(4)] == ["0", "1", "2", "3"]
+    assert len(made) < 30
+    found.close()
+    assert list(items[::-400]) == ["999", "599", "199"]
+
+
+def test_an_item_with_something_to_call_in_it_arrives_as_it_is(workers):
+    items = [(len, "abc"), (len, ["ab", (abs, -1)])]
+    assert list(workers.map(list, items)) == [list(item) for item in items]
 
 
 def test_an_error_of_the_function_is_the_callers(workers):
@@ -117,6 +139,26 @@ def test_threads_that_were_asked_for_bound_the_cores(monkeypatch):
 def test_workers_that_are_open_are_passed_on():
     with open_workers() as workers, open_workers(workers, scheduler="not asked") as same:
         assert same is workers
+
+
+def test_processes_that_took_the_place_of_broken_ones_stay():
+    with open_workers(2) as workers:
+        killed = workers.submit(eval, KILLS)
+        assert isinstance(killed.exception(timeout=60), BrokenProcessPool)
+        later = workers.submit(eval, "__import__('time').sleep(0.5)")  # the broken processes are replaced
+        waiting = [workers.submit(eval, "6 * 7") for _ in range(6)]
+        with pytest.raises(WorkerDied):
+            workers.result(killed)
+        assert [workers.result(one) for one in (later, *waiting)] == [None, *[42] * 6]
+        again = workers.submit(eval, "1")
+        assert workers._pools[again] is workers._pools[later], "no other processes were started"
+
+
+def test_an_item_that_was_lost_says_what_to_do():
+    lost = Lost("map 7", "its worker died")
+    with pytest.raises(LostItemError, match=r"^map 7: its worker died; leave it out, or give the worker more memory$"):
+        raise lost.error()
+    assert str(lost.error("try again")) == "map 7: its worker died; try again"
 
 
 @pytest.mark.parametrize("count", [0, -1])

@@ -18,7 +18,7 @@ from awd_cosmo import cache as module
 from awd_cosmo import cache_blocks
 from awd_cosmo.archives import BadMap
 from awd_cosmo.cache import cached
-from awd_cosmo.fits import write_map
+from awd_cosmo.fits_writer import write_map
 from awd_cosmo.layout_writer import SuiteWriter, pack_models
 from awd_cosmo.maps import MapSet, open_maps
 from awd_cosmo.sources import Files
@@ -259,6 +259,23 @@ def test_a_damaged_cache_is_mended(suite, tmp_path, harm):
     np.testing.assert_array_equal(again(np.arange(N), 1, None), stack())
 
 
+def test_the_last_line_of_a_block_holds_and_lines_are_put_in_order(tmp_path):
+    def files(number, digest):
+        return {f"{number}é.fits": ((number, 2, 3), digest)}
+
+    record = cache_blocks.Record(tmp_path / "blocks.jsonl")
+    for number, digest in ((3, "c"), (1, "a"), (3, "d")):
+        record.add(number, files(number, digest))
+    again = cache_blocks.Record.read(tmp_path)
+    assert again.places == record.places
+    for one in (record, again):
+        assert [one.contents(1), one.contents(3)] == [files(1, "a"), files(3, "d")]
+    again.rewrite({1: cache_blocks.block_line(1, files(1, "b"))})
+    lines = [json.loads(line) for line in (tmp_path / "blocks.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [line["block"] for line in lines] == [1, 3]
+    assert [again.contents(1), again.contents(3)] == [files(1, "b"), files(3, "d")]
+
+
 def test_a_file_that_changes_while_it_is_read_is_an_error(suite, tmp_path, monkeypatch):
     original = Files.__call__
 
@@ -280,6 +297,17 @@ def test_two_builders_at_once(suite, tmp_path):
     with held, pytest.raises(RuntimeError, match="another process is building the cache"):
         maps.cached(tmp_path / "cache")
     maps.cached(tmp_path / "cache")
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP])
+def test_a_file_system_without_locks_has_a_cache_all_the_same(suite, tmp_path, monkeypatch, code):
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(file, operation):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    np.testing.assert_array_equal(open_maps(suite).cached(tmp_path / "cache").read(), stack())
 
 
 def test_sets_that_cannot_be_cached(suite, tmp_path):

@@ -259,13 +259,15 @@ def test_bad_input():
     for parameters, words in (
         ({"filter": "sobel"}, "filter must be raw, .* an orthogonal wavelet or kernels.*sobel"),
         ({"filter": "db5"}, r"range is known for raw.*give range=\(0, b\)"),
-        ({"range": "widest"}, "range must be one of 'published'"),
+        ({"range": "widest"}, "range is 'widest'; choose one of published"),
         ({"range": (1, 0)}, "low < high"),
         ({"range": [0, 1, 2], "bins": 3}, "4 rising edges for 3 bins"),
         ({"range": (0, 1), "bins": 0}, "bins must be a whole number"),
         ({"range": "even", "bins": 2}, "bins must be 3 or more"),
-        ({"per": "sky"}, "per must be one of 'map', 'pixel', got 'sky'"),
-        ({"kind": "saddles"}, "kind must be one of"),
+        ({"per": "sky"}, "per is 'sky'; choose one of map, pixel"),
+        ({"per": None}, "per is None; choose one of map, pixel"),
+        ({"per": 3}, "per is 3; choose one of map, pixel"),
+        ({"kind": "saddles"}, "kind is 'saddles'; choose one of peaks, minima"),
     ):
         with pytest.raises(ValueError, match=words):
             PeakCounts(**parameters).fit(maps)
@@ -279,7 +281,7 @@ def test_bad_input():
         PeakCounts(range="even").fit(np.zeros((0, 9, 9)))
     with pytest.raises(ValueError, match="no parameter 'colour'"):
         PeakCounts().set_params(colour=1)
-    with pytest.raises(ValueError, match="spacing of bins must be one of"):
+    with pytest.raises(ValueError, match="spacing of bins is 'odd'; choose one of"):
         learnt_edges(np.arange(9.0), 4, "odd")
 
 

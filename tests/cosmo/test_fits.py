@@ -10,7 +10,8 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from awd_cosmo.archives import BadMap, tar_members
-from awd_cosmo.fits import image, read_map, write_map
+from awd_cosmo.fits import image, read_map
+from awd_cosmo.fits_writer import write_map
 from awd_cosmo.headers import redshift_from_name
 from awd_cosmo.pixel_scale import arcmin_per_pixel
 

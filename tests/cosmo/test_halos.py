@@ -3,6 +3,7 @@
 import numpy as np
 import pyccl
 import pytest
+from scipy.integrate import trapezoid
 
 from awd_cosmo.halos import HaloModel, halo_field
 from awd_cosmo.lensing import empty_beam, lensing_kernel, matter_cosmology
@@ -38,8 +39,8 @@ def integral(ell):
         weight = kernel * mass / density / chi**2
         shape = nfw.fourier(cosmology, ell / chi, mass, a) / mass[:, None]
         terms = np.column_stack([number, number * weight, (number * weight**2)[:, None] * shape**2])
-        parts.append(np.trapezoid(terms, np.log10(mass), axis=0))
-    return np.trapezoid(np.stack(parts), redshift, axis=0)
+        parts.append(trapezoid(terms, np.log10(mass), axis=0))
+    return trapezoid(np.stack(parts), redshift, axis=0)
 
 
 def test_number_mean_and_power_are_integrals_over_the_mass_function(field):

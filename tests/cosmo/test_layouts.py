@@ -1,6 +1,7 @@
 """Every layout of maps in use is recognised, listed and written; what does not fit is named."""
 
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,11 +9,14 @@ from astropy import units
 from astropy.io import fits
 from astropy.table import QTable, Table
 
+from awd_core.worker_map import Serial
 from awd_cosmo.archives import BadMap
-from awd_cosmo.fits import write_map
+from awd_cosmo.asked_headers import asked_headers, read_headers
+from awd_cosmo.fits_writer import write_map
 from awd_cosmo.layout_writer import SuiteWriter, map_path, pack_models, write_suite
 from awd_cosmo.layouts import LAYOUTS, list_maps, recognise
 from awd_cosmo.maps import MapSet, open_maps
+from awd_cosmo.suite_models import Found, Model
 
 COSMOLOGIES = [
     {"M_nu": 0.0, "Omega_m": 0.25, "A_s": 2.1, "sigma8": 0.851},
@@ -281,6 +285,17 @@ def test_a_suite_listed_opens_one_map_a_model(suite, monkeypatch):
     )
     assert len(list_maps(recognise(root)).table) == 10
     assert len(opened) == 2
+
+
+def test_maps_whose_headers_say_the_same_share_one_answer(tmp_path):
+    for i, omega_m in enumerate([0.3, 0.4, 0.3, 0.3]):
+        write_map(
+            tmp_path / f"{i}.fits", np.zeros((4, 4), np.float32), pixel_scale=1.0, parameters={"Omega_m": omega_m}
+        )
+    model = Model("", {}, [Found(f"{i}.fits") for i in range(4)], ask_all=True)
+    (answers,) = asked_headers([model], partial(read_headers, str(tmp_path), None, None, None), Serial())
+    assert [header.parameters["Omega_m"] for header in answers] == [0.3, 0.4, 0.3, 0.3]
+    assert answers[0] is answers[2] is answers[3]
 
 
 def test_what_is_not_recognised(suite, tmp_path):

@@ -9,7 +9,8 @@ from astropy.io import fits
 
 from awd_cosmo import observe
 from awd_cosmo.archives import BadMap
-from awd_cosmo.fits import UNSEEN, write_map
+from awd_cosmo.fits import UNSEEN
+from awd_cosmo.fits_writer import write_map
 from awd_cosmo.layout_writer import SuiteWriter, pack_models
 from awd_cosmo.maps import MapSet, open_maps
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from awd_cosmo.parameter_file import COPY_COLUMNS, read_parameter_file, write_parameter_file
 from awd_cosmo.parameters import (
-    COPY_COLUMNS,
     RANGES,
     as_parameter,
     check_parameters,
@@ -12,8 +12,6 @@ from awd_cosmo.parameters import (
     massivenus_name,
     parameter_name,
     parse_name,
-    read_parameter_file,
-    write_parameter_file,
 )
 
 ROWS = "0 0.0 0.30 2.10 0.85\n1 0.1 0.28 2.30 0.83\n2 0.2 0.35 1.90 0.88\n"

@@ -298,8 +298,9 @@ def test_bad_input(suite):
         CountRidge(alphas=[1e5, 1e6]).fit(X, y)
     with pytest.raises(ValueError, match="method must be one of emulator, nearest, ridge; got 'forest'"):
         PeakCountRegressor("forest").fit(X, y)
-    with pytest.raises(ValueError, match="has no option 'depth'; it has rcond"):
+    with pytest.raises(ValueError, match="has no parameter 'depth'; it has rcond"):
         NearestCosmology().set_params(depth=3)
+    assert repr(CountRidge(n_folds=3)) == "CountRidge(n_folds=3)"
     with pytest.raises(ValueError, match="a grid over 5 parameters is too large"):
         EmulatorPosterior("linear").fit(X, y, parameters=np.random.default_rng(0).random((40, 4))[cosmology])
     with pytest.raises(ValueError, match="no feature varies within a cosmology"):

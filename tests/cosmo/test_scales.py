@@ -294,15 +294,15 @@ def test_bad_input():
     for parameters, words in (
         ({"levels": 0}, "levels must be a whole number, 1 or more, got 0"),
         ({"levels": 6}, "6 levels are too many for maps of 32 × 48: 5 at most"),
-        ({"pixels": "some"}, "pixels must be one of 'peaks'"),
-        ({"boundary": "zero"}, "boundary must be one of 'symmetric', 'periodic', got 'zero'"),
-        ({"spacing": "log"}, "spacing of bins must be one of"),
+        ({"pixels": "some"}, "pixels is 'some'; choose one of peaks"),
+        ({"boundary": "zero"}, "boundary is 'zero'; choose one of symmetric, periodic"),
+        ({"spacing": "log"}, "spacing of bins is 'log'; choose one of"),
         ({"bands": ["h4"]}, "there is no band 'h4'; there are raw, a1"),
         ({"bands": "h1"}, "bands must be a list of different bands"),
         ({"bands": []}, "bands must be a list of different bands"),
         ({"bands": ["h1", "h1"]}, "bands must be a list of different bands"),
         ({"masked_share": 1.0}, "masked_share must be a share"),
-        ({"per": "sky"}, "per must be one of"),
+        ({"per": "sky"}, "per is 'sky'; choose one of"),
         ({"wavelet": "bior2.2"}, "bior2.2"),
     ):
         with pytest.raises(ValueError, match=words):
@@ -316,7 +316,7 @@ def test_bad_input():
         statistic.transform(bad)
     with pytest.raises(ValueError, match="too many for maps of 3 × 3"):
         statistic.transform(noise((1, 3, 3)))
-    with pytest.raises(ValueError, match="boundary must be one of"):
+    with pytest.raises(ValueError, match="boundary is 'zero'; choose one of symmetric, periodic"):
         undecimated(maps, "db5", 1, boundary="zero")
     with pytest.raises(ValueError, match=r"no values \(raw peaks\) in the training maps"):
         ScaleCounts("haar", 1, pixels="peaks").fit(np.zeros((2, 8, 8)))

@@ -95,10 +95,22 @@ def test_bootstrap_equals_a_plain_loop():
         rows = np.concatenate([np.flatnonzero(cosmology == c) for c in groups])
         clustered.append(r_squared(truth[rows], estimate[rows]))
     scores = regression_scores(truth, estimate, resamples=200, seed=7)
-    assert scores.rmse.error == pytest.approx(np.std(loop), rel=1e-10)
+    assert scores.rmse.error == pytest.approx(np.std(loop, ddof=1), rel=1e-10)
     assert scores.rmse.low == pytest.approx(np.quantile(loop, 0.025), rel=1e-10)
     scores = regression_scores(truth, estimate, cosmology=cosmology, resamples=200, seed=7)
-    assert scores.r2.error == pytest.approx(np.std(clustered), rel=1e-10)
+    assert scores.r2.error == pytest.approx(np.std(clustered, ddof=1), rel=1e-10)
+
+
+def test_the_draws_of_a_seed_stay_as_they_are():
+    # Published error bars rest on them.
+    rng = np.random.default_rng(3)
+    y = rng.normal(size=60)
+    p = y + rng.normal(size=60)
+    scores = regression_scores(y, p, cosmology=rng.integers(0, 7, 60), resamples=500, seed=5)
+    assert scores.r2.value == pytest.approx(-0.051803421871194466, rel=1e-12)
+    assert (scores.r2.low, scores.r2.high) == pytest.approx((-1.242544838203512, 0.4390702559240145), rel=1e-12)
+    assert scores.r2.error == pytest.approx(0.43355547396887123 * math.sqrt(500 / 499), rel=1e-12)
+    assert (scores.rmse.low, scores.rmse.high) == pytest.approx((0.9636283995241105, 1.215196598175494), rel=1e-12)
 
 
 def test_errors_that_maps_of_a_cosmology_share_need_the_clustered_bootstrap():

@@ -110,7 +110,7 @@ def test_saved_form():
 def test_bad_input():
     with pytest.raises(ValueError, match="6 levels are too many"):
         starlet(noise(), 6)
-    with pytest.raises(ValueError, match="boundary must be one of"):
+    with pytest.raises(ValueError, match="boundary is 'zero'; choose one of symmetric, periodic"):
         starlet(noise(), 2, boundary="zero")
     with pytest.raises(ValueError, match="there is no band 'w3'; there are raw, w1, w2, c2"):
         StarletCounts(2, bands=["w3"]).fit(noise())

@@ -91,7 +91,7 @@ WRONG = {
     "awd-cosmo run none --out r": "none",
     "awd-cosmo predict none a.fits": "none: there is no such file or folder; check the name",
     "awd-cosmo predict empty a.fits": "model.json: there is no such file or folder; check the name",
-    "awd-cosmo teach none": "none holds no run; begin with",
+    "awd-cosmo teach none": "none holds no run; begin one with",
     "awd-cosmo run simulated --preset tiny --mask none.fits --out r": "there is no file or folder none.fits",
     "awd-cosmo run simulated --preset tiny --observed none --out r": "there is no file or folder none",
     "awd-cme run none --out r": "there is no file or folder none",
@@ -144,7 +144,7 @@ WRONG = {
     "awd-cme run simulated --target mine --out r": "--target is 'mine'; choose one of success",
     "awd-cme run simulated --settings mine --out r": "--settings is 'mine'; choose one of published",
     "awd-cme run simulated --splits 2 --preset slow --out r": "--preset is 'slow'",
-    "awd-cme simulate r --preset slow": "there is no preset 'slow'; choose quick or realistic",
+    "awd-cme simulate r --preset slow": "--preset is 'slow'; choose one of quick, realistic",
     # where nothing can be written
     "awd wavelet db5 --out text.txt": "text.txt: this is there already, and no folder; take another name",
     "awd wavelet db5 --out text.txt/r": "a part of this path is a file, not a folder; take another place",
@@ -218,6 +218,10 @@ def test_a_choice_is_checked_by_name():
     check_choice("--preset", "quick", ["quick"])
     with pytest.raises(ValueError, match=r"--preset is 'x'; choose one of quick, full"):
         check_choice("--preset", "x", ["quick", "full"])
+    with pytest.raises(ValueError, match=r"per is None; choose one of map, pixel"):
+        check_choice("per", None, ["map", "pixel"], required=True)
+    with pytest.raises(ValueError, match=r"per is 3; choose one of map, pixel"):
+        check_choice("per", 3, ["map", "pixel"])
 
 
 # --- Ctrl-C -----------------------------------------------------------------------------------------------------------

@@ -5,11 +5,14 @@ Tracks of one cell are no independent evidence, so cells are drawn with replacem
 other cells. Replicates are weights of clusters, so that all are computed at once.
 """
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from awd_core.bootstrap import percentile_interval, r_squared, r_squared_of_sums
 
 Array = npt.NDArray[np.float64]
 Metric = Literal["r2", "auc"]
@@ -54,10 +57,10 @@ def r2(y: npt.ArrayLike, prediction: npt.ArrayLike) -> float:
     0.5
     """
     true, guess = _checked(y, prediction)
-    spread = float(((true - true.mean()) ** 2).sum())
-    if not spread > 0:
+    value = r_squared(true, guess)
+    if math.isnan(value):
         raise ValueError("R² needs targets that differ; all are the same")
-    return 1 - float(((true - guess) ** 2).sum()) / spread
+    return value
 
 
 def auc(y: npt.ArrayLike, prediction: npt.ArrayLike) -> float:
@@ -181,10 +184,8 @@ def _scored(
     value = r2(true, guess)
     centred = true - true.mean()
     columns = [np.ones(len(true)), centred, centred**2, (true - guess) ** 2]
-    n, first, second, errors = (weights @ np.bincount(places, column, clusters) for column in columns)
-    spread = second - first**2 / n
-    defined = spread > 1e-12 * max(float(second.max()), 1e-300)
-    return value, np.where(defined, 1 - errors / np.where(defined, spread, 1.0), np.nan), clusters
+    sums = (weights @ np.bincount(places, column, clusters) for column in columns)
+    return value, r_squared_of_sums(*sums), clusters
 
 
 def _weighted_auc(positive: npt.NDArray[np.bool_], guess: Array, weights: Array) -> Array:
@@ -202,13 +203,10 @@ def _weighted_auc(positive: npt.NDArray[np.bool_], guess: Array, weights: Array)
 
 
 def _interval(value: float, draws: Array, clusters: int, level: float) -> Interval:
-    if not 0 < level < 1:
-        raise ValueError(f"the level of an interval lies between 0 and 1; got {level}")
-    known = draws[np.isfinite(draws)]
-    if len(known) < 2:
+    found = percentile_interval(draws, level)
+    if found.replicates < 2:
         raise ValueError("hardly any replicate could be scored; there are too few tracks or clusters")
-    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(value, float(low), float(high), float(known.std(ddof=1)), clusters, len(known))
+    return Interval(value, found.low, found.high, found.standard_error, clusters, found.replicates)
 
 
 def _checked(y: npt.ArrayLike, prediction: npt.ArrayLike) -> tuple[Array, Array]:

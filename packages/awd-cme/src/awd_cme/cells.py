@@ -89,16 +89,16 @@ def track_cells(
     # A single movie is worked on in ranges of frames in any case: they show how far it is.
     one_by_one = len(todo) >= max(crew.window, 2)
     if one_by_one:
-        work = partial(_tried, cells if crew.window == 1 else _alone(cells), skip)
+        work = partial(_tried, cells if crew.here else _alone(cells), skip)
         outcomes = crew.map_or_lose(work, todo, names=lambda item: item[0], progress=progress)
     else:
         outcomes = (_shared(cells, skip, item, crew, progress) for item in todo)
     for (name, path), outcome in zip(todo, outcomes, strict=True):
+        if isinstance(outcome, Lost) and not skip:
+            raise Lost(path, outcome.reason).error()
         reason = f"{path}: {outcome.reason}" if isinstance(outcome, Lost) else outcome
         if reason is None:
             continue
-        if not skip:
-            raise LostItemError(f"{reason}; leave it out, or give the worker more memory")
         # A run is the same wherever it lies.
         said = " ".join(reason.replace(f"{Path(path).parent}{os.sep}", "").split())
         write_json(cells.place(name, "json"), {"lost": said})

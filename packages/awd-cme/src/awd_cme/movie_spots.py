@@ -68,7 +68,7 @@ def measured_width(movie: Movie, channel: int = 0, *, workers: int | Workers = 1
         As `awd_cme.detect.estimate_sigma`.
     """
     with open_workers(workers) as crew:
-        if crew.window == 1:
+        if crew.here:
             return _width(movie, channel)
         return next(crew.map(partial(_width_of_file, channel), [file_of(movie)], names=_named))
 
@@ -108,7 +108,7 @@ def movie_spots(
     """
     count = movie.shape[0]
     with open_workers(workers) as crew:
-        if crew.window == 1:
+        if crew.here:
             found = [_spots(movie, how, (0, count), threads, progress)]
         else:
             file, told = file_of(movie), progress if callable(progress) else None

@@ -91,6 +91,8 @@ def _results(
     from awd_cme.examples import examples_of
     from awd_cme.results import card_of, predictions_of, results_of, timings_of
     from awd_core.path_file import save_path
+    from awd_core.score_records import write_scores
+    from awd_core.scores import score_pair
 
     network = None if taught is None else taught.teacher.as_torch()
     if not (run / "results.json").exists():
@@ -109,29 +111,17 @@ def _results(
         run.write_bytes("predictions.csv", predictions_of(problem, rows))
         write_arrays(run / "examples.npz", examples_of(problem, rows[0], tracked.table))
         with run.step("Compression"):
-            run.write_json("scores.json", _scores(job, problem, paths[chosen.start].start, chosen.wavelet, gradients))
+            X = problem.training.X.astype("float32")
+            start = paths[chosen.start].start
+            scores = score_pair(start, chosen.wavelet, X, gradients, levels=job.levels, mode=job.mode)
+            write_scores(run / "scores.json", scores)
         run.write_json("results.json", results)
     if not (run / "timings.json").exists():
         from awd_cme.card import ModelCard
 
         with run.step("Timing"):
             timings = timings_of(problem, ModelCard.load(run / "card.json"), network)
-        seconds: dict[str, float] = {}
-        for session in run.sessions:
-            for name, value in session["seconds"].items():
-                seconds[name] = round(seconds.get(name, 0.0) + value, 3)
-        run.write_json("timings.json", timings | {"seconds": seconds})
-
-
-def _scores(job: RunJob, problem: Problem, start: Any, chosen: Any, gradients: Any) -> dict[str, Any]:
-    from awd_core.scores import coefficient_scores
-
-    X = problem.training.X.astype("float32")
-    before, after = (
-        coefficient_scores(wavelet, X, gradients, levels=job.levels, mode=job.mode).to_dict()
-        for wavelet in (start, chosen)
-    )
-    return {"start": before, "distilled": after}
+        run.write_json("timings.json", timings | {"seconds": run.seconds()})
 
 
 def _report(run: RunFolder) -> None:

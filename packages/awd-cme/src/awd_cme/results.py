@@ -1,6 +1,5 @@
 """What is written of the models: results.json, predictions.csv, card.json, examples.npz, timings.json."""
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from awd_cme.compare import Fitted
 from awd_cme.intervals import coefficient_intervals
 from awd_cme.pipeline_series import FEWEST_CLUSTERS, Problem
 from awd_cme.run_job import RunJob
+from awd_core.timing import shortest_seconds
 
 Array = npt.NDArray[np.float64]
 
@@ -30,9 +30,6 @@ PAIRS = (
 
 FEW = 10
 """Test tracks of a cell below which it gets no score of its own."""
-
-SECONDS = 0.2
-"""Time that each call is repeated for."""
 
 COEFFICIENT_REPLICATES = 200
 
@@ -165,11 +162,4 @@ def timings_of(problem: Problem, card: ModelCard, network: Any | None) -> dict[s
 
 
 def _micro(call: Callable[[], object], tracks: int) -> float:
-    """Shortest of repeated calls: what else the machine does only ever adds."""
-    call()
-    shortest, until = float("inf"), time.perf_counter() + SECONDS
-    while time.perf_counter() < until:
-        began = time.perf_counter()
-        call()
-        shortest = min(shortest, time.perf_counter() - began)
-    return round(1e6 * shortest / tracks, 4)
+    return round(1e6 * shortest_seconds(call) / tracks, 4)

@@ -1,6 +1,5 @@
 """`awd-cme run`, and the same run step by step: teach, distill, evaluate, report. Nothing heavy is imported here."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -238,11 +237,7 @@ def report(
 
 
 def _continue(folder: Path, until: str, quiet: bool, workers: int, scheduler: str | None) -> None:
-    file = folder / "config.json"
-    if not file.exists():
-        raise FileNotFoundError(f"{folder} holds no run; begin one with awd-cme run or awd-cme teach")
-    job = job_of(json.loads(file.read_bytes()), str(folder), until=until, quiet=quiet)
-    _do(job, workers, scheduler)
+    _do(job_of(str(folder), until=until, quiet=quiet), workers, scheduler)
 
 
 def _do(job: RunJob, workers: int, scheduler: str | None) -> None:

@@ -178,13 +178,11 @@ OPTIONS = ("data", "out", "tracks", "gradients", "until", "quality", "threads", 
 """Fields of a job that do not determine its results; of files, what is in them does."""
 
 
-def job_of(config: Mapping[str, Any], out: str, **changes: Any) -> RunJob:
-    """The job that a run's config.json holds.
+def job_of(out: str, **changes: Any) -> RunJob:
+    """The job of a run that is to go on.
 
     Parameters
     ----------
-    config : mapping
-        As `RunFolder` wrote it.
     out : str
         The run folder, wherever it was moved to.
     **changes
@@ -192,11 +190,14 @@ def job_of(config: Mapping[str, Any], out: str, **changes: Any) -> RunJob:
 
     Raises
     ------
+    FileNotFoundError
+        If the folder holds no run.
     ValueError
-        If it is a run of another program.
+        If it is a run of another program, or its configuration is damaged.
     """
-    if config.get("program") != PROGRAM:
-        raise ValueError(f"{out} holds a run of {config.get('program')!r}, not of {PROGRAM!r}; give the folder of one")
+    from awd_core.run_folder import stored_run
+
+    config = stored_run(out, PROGRAM, "awd-cme run or awd-cme teach")
     stored = {**config["settings"], **config["options"], "out": out, "overwrite": False, **changes}
     known = {item.name for item in fields(RunJob)}
     values: dict[str, Any] = {

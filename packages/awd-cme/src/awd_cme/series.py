@@ -135,7 +135,7 @@ def extract(
         method, test, neighbours,
     )  # fmt: skip
     with open_workers(workers) as crew:
-        if crew.window == 1:
+        if crew.here:
             measures = measured(movie, places, how, threads=threads, progress=progress)
         else:
             told = progress if callable(progress) else None

@@ -28,6 +28,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from awd_core.bootstrap import r_squared
+
 Array = npt.NDArray[np.float64]
 
 
@@ -210,10 +212,9 @@ def best_r2(strength: npt.ArrayLike, expected: npt.ArrayLike) -> float:
         If all strengths are equal.
     """
     y, mean = np.asarray(strength, dtype=np.float64), np.asarray(expected, dtype=np.float64)
-    spread = float(((y - y.mean()) ** 2).sum()) if len(y) else 0.0
-    if spread == 0:
+    if not (y != y[:1]).any():
         raise ValueError(f"R² needs pits whose strengths differ, got {len(y)} that do not")
-    return 1 - float(((y - mean) ** 2).sum()) / spread
+    return r_squared(y, mean)
 
 
 def _courses(shape: Array) -> Array:

@@ -40,7 +40,7 @@ def run_splits(
     jobs = [replace(job, out=str((folder / f"split-{seed}").absolute()), seed=seed) for seed in seeds]
     with open_workers(workers, scheduler) as crew:
         # Two items are handed to each worker.
-        if crew.window == 1 or 2 * splits < crew.window:
+        if crew.here or 2 * splits < crew.window:
             for one in jobs:
                 run_pipeline(one, workers=crew)
         else:

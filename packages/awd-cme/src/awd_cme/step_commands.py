@@ -22,6 +22,7 @@ from awd_cme.run_command import (
     note_channels,
 )
 from awd_cme.run_job import RunJob
+from awd_core.choices import check_choice
 from awd_core.interruption import goes_on
 from awd_core.options import QuietOption, SchedulerOption, WorkersOption, parse_names
 
@@ -49,10 +50,11 @@ def simulate(
 
     The same command goes on with a simulation that was interrupted.
     """
-    from awd_cme.simulate import simulate_dataset
+    from awd_cme.simulate import PRESETS, simulate_dataset
     from awd_core.run_progress import Screen
     from awd_core.workers import open_workers
 
+    check_choice("--preset", preset, PRESETS)
     with goes_on(out), Screen(quiet=quiet).task("Simulation") as show, open_workers(workers, scheduler) as crew:
         movies = simulate_dataset(out, preset, seed=seed, workers=crew, progress=show, cells=cells)
     if not quiet:

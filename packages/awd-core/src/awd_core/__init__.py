@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from awd_core.coefficients import Coefficients as Coefficients
     from awd_core.dictionary import LinearDictionary as LinearDictionary
     from awd_core.distill import distill_path as distill_path
-    from awd_core.distill_quality import QualitySettings as QualitySettings
     from awd_core.distill_quality import attribution_quality as attribution_quality
     from awd_core.distiller import WaveletDistiller as WaveletDistiller
     from awd_core.dwt import DWT1d as DWT1d
@@ -40,8 +39,9 @@ if TYPE_CHECKING:
     from awd_core.quality_checks import insertion_deletion as insertion_deletion
     from awd_core.quality_checks import seed_agreement as seed_agreement
     from awd_core.quality_randomised import randomised_teacher_check as randomised_teacher_check
+    from awd_core.quality_record import QualitySettings as QualitySettings
+    from awd_core.score_records import compare_scores as compare_scores
     from awd_core.scores import coefficient_scores as coefficient_scores
-    from awd_core.scores import compare_scores as compare_scores
     from awd_core.select import Selection as Selection
     from awd_core.select import select_point as select_point
     from awd_core.simulate import KnownTruth as KnownTruth
@@ -77,7 +77,7 @@ _HOME = {
     "MLP": "networks",
     "MODES": "boundary",
     "OrthonormalFilter": "filters",
-    "QualitySettings": "distill_quality",
+    "QualitySettings": "quality_record",
     "SearchSettings": "path_search",
     "Selection": "select",
     "Teacher": "teacher",
@@ -93,7 +93,7 @@ _HOME = {
     "coefficient_attributions": "attribution",
     "coefficient_scores": "scores",
     "compare_lengths": "lengths",
-    "compare_scores": "scores",
+    "compare_scores": "score_records",
     "completeness_gap": "quality_checks",
     "distill_grid": "penalised",
     "distill_path": "distill",

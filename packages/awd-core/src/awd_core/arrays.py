@@ -100,13 +100,16 @@ def _parted(source: str) -> tuple[str, str | None]:
 
 
 def _npy(path: Path, _: str | None) -> SampleArray:
+    with path.open("rb") as file:
+        if file.read(6) != np.lib.format.MAGIC_PREFIX:
+            raise ValueError(f"{path} is no .npy file, whatever its name says; write it with numpy.save")
     try:
         # Copy-on-write: torch warns of arrays that can't be written to, and the file stays as it is.
         array: SampleArray = np.load(path, mmap_mode="c", allow_pickle=False)
     except ValueError as error:
         raise ValueError(
-            f"{path} cannot be read as an array of numbers: {error}. Pickled objects are never loaded; write it with "
-            "numpy.save from an array of numbers"
+            f"{path} cannot be read as an array of numbers: {str(error).rstrip('.')}. Pickled objects are never "
+            "loaded; write it with numpy.save from an array of numbers"
         ) from error
     return array
 
@@ -120,7 +123,8 @@ def _npz(path: Path, name: str | None) -> SampleArray:
                 array: SampleArray = np.lib.format.read_array(member, allow_pickle=False)
             except ValueError as error:
                 raise ValueError(
-                    f"{path}:{chosen} cannot be read as an array of numbers: {error}. Pickled objects are never loaded"
+                    f"{path}:{chosen} cannot be read as an array of numbers: {str(error).rstrip('.')}. Pickled "
+                    "objects are never loaded"
                 ) from error
     return array
 

@@ -5,17 +5,19 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
-def check_choice(name: str, value: str | None, allowed: Iterable[str]) -> None:
-    """Refuse a value that is none of those that there are; None stands for a default.
+def check_choice(name: str, value: object, allowed: Iterable[str], *, required: bool = False) -> None:
+    """Refuse a value that is none of those that there are.
 
     Parameters
     ----------
     name : str
-        Of the option, such as "--preset".
+        Of the option or parameter, such as "--preset".
     value : str, optional
         What was given.
     allowed : iterable of str
         What there is.
+    required : bool
+        Whether None is refused too; otherwise it stands for a default.
 
     Raises
     ------
@@ -30,9 +32,9 @@ def check_choice(name: str, value: str | None, allowed: Iterable[str]) -> None:
     ValueError: --preset is 'qick' (did you mean quick?); choose one of quick, full
     """
     known = list(allowed)
-    if value is None or value in known:
+    if value in known or (value is None and not required):
         return
-    close = difflib.get_close_matches(value, known, n=1)
+    close = difflib.get_close_matches(value, known, n=1) if isinstance(value, str) else []
     meant = f" (did you mean {close[0]}?)" if close else ""
     raise ValueError(f"{name} is {value!r}{meant}; choose one of {', '.join(known)}")
 

@@ -10,7 +10,7 @@ import os
 import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -43,7 +43,12 @@ class OneLineErrors(TyperGroup):
         end = args.index("--") if "--" in args else len(args)
         if "--debug" in args[:end]:
             args = ["--debug", *(arg for arg in args[:end] if arg != "--debug"), *args[end:]]
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            if _is_wrong_usage(error):
+                _say_usage(error, ctx)
+            raise
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; report what it raises."""
@@ -55,8 +60,10 @@ class OneLineErrors(TyperGroup):
             typer.echo(f"{ctx.info_name}: interrupted", err=True)
             raise typer.Exit(CODE) from error
         except Exception as error:
-            if ctx.params.get("debug") or _belongs_to_the_parser(error):
+            if ctx.params.get("debug") or (_belongs_to_the_parser(error) and not _is_wrong_usage(error)):
                 raise
+            if _is_wrong_usage(error):
+                _say_usage(error, ctx)
             typer.echo(f"{ctx.info_name}: {_one_line(error)} (add --debug for the traceback)", err=True)
             raise typer.Exit(2) from error
 
@@ -118,11 +125,27 @@ def _belongs_to_the_parser(error: Exception) -> bool:
     return hasattr(error, "exit_code") or isinstance(error, (typer.Abort, EOFError)) or piped
 
 
+def _is_wrong_usage(error: Exception) -> bool:
+    """Whether it is a wrong command line; that nothing was given, which shows the help, is not."""
+    return hasattr(error, "format_message") and hasattr(error, "ctx") and type(error).__name__ != "NoArgsIsHelpError"
+
+
+def _say_usage(error: Any, ctx: Any) -> NoReturn:
+    """One line on a wrong command line, and where to read what is right."""
+    told = " ".join(error.format_message().split()).rstrip(".")
+    command = (error.ctx or ctx).command_path
+    joined = f"{told} See" if told.endswith("?") else f"{told}; see"
+    typer.echo(f"{ctx.info_name}: {joined} {command} --help", err=True)
+    raise typer.Exit(2) from error
+
+
 def _one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in SYSTEM and error.filename is not None:
         what, hint = SYSTEM[error.errno]
         return f"{os.fsdecode(error.filename)}: {what}; {hint}"
-    message = " ".join(str(error).split())
+    first, *others = [" ".join(line.split()) for line in str(error).splitlines() if line.strip()] or [""]
+    # After a colon, lines are items of a list.
+    message = f"{first} {'; '.join(others)}" if first.endswith(":") else " ".join([first, *others])
     if message and (isinstance(error, (ValueError, TypeError, OSError, ImportError)) or _is_ours(error)):
         return message
     # Not an error that anyone foresaw: its name says more than its text.

@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Callable, Iterable
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -60,10 +61,10 @@ class DaskWorkers(Workers):
 
     def submit(self, function: Callable[[Item], Result], item: Item) -> Any:
         """Hand out an item."""
-        # A key of its own: the same item may be asked for twice, with other files behind it.
-        return self.client.submit(
-            work, function, item, version("awd-core"), key=f"awd-{uuid.uuid4().hex}", pure=False, retries=0
-        )
+        # A key of its own: the same item may be asked for twice, with other files behind it. And one argument that Dask
+        # does not look into: it used to take a tuple whose first entry can be called for a task, and call it.
+        task = partial(function, item)
+        return self.client.submit(work, task, version("awd-core"), key=f"awd-{uuid.uuid4().hex}", pure=False, retries=0)
 
     def result(self, waiting: Any) -> Any:
         """What an item has given."""
@@ -95,8 +96,8 @@ class DaskWorkers(Workers):
         self.client.close()
 
 
-def work(function: Callable[[Item], Result], item: Item, wanted: str) -> Result:
-    """What a worker does with an item.
+def work(task: Callable[[], Result], wanted: str) -> Result:
+    """What a worker does with an item: it calls the function that holds it.
 
     Raises
     ------
@@ -107,4 +108,4 @@ def work(function: Callable[[Item], Result], item: Item, wanted: str) -> Result:
         raise RuntimeError(
             f"a worker has awd-core {version('awd-core')}, this process {wanted}; install the same version everywhere"
         )
-    return function(item)
+    return task()

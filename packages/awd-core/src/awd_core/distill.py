@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,11 +31,8 @@ from awd_core.path_search import PathSearch, Progress, Record, terms_at
 from awd_core.path_search import SearchSettings as SearchSettings
 from awd_core.search_data import Batch, Objectives, batch_rows, batch_size, filed_batches
 from awd_core.wavelet import Wavelet
-from awd_core.worker_map import Serial, Workers
+from awd_core.worker_map import Workers
 from awd_core.workers import open_workers
-
-if TYPE_CHECKING:
-    pass
 
 SHARES = tuple(i / 10 for i in range(11))
 """The default path: eleven shares α of the interpretation term, from none to all."""
@@ -185,7 +182,7 @@ def distill_path(
         if data.shards is not None:
             return together(data.shards, {name: objective(name) for name in sizes}, found)
         with open_workers(workers) as crew:
-            if isinstance(crew, Serial):
+            if crew.here:
                 return found({name: objective(name) for name in sizes}, crew)
             beside = place and place.with_name(f".{place.name}.batches")
             with filed_batches(tuple(sizes), batch, options, beside) as filed:
@@ -203,7 +200,8 @@ def transformed_axes(shape: tuple[int, ...], ndim: int | None) -> int:
     if ndim is None:
         if len(shape) == 3:
             raise ValueError(
-                f"X has shape {tuple(shape)}, which may be series with channels or images; give ndim=1 or ndim=2"
+                f"X has shape {tuple(shape)}, which may be series with channels or images; give --ndim 1 or --ndim 2 "
+                "(ndim=)"
             )
         ndim = 1 if len(shape) == 2 else 2
     if ndim not in (1, 2) or len(shape) < ndim + 1:

@@ -8,9 +8,10 @@ from typing import Any
 import torch
 
 from awd_core.boundary import MODES
+from awd_core.device import check_device
 from awd_core.distill import SHARES, SearchSettings
-from awd_core.distill_quality import QualitySettings
 from awd_core.gradient_paths import METHODS, Method
+from awd_core.quality_record import QualitySettings
 from awd_core.wavelet import Wavelet
 
 PathLike = str | os.PathLike[str]
@@ -109,8 +110,10 @@ class DistillJob:
     scheduler: str | None = None
 
     def __post_init__(self) -> None:
-        if (self.gradients is None) == (self.teacher is None):
-            raise ValueError("give either gradients or a teacher to ask for them, and not both")
+        if self.gradients is None and self.teacher is None:
+            raise ValueError("give gradients of a network, or the network itself as teacher to ask for them")
+        if self.gradients is not None and self.teacher is not None:
+            raise ValueError("gradients and a teacher to ask for them are both given; leave one of them out")
         if self.share is not None and self.y is not None:
             raise ValueError("share and y both choose the point of the path; give one of them")
         for name, value, allowed in (
@@ -127,7 +130,7 @@ class DistillJob:
             raise ValueError(f"levels is {self.levels}; it must be 1 or more")
         if self.baseline is not None and self.method in ("saliency", "input_x_gradient"):
             raise ValueError(f"baseline is for integrated_gradients and gradient_shap; {self.method} has none")
-        _check_device(self.device)
+        check_device(self.device)
         self.index  # noqa: B018 - raises if the share is not on the path
 
     @property
@@ -142,13 +145,3 @@ class DistillJob:
             f"share is {self.share:g}, which is not on the path; choose one of "
             f"{', '.join(f'{share:g}' for share in self.shares)}, or put it among the shares"
         )
-
-
-def _check_device(device: str) -> None:
-    try:
-        kind = torch.device(device).type
-    except RuntimeError as error:
-        raise ValueError(f"torch knows no device {device!r}; choose cpu, cuda, cuda:1, mps …") from error
-    missing = {"cuda": not torch.cuda.is_available(), "mps": not torch.backends.mps.is_available()}
-    if missing.get(kind, False):
-        raise ValueError(f"the device {device} is not available to torch {torch.__version__} here; choose cpu")

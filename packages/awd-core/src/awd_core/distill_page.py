@@ -5,16 +5,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from awd_core.distill import DistillationPath, PathPoint
-from awd_core.distill_quality import CheckedQuality
 from awd_core.distill_report import distillation_part
+from awd_core.quality_record import CheckedQuality
 from awd_core.quality_report import quality_part
 from awd_core.report import save_report
 from awd_core.report_table import Column, Table
 from awd_core.run_folder import RunFolder
 from awd_core.run_report import run_part
+from awd_core.score_records import Scores
 
 if TYPE_CHECKING:
-    from awd_core.scores import CoefficientScores
     from awd_core.select import Selection
 
 OTHERS = (
@@ -29,7 +29,7 @@ def write_page(
     chosen: PathPoint,
     selection: "Selection | None" = None,
     *,
-    scores: tuple["CoefficientScores", "CoefficientScores"],
+    scores: Scores,
     quality: CheckedQuality | None = None,
     artefacts: Mapping[str, str],
     progress: Callable[[int, int], object] = lambda done, total: None,

@@ -1,7 +1,7 @@
 """The checks of `awd_core.quality`, made for a distilled wavelet on some of the inputs.
 
 Any pipeline that has a network, its inputs and their gradients calls `attribution_quality`. What it costs is bounded by
-`QualitySettings`, whatever the number of inputs.
+`awd_core.quality_record.QualitySettings`, whatever the number of inputs.
 """
 
 import copy
@@ -9,8 +9,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from torch import nn
 
 from awd_core.attribution import coefficient_attributions
 from awd_core.boundary import without_boundary_warnings
-from awd_core.distill import SearchSettings, transformed_axes
+from awd_core.distill import transformed_axes
 from awd_core.dwt import DWT1d, DWT2d
 from awd_core.files import write_json
 from awd_core.gradient_paths import METHODS, Method, SampleArray, as_samples, digest, read_block
@@ -30,85 +29,12 @@ from awd_core.gradients import input_gradients
 from awd_core.quality import AttributionQuality, Completeness, PerturbationCurves, RandomisedTeacher, SeedAgreement
 from awd_core.quality_checks import completeness_gap, insertion_deletion, predicted, seed_agreement
 from awd_core.quality_randomised import randomised_teacher_check
+from awd_core.quality_record import CheckedQuality, QualitySettings, stored_quality
 from awd_core.wavelet import Wavelet
 
 Progress = Callable[[int, int, str], object]
 SUBSET, ORDERS, BLANK = 10, 11, 12
 """Streams of random numbers: which inputs, the random orders, the network without training."""
-
-
-@dataclass(frozen=True)
-class QualitySettings:
-    """What the checks may cost.
-
-    The teacher is asked for 2 (steps + 1)(repeats + 1) predictions of each input, and for its gradient without training
-    once; each further teacher for its gradient.
-
-    Attributes
-    ----------
-    inputs : int
-        Inputs that are looked at, at most; drawn at random.
-    values : int
-        Inputs times their size, at most. Where it allows fewer inputs than `least`, these are looked at all the same.
-    least : int
-        See there.
-    steps : int
-        Points of the insertion and deletion curves, besides the first.
-    repeats : int
-        Random orders to compare with, 2 or more.
-    top : float
-        Share of the coefficients that count as the largest where teachers are compared.
-    search : SearchSettings
-        How hard to search for the wavelets of the teacher and of the network without training.
-    """
-
-    inputs: int = 256
-    values: int = 1 << 20
-    least: int = 8
-    steps: int = 10
-    repeats: int = 5
-    top: float = 0.1
-    search: SearchSettings = field(
-        default_factory=lambda: SearchSettings(random_starts=4, small_batch=1 << 14, large_batch=1 << 16, finalists=1)
-    )
-
-    def __post_init__(self) -> None:
-        for name, least in (("inputs", 1), ("values", 1), ("least", 1), ("steps", 1), ("repeats", 2)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be {least} or more")
-        if not 0 < self.top <= 1:
-            raise ValueError(f"top is {self.top}; give a share of the coefficients above 0 and up to 1")
-
-    def count(self, shape: tuple[int, ...]) -> int:
-        """How many of the inputs are looked at, of an array of this shape.
-
-        Examples
-        --------
-        >>> QualitySettings().count((50_000, 64)), QualitySettings().count((2_000, 256, 256))
-        (256, 16)
-        """
-        size = int(np.prod(shape[1:]))
-        return min(shape[0], self.inputs, max(self.least, self.values // size))
-
-
-@dataclass(frozen=True)
-class CheckedQuality:
-    """What was found, and what was asked.
-
-    Attributes
-    ----------
-    quality : AttributionQuality
-        The checks.
-    asked : dict
-        JSON values that determine them: digests of networks and data, taps, settings; "inputs" of "of" were looked at.
-    """
-
-    quality: AttributionQuality
-    asked: dict[str, Any]
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        return self.quality.to_dict() | {"asked": self.asked}
 
 
 def attribution_quality(
@@ -219,7 +145,7 @@ def attribution_quality(
         raise ValueError(
             "two of the teachers are the same network; give those that were trained with other seeds, each once"
         )
-    stored = _stored(store, question)
+    stored = stored_quality(store, question)
     if stored is not None:
         return stored
     teachers = [_moved(teacher, device) for teacher in (model, *others)]
@@ -365,17 +291,6 @@ def _moved(model: nn.Module, device: str | torch.device | None) -> nn.Module:
 
 def _seed(seed: int, stream: int) -> int:
     return int(np.random.SeedSequence([seed, stream]).generate_state(1, np.uint32)[0])
-
-
-def _stored(store: str | os.PathLike[str] | None, question: dict[str, Any]) -> CheckedQuality | None:
-    """What the file holds, if it answers the question."""
-    if store is None or not Path(store).exists():
-        return None
-    try:
-        record = json.loads(Path(store).read_text(encoding="utf-8"))
-        return CheckedQuality(AttributionQuality.from_dict(record), question) if record["asked"] == question else None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None  # made anew
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from awd_core.report import Picture
 from awd_core.report_pictures import Planned, draw_pictures
 from awd_core.report_table import Column, Table, number
 from awd_core.run_folder import RunFolder
-from awd_core.scores import CoefficientScores
+from awd_core.score_records import CoefficientScores, Scores
 from awd_core.wavelet import Wavelet
 
 
@@ -55,8 +55,8 @@ class DistillationPart:
         inputs, attributions = _relative(self.path, self.chosen)
         start = self.path.start
         return (
-            f"Compared with {start.name}, the distilled wavelet makes the L1 norm of the network's attributions "
-            f"{_change(attributions)} and that of its inputs {_change(inputs)}. It is the best that was found among "
+            f"Compared with {start.name}, the L1 norm of the network's attributions is {_change(attributions)} in the "
+            f"distilled wavelet, and that of its inputs {_change(inputs)}. It is the best that was found among "
             f"all orthonormal wavelets with {start.length} taps, where attributions weigh "
             f"α\u00a0=\u00a0{self.chosen.share:g} and inputs {1 - self.chosen.share:g}."
         )
@@ -72,7 +72,7 @@ def distillation_part(
     chosen: PathPoint,
     run: RunFolder,
     *,
-    scores: tuple[CoefficientScores, CoefficientScores] | None = None,
+    scores: Scores | None = None,
     progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> DistillationPart:
     """Draw the figures and the animation into a run's folder, and fill the tables.

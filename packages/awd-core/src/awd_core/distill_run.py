@@ -15,18 +15,19 @@ from awd_core.distill import DistillationPath, distill_path, transformed_axes
 from awd_core.distill_job import DTYPES, PathLike
 from awd_core.distill_job import DistillJob as DistillJob
 from awd_core.distill_job import TeacherFile as TeacherFile
-from awd_core.distill_quality import CheckedQuality, attribution_quality
+from awd_core.distill_quality import attribution_quality
 from awd_core.gradient_paths import SampleArray, as_samples
 from awd_core.gradient_store import model_digest
 from awd_core.gradients import check_gradients, input_gradients
 from awd_core.path_file import save_path
+from awd_core.quality_record import CheckedQuality
 from awd_core.run_folder import RunFolder
+from awd_core.score_records import Scores, write_scores
 from awd_core.wavelet import Wavelet
 from awd_core.weights import build, load_module, resolve_factory
 from awd_core.workers import Workers, open_workers
 
 if TYPE_CHECKING:
-    from awd_core.scores import CoefficientScores
     from awd_core.select import Selection
 
 PROGRAM = "awd distill"
@@ -114,7 +115,7 @@ def distill_files(job: DistillJob) -> Path:
         with run.step("Scores"):
             scores = _score(job, path, index, X, slopes)
         _write(run, path, index, selection)
-        run.write_json("scores.json", {"start": scores[0].to_dict(), "distilled": scores[1].to_dict()})
+        write_scores(run / "scores.json", scores)
         checked = gradients.checked(run, X, slopes, path[index].wavelet, ndim)
         if checked is None:
             (run / "quality.json").unlink(missing_ok=True)
@@ -247,18 +248,14 @@ def _select(path: DistillationPath, X: SampleArray, y: Any, predictor: str, seed
         return select_point(path, np.asarray(X[:]), y, make_pipeline(StandardScaler(), model), seed=seed)
 
 
-def _score(
-    job: DistillJob, path: DistillationPath, index: int, X: SampleArray, slopes: SampleArray
-) -> "tuple[CoefficientScores, CoefficientScores]":
+def _score(job: DistillJob, path: DistillationPath, index: int, X: SampleArray, slopes: SampleArray) -> Scores:
     """Scores of the start and of the chosen wavelet."""
-    from awd_core.scores import coefficient_scores
+    from awd_core.scores import score_pair
 
     settings = {key: path.settings[key] for key in ("levels", "mode", "ndim", "method")}
-    before, after = (
-        coefficient_scores(wavelet, X, slopes, baseline=_baseline(job, X), device=job.device, **settings)
-        for wavelet in (path.start, path[index].wavelet)
+    return score_pair(
+        path.start, path[index].wavelet, X, slopes, baseline=_baseline(job, X), device=job.device, **settings
     )
-    return before, after
 
 
 def _write(run: RunFolder, path: DistillationPath, index: int, selection: "Selection | None") -> None:

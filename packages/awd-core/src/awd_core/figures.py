@@ -12,12 +12,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
-from matplotlib.ticker import StrMethodFormatter
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from awd_core.distill import DistillationPath, PathPoint
 from awd_core.minima import Minimum
 from awd_core.palette import BEFORE, HIGH, LOW
-from awd_core.scores import CoefficientScores
+from awd_core.score_records import CoefficientScores
 from awd_core.wavelet import Wavelet
 from awd_core.wavelet_figure import label
 
@@ -84,6 +84,7 @@ def path_figure(path: DistillationPath, chosen: PathPoint, *, narrow: bool = Fal
     _name_some(trade, shares.index(chosen.share), shares, sparsity, interpretation)
     label(trade, "The trade", "inputs, S/S₀", "attributions, A/A₀")
     trade.margins(0.14)
+    trade.xaxis.set_major_locator(MaxNLocator(4))
 
     taps = [point.wavelet.distance(path.start) for point in path]
     functions = [point.wavelet.distance(path.start, of="function") for point in path]

@@ -6,6 +6,7 @@ place do not mix: the later one wins.
 """
 
 import json
+import math
 import os
 import secrets
 import shutil
@@ -77,6 +78,21 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
     }
     """
     write_atomically(path, f"{json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)}\n".encode())
+
+
+def json_values(value: Any) -> Any:
+    """Records and rows as JSON has them: None for what is not finite, lists for tuples.
+
+    Examples
+    --------
+    >>> json_values({"scores": (0.5, math.nan)})
+    {'scores': [0.5, None]}
+    """
+    if isinstance(value, dict):
+        return {key: json_values(element) for key, element in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_values(element) for element in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def make_atomically(path: str | os.PathLike[str], make: Callable[[Path], object]) -> None:

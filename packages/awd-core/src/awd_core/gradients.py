@@ -26,7 +26,7 @@ from awd_core.gradient_blocks import Question, block_task, fill, first_bad, stop
 from awd_core.gradient_paths import Method, SampleArray, as_samples, digest, points_of, read_block
 from awd_core.gradient_store import GradientStore, model_digest
 from awd_core.gradient_teacher import Model, Target, asked, probe
-from awd_core.worker_map import Serial, Workers
+from awd_core.worker_map import Workers
 from awd_core.workers import open_workers
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def input_gradients(
         shape = (n, *target_shape, *samples.shape[1:])
         job: dict[str, Any] = {"method": method, "targets": targets, "shape": list(shape), "batch_size": batch_size}
         job |= {"device": where.type, **choices}
-        if isinstance(crew, Serial):
+        if crew.here:
             store = _store(out, model, samples, job, batch_size) if out else _Memory(shape, _native(samples))
             for batch, stop in enumerate(stops(n, batch_size)):
                 if not store.is_done(batch):

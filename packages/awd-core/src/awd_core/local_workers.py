@@ -7,6 +7,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from awd_core.worker_map import IN_FLIGHT, Item, Result, WorkerDied, Workers
 
@@ -27,6 +28,8 @@ class LocalWorkers(Workers):
         self.count = count
         self.where = f"{count} processes"
         self._pool: ProcessPoolExecutor | None = None
+        # Which processes have an item: they may have been replaced by the time that its result is asked for.
+        self._pools: WeakKeyDictionary[Future[Any], ProcessPoolExecutor] = WeakKeyDictionary()
 
     @property
     def window(self) -> int:
@@ -41,9 +44,11 @@ class LocalWorkers(Workers):
                 self._pool = ProcessPoolExecutor(self.count, mp_context=get_context("spawn"))
             try:
                 with shared_threads(self.count):
-                    return self._pool.submit(function, item)
+                    future = self._pool.submit(function, item)
+                self._pools[future] = self._pool
+                return future
             except BrokenProcessPool:  # it broke since the last result was taken
-                self._drop()
+                self._drop(self._pool)
         raise WorkerDied
 
     def result(self, waiting: "Future[Any]") -> Any:
@@ -51,7 +56,7 @@ class LocalWorkers(Workers):
         try:
             return waiting.result()
         except BrokenProcessPool:
-            self._drop()
+            self._drop(self._pools.get(waiting))
             raise WorkerDied from None
 
     def forget(self, waiting: "Iterable[Future[Any]]") -> None:
@@ -69,9 +74,10 @@ class LocalWorkers(Workers):
             process.terminate()
         self._pool = None
 
-    def _drop(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+    def _drop(self, broken: ProcessPoolExecutor | None) -> None:
+        """Let broken processes go, unless others have taken their place already: those are at work."""
+        if broken is not None and broken is self._pool:
+            broken.shutdown(wait=False, cancel_futures=True)
             self._pool = None
 
 

@@ -13,10 +13,12 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
-from awd_core.gradient_paths import Method
-from awd_core.scores import json_values
+from awd_core.files import json_values
+
+if TYPE_CHECKING:
+    from awd_core.gradient_paths import Method
 
 FORMAT, VERSION = "awd-quality", 1
 CHECKS = ("order", "completeness", "agreement", "randomised")
@@ -28,7 +30,7 @@ COMPLETE = 0.05
 AGREEMENT = 0.5
 """Least overlap of the largest attributions of teachers with different seeds. By chance it would be `top`. Not the rank
 correlation: among coefficients that hardly matter, which may be most of them, ranks are noise."""
-ADVICE: dict[Method, str] = {
+ADVICE: "dict[Method, str]" = {
     "saliency": "saliency promises no sum",
     "input_x_gradient": "input × gradient does so for networks alone that are linear in their inputs",
     "integrated_gradients": "take more n_steps",
@@ -99,7 +101,7 @@ class Completeness:
 
     relative: float
     worst: float
-    method: Method = "integrated_gradients"
+    method: "Method" = "integrated_gradients"
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from awd_core.distill_quality import CheckedQuality
 from awd_core.quality import AGREEMENT, COMPLETE, DEVIATIONS, AttributionQuality, Finding
 from awd_core.quality_figures import curves_figure
+from awd_core.quality_record import CheckedQuality
 from awd_core.report import Picture
 from awd_core.report_pictures import Planned, draw_picture
 from awd_core.report_table import Column, Table

@@ -9,12 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from awd_core.distill_quality import CheckedQuality
 from awd_core.quality import AttributionQuality
-from awd_core.scores import CoefficientScores, ScaleScore
-
-Scores = tuple[CoefficientScores, CoefficientScores]
-"""Of the start and of the wavelet that was taken."""
+from awd_core.quality_record import CheckedQuality
+from awd_core.score_records import CoefficientScores, ScaleScore, Scores
 
 
 def read_json(file: Path) -> Any:

@@ -14,6 +14,7 @@ beside its place and renamed, and what a killed process left unfinished is clear
 import json
 import os
 import platform
+import re
 import secrets
 import shlex
 import shutil
@@ -28,6 +29,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Self
 
+from awd_core.file_lock import lock_file
 from awd_core.files import write_atomically, write_json
 from awd_core.run_progress import Report, Screen
 
@@ -145,8 +147,8 @@ class RunFolder:
         overwrite: bool,
     ) -> None:
         earlier = _read(self.path / CONFIG)
-        if earlier is not None and earlier["program"] != program:
-            raise ValueError(f"{self.path} holds a run of {earlier['program']}, not of {program}; give another folder")
+        if earlier is not None:
+            _check_program(self.path, earlier, program)
         _sweep(self.path)
         versions = _versions([*PACKAGES, *packages])
         # A run that failed before it made anything, for a wrong setting perhaps, is no loss.
@@ -249,6 +251,14 @@ class RunFolder:
         self._write_sessions()
         self.log("finished")
 
+    def seconds(self) -> dict[str, float]:
+        """Seconds that each step has taken, all sessions together."""
+        total: dict[str, float] = {}
+        for session in self.sessions:
+            for step, seconds in session["seconds"].items():
+                total[step] = round(total.get(step, 0.0) + seconds, 3)
+        return total
+
     def __enter__(self) -> Self:
         return self
 
@@ -264,6 +274,38 @@ class RunFolder:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+
+def stored_run(folder: str | os.PathLike[str], program: str, begin: str) -> dict[str, Any]:
+    """What config.json holds of a run that is to go on: its settings and options.
+
+    Parameters
+    ----------
+    folder : path
+        Where the run should be.
+    program : str
+        Whose run it must be, as `RunFolder.open` was told.
+    begin : str
+        The command that begins one, for the message.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no run.
+    ValueError
+        If it is another program's, or its configuration is damaged.
+    """
+    place = Path(folder)
+    config = _read(place / CONFIG) if (place / CONFIG).is_file() else None
+    if config is None:
+        raise FileNotFoundError(f"{place} holds no run; begin one with {begin}")
+    _check_program(place, config, program)
+    return config
+
+
+def _check_program(folder: Path, config: Mapping[str, Any], program: str) -> None:
+    if config["program"] != program:
+        raise ValueError(f"{folder} holds a run of {config['program']}, not of {program}; give another folder")
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -307,6 +349,8 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _short(value: Any, most: int = 60) -> str:
     text = json.dumps(value, ensure_ascii=False)
+    if re.fullmatch('"[0-9a-f]{64}"', text):  # a digest: its beginning tells it from another
+        return f"{text[1:9]}…"
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
@@ -325,20 +369,10 @@ def _now() -> str:
 
 
 def _locked(folder: Path) -> IO[str] | None:
-    """A lock that ends with the process, however it ends; none where the system or the file system has none."""
     try:
-        import fcntl
-    except ImportError:
-        return None
-    file = (folder / LOCK).open("w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return lock_file(folder / LOCK)
     except BlockingIOError as error:
-        file.close()
         raise ValueError(f"another process is at work in {folder}; wait for it, or give another folder") from error
-    except OSError:
-        pass
-    return file
 
 
 def _sweep(folder: Path) -> None:

@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.model_selection import (
-    GroupKFold,
     KFold,
     StratifiedGroupKFold,
     StratifiedKFold,
@@ -24,6 +23,7 @@ from sklearn.model_selection import (
 
 from awd_core.boundary import without_boundary_warnings
 from awd_core.distiller import WaveletTransformer
+from awd_core.folds import balanced_folds, train_and_test
 from awd_core.wavelet import Wavelet
 
 Array = npt.NDArray[np.float64]
@@ -113,7 +113,7 @@ def select_point(
         Samples of one group (a cell, a cosmology) are kept on one side of every split.
     cv : int, splitter or iterable of (train, test)
         Folds. A number stands for so many, shuffled with the seed: stratified for a classifier, whole groups if there
-        are groups (which a regressor's are not shuffled).
+        are groups.
     scoring : str or callable, optional
         As for `sklearn.model_selection.cross_val_score`.
     seed : int
@@ -212,8 +212,10 @@ def _splits(
             raise ValueError(f"cv is {cv}; cross-validation needs two folds or more")
         if groups is None:
             cv = (StratifiedKFold if classify else KFold)(cv, shuffle=True, random_state=seed)
+        elif classify:
+            cv = StratifiedGroupKFold(cv, shuffle=True, random_state=seed)
         else:
-            cv = StratifiedGroupKFold(cv, shuffle=True, random_state=seed) if classify else GroupKFold(cv)
+            cv = train_and_test(balanced_folds(groups, cv, np.random.default_rng([seed, 0])), cv)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The groups parameter is ignored", UserWarning)  # it is looked at below
         splits = list(check_cv(cv, y, classifier=classify).split(np.zeros((n, 1)), y, groups))

@@ -8,9 +8,10 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 Item = TypeVar("Item")
+Item_co = TypeVar("Item_co", covariant=True)
 Result = TypeVar("Result")
 Progress = Callable[[int, int, str], object]
 
@@ -35,9 +36,54 @@ class Lost:
     name: str
     reason: str
 
+    def error(self, advice: str = "leave it out, or give the worker more memory") -> "LostItemError":
+        """The error to raise where nothing may be lost: item, reason, and what to do about it.
+
+        Examples
+        --------
+        >>> Lost("map 7", "its worker died").error()
+        LostItemError('map 7: its worker died; leave it out, or give the worker more memory')
+        """
+        return LostItemError(f"{self.name}: {self.reason}; {advice}")
+
 
 class LostItemError(RuntimeError):
     """An item has killed its workers; the message names it."""
+
+
+class OnDemand(Sequence[Item_co], Generic[Item_co]):
+    """Items that are made when they are handed out, so that no more of them are held than are worked on.
+
+    Parameters
+    ----------
+    make : callable
+        Makes the item of a number; the same one whenever it is asked.
+    numbers : sequence of int
+        Of the items.
+
+    Examples
+    --------
+    >>> items = OnDemand("map {}".format, range(1_000_000))
+    >>> len(items), items[7], list(items[-2:])
+    (1000000, 'map 7', ['map 999998', 'map 999999'])
+    """
+
+    def __init__(self, make: Callable[[int], Item_co], numbers: Sequence[int]) -> None:
+        self.make, self.numbers = make, numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, place: int) -> Item_co: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> "OnDemand[Item_co]": ...
+
+    def __getitem__(self, place: int | slice) -> "Item_co | OnDemand[Item_co]":
+        if isinstance(place, slice):
+            return OnDemand(self.make, self.numbers[place])
+        return self.make(self.numbers[place])
 
 
 class WorkerDied(Exception):  # noqa: N818 an event that the map deals with, not an error that anybody sees
@@ -51,9 +97,13 @@ class Workers(abc.ABC):
     ----------
     where : str
         In words, for logs.
+    here : bool
+        Whether items are done in this process, one at a time. Then there are cores for threads, and what an item needs
+        does not travel: it need not be small, nor lie in a file.
     """
 
     where: str
+    here: bool = False
 
     @property
     @abc.abstractmethod
@@ -114,7 +164,7 @@ class Workers(abc.ABC):
         """
         for result in self.map_or_lose(function, items, names=names, progress=progress):
             if isinstance(result, Lost):
-                raise LostItemError(f"{result.name}: {result.reason}; leave it out, or give the worker more memory")
+                raise result.error()
             yield result
 
     def map_or_lose(
@@ -186,7 +236,7 @@ class Workers(abc.ABC):
         """
         if size < 1:
             raise ValueError(f"a block must hold at least one item, got size = {size}")
-        blocks = [list(items[start : start + size]) for start in range(0, len(items), size)]
+        blocks = OnDemand(lambda start: list(items[start : start + size]), range(0, len(items), size))
         done = 0
         for block, found in zip(blocks, self.map_or_lose(function, blocks, names=_of_blocks(names)), strict=True):
             results: list[Result | Lost]
@@ -237,6 +287,7 @@ class Serial(Workers):
     """No workers: items are done where they are asked for, one when its result is wanted."""
 
     where = "in this process"
+    here = True
     window = 1
 
     def submit(self, function: Callable[[Item], Result], item: Item) -> Any:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from awd_cosmo.design import latin_hypercube as latin_hypercube
     from awd_cosmo.design import sobol as sobol
     from awd_cosmo.fits import read_map as read_map
-    from awd_cosmo.fits import write_map as write_map
+    from awd_cosmo.fits_writer import write_map as write_map
     from awd_cosmo.folds import cross_validation_folds as cross_validation_folds
     from awd_cosmo.halos import HaloModel as HaloModel
     from awd_cosmo.job import Job as Job
@@ -106,7 +106,7 @@ _HOME = {
     "theory_table": "simulate",
     "wavelet_kernels": "kernels",
     "wavelet_scales": "undecimated",
-    "write_map": "fits",
+    "write_map": "fits_writer",
     "write_report": "report",
     "write_suite": "layout_writer",
 }

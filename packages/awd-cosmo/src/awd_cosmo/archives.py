@@ -34,7 +34,13 @@ class BadMap(ValueError):  # noqa: N818 - a map is bad; the message says the err
         if len(lines) == 1:
             return lines[0]
         more = [f"… and {len(lines) - 10} more"] if len(lines) > 10 else []
-        return "\n  ".join([f"{len(lines)} maps cannot be used (on_error='skip' leaves them out):", *lines[:10], *more])
+        return "\n  ".join(
+            [
+                f"{len(lines)} maps cannot be used; --on-error skip (on_error='skip') leaves them out:",
+                *lines[:10],
+                *more,
+            ]
+        )
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:

@@ -1,14 +1,16 @@
 """Headers of many maps, read where the work is done: of some maps of each model, or of all of them."""
 
+import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from awd_core.worker_map import Lost, Workers
+from awd_core.worker_map import Lost, OnDemand, Workers
 from awd_cosmo.archives import BadMap
 from awd_cosmo.fits import read_header
 from awd_cosmo.headers import MapHeader
-from awd_cosmo.suite_models import Model
+from awd_cosmo.suite_models import Found, Model
 
 TRIES = 3
 """Maps of a model that are asked, one after the other, until one has a header that can be read."""
@@ -28,7 +30,8 @@ def read_headers(
     found: list[MapHeader | str] = []
     for file, number in files:
         try:
-            place = str(Path(root) / file)
+            # not joined by a Path, which would keep every name among the interned strings
+            place = os.path.join(root, file)  # noqa: PTH118
             asked = hdu if number < 0 else number
             found.append(read_header(place, asked, pixel_scale=pixel_scale, source_redshift=source_redshift))
         except BadMap as error:
@@ -40,8 +43,8 @@ def read_headers(
     return found
 
 
-def asked_headers(models: Sequence[Model], ask: Ask, workers: Workers) -> dict[tuple[int, int], MapHeader | str]:
-    """What headers say, or why they cannot be read: by number of the model and number of its file.
+def asked_headers(models: Sequence[Model], ask: Ask, workers: Workers) -> list[list[MapHeader | str]]:
+    """What headers say, or why they cannot be read: for each model, of its first files, in their order.
 
     Parameters
     ----------
@@ -51,24 +54,34 @@ def asked_headers(models: Sequence[Model], ask: Ask, workers: Workers) -> dict[t
         `read_headers` for the root of these models.
     workers : Workers
         Who reads.
+
+    Returns
+    -------
+    list of list
+        Headers that say the same are one object, with the name of the first file: most maps of a suite are alike.
     """
-    answers: dict[tuple[int, int], MapHeader | str] = {}
-    wanted = [
-        (m, i) for m, model in enumerate(models) for i in range(len(model.files) if model.ask_all else 1) if model.files
-    ]
-    for _ in range(TRIES):
-        files = [models[m].files[i] for m, i in wanted]
-        items = [(one.file, one.hdu) for one in files]
-        for place, found in zip(wanted, workers.map_blocks(ask, items, TOGETHER, names=_name), strict=True):
-            answers[place] = found.reason if isinstance(found, Lost) else found
+    answers: list[list[MapHeader | str]] = [[] for _ in models]
+    known: dict[str, MapHeader] = {}
+    wanted = [(m, model.files if model.ask_all else model.files[:1]) for m, model in enumerate(models)]
+    for tried in range(1, TRIES + 1):
+        files = [file for _, some in wanted for file in some]
+        owners = [m for m, some in wanted for _ in some]
+        items = OnDemand(partial(_item, files), range(len(files)))
+        for m, found in zip(owners, workers.map_blocks(ask, items, TOGETHER, names=_name), strict=True):
+            if isinstance(found, MapHeader):
+                answers[m].append(known.setdefault(repr(replace(found, file="")), found))
+            else:
+                answers[m].append(found.reason if isinstance(found, Lost) else found)
         wanted = [
-            (m, i + 1)
-            for m, i in wanted
-            if isinstance(answers[m, i], str) and not models[m].ask_all and i + 1 < len(models[m].files)
+            (m, models[m].files[tried : tried + 1])
+            for m, some in wanted
+            if some and not models[m].ask_all and isinstance(answers[m][-1], str)
         ]
-        if not wanted:
-            break
     return answers
+
+
+def _item(files: Sequence[Found], number: int) -> File:
+    return files[number].file, files[number].hdu
 
 
 def _name(file: File) -> str:

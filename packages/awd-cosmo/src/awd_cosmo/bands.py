@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.choices import check_choice
 from awd_cosmo.histograms import FIT_VALUES, feature_names, histogram, learnt_edges, some_of, thresholds
 from awd_cosmo.peaks import (
     BLOCK,
@@ -24,7 +25,7 @@ from awd_cosmo.peaks import (
     usable_pixels,
 )
 from awd_cosmo.pixel_scale import arcmin_per_pixel
-from awd_cosmo.statistic import Statistic, check_choice
+from awd_cosmo.statistic import Statistic
 from awd_cosmo.undecimated import BOUNDARIES, Band, Boundary, check_levels
 
 Array = npt.NDArray[np.float64]
@@ -98,9 +99,9 @@ class BandCounts(Statistic):
         ValueError
             If a parameter is not among those allowed, or a band has nothing to count in the training maps.
         """
-        check_choice("pixels", self.pixels, tuple(COUNTED))
-        check_choice("per", self.per, ("map", "pixel"))
-        check_choice("boundary", self.boundary, BOUNDARIES)
+        check_choice("pixels", self.pixels, tuple(COUNTED), required=True)
+        check_choice("per", self.per, ("map", "pixel"), required=True)
+        check_choice("boundary", self.boundary, BOUNDARIES, required=True)
         if not 0 <= self.masked_share < 1:
             raise ValueError(f"masked_share must be a share from 0 to below 1, got {self.masked_share}")
         maps = some_of(checked_maps(X))

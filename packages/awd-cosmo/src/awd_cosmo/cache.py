@@ -20,20 +20,29 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from awd_core.worker_map import Lost, LostItemError, Serial, Workers
+from awd_core.file_lock import lock_file
+from awd_core.worker_map import Lost, OnDemand, Workers
 from awd_core.workers import open_workers
 from awd_cosmo.archives import BadMap
-from awd_cosmo.cache_blocks import Block, Contents, Record, States, chunk_path, file_digest, write_block
-from awd_cosmo.sources import InMemory, Mapped, Maps, Report, Rows, Selected, Source, Tiled, room_for
+from awd_cosmo.cache_blocks import (
+    Block,
+    Contents,
+    Record,
+    States,
+    block_line,
+    chunk_path,
+    file_digest,
+    write_block,
+)
+from awd_cosmo.sources import BLOCK, InMemory, Mapped, Maps, Report, Rows, Selected, Source, Tiled, room_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,7 +144,7 @@ def cached(
     with _locked(place / f".{builder.final.name}.lock"):
         if not builder.is_current():
             try:
-                with open_workers(workers if builder.paths else 1) as crew:
+                with open_workers(workers if builder.root else 1) as crew:
                     builder.build(progress, crew)
             except OSError as error:
                 if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -154,9 +163,9 @@ class _Builder:
         self.maps, self.final, self.block, self.verify = maps, final, block, verify
         self.part = final.with_name(final.name + ".part")
         self.count = -(-len(maps) // block)
-        self.names = [str(name) for name in maps.table["file"]]
-        here = Path.cwd()
-        self.paths = [str(here / path) for path in maps.files] if maps.table.meta.get("root") else []
+        self.names = np.asarray(maps.table["file"])
+        root = maps.table.meta.get("root")
+        self.root = Path.cwd() / root if root else None
         self.states = States()
 
     def is_current(self) -> bool:
@@ -164,27 +173,35 @@ class _Builder:
         if not self.final.is_dir():
             return False
         record = Record.read(self.final)
-        before = json.dumps(sorted(record.blocks.items()))
-        if len(self._valid(self.final, record)) < self.count:
+        valid, newer = 0, {}
+        for number, files, touched in self._valid(self.final, record):
+            valid += 1
+            if touched:
+                newer[number] = block_line(number, files)
+        if valid < self.count:
             return False
-        if json.dumps(sorted(record.blocks.items())) != before:
+        if newer:
             with suppress(OSError):  # without it, files that were touched are only digested again next time
-                record.rewrite()
+                record.rewrite(newer)
         return True
 
     def build(self, progress: Report | None, crew: Workers) -> None:
         self.part.mkdir(exist_ok=True)
         record = Record.read(self.part)
-        done = self._valid(self.part, record)
-        earlier = Record.read(self.final)
-        reusable = self._valid(self.final, earlier) if self.final.is_dir() else set()
+        done = set()
+        for number, files, touched in self._valid(self.part, record):
+            done.add(number)
+            if touched:
+                record.add(number, files)
         self._make_array()
-        for number in sorted(reusable - done):
-            _copy(chunk_path(self.final, number), chunk_path(self.part, number))
-            record.add(number, earlier.blocks[number])
-        todo = sorted(set(range(self.count)) - done - reusable)
-        write = partial(write_block, str(self.part.absolute()), self.maps.threads if isinstance(crew, Serial) else None)
-        blocks = _Todo(self, todo)
+        for number, files, _ in self._valid(self.final, Record.read(self.final)):
+            if number not in done:
+                _copy(chunk_path(self.final, number), chunk_path(self.part, number))
+                record.add(number, files)
+                done.add(number)
+        todo = sorted(set(range(self.count)) - done)
+        write = partial(write_block, str(self.part.absolute()), self.maps.threads if crew.here else None)
+        blocks = OnDemand(self.block_of, todo)  # together their paths are as many as there are maps
         written = len(self.maps) - sum(len(self._rows(number)) for number in todo)
         for k, found in enumerate(crew.map_or_lose(write, blocks, names=self._name)):
             if isinstance(found, Lost):
@@ -210,11 +227,11 @@ class _Builder:
         """Which maps of a block kill whoever reads them."""
         alone = [block.source.part(np.array([i])) for i in range(block.count)]
         bad = [
-            (self.names[block.first + i], found.reason)
+            (str(self.names[block.first + i]), found.reason)
             for i, found in enumerate(crew.map_or_lose(_read_one, alone))
             if isinstance(found, Lost)
         ]
-        return BadMap(bad) if bad else LostItemError(f"{lost.name}: {lost.reason}; give the workers more memory")
+        return BadMap(bad) if bad else lost.error("give the workers more memory")
 
     def _name(self, block: Block) -> str:
         return f"maps {block.first} to {block.first + block.count - 1}"
@@ -234,57 +251,32 @@ class _Builder:
         array.attrs["arcmin_per_pixel"] = self.maps.arcmin_per_pixel
         array.attrs["processing"] = list(self.maps.processing)
 
-    def _valid(self, folder: Path, record: Record) -> set[int]:
-        """Blocks that are on the disk and whose files hold what they held."""
+    def _valid(self, folder: Path, record: Record) -> "Iterator[tuple[int, Contents, bool]]":
+        """Blocks that are on the disk and whose files hold what they held.
+
+        Of each its number, its contents with the states that its files have now, and whether one was touched.
+        """
         size = 4 * self.block * self.maps.shape[0] * self.maps.shape[1]
-        good = set()
-        for number, files in record.blocks.items():
+        for number in sorted(record.places):
             chunk = chunk_path(folder, number)
             if number >= self.count or not chunk.is_file() or chunk.stat().st_size != size:
                 continue
-            paths = self._files(number)
-            if paths.keys() != files.keys():
+            before, paths = record.contents(number), self._files(number)
+            if paths.keys() != before.keys():
                 continue
-            if self._still(files, paths):
-                good.add(number)
-        return good
-
-    def _still(self, files: Contents, paths: dict[str, str]) -> bool:
-        """Whether files hold what they held; those that were only touched are written down as they are now."""
-        current = self.states.of(paths)
-        fine = True
-        for name, (state, digest) in files.items():
-            if self.verify or current[name] != state:
-                fine = fine and _holds(paths[name], digest)
-                files[name] = (current[name], digest)
-        return fine
+            current = self.states.of(paths)
+            now = {name: (current[name], digest) for name, (_, digest) in before.items()}
+            suspect = [name for name in before if self.verify or now[name] != before[name]]
+            if all(_holds(paths[name], now[name][1]) for name in suspect):
+                yield number, now, now != before
 
     def _rows(self, number: int) -> Rows:
         return np.arange(number * self.block, min((number + 1) * self.block, len(self.maps)))
 
     def _files(self, number: int) -> dict[str, str]:
-        return {self.names[row]: self.paths[row] for row in self._rows(number).tolist()} if self.paths else {}
-
-
-class _Todo(Sequence[Block]):
-    """Blocks that are put together when they are handed out: together their paths are as many as there are maps."""
-
-    def __init__(self, builder: _Builder, numbers: Sequence[int]) -> None:
-        self.builder, self.numbers = builder, numbers
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    @overload
-    def __getitem__(self, place: int) -> Block: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> "_Todo": ...
-
-    def __getitem__(self, place: int | slice) -> "Block | _Todo":
-        if isinstance(place, slice):
-            return _Todo(self.builder, self.numbers[place])
-        return self.builder.block_of(self.numbers[place])
+        if self.root is None:
+            return {}
+        return {name: str(self.root / name) for name in self.names[self._rows(number)].tolist()}
 
 
 def _read_one(source: Source) -> None:
@@ -295,8 +287,10 @@ def _key(maps: "MapSet", block: int) -> str:
     """Name of a cache: what the rows are, and what was done to them."""
     digest = hashlib.sha256(json.dumps([FORMAT, block, maps.shape, maps.arcmin_per_pixel, maps.processing]).encode())
     columns = ("file", "hdu", "tile", "tile_y", "tile_x", "z_s")
-    for row in zip(*(maps.table[name].tolist() for name in columns), strict=True):
-        digest.update(repr(row).encode())
+    for start in range(0, len(maps), BLOCK):
+        part = (np.asarray(maps.table[name][start : start + BLOCK]).tolist() for name in columns)
+        for row in zip(*part, strict=True):
+            digest.update(repr(row).encode())
     if not maps.table.meta.get("root"):
         source: Any = maps.source
         while isinstance(source, Selected | Mapped | Tiled):
@@ -323,18 +317,9 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-@contextmanager
-def _locked(path: Path) -> "Iterator[None]":
+def _locked(path: Path) -> AbstractContextManager[object]:
     """Keep another process from building the same cache; the system lets go of the lock when a process dies."""
-    with ExitStack() as stack:
-        try:
-            import fcntl
-        except ImportError:  # no such locks on Windows: there two builders at once are not told of each other
-            yield
-            return
-        file = stack.enter_context(path.open("w"))
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RuntimeError(f"another process is building the cache {path.parent}; wait until it is done") from None
-        yield
+    try:
+        return lock_file(path) or nullcontext()
+    except BlockingIOError:
+        raise RuntimeError(f"another process is building the cache {path.parent}; wait until it is done") from None

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from awd_core.files import write_atomically
+from awd_core.files import make_atomically
 from awd_core.workers import available_cores
 from awd_cosmo.archives import MEMBER, read_bytes
 from awd_cosmo.sources import Source
@@ -52,41 +53,61 @@ class Block:
 
 @dataclass
 class Record:
-    """The finished blocks of a cache, with the contents of their files."""
+    """The finished blocks of a cache with the contents of their files: a line each, of which the place is kept."""
 
     path: Path
-    blocks: dict[int, Contents] = field(default_factory=dict)
+    places: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """{block: (where its line begins, its length)}, in bytes."""
 
     @classmethod
     def read(cls, folder: Path) -> "Record":
         """What a cache has."""
         record = cls(folder / "blocks.jsonl")
-        lines = record.path.read_bytes().split(b"\n") if record.path.is_file() else []
-        for line in lines:
-            try:
-                entry = json.loads(line)
-                files = {name: ((s[0], s[1], s[2]), digest) for name, (s, digest) in entry["files"].items()}
-                record.blocks[int(entry["block"])] = files
-            except (ValueError, KeyError, TypeError, IndexError):
-                continue  # the line that a kill broke off
+        if not record.path.is_file():
+            return record
+        place = 0
+        with record.path.open("rb") as lines:
+            for line in lines:
+                with suppress(ValueError, KeyError, TypeError, IndexError):  # the line that a kill broke off
+                    record.places[_entry(line)[0]] = (place, len(line))
+                place += len(line)
         return record
+
+    def contents(self, block: int) -> Contents:
+        """The files of a block."""
+        start, length = self.places[block]
+        with self.path.open("rb") as file:
+            file.seek(start)
+            return _entry(file.read(length))[1]
 
     def add(self, block: int, files: Contents) -> None:
         """Add a block, which is on the disk."""
-        self.blocks[block] = files
+        line = block_line(block, files)
         with self.path.open("ab") as file:
             # a line that was broken off before must not swallow this one
-            file.write(b"\n" + _line(block, files))
+            file.write(b"\n")
+            place = (file.tell(), len(line))
+            file.write(line)
             file.flush()
             os.fsync(file.fileno())
+        self.places[block] = place
 
-    def rewrite(self) -> None:
-        """Write all lines anew, in order."""
-        write_atomically(self.path, b"\n".join(_line(block, files) for block, files in sorted(self.blocks.items())))
+    def rewrite(self, newer: Mapping[int, bytes] | None = None) -> None:
+        """Write all lines anew, in order; some of them, by block, as they are given."""
+        lines = newer or {}
+
+        def write(beside: Path) -> None:
+            with self.path.open("rb") as old, beside.open("xb") as new:
+                for block, (start, length) in sorted(self.places.items()):
+                    old.seek(start)
+                    new.write(lines[block] if block in lines else old.read(length))
+
+        make_atomically(self.path, write)
+        self.places = Record.read(self.path.parent).places
 
 
 class States:
-    """States of files, each looked at once: a tar holds the maps of many rows."""
+    """States of files; a tar, which holds the maps of many rows, is looked at once."""
 
     def __init__(self) -> None:
         self._known: dict[str, State] = {}
@@ -97,10 +118,11 @@ class States:
 
     def _state(self, path: str) -> State:
         archive, found, _ = path.partition(".tar" + MEMBER)
-        file = archive + ".tar" if found else path
-        if file not in self._known:
-            self._known[file] = file_state(file)
-        return self._known[file]
+        if not found:
+            return file_state(path)
+        if archive not in self._known:
+            self._known[archive] = file_state(archive + ".tar")
+        return self._known[archive]
 
 
 def file_state(path: str) -> State:
@@ -166,5 +188,12 @@ def _array(place: str, state: State) -> Any:
     return zarr.open_array(place, mode="r+")
 
 
-def _line(block: int, files: Contents) -> bytes:
+def block_line(block: int, files: Contents) -> bytes:
+    """The line of a block."""
     return json.dumps({"block": block, "files": files}, ensure_ascii=False).encode() + b"\n"
+
+
+def _entry(line: bytes) -> tuple[int, Contents]:
+    entry = json.loads(line)
+    files = {name: ((s[0], s[1], s[2]), digest) for name, (s, digest) in entry["files"].items()}
+    return int(entry["block"]), files

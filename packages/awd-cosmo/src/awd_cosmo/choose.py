@@ -34,7 +34,7 @@ def select(
     """
     place = run / "choice.json"
     if place.exists() and (run / "selection.json").exists():
-        told: dict[str, Any] = json.loads(place.read_text())
+        told: dict[str, Any] = json.loads(place.read_text(encoding="utf-8"))
         return told
     comparison = Comparison(job, prepared, Features(run, prepared.maps, prepared.both_train(), job.seed, workers))
     plain = job.wavelets[-1]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.choices import check_choice
 from awd_cosmo import kernels as filters
 from awd_cosmo.histograms import (
     SPACINGS,
@@ -33,7 +34,7 @@ from awd_cosmo.peaks import (
     rows_of,
     usable_pixels,
 )
-from awd_cosmo.statistic import Statistic, check_choice
+from awd_cosmo.statistic import Statistic
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -136,8 +137,8 @@ class PeakCounts(Statistic):
         ValueError
             If a parameter is not among those allowed, or there are no peaks to learn bins from.
         """
-        check_choice("per", self.per, ("map", "pixel"))
-        check_choice("kind", self.kind, ("peaks", "minima"))
+        check_choice("per", self.per, ("map", "pixel"), required=True)
+        check_choice("kind", self.kind, ("peaks", "minima"), required=True)
         maps = checked_maps(X)
         kernels, names = _kernels_of(self.filter)
         given = _given_edges(self.range, self.bins, self.filter)
@@ -260,7 +261,7 @@ def _given_edges(limits: Any, bins: int, filter: Any) -> Array | None:
     if isinstance(limits, str):
         if limits in SPACINGS:
             return None
-        check_choice("range", limits, ("published", *SPACINGS))
+        check_choice("range", limits, ("published", *SPACINGS), required=True)
         if not (isinstance(filter, str) and filter in PUBLISHED_RANGES):
             raise ValueError(
                 f"the published range is known for {', '.join(PUBLISHED_RANGES)}; for a wavelet it is (0, b), "

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from awd_cosmo.emulator import shrunk_covariance
+from awd_cosmo.covariance import shrunk_covariance
 from awd_cosmo.regressor import Transform, transformed
 
 Array = npt.NDArray[np.float64]

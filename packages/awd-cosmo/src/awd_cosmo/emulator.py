@@ -4,7 +4,7 @@ The features of a map, x (F numbers), scatter about the mean of their cosmology 
 everywhere (square roots of counts make it nearly so). Few directions of feature space tell cosmologies apart. So x is
 compressed once, linearly, to K numbers t whose scatter is 1:
 
-1. whiten with C, shrunk and with Hartlap's factor: noise I;
+1. whiten with C, shrunk and with Hartlap's factor (`awd_cosmo.covariance`): noise I;
 2. keep the principal components of the cosmologies' means that stand above what noise alone would give
    (Marchenko and Pastur's edge);
 3. fit curves t(θ) through the means; what they miss beyond noise, M (K × K, parameters that are not in θ, shapes that
@@ -25,87 +25,9 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 Kind = Literal["gp", "linear", "quadratic"]
-Shrinkage = Literal["ledoit-wolf", "oas", "none"]
 
 _BROAD = 100.0  # prior variance of a Gaussian process' straight part, in units of the component's variance
 _DEGREES = {"linear": 1, "quadratic": 2}
-
-
-def shrunk_covariance(residuals: npt.ArrayLike, degrees: int, method: Shrinkage = "ledoit-wolf") -> tuple[Array, float]:
-    """Covariance of features, its correlations shrunk towards none.
-
-    Parameters
-    ----------
-    residuals : array_like, shape (n, F)
-        Features minus the mean of their group.
-    degrees : int
-        Degrees of freedom, the number of maps minus the number of means taken out.
-    method : {"ledoit-wolf", "oas", "none"}
-        How the shrinkage is found (scikit-learn's estimators): Ledoit and Wolf 2004; Chen et al. 2010.
-
-    Returns
-    -------
-    covariance : ndarray, shape (F, F)
-        (1 − δ) S + δ diag(S), in the features' unit squared.
-    shrinkage : float
-        δ, from 0 to 1.
-
-    Raises
-    ------
-    ValueError
-        If the method is unknown, there are no degrees of freedom, or a feature does not vary.
-
-    Examples
-    --------
-    >>> x = np.random.default_rng(0).standard_normal((500, 3))
-    >>> covariance, shrinkage = shrunk_covariance(x - x.mean(axis=0), 499)
-    >>> bool(np.allclose(covariance, np.eye(3), atol=0.15)), 0 <= shrinkage <= 1
-    (True, True)
-    """
-    r = np.asarray(residuals, dtype=np.float64)
-    if method not in get_args(Shrinkage):
-        raise ValueError(f"shrinkage must be one of {', '.join(get_args(Shrinkage))}; got {method!r}")
-    if degrees < 1:
-        raise ValueError(f"{len(r)} maps leave no degrees of freedom for a covariance; give several a cosmology")
-    sd = np.sqrt((r**2).sum(axis=0) / degrees)
-    if not (sd > 0).all():
-        raise ValueError(f"feature {int(np.argmin(sd))} does not vary within a cosmology; leave it out")
-    r = r / sd
-    shrinkage = 0.0
-    if method != "none":
-        from sklearn.covariance import ledoit_wolf, oas
-
-        shrinkage = float((ledoit_wolf if method == "ledoit-wolf" else oas)(r, assume_centered=True)[1])
-    correlation = (1 - shrinkage) * (r.T @ r) / degrees + shrinkage * np.eye(len(sd))
-    return correlation * sd[:, None] * sd, shrinkage
-
-
-def hartlap_factor(degrees: int, features: int) -> float:
-    """Expected precision over the inverse of a sample covariance, (ν − F − 1)/ν (Hartlap et al. 2007, eq. 17).
-
-    Parameters
-    ----------
-    degrees : int
-        ν, degrees of freedom of the covariance (number of maps minus number of means).
-    features : int
-        F.
-
-    Raises
-    ------
-    ValueError
-        If ν ≤ F + 1: the inverse has no expectation.
-
-    Examples
-    --------
-    >>> hartlap_factor(100, 19)
-    0.8
-    """
-    if degrees <= features + 1:
-        raise ValueError(
-            f"{features} features need more than {features + 1} degrees of freedom for Hartlap's factor and there are "
-            f"{degrees}; give more maps a cosmology, use fewer bins, or set hartlap=False and rely on the shrinkage"
-        )
-    return (degrees - features - 1) / degrees
 
 
 @dataclass(frozen=True)
@@ -143,10 +65,6 @@ class CountEmulator:
         x = _scaled(np.asarray(parameters, dtype=np.float64), self.low, self.high)
         found = [_gp(curve, x) if self.kind == "gp" else _polynomial(curve, x, self.kind) for curve in self.curves]
         return np.column_stack([mean for mean, _ in found]), np.column_stack([variance for _, variance in found])
-
-    def log_likelihood(self, features: Array, parameters: npt.ArrayLike) -> Array:
-        """Logarithm of the density of each map's compressed features, (n, G), at parameters (G, p)."""
-        return log_density(self.compress(features), *self.predict(parameters))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""

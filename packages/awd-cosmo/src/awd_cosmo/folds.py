@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.folds import Rows, dealt_folds
 from awd_cosmo.parts import checked_columns
-
-Rows = npt.NDArray[np.int64]
 
 
 class CosmologyFolds:
@@ -81,19 +80,9 @@ def cross_validation_folds(
     if operator.index(n_folds) < 2:
         raise ValueError(f"n_folds must be 2 or more, got {n_folds}")
     rng = np.random.default_rng([int(operator.index(seed)), 0xF01D5])
-    fold = _dealt(cosmologies, n_folds, rng, "cosmologies")
+    fold = dealt_folds(cosmologies, n_folds, rng, what="cosmologies")
     if realisation is None:
         return CosmologyFolds(fold, None, n_folds)
     if (numbers < 0).any():
         raise ValueError("the realisation of some maps is unknown (−1); number them, or leave realisation out")
-    return CosmologyFolds(fold, _dealt(numbers, n_folds, rng, "realisation numbers"), n_folds)
-
-
-def _dealt(units: Rows, n_folds: int, rng: np.random.Generator, what: str) -> Rows:
-    """Fold of each map, the units dealt like cards."""
-    values, place = np.unique(units, return_inverse=True)
-    if len(values) < n_folds:
-        raise ValueError(f"{len(values)} {what} cannot be dealt to {n_folds} folds; ask for fewer folds")
-    fold = np.empty(len(values), dtype=np.int64)
-    fold[rng.permutation(len(values))] = np.arange(len(values)) % n_folds
-    return fold[place]
+    return CosmologyFolds(fold, dealt_folds(numbers, n_folds, rng, what="realisation numbers"), n_folds)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.choices import check_choice
 from awd_cosmo.peaks import Floats, Mask
-from awd_cosmo.statistic import check_choice
 
 Array = npt.NDArray[np.float64]
 
@@ -96,7 +96,7 @@ def learnt_edges(values: Floats, bins: int, spacing: str, *, what: str = "values
     >>> learnt_edges(np.arange(101.0), 4, "quantiles")
     array([-inf,  25.,  50.,  75.,  inf])
     """
-    check_choice("the spacing of bins", spacing, SPACINGS)
+    check_choice("the spacing of bins", spacing, SPACINGS, required=True)
     if bins < 3:
         raise ValueError(f"bins must be 3 or more where their range is learnt, got {bins}")
     if len(values) == 0:

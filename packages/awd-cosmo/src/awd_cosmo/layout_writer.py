@@ -18,10 +18,13 @@ from astropy import units
 from astropy.table import QTable
 
 from awd_core.files import make_atomically
-from awd_cosmo.fits import write_map
+from awd_cosmo.fits_writer import write_map
 from awd_cosmo.layouts import LAYOUTS, PARAMETER_FILE
+from awd_cosmo.map_names import map_name
 from awd_cosmo.maps import MapSet
-from awd_cosmo.parameters import RANGES, UNITS, massivenus_name, write_parameter_file
+from awd_cosmo.parameter_file import write_parameter_file
+from awd_cosmo.parameters import RANGES, UNITS
+from awd_cosmo.suite import map_folder
 
 TABLE_FILE = "maps.ecsv"
 """The table that names the files, in the layout "table"."""
@@ -64,14 +67,14 @@ def map_path(
     >>> place.as_posix()
     'suite/model007/WLconv_z1.00_0003r.fits'
     """
-    name = f"WLconv_z{source_redshift:.2f}_{realisation:04d}r.fits"
+    name = map_name(source_redshift, realisation)
     needed = {"massivenus": ("M_nu", "Omega_m", "A_s"), "names": ("Omega_m", "sigma8")}.get(layout, ())
     if missing := [parameter for parameter in needed if parameter not in parameters]:
         raise ValueError(f"the layout {layout!r} tells {', '.join(needed)} in its names; {missing[0]} is missing")
     told = {parameter: float(parameters[parameter]) for parameter in needed}
     match layout:
         case "massivenus":
-            return Path(root) / massivenus_name(**told) / f"Maps{round(10 * source_redshift):02d}" / name
+            return map_folder(Path(root), told, source_redshift) / name
         case "model":
             return Path(root) / f"model{model:03d}" / name
         case "names":

@@ -28,7 +28,9 @@ from awd_cosmo.archives import MEMBER, BadMap, tar_members
 from awd_cosmo.asked_headers import read_headers
 from awd_cosmo.headers import redshift_from_name
 from awd_cosmo.listing import Listing, build_listing
-from awd_cosmo.parameters import is_massivenus_name, parse_name, read_parameter_file
+from awd_cosmo.map_names import realisation_of, redshift_folder, redshift_of_folder
+from awd_cosmo.parameter_file import read_parameter_file
+from awd_cosmo.parameters import is_massivenus_name, parse_name
 from awd_cosmo.suite_models import Found, Model
 from awd_cosmo.tables import find_table, read_map_table
 
@@ -41,8 +43,6 @@ PARAMETER_FILE = "cosmological_parameters.txt"
 
 _FITS = re.compile(r"\.fits?(\.gz|\.fz)?$")
 _MODEL = re.compile(r"^model_?(\d+)$")
-_FOLDER = re.compile(r"^Maps(\d+)$")
-_NUMBER = re.compile(r"_(\d+)r?\.fits?(\.gz|\.fz)?$")
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,8 @@ def _candidates(root: Path) -> list[Layout]:
     if root.is_file():
         return _candidates_of_file(root)
     names = sorted(entry.name for entry in os.scandir(root) if not entry.name.startswith("."))
-    folders = [name for name in names if (root / name).is_dir()] if len(names) < 100_000 else []
+    few = len(names) < 100_000
+    folders = sorted(entry.name for entry in os.scandir(root) if entry.name[0] != "." and entry.is_dir()) if few else []
     found = []
 
     released = [name for name in names if is_massivenus_name(name)]
@@ -286,11 +287,11 @@ def _models(
 
 def _files(root: Path, folder: str, wanted: float, elsewhere: set[float]) -> list[str]:
     """FITS files under a folder, relative to the root; of several `MapsNN`, only the one of the wanted redshift."""
-    keep = f"Maps{round(10 * wanted):02d}"
+    keep = redshift_folder(wanted)
     files = []
     for place, folders, names in os.walk(root / folder):
         if keep in folders:
-            others = {name: int(match[1]) / 10 for name in folders if name != keep and (match := _FOLDER.match(name))}
+            others = {name: z for name in folders if name != keep and (z := redshift_of_folder(name)) is not None}
             folders[:] = [name for name in folders if name not in others]
             elsewhere.update(others.values())
         relative = Path(place).relative_to(root).as_posix()
@@ -299,9 +300,7 @@ def _files(root: Path, folder: str, wanted: float, elsewhere: set[float]) -> lis
 
 
 def _found(file: str) -> Found:
-    number = _NUMBER.search(file)
-    z = redshift_from_name(file)[0]
-    return Found(file, realisation=int(number[1]) if number else -1, z_s=z)
+    return Found(file, realisation=realisation_of(file), z_s=redshift_from_name(file)[0])
 
 
 def _model_of_files(layout: Layout) -> Model:

@@ -2,8 +2,8 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ MASSIVENUS_SIDE = 3.5
 
 COLUMNS = ("file", "hdu", "cosmology", "realisation", "tile", "tile_y", "tile_x", "z_s")
 """The columns of every table of maps, in front of the parameters."""
+
+_Sets = dict[tuple[tuple[str, float], ...], dict[str, float]]
 
 
 @dataclass
@@ -57,12 +59,19 @@ class Listing:
         return "\n".join([*self.notes, *more])
 
 
-@dataclass
+@dataclass(slots=True)
 class _Row:
+    """A map on its way into the table: references, and what its header adds to what its name tells.
+
+    Equal sets of parameters are one object: a set belongs to thousands of maps.
+    """
+
     found: Found
     model: int
     parameters: dict[str, float]
     header: MapHeader | None
+    hdu: int
+    z_s: float
 
 
 def build_listing(
@@ -111,7 +120,8 @@ def build_listing(
         usable.append(model)
     models = usable
     answers = asked_headers(models, ask, workers)
-    rows = [row for number, model in enumerate(models) for row in _rows(number, model, answers, problems)]
+    sets: _Sets = {}
+    rows = [row for number, model in enumerate(models) for row in _rows(number, model, answers[number], sets, problems)]
     rows = _of_one_size(rows, models, notes, problems)
     rows = _without_duplicates(rows, models, problems)
     rows = _with_equal_parameters(rows, notes, problems)
@@ -131,33 +141,35 @@ def build_listing(
 def _rows(
     number: int,
     model: Model,
-    answers: Mapping[tuple[int, int], MapHeader | str],
+    answers: Sequence[MapHeader | str],
+    sets: _Sets,
     problems: list[tuple[str, str]],
 ) -> list[_Row]:
     rows, asked, failed = [], 0, 0
     for i, found in enumerate(model.files):
         header = None
         if model.ask_all or (asked == 0 and failed < TRIES):
-            answer = answers[number, i]
+            answer = answers[i]
             if isinstance(answer, str):
                 failed += 1
                 problems.append((found.file, answer))
                 continue
             header, asked = answer, asked + 1
         parameters = header.parameters if model.ask_all and header is not None else model.parameters
-        if header is not None:
-            z = found.z_s if math.isnan(header.source_redshift) else header.source_redshift
-            found = replace(found, z_s=z if model.ask_all else found.z_s if not math.isnan(found.z_s) else z)
-        rows.append(_Row(found, number, parameters, header))
+        parameters = sets.setdefault(tuple(sorted(parameters.items())), parameters)
+        z = found.z_s
+        if header is not None and not math.isnan(header.source_redshift) and (model.ask_all or math.isnan(z)):
+            z = header.source_redshift
+        rows.append(_Row(found, number, parameters, header, found.hdu, z))
     # What the one header of a model says holds for its other maps, where their names say nothing.
     if not model.ask_all and rows:
         header = next((row.header for row in rows if row.header is not None), None)
         z, hdu = (header.source_redshift, header.hdu) if header is not None else (math.nan, -1)
         for row in rows:
-            if row.found.hdu < 0:
-                row.found = replace(row.found, hdu=hdu)
-            if math.isnan(row.found.z_s):
-                row.found = replace(row.found, z_s=z)
+            if row.hdu < 0:
+                row.hdu = hdu
+            if math.isnan(row.z_s):
+                row.z_s = z
     if not asked:
         problems += [(row.found.file, "left out: no header of its model could be read") for row in rows]
         return []
@@ -204,9 +216,9 @@ def _without_duplicates(rows: list[_Row], models: Sequence[Model], problems: lis
     for row in rows:
         found = row.found
         # Names that do not number realisations, or that number across redshifts, cannot clash in them.
-        key: tuple[Any, ...] = (found.file, found.hdu)
+        key: tuple[Any, ...] = (found.file, row.hdu)
         if found.realisation >= 0:
-            key = (tuple(sorted(row.parameters.items())), found.realisation, found.z_s, found.hdu)
+            key = (id(row.parameters), found.realisation, row.z_s, row.hdu)
         if key in seen:
             what = f"duplicate realisation {found.realisation}" if found.realisation >= 0 else "named twice"
             problems.append((found.file, f"{what}: the same as {seen[key]}"))
@@ -262,7 +274,7 @@ def _table(rows: Sequence[_Row], root: Path) -> QTable:
     table["tile"] = np.full(n, -1)
     table["tile_y"] = np.zeros(n, np.int64)
     table["tile_x"] = np.zeros(n, np.int64)
-    table["z_s"] = np.array([row.found.z_s for row in rows], np.float64)
+    table["z_s"] = np.array([row.z_s for row in rows], np.float64)
     for name, column in zip(names, values.T, strict=True):
         table[name] = column * units.Unit(UNITS[name]) if UNITS[name] else column
     table.meta["root"] = str(root)
@@ -271,4 +283,4 @@ def _table(rows: Sequence[_Row], root: Path) -> QTable:
 
 def _hdu(row: _Row) -> int:
     # −1 means the first image; a header that was read has said which that is.
-    return row.header.hdu if row.header is not None and row.found.hdu < 0 else row.found.hdu
+    return row.header.hdu if row.header is not None and row.hdu < 0 else row.hdu

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from astropy import units
 from astropy.table import QTable
 
-from awd_core.worker_map import Lost, Serial, Workers
+from awd_core.worker_map import Lost, OnDemand, Workers
 from awd_core.workers import available_cores, open_workers
 from awd_cosmo import derived, observe
 from awd_cosmo.fits import read_map
@@ -132,7 +132,7 @@ class MapSet:
         table.meta["root"] = ""
         scale = arcmin_per_pixel(pixel_scale)
         return cls(
-            table, (ny, nx), scale, InMemory(stack), mask=checked_mask(mask, (ny, nx)), account=f"{n} maps in memory"
+            table, (ny, nx), scale, InMemory(stack), mask=read_mask_of(mask, (ny, nx)), account=f"{n} maps in memory"
         )
 
     def __len__(self) -> int:
@@ -204,7 +204,10 @@ class MapSet:
             raise TypeError(f"names must be a sequence of names, as [{names!r}]")
         known = [name for name in RANGES if name in self.table.colnames]
         if missing := [name for name in names if name not in known]:
-            raise ValueError(f"the maps have no parameter {missing[0]!r}; they have {', '.join(known) or 'none'}")
+            raise ValueError(
+                f"the maps have no parameter {missing[0]!r}; they have {', '.join(known) or 'none'}; put a "
+                f"table beside the maps, cosmologies.csv with columns file and {missing[0]}, or name another parameter"
+            )
         return np.column_stack([np.zeros((len(self), 0)), *(_plain(self.table[name], name) for name in names)])
 
     def check(self, progress: Report | None = None, *, workers: int | Workers = 1) -> dict[int, tuple[str, str]]:
@@ -221,13 +224,12 @@ class MapSet:
         if not isinstance(source, Files):
             return {}
         files = source.part(rows)
-        items = list(zip(files.paths, files.hdus.tolist(), strict=True))
+        items = OnDemand(files.item, range(len(files.names)))
         with open_workers(workers) as crew:
-            alone = isinstance(crew, Serial)
-            look = partial(bad_files, files.part(rows[:0]), self.threads if alone else None)
+            look = partial(bad_files, files.part(rows[:0]), self.threads if crew.here else None)
             told = None if progress is None else (lambda done, total, name: progress(done, total))
             # Threads are started for each block, so that one process of many threads takes large ones.
-            found = crew.map_blocks(look, items, LOOK * (self.threads if alone else 1), names=_file, progress=told)
+            found = crew.map_blocks(look, items, LOOK * (self.threads if crew.here else 1), names=_file, progress=told)
             reasons = [one.reason if isinstance(one, Lost) else one for one in found]
         return {row: (str(self.table["file"][row]), reason) for row, reason in enumerate(reasons) if reason}
 
@@ -346,7 +348,7 @@ def _file(item: tuple[str, int]) -> str:
     return item[0]
 
 
-def checked_mask(mask: Any, shape: tuple[int, int]) -> Mask | None:
+def read_mask_of(mask: Any, shape: tuple[int, int]) -> Mask | None:
     """A mask as bool from an array or a FITS file, of which every pixel is known to be 0 or 1."""
     if mask is None:
         return None

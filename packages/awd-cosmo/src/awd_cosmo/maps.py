@@ -3,7 +3,6 @@
 import hashlib
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +13,7 @@ from awd_core.workers import open_workers
 from awd_cosmo.archives import BadMap
 from awd_cosmo.layouts import list_maps, recognise
 from awd_cosmo.listing import Listing
-from awd_cosmo.map_set import MapSet, checked_mask
+from awd_cosmo.map_set import MapSet, read_mask_of
 from awd_cosmo.sources import Files, Mask, Report
 
 Invalid = Literal["raise", "mask", "zero"]
@@ -91,7 +90,8 @@ def open_maps(
     Examples
     --------
     >>> import tempfile
-    >>> from awd_cosmo.fits import write_map
+    >>> from pathlib import Path
+    >>> from awd_cosmo.fits_writer import write_map
     >>> root = Path(tempfile.mkdtemp())
     >>> (root / "Om0.260_si0.800").mkdir()
     >>> place = root / "Om0.260_si0.800" / "WLconv_z1.00_0001r.fits"
@@ -120,7 +120,7 @@ def open_maps(
             raise ValueError(
                 f"no pixel scale in the headers of {path} (ANGLE in degrees, or a WCS): pass pixel_scale=, in arcmin"
             )
-        maps = _from_files(listing, checked_mask(mask, listing.shape), invalid, threads)
+        maps = _from_files(listing, read_mask_of(mask, listing.shape), invalid, threads)
         if not (on_error == "skip" if check is None else check):
             return maps
         bad = maps.check(progress, workers=crew)
@@ -136,8 +136,9 @@ def open_maps(
 
 def _from_files(listing: Listing, mask: Mask | None, invalid: Invalid, threads: int | None) -> MapSet:
     root = listing.table.meta["root"]
-    paths = tuple(str(Path(root) / name) for name in listing.table["file"])
-    source = Files(paths, np.asarray(listing.table["hdu"]), listing.shape, mask, invalid)
+    source = Files(
+        root, np.asarray(listing.table["file"]), np.asarray(listing.table["hdu"]), listing.shape, mask, invalid
+    )
     digest = "none" if mask is None else hashlib.sha256(np.packbits(mask).tobytes()).hexdigest()[:16]
     return MapSet(
         listing.table,

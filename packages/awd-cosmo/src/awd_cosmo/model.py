@@ -130,22 +130,39 @@ class Model:
 
     def features(self, maps: npt.ArrayLike, *, pixel_scale: Any = None, mask: npt.ArrayLike | None = None) -> Array:
         """Features of maps, (n, F), preprocessed as the training maps were; see `predict`."""
-        stack = map_stack(maps)
-        if mask is not None:
-            observed = np.asarray(mask)
-            if observed.dtype != np.bool_ or observed.shape not in (stack.shape, stack.shape[1:]):
-                raise ValueError(
-                    f"a mask must be bool, True where observed, of the shape {stack.shape[1:]} or {stack.shape}; got "
-                    f"{observed.dtype} of the shape {observed.shape}"
-                )
-            stack = np.where(observed, stack, np.asarray(np.nan, stack.dtype))
-        stack = block_means(stack, self._coarser(pixel_scale))
+        stack = self._at_scale(maps, pixel_scale, mask)
         self._check_size(stack)
-        ready = self.preprocessing.apply(stack, pixel_scale=self.pixel_scale)
-        missing = np.isnan(ready)
+        return self.measure(self.preprocessing.apply(stack, pixel_scale=self.pixel_scale))
+
+    def prepare(self, maps: npt.ArrayLike, *, pixel_scale: Any = None, mask: npt.ArrayLike | None = None) -> Maps:
+        """Maps of any size brought to the model's scale and preprocessed, before they are cut into tiles.
+
+        Training maps were preprocessed whole and then cut, so that the smoothing of a tile reaches into its neighbours;
+        `measure` takes the tiles.
+
+        Parameters
+        ----------
+        maps, pixel_scale, mask
+            As for `predict`; the sides are multiples of the blocks of which means are taken.
+
+        Returns
+        -------
+        ndarray, shape (n, ny / b, nx / b)
+            NaN where not observed; b is how many pixels of these maps are a side of one that is measured.
+
+        Raises
+        ------
+        ValueError
+            If the maps have another pixel scale, or blocks do not fill them.
+        """
+        return self.preprocessing.apply(self._at_scale(maps, pixel_scale, mask), pixel_scale=self.pixel_scale)
+
+    def measure(self, prepared: Maps) -> Array:
+        """Features (n, F) of what `prepare` made, cut to the size of the training maps; NaN where not observed."""
+        missing = np.isnan(prepared)
         seen = ~missing if missing.any() else None
-        columns = [statistic.transform(ready, mask=seen) for statistic in self.statistics]
-        return np.hstack([np.asarray(column, dtype=np.float64).reshape(len(ready), -1) for column in columns])
+        columns = [statistic.transform(prepared, mask=seen) for statistic in self.statistics]
+        return np.hstack([np.asarray(column, dtype=np.float64).reshape(len(prepared), -1) for column in columns])
 
     def predict(self, maps: npt.ArrayLike, *, pixel_scale: Any = None, mask: npt.ArrayLike | None = None) -> Prediction:
         """Estimate the parameters of maps, and how far they lie from the training maps.
@@ -307,6 +324,19 @@ class Model:
         except ValueError as error:
             what = "it is not JSON, or was cut short: " if isinstance(error, json.JSONDecodeError) else ""
             raise ValueError(f"{os.fspath(path)} cannot be read as a model: {what}{error}") from error
+
+    def _at_scale(self, maps: npt.ArrayLike, pixel_scale: Any, mask: npt.ArrayLike | None) -> Maps:
+        """Maps (n, ny, nx) at the model's pixel scale, before preprocessing; NaN where not observed."""
+        stack = map_stack(maps)
+        if mask is not None:
+            observed = np.asarray(mask)
+            if observed.dtype != np.bool_ or observed.shape not in (stack.shape, stack.shape[1:]):
+                raise ValueError(
+                    f"a mask must be bool, True where observed, of the shape {stack.shape[1:]} or {stack.shape}; got "
+                    f"{observed.dtype} of the shape {observed.shape}"
+                )
+            stack = np.where(observed, stack, np.asarray(np.nan, stack.dtype))
+        return block_means(stack, self._coarser(pixel_scale))
 
     def _coarser(self, pixel_scale: Any) -> int:
         """Side of the blocks that bring maps to the model's pixel scale."""

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_cosmo.pixel_scale import arcmin_per_pixel
-from awd_cosmo.preprocessing import block_means, map_stack
+from awd_cosmo.preprocessing import block_means, map_stack, smoothed
 
 Floats = npt.NDArray[np.floating[Any]]
 NoiseConvention = Literal["lenstools", "fair"]
@@ -161,8 +161,6 @@ def smooth(
     >>> round(float(smooth(field, pixel_scale=0.5, sigma_arcmin=1.0)[0, 16, 16]), 4)  # 1 / (2π · 2²) and a little
     0.0398
     """
-    from scipy.ndimage import gaussian_filter
-
     if (sigma_arcmin is None) == (fwhm_arcmin is None):
         raise ValueError("give the width as sigma_arcmin or as fwhm_arcmin, exactly one of them")
     width = fwhm_arcmin / _FWHM if fwhm_arcmin is not None else float(sigma_arcmin or 0.0)
@@ -173,16 +171,7 @@ def smooth(
     stack = map_stack(maps, alone=False)
     if width == 0:
         return stack.copy()
-    pixels = width / arcmin_per_pixel(pixel_scale)
-    sigma = (0.0, pixels, pixels)
-    missing = np.isnan(stack)
-    if not missing.any():
-        return np.asarray(gaussian_filter(stack, sigma, mode=edge, truncate=4.0))
-    seen = (~missing).astype(np.float64)
-    weight = gaussian_filter(seen, sigma, mode=edge, truncate=4.0)
-    value = gaussian_filter(np.where(missing, 0.0, stack), sigma, mode=edge, truncate=4.0)
-    # where a pixel was observed its own weight is in the sum, so that nothing is divided by zero
-    return np.asarray(np.divide(value, weight, out=np.full(stack.shape, np.nan), where=~missing).astype(stack.dtype))
+    return smoothed(stack, width / arcmin_per_pixel(pixel_scale), edge)
 
 
 def shape_noise_sigma(
@@ -228,7 +217,10 @@ def shape_noise_sigma(
     if convention == "fair":
         return 0.4 / math.sqrt(2.0 * galaxies)
     if source_redshift is None or not (math.isfinite(source_redshift) and source_redshift >= 0):
-        raise ValueError(f"the convention 'lenstools' needs the redshift of the sources, got {source_redshift}")
+        raise ValueError(
+            f"the convention 'lenstools' needs the redshift of the sources, got {source_redshift}; "
+            "give --source-redshift Z (source_redshift=Z), or the convention 'fair'"
+        )
     return (0.15 + 0.035 * source_redshift) / math.sqrt(galaxies)
 
 

@@ -51,7 +51,8 @@ def _sizes(count: int, shares: Sequence[float], what: str) -> list[int]:
     if sum(sizes) > count:
         sizes[0] -= sum(sizes) - count
         if sizes[0] < 1:
-            raise ValueError(f"{count} {what} cannot be split into {sum(s > 0 for s in shares)} parts; more are needed")
+            parts = sum(share > 0 for share in shares)
+            raise ValueError(f"{count} {what} cannot be split into {parts} parts; {parts} or more are needed")
     for _ in range(count - sum(sizes)):
         sizes[int(np.argmax([size - has for size, has in zip(wanted, sizes, strict=True)]))] += 1
     return sizes

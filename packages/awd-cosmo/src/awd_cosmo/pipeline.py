@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from awd_core.run_folder import RunFolder
+from awd_core.device import check_device
+from awd_core.run_folder import RunFolder, stored_run
 from awd_core.worker_map import Workers
 from awd_core.workers import open_workers
 from awd_cosmo.job import SIMULATED, Job
@@ -124,6 +125,7 @@ def run_pipeline(
     FileNotFoundError
         If something is not there.
     """
+    check_device(device)
     if until not in STEPS:
         raise ValueError(f"until is {until!r}; choose one of {', '.join(STEPS)}")
     place = Path(out)
@@ -173,12 +175,7 @@ def saved_job(out: Path) -> tuple[Job, Mapping[str, Any]]:
     ValueError
         If it holds another program's run.
     """
-    config = out / "config.json"
-    if not config.is_file():
-        raise FileNotFoundError(f"{out} holds no run; begin with awd-cosmo run DATA --out {out}, or awd-cosmo prepare")
-    values = json.loads(config.read_text(encoding="utf-8"))
-    if values.get("program") != PROGRAM:
-        raise ValueError(f"{out} holds a run of {values.get('program')}, not of {PROGRAM}; give another folder")
+    values = stored_run(out, PROGRAM, f"awd-cosmo run DATA --out {out}, or awd-cosmo prepare")
     return Job.from_dict(values["settings"]["job"]), values["options"]
 
 
@@ -198,7 +195,7 @@ def _steps(
     if last < 2:
         return
     from awd_cosmo.choose import select
-    from awd_cosmo.wavelets import ask_gradients, follow_paths, saved_slopes, write_chosen, write_scores
+    from awd_cosmo.wavelets import ask_gradients, follow_paths, saved_slopes, score_wavelets, write_chosen
 
     if ready is None and not taught:
         raise ValueError(
@@ -210,7 +207,7 @@ def _steps(
     start, index = chosen["awd"]
     wavelet = write_chosen(run, paths, start, index)
     if not (run / "scores.json").exists():
-        write_scores(run, job, slopes, paths[start].start, wavelet)
+        score_wavelets(run, job, slopes, paths[start].start, wavelet)
     if taught:
         from awd_cosmo.attribute import check_attributions, write_attributions
 
@@ -232,7 +229,8 @@ def _steps(
 
 
 def _prepared(run: RunFolder, job: Job, data: Path, maps: MapSet, crew: Workers) -> Prepared:
-    earlier = json.loads((run / "maps.json").read_text()) if (run / "maps.json").exists() else None
+    told = run / "maps.json"
+    earlier = json.loads(told.read_text(encoding="utf-8")) if told.exists() else None
     prepared = prepare(run, job, data, maps, crew)
     if earlier is not None and earlier["sha256"] != prepared.account["sha256"]:
         raise ValueError(

@@ -6,7 +6,8 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from awd_cosmo.emulator import CountEmulator, fit_emulator, hartlap_factor, log_density, shrunk_covariance
+from awd_cosmo.covariance import hartlap_factor, shrunk_covariance
+from awd_cosmo.emulator import CountEmulator, fit_emulator, log_density
 from awd_cosmo.regressor import Array, CountRegressor, Transform, parameters_of, transformed
 
 _POINTS = {1: 400, 2: 80, 3: 24, 4: 12}

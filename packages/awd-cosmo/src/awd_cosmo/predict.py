@@ -1,7 +1,9 @@
 """A saved model asked for maps: NumPy and the JSON file alone, beside astropy, which reads FITS.
 
-Observed maps are brought to the model's pixel scale by block means and cut into tiles of the size of the training maps,
-since noise in counts, and with it error bars and distances, depends on the area. The estimate is the mean over tiles.
+Observed maps are brought to the model's pixel scale by block means, smoothed if training maps were, and cut into tiles
+of the size of the training maps, since noise in counts, and with it error bars and distances, depends on the area. The
+estimate is the mean over tiles. A pixel that was not observed has no weight in the means and in the smoothing of its
+neighbours, and is not measured.
 """
 
 import csv
@@ -19,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.worker_map import Lost, LostItemError, Workers
+from awd_core.worker_map import Lost, Workers
 from awd_core.workers import open_workers
 from awd_cosmo.model import Model, Prediction
 from awd_cosmo.observed_maps import map_files, read_mask, read_observed, tiles_of
@@ -127,7 +129,7 @@ def predict_files(
     with open_workers(workers) as crew:
         for (_, name, _), answer in zip(files, crew.map_blocks(ask, files, TOGETHER, names=_file_name), strict=True):
             if isinstance(answer, Lost):
-                raise LostItemError(f"{answer.name}: {answer.reason}; leave it out, or give the worker more memory")
+                raise answer.error()
             if answer is None:
                 warnings.warn(
                     f"{name} holds nothing but 0 and 1: it is a mask, and left out", UserWarning, stacklevel=2
@@ -187,14 +189,13 @@ def predict_map(
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of missing pixels: said below
-        features = model.features(tiles[usable], pixel_scale=pixel_scale)
+        features = model.measure(tiles[usable])
     answer = Prediction(*model.regressor.predict(features, return_std=True), *model.training.distance(features))
     estimates = answer.estimate.reshape(len(answer.estimate), -1)[:, 0]
     stds = answer.std.reshape(len(answer.std), -1)[:, 0]
     rho = float(model.provenance.get("tile_correlation", 1.0))
     k = len(estimates)
     estimate, std = float(estimates.mean()), float(stds.mean()) * math.sqrt(rho + (1 - rho) / k)
-    # The smoothing of a single tile mirrors at its border, as in training.
     percentile, distance = float(np.median(answer.percentile)), float(np.median(answer.distance))
     times = float(model.training.times(distance))
     farthest = _farthest(model, features) if percentile >= FAR else ""

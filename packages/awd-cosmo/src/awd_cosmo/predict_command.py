@@ -33,12 +33,19 @@ def predict(
         if file.suffix not in writers:
             raise ValueError(f"--out is {file}; its ending must be .csv or .json")
     place = model / "model.json" if model.is_dir() else model
-    Model.load(place)  # what is wrong with it is said here, and not by workers
+    model_scale = Model.load(place).pixel_scale  # what is wrong with it is said here, and not by workers
     with warnings.catch_warnings(record=True) as said, open_workers(workers, scheduler) as crew:
         warnings.simplefilter("always", UserWarning)
         found = predict_files(place, maps, pixel_scale=pixel_scale, mask=mask, workers=crew)
     for warning in said:
         typer.echo(f"Note: {warning.message}", err=True)
+    for scale in sorted({one.arcmin_per_pixel for one in found}):
+        if (side := round(model_scale / scale)) > 1:
+            typer.echo(
+                f"Note: maps with pixels of {scale:.3g} arcmin were averaged over {side} × {side} of them, since the "
+                f"model's have {model_scale:.3g} arcmin.",
+                err=True,
+            )
     typer.echo(table_text(found))
     for file in out or ():
         write_atomically(file, writers[file.suffix](found))

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.run_folder import RunFolder
-from awd_core.worker_map import Serial, Workers
+from awd_core.worker_map import Workers
 from awd_core.workers import available_cores
 from awd_cosmo.job import Job
 from awd_cosmo.map_set import MapSet
@@ -93,7 +93,7 @@ def simulate_first(job: Job, folder: Path, *, workers: Workers, progress: Callab
     simulate_suite(
         folder, seed=job.seed, preset=job.suite, design=preset.table(job.seed), setup=setup,
         # Where this process does all, other steps have threads for the other cores; this one has not.
-        workers=available_cores() if isinstance(workers, Serial) else workers,
+        workers=available_cores() if workers.here else workers,
         realisations=job.suite_realisations or preset.realisations, progress=progress,
     )  # fmt: skip
     return folder

@@ -1,7 +1,7 @@
 """What is done to a map before its features are measured, with NumPy alone.
 
-`awd_cosmo.observe` has the same steps and more, for whoever prepares maps. A saved model carries these: they give the
-same numbers, so that maps prepared by the one can be scored by the other.
+`awd_cosmo.observe`, for whoever prepares maps, runs the same block means and the same Gaussian. They are not SciPy's,
+since a saved model is asked with NumPy alone.
 """
 
 import math
@@ -55,19 +55,10 @@ class Preprocessing:
     def apply(self, maps: npt.ArrayLike, *, pixel_scale: Any) -> Maps:
         """Maps (n, ny, nx), NaN where not observed, as the statistics want them.
 
-        The same as `awd_cosmo.observe.downsample` and `awd_cosmo.observe.smooth`, with NumPy alone.
+        The same as `awd_cosmo.observe.downsample` and `awd_cosmo.observe.smooth`.
         """
         stack = block_means(map_stack(maps), self.downsample)
-        width = self.smoothing_arcmin / (arcmin_per_pixel(pixel_scale) * self.downsample)
-        if width == 0:
-            return stack
-        missing = np.isnan(stack)
-        if not missing.any():
-            return _gaussian(stack, width, self.edge)
-        weight = _gaussian((~missing).astype(np.float64), width, self.edge)
-        value = _gaussian(np.where(missing, 0.0, stack.astype(np.float64)), width, self.edge)
-        smoothed = np.divide(value, weight, out=np.full(stack.shape, np.nan), where=~missing)
-        return np.asarray(smoothed.astype(stack.dtype))
+        return smoothed(stack, self.smoothing_arcmin / (arcmin_per_pixel(pixel_scale) * self.downsample), self.edge)
 
 
 def block_means(maps: Maps, factor: int, least: float = 0.5) -> Maps:
@@ -100,21 +91,60 @@ def block_means(maps: Maps, factor: int, least: float = 0.5) -> Maps:
     return np.asarray(mean.astype(maps.dtype))
 
 
+def smoothed(maps: Maps, width: float, edge: Edge = "reflect") -> Maps:
+    """Maps filtered with a Gaussian that is cut at four standard deviations, leaving out what was not observed.
+
+    Parameters
+    ----------
+    maps : ndarray of float, shape (n, ny, nx)
+        NaN where not observed.
+    width : float
+        Standard deviation in pixels; 0 gives the maps as they are.
+    edge : {"reflect", "wrap"}
+        What lies beyond the edge: the map mirrored, or its other side.
+
+    Returns
+    -------
+    ndarray, shape (n, ny, nx)
+        In the type of the maps: G * (m κ) / (G * m) where observed (m = 1), NaN elsewhere.
+
+    Examples
+    --------
+    >>> smoothed(np.array([[[0.0, 0.0, 1.0, 0.0, 0.0, np.nan]]]), 0.5).round(3)
+    array([[[0.   , 0.106, 0.787, 0.106, 0.   ,   nan]]])
+    """
+    if width == 0:
+        return maps
+    missing = np.isnan(maps)
+    if not missing.any():
+        return _gaussian(maps, width, edge)
+    weight = _gaussian((~missing).astype(np.float64), width, edge)
+    value = _gaussian(np.where(missing, 0.0, maps.astype(np.float64)), width, edge)
+    # Where a pixel was observed its own weight is in the sum, so that nothing is divided by zero.
+    mean = np.divide(value, weight, out=np.full(maps.shape, np.nan), where=~missing)
+    return np.asarray(mean.astype(maps.dtype))
+
+
 def _gaussian(maps: Maps, width: float, edge: Edge) -> Maps:
-    """Maps filtered with a Gaussian, cut at four standard deviations (`width`, in pixels), as SciPy does it."""
+    """Maps (n, ny, nx) without NaN, filtered along both axes: SciPy's `gaussian_filter`, in its order of sums."""
     radius = int(4.0 * width + 0.5)
-    weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / width) ** 2)
+    weights = np.exp(-0.5 / width**2 * np.arange(-radius, radius + 1) ** 2)
     weights /= weights.sum()
-    for axis in (1, 2):
-        size = maps.shape[axis]
-        pads = [(0, 0), (0, 0), (0, 0)]
-        pads[axis] = (radius, radius)
-        padded = np.pad(maps.astype(np.float64), pads, mode="symmetric" if edge == "reflect" else "wrap")
-        total = np.zeros(maps.shape)
-        for k, weight in enumerate(weights):
-            total += weight * (padded[:, k : k + size] if axis == 1 else padded[:, :, k : k + size])
-        maps = total.astype(maps.dtype)
-    return maps
+    found = np.empty_like(maps)
+    for number, values in enumerate(maps):  # map by map: one fits into a processor's cache
+        for axis in (0, 1):
+            pads = [(0, 0), (0, 0)]
+            pads[axis] = (radius, radius)
+            padded = np.pad(values.astype(np.float64), pads, mode="symmetric" if edge == "reflect" else "wrap")
+            padded = padded if axis == 0 else padded.T
+            size = values.shape[axis]
+            total = padded[radius : radius + size] * weights[radius]
+            for k in range(radius):
+                mirrored = 2 * radius - k
+                total += (padded[k : k + size] + padded[mirrored : mirrored + size]) * weights[k]
+            values = (total if axis == 0 else total.T).astype(maps.dtype)
+        found[number] = values
+    return found
 
 
 def map_stack(maps: npt.ArrayLike, *, alone: bool = True) -> Maps:

@@ -4,20 +4,20 @@ To fit, scikit-learn may be needed; to predict, NumPy is enough, also for what `
 no class here inherits from scikit-learn, they only keep its contract.
 """
 
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self, get_args, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from awd_cosmo.estimator import Estimator
 from awd_cosmo.scoring import calibration_factor, r_squared
 
 Array = npt.NDArray[np.float64]
 Transform = Literal["sqrt", "log", "none"]
 
 
-class CountRegressor:
+class CountRegressor(Estimator):
     """What the three share: scikit-learn's contract, checks, error bars, JSON. Use one of the others."""
 
     _estimator_type = "regressor"
@@ -27,19 +27,6 @@ class CountRegressor:
     n_targets_: int
     flat_: bool
     std_scale_: Array | None
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Options by name, as scikit-learn has it."""
-        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
-
-    def set_params(self, **params: Any) -> Self:
-        """Set options by name, as scikit-learn has it."""
-        known = self.get_params()
-        for name, value in params.items():
-            if name not in known:
-                raise ValueError(f"{type(self).__name__} has no option {name!r}; it has {', '.join(known) or 'none'}")
-            setattr(self, name, value)
-        return self
 
     def fit(
         self,
@@ -218,10 +205,6 @@ class CountRegressor:
 
         target = TargetTags(required=True, multi_output=True)
         return Tags(estimator_type="regressor", target_tags=target, regressor_tags=RegressorTags())
-
-    def __repr__(self) -> str:
-        options = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
-        return f"{type(self).__name__}({options})"
 
 
 def transformed(features: Array, how: Transform) -> Array:

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.distill import DistillationPath, PathPoint
-from awd_core.distill_quality import CheckedQuality
-from awd_core.scores import CoefficientScores
+from awd_core.quality_record import CheckedQuality
+from awd_core.score_records import Scores
 from awd_core.wavelet import Wavelet
 from awd_cosmo.model import Model
 from awd_cosmo.results import RECOGNISES
@@ -175,7 +175,7 @@ class RunRecord:
     histories: Mapping[str, Sequence[Mapping[str, Any]]]
     path: DistillationPath | None
     wavelet: Wavelet | None
-    scores: tuple[CoefficientScores, CoefficientScores] | None
+    scores: Scores | None
     quality: CheckedQuality | None
     selection: Sequence[Mapping[str, Any]] | None
     timings: Mapping[str, Any]

@@ -58,7 +58,9 @@ def rivals(record: RunRecord, protocol: Protocol) -> list[tuple[Row, str]]:
     """Teacher and best classical statistic of a protocol, with what to call them in a sentence."""
     teacher, classical = protocol.of("teacher") or protocol.best("network"), record.classical(protocol)
     found = [] if teacher is None else [(teacher, "the teacher")]
-    return found + ([] if classical is None else [(classical, f"the best classical statistic, {classical.name}")])
+    return found + (
+        [] if classical is None else [(classical, f"the classical statistic that validation chose, {classical.name}")]
+    )
 
 
 def verdict(record: RunRecord, protocol: Protocol) -> str:
@@ -73,7 +75,13 @@ def verdict(record: RunRecord, protocol: Protocol) -> str:
         if protocol.name == "held_out"
         else "In the published protocol, on new maps of cosmologies that are known from training"
     )
-    clauses = [compared(record.ratio(protocol, row), name) for row, name in rivals(record, protocol)]
+    clauses = [
+        f"the teacher has learnt nothing (its RMSE is {number(row.rmse, '.4f')}, the spread of the truths "
+        f"{number(protocol.spread, '.4f')}), so a ratio to it says nothing"
+        if row.kind == "network" and protocol.spread is not None and row.rmse >= protocol.spread
+        else compared(record.ratio(protocol, row), name)
+        for row, name in rivals(record, protocol)
+    ]
     said = f"{where}, AWD estimates {record.symbol} with an RMSE of {error}"
     return f"{said}: {', and '.join(clauses)}." if clauses else f"{said}."
 
@@ -198,7 +206,8 @@ def data_sentences(record: RunRecord) -> list[str]:
     said += f"; sources at z = {source:g}." if source is not None else "; the redshift of the sources is not known."
     sentences = [said]
     if maps.get("account"):
-        sentences.append(" ".join(str(maps["account"]).split()))
+        told = [" ".join(line.split()) for line in str(maps["account"]).splitlines() if line.strip()]
+        sentences.append(f"{'; '.join(told).rstrip('.')}.")
     if simulated := maps.get("simulation"):
         sentences.append(
             "The maps are simulated: lensing power spectra from pyccl, a lognormal convergence field"

@@ -53,9 +53,13 @@ def run(
     ] = None,
     map_pixels: Pixels = None,
     layout: Annotated[
-        str | None, typer.Option(help="See the documentation; auto if not given.", rich_help_panel=DATA)
+        str | None,
+        typer.Option(help="How the data are laid out: auto, or a name of `docs/formats.md`.", rich_help_panel=DATA),
     ] = None,
-    source_redshift: Annotated[float | None, typer.Option(help="Which maps to read.", rich_help_panel=DATA)] = None,
+    source_redshift: Annotated[
+        float | None,
+        typer.Option(help="Which maps to read; or of all maps, if headers do not tell it.", rich_help_panel=DATA),
+    ] = None,
     pixel_scale: PixelScale = None,
     on_error: Annotated[
         str | None, typer.Option(help="raise, or skip: leave bad maps out.", rich_help_panel=DATA)
@@ -138,16 +142,22 @@ def run(
     DATA is a folder of maps, or "simulated" for the embedded suite. The same command goes on with a run that was
     interrupted.
     """
+    from difflib import get_close_matches
+
     from awd_cosmo.job import PRESETS, SIMULATED
     from awd_cosmo.job_checks import check_job
 
     check_choice("--preset", preset, PRESETS)
     if (data is None) != simulate and not (simulate and data == SIMULATED):
         raise ValueError("give DATA, a folder of maps, or --simulate for the embedded suite; not both")
+    if data is not None and not Path(data).exists() and get_close_matches(data, [SIMULATED], cutoff=0.8):
+        check_choice("DATA", data, [SIMULATED, "a folder, tar or table of maps"])
     simulate = simulate or data == SIMULATED
     only_simulated = {"--suite": suite, "--cosmologies": cosmologies, "--map-pixels": map_pixels}
     if not simulate and (given := [name for name, value in only_simulated.items() if value is not None]):
         raise ValueError(f"{given[0]} is for simulated maps, and DATA is {data}; leave one of them out")
+    if noise is None and galaxies is not None:
+        raise ValueError(f"--galaxies is {galaxies:g}, but no noise is added: give --noise lenstools or fair too")
     values: dict[str, Any] = {
         "suite": suite, "suite_cosmologies": cosmologies, "suite_pixels": map_pixels, "layout": layout,
         "suite_realisations" if simulate else "maps_per_cosmology": realisations,

@@ -1,11 +1,12 @@
 """How good estimates of a cosmological parameter are: errors, coverage of their error bars, the FAIR score."""
 
-import math
 from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from awd_core import bootstrap
 
 Array = npt.NDArray[np.float64]
 
@@ -33,8 +34,7 @@ def bias(truth: npt.ArrayLike, estimate: npt.ArrayLike) -> float:
 def r_squared(truth: npt.ArrayLike, estimate: npt.ArrayLike) -> float:
     """Share of the variance of the truth that is explained, 1 − Σ(ŷ − y)² / Σ(y − ȳ)²; NaN if the truth is constant."""
     y, e = checked_pair(truth, estimate)
-    scatter = float(np.sum((y - y.mean()) ** 2))
-    return 1 - float(np.sum((e - y) ** 2)) / scatter if scatter > 0 else math.nan
+    return bootstrap.r_squared(y, e)
 
 
 def fair_score(truth: npt.ArrayLike, estimate: npt.ArrayLike, std: npt.ArrayLike, *, weight: float = 1000.0) -> float:
@@ -56,7 +56,7 @@ def fair_score(truth: npt.ArrayLike, estimate: npt.ArrayLike, std: npt.ArrayLike
 
     Examples
     --------
-    >>> fair_score([0.3], [0.3], [math.exp(-2)])
+    >>> round(fair_score([0.3], [0.3], [np.exp(-2)]), 12)
     4.0
     """
     y, e = checked_pair(truth, estimate, columns=True)

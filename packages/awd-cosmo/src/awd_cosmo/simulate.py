@@ -24,8 +24,9 @@ from awd_cosmo.fits import read_map
 from awd_cosmo.halos import HaloModel
 from awd_cosmo.lensing import lensing_theory
 from awd_cosmo.map_model import MapModel, Setup, map_model
+from awd_cosmo.map_names import map_name
 from awd_cosmo.parameters import RANGES, UNITS
-from awd_cosmo.suite import Values, begin_suite, map_file, map_folder, suite_description, suite_setup
+from awd_cosmo.suite import Values, begin_suite, map_folder, suite_description, suite_setup
 from awd_cosmo.suite_writer import Shares, write_share
 
 Floats = npt.NDArray[np.float32]
@@ -178,7 +179,7 @@ def simulate_suite(
         raise ValueError(f"realisations must be at least 1, got {realisations}")
     cosmologies = _cosmologies(chosen.table(seed) if design is None else design)
     root = Path(out)
-    folders = [map_folder(root, values, setup) for values in cosmologies]
+    folders = [map_folder(root, values, setup.source_redshift) for values in cosmologies]
     for i, folder in enumerate(folders):
         if folder in folders[:i]:
             raise ValueError(
@@ -227,7 +228,7 @@ def theory_table(out: str | os.PathLike[str], *, cosmologies: Sequence[int] | No
     rows = []
     for i in range(len(told["cosmologies"])) if cosmologies is None else cosmologies:
         values = told["cosmologies"][operator.index(i)]
-        files = sorted(map_folder(root, values, setup).glob("*r.fits"))
+        files = sorted(map_folder(root, values, setup.source_redshift).glob("*r.fits"))
         if not files:
             raise FileNotFoundError(f"no maps of cosmology {i} in {root}; simulate the suite to its end")
         model = map_model(values, setup)
@@ -294,7 +295,7 @@ def _cosmologies(design: QTable) -> list[Values]:
 def _table(root: Path, folders: list[Path], parameters: list[Values], realisations: int, setup: Setup) -> QTable:
     n = len(folders) * realisations
     names = [
-        (folder / map_file(number, setup)).relative_to(root).as_posix()
+        (folder / map_name(setup.source_redshift, number)).relative_to(root).as_posix()
         for folder in folders
         for number in range(1, realisations + 1)
     ]

@@ -49,8 +49,10 @@ class Files:
 
     Parameters
     ----------
-    paths : tuple of str
-        One for each row.
+    root : str
+        The folder that names are relative to.
+    names : ndarray of str, shape (n,)
+        The file of each row; a set has them once, in its table.
     hdus : ndarray, shape (n,)
         −1 for the first image.
     shape : tuple of int
@@ -61,7 +63,8 @@ class Files:
         What to do with NaN, infinite and UNSEEN pixels that the mask says were observed.
     """
 
-    paths: tuple[str, ...]
+    root: str
+    names: npt.NDArray[np.str_]
     hdus: Rows
     shape: tuple[int, int]
     mask: Mask | None
@@ -75,7 +78,7 @@ class Files:
         def read(part: range) -> int:
             for i in part:
                 if reason := self.fill(int(rows[i]), out[i]):
-                    bad[i] = (self.paths[rows[i]], reason)
+                    bad[i] = (self.path(int(rows[i])), reason)
             return len(part)
 
         done = 0
@@ -89,13 +92,24 @@ class Files:
 
     def part(self, rows: Rows) -> "Files":
         """These files alone, by paths that hold wherever a process was started."""
-        here = Path.cwd()
-        paths = tuple(str(here / self.paths[row]) for row in rows)
-        return Files(paths, self.hdus[rows], self.shape, self.mask, self.invalid)
+        return replace(self, root=str(Path.cwd() / self.root), names=self.names[rows], hdus=self.hdus[rows])
+
+    def path(self, row: int) -> str:
+        """Path of a row's file."""
+        return str(Path(self.root) / str(self.names[row]))
+
+    def item(self, row: int) -> tuple[str, int]:
+        """A row for `bad_files`: its file, by the name that it has here, and its HDU."""
+        return str(self.names[row]), int(self.hdus[row])
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Paths of all files."""
+        return tuple(self.path(row) for row in range(len(self.names)))
 
     def reasons(self, threads: int) -> list[str]:
         """Read all files, one after the other, and keep none: why each is bad, or nothing."""
-        found = [""] * len(self.paths)
+        found = [""] * len(self.names)
 
         def look(part: range) -> int:
             pixels = np.empty(self.shape, np.float32)
@@ -108,13 +122,13 @@ class Files:
         return found
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A mask is most of what would be sent, and most of it is alike.
+        # A mask is most of what would be sent, and most of it is alike; an array of names has four bytes a character.
         mask = None if self.mask is None else (zlib.compress(np.packbits(self.mask).tobytes()), self.mask.shape)
-        return _files, (self.paths, self.hdus, self.shape, mask, self.invalid)
+        return _files, (self.root, self.names.tolist(), self.hdus, self.shape, mask, self.invalid)
 
     def fill(self, row: int, out: Maps) -> str:
         """Read one map into `out`, shape (ny, nx); the reason why it is bad, or nothing."""
-        path, hdu = self.paths[row], int(self.hdus[row])
+        path, hdu = self.path(row), int(self.hdus[row])
         try:
             pixels, _, _ = image(read_bytes(path), path, None if hdu < 0 else hdu)
         except BadMap as error:
@@ -258,8 +272,8 @@ def bad_files(like: Files, threads: int | None, items: Sequence[tuple[str, int]]
 
     Threads are those of whoever reads, as many as it has cores if their number is None.
     """
-    paths, hdus = zip(*items, strict=True)
-    files = replace(like, paths=paths, hdus=np.array(hdus, np.int64))
+    names, hdus = zip(*items, strict=True)
+    files = replace(like, names=np.array(names, np.str_), hdus=np.array(hdus, np.int64))
     return files.reasons(available_cores() if threads is None else threads)
 
 
@@ -268,10 +282,16 @@ def _parts(count: int) -> list[range]:
 
 
 def _files(
-    paths: tuple[str, ...], hdus: Rows, shape: tuple[int, int], mask: tuple[bytes, tuple[int, int]] | None, invalid: str
+    root: str,
+    names: list[str],
+    hdus: Rows,
+    shape: tuple[int, int],
+    mask: tuple[bytes, tuple[int, int]] | None,
+    invalid: str,
 ) -> Files:
+    files = Files(root, np.array(names, np.str_), hdus, shape, None, invalid)
     if mask is None:
-        return Files(paths, hdus, shape, None, invalid)
+        return files
     packed, (ny, nx) = mask
     bits = np.unpackbits(np.frombuffer(zlib.decompress(packed), np.uint8), count=ny * nx)
-    return Files(paths, hdus, shape, bits.astype(np.bool_).reshape(ny, nx), invalid)
+    return replace(files, mask=bits.astype(np.bool_).reshape(ny, nx))

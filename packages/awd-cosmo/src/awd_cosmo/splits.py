@@ -184,7 +184,7 @@ def split_maps(
     if unknown and by == "cosmology" and shared_phases == "avoid":
         said.append(
             f"the realisation of {unknown} maps is unknown, so phases that cosmologies share cannot be avoided; if "
-            "there are none, say shared_phases='independent'"
+            "there are none, say --phases independent (shared_phases='independent')"
         )
     if len(shared) and shared_phases == "avoid" and by in ("cosmology", "realisation"):
         what = "the same number goes to the same part in all of them"
@@ -192,7 +192,7 @@ def split_maps(
             by, what = "both", "maps with the cosmology of one part and the number of another are left out (by='both')"
         said.append(
             f"{len(shared)} realisation numbers occur in several cosmologies and may be the same phases: {what}. If "
-            "they are not, say shared_phases='independent'"
+            "they are not, say --phases independent (shared_phases='independent')"
         )
 
     rng = np.random.default_rng([int(operator.index(seed)), 0x5B117])

@@ -13,9 +13,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.choices import check_choice
 from awd_cosmo.bands import BandCounts, Energy, Pixels
 from awd_cosmo.peaks import Floats, checked_maps
-from awd_cosmo.statistic import check_choice
 from awd_cosmo.undecimated import (
     BOUNDARIES,
     RESOLUTION,
@@ -63,7 +63,7 @@ def starlet(maps: Any, levels: int, *, boundary: Boundary = "symmetric") -> dict
     True
     """
     stack = np.asarray(checked_maps(maps))
-    check_choice("boundary", boundary, BOUNDARIES)
+    check_choice("boundary", boundary, BOUNDARIES, required=True)
     check_levels(levels, stack.shape)
     block: Floats = np.ascontiguousarray(stack, dtype=np.float32 if stack.dtype == np.float32 else np.float64)
     return {band.name: band.values for band in starlet_bands(block, levels, boundary)}

@@ -8,12 +8,13 @@ import base64
 import importlib
 import inspect
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from awd_cosmo.estimator import Estimator
 from awd_cosmo.pixel_scale import arcmin_per_pixel
 
 Array = npt.NDArray[np.float64]
@@ -27,7 +28,7 @@ STATISTICS = {
 """Where a saved statistic's class is found."""
 
 
-class Statistic:
+class Statistic(Estimator):
     """What the statistics share: parameters as in scikit-learn, and the way to JSON values and back.
 
     A subclass takes its parameters by name in `__init__`, stores them as they are, and names what `fit` learns in
@@ -52,19 +53,6 @@ class Statistic:
     def fit_transform(self, X: Any, y: Any = None) -> Array:
         """Fit to maps, and return their features."""
         return self.fit(X, y).transform(X)
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Parameters by name, as they were given."""
-        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
-
-    def set_params(self, **parameters: Any) -> Self:
-        """Change parameters by name."""
-        known = self.get_params()
-        for name, value in parameters.items():
-            if name not in known:
-                raise ValueError(f"{type(self).__name__} has no parameter {name!r}; it has {', '.join(known)}")
-            setattr(self, name, value)
-        return self
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as JSON values: parameters, and what was learnt.
@@ -119,17 +107,6 @@ class Statistic:
             transformer_tags=TransformerTags(),
             input_tags=InputTags(two_d_array=False, three_d_array=True),
         )
-
-    def __repr__(self) -> str:
-        defaults = inspect.signature(type(self)).parameters
-        told = [f"{k}={v!r}" for k, v in self.get_params().items() if v is not defaults[k].default]
-        return f"{type(self).__name__}({', '.join(told)})"
-
-
-def check_choice(name: str, value: object, allowed: Sequence[str]) -> None:
-    """Raise if a parameter is not among the words allowed."""
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
 
 
 def _as_json(value: Any) -> Any:

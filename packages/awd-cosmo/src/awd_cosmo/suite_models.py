@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass, replace
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Found:
     """A map that was found: its file relative to the root, and what its name tells."""
 

@@ -10,10 +10,12 @@ from typing import Any, overload
 
 from astropy import units
 
-from awd_cosmo.fits import read_map, write_map
+from awd_cosmo.fits import read_map
+from awd_cosmo.fits_writer import write_map
 from awd_cosmo.map_model import MapModel, Setup, map_model
+from awd_cosmo.map_names import map_name
 from awd_cosmo.parameters import RANGES
-from awd_cosmo.suite import Values, map_file
+from awd_cosmo.suite import Values
 
 TOGETHER = 64
 """Realisations that a worker is given at a time."""
@@ -82,7 +84,8 @@ class Shares(Sequence[Share]):
 def write_share(share: Share) -> tuple[Values, int]:
     """Write what is missing of a share: the parameters of its cosmology, and its number of maps."""
     setup = share.setup
-    names = {number: share.folder / map_file(number, setup) for number in range(share.first, share.last + 1)}
+    numbers = range(share.first, share.last + 1)
+    names = {number: share.folder / map_name(setup.source_redshift, number) for number in numbers}
     # What is whole is read no further than the header of one map: no spectrum is computed.
     missing = [number for number, path in names.items() if not path.exists()]
     if not missing:

@@ -1,6 +1,7 @@
 """A table that names the files of maps, and their parameters: CSV, ECSV or FITS."""
 
 import math
+import os
 import re
 import warnings
 from collections.abc import Sequence
@@ -11,13 +12,13 @@ import numpy as np
 from astropy import units
 from astropy.table import Table
 
+from awd_cosmo.map_names import realisation_of
 from awd_cosmo.parameters import UNITS, as_parameter, check_parameters
 from awd_cosmo.suite_models import Found, Model
 
 _FILE = ("file", "filename", "path", "name", "map", "fits", "file_name")
 _REALISATION = ("realisation", "realization", "seed", "real")
 _REDSHIFT = ("z_s", "zs", "z", "z_source", "source_redshift", "redshift")
-_NUMBER = re.compile(r"_(\d+)r?\.fits?(\.gz|\.fz)?$")
 _LIKELY = re.compile(r"table|param|catalog|cosmolog|index|list", re.IGNORECASE)
 
 
@@ -91,11 +92,10 @@ def read_map_table(path: Path, notes: list[str], problems: list[tuple[str, str]]
         if any(map(math.isnan, parameters.values())):
             problems.append((file, f"row {i} of {path.name} lacks a parameter"))
             continue
-        number = _NUMBER.search(file)
         entry = Found(
             file,
             int(table[hdu][i]) if hdu else -1,
-            int(table[realisation][i]) if realisation else int(number[1]) if number else -1,
+            int(table[realisation][i]) if realisation else realisation_of(file),
             float(table[z][i]) if z else math.nan,
         )
         key = tuple(map(repr, parameters.values()))
@@ -105,7 +105,8 @@ def read_map_table(path: Path, notes: list[str], problems: list[tuple[str, str]]
 
 def _exists(folder: Path, file: str) -> bool:
     archive, found, _ = file.partition(".tar!")
-    return (folder / (archive + ".tar" if found else file)).is_file()
+    # not joined by a Path, which would keep every name among the interned strings
+    return Path(os.path.join(folder, archive + ".tar" if found else file)).is_file()  # noqa: PTH118
 
 
 def _columns(path: Path) -> list[str]:

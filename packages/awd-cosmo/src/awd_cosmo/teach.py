@@ -104,7 +104,7 @@ def teach(run: RunFolder, job: Job, prepared: Prepared, weights: Path | None) ->
                 teacher.save(place)
         teacher = MapTeacher.load(place)
         taught[protocol] = _taught(job, teacher)
-        history = json.loads((run / "teacher" / f"{protocol}.history.json").read_text())
+        history = json.loads((run / "teacher" / f"{protocol}.history.json").read_text(encoding="utf-8"))
         told[protocol] = {
             "best_epoch": int(teacher.best_epoch_),
             "epochs": len(history),

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from awd_cosmo.preprocessing import smoothed
+
 
 class WithChannel(nn.Module):
     """A network for maps with an axis of channels, which is put into maps that have none."""
@@ -89,17 +91,7 @@ def _step(x: Tensor) -> int:
     return 1 if x.shape[-2] == x.shape[-1] else 2
 
 
-def _smoothed(x: Tensor, sigma: float) -> Tensor:
-    """(…, ny, nx) smoothed along both axes, mirrored at the edges (d c b a | a b c d | d c b a)."""
-    radius = int(4.0 * sigma + 0.5)
-    if radius == 0:
-        return x
-    offsets = torch.arange(-radius, radius + 1)
-    kernel = torch.exp(-0.5 * (offsets.double() / sigma) ** 2)
-    kernel = (kernel / kernel.sum()).to(x.dtype)
-    for axis in (-2, -1):
-        n = x.shape[axis]
-        at = torch.arange(-radius, n + radius) % (2 * n)
-        beyond = x.index_select(axis, torch.minimum(at, 2 * n - 1 - at))
-        x = beyond.unfold(axis, 2 * radius + 1, 1) @ kernel
-    return x
+def _smoothed(noise: Tensor, width: float) -> Tensor:
+    """Noise (…, ny, nx) in this process' memory, smoothed as maps are; the width is in pixels."""
+    stack = noise.double().numpy().reshape(-1, *noise.shape[-2:])
+    return torch.from_numpy(smoothed(stack, width)).reshape(noise.shape).to(noise.dtype)

@@ -8,7 +8,6 @@ Every score here is a function of sums over maps, so a resample is a weighting o
 cosmology.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.bootstrap import percentile_interval, r_squared_of_sums
 from awd_cosmo.scoring import LEVELS, calibration_factor, checked_bars, checked_pair, fair_terms, within
 
 Array = npt.NDArray[np.float64]
@@ -134,7 +134,7 @@ def regression_scores(
     scores: dict[str, Callable[[Array], Array]] = {
         "rmse": lambda s: np.sqrt(s[2] / s[0]),
         "bias": lambda s: s[1] / s[0],
-        "r2": lambda s: 1 - s[2] / _scatter(*s[[0, 3, 4]]),
+        "r2": lambda s: r_squared_of_sums(*s[[0, 3, 4, 2]]),
     }
     if std is not None:
         sigma = checked_bars(std, y.shape)
@@ -244,15 +244,6 @@ def _bootstrap(
         return {name: _uncertain(score(observed), score(resampled)) for name, score in scores.items()}
 
 
-def _scatter(number: Array, total: Array, squares: Array) -> Array:
-    """Σ(y − ȳ)² from sums, NaN where it is rounding alone: a draw of one cosmology only says nothing of R²."""
-    scatter = squares - total**2 / number
-    return np.where(scatter > 1e-12 * squares, scatter, np.nan)
-
-
 def _uncertain(value: Any, resampled: Array) -> Uncertain:
-    valid = resampled[np.isfinite(resampled)]
-    if not len(valid):
-        return Uncertain(float(value), math.nan, math.nan, math.nan)
-    low, high = np.quantile(valid, [0.025, 0.975])
-    return Uncertain(float(value), float(np.std(valid)), float(low), float(high))
+    found = percentile_interval(resampled)
+    return Uncertain(float(value), found.standard_error, found.low, found.high)

@@ -20,10 +20,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.choices import check_choice
 from awd_cosmo.kernels import correlation_pair
 from awd_cosmo.peaks import Floats, checked_maps
 from awd_cosmo.pixel_scale import arcmin_per_pixel
-from awd_cosmo.statistic import check_choice
 
 Array = npt.NDArray[np.float64]
 Boundary = Literal["symmetric", "periodic"]
@@ -106,7 +106,7 @@ def undecimated(maps: Any, wavelet: Any, levels: int, *, boundary: Boundary = "s
     True
     """
     stack = np.asarray(checked_maps(maps))
-    check_choice("boundary", boundary, BOUNDARIES)
+    check_choice("boundary", boundary, BOUNDARIES, required=True)
     check_levels(levels, stack.shape)
     block: Floats = np.ascontiguousarray(stack, dtype=np.float32 if stack.dtype == np.float32 else np.float64)
     low, high = frame_filters(wavelet)

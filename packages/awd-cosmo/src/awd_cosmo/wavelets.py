@@ -3,7 +3,6 @@
 A start fixes the length of the filter; its path holds a wavelet for each share of the interpretation term.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,8 +18,10 @@ from awd_core.distill import DistillationPath, SearchSettings, distill_path
 from awd_core.gradients import check_gradients, input_gradients
 from awd_core.objective import threads
 from awd_core.path_file import load_path, save_path
+from awd_core.report_read import read_json
 from awd_core.run_folder import RunFolder
-from awd_core.scores import coefficient_scores
+from awd_core.score_records import write_scores
+from awd_core.scores import score_pair
 from awd_core.wavelet import Wavelet
 from awd_core.worker_map import Serial, Workers
 from awd_core.workers import available_cores
@@ -82,9 +83,7 @@ class SlopesOnDisk:
         """Maps and gradients in memory."""
         maps = self.maps(np.arange(len(self.rows)), available_cores(), None)
         array = read_array(self.gradients)
-        slopes = np.stack(
-            [np.asarray(array[int(i) : int(i) + 1], np.float32).reshape(maps.shape[1:]) for i in self.places]
-        )
+        slopes = _rows_of(array, self.places, maps.shape[1:])
         return Slopes(self.rows, maps, slopes, float(maps.std(dtype=np.float64)))
 
 
@@ -129,9 +128,7 @@ def ask_gradients(
                 f"{len(prepared.maps)} prepared maps of {prepared.maps.shape[0]} × {prepared.maps.shape[1]} pixels, in "
                 "the order of the table (awd-cosmo prepare writes maps.ecsv)"
             )
-        gradients = np.stack(
-            [np.asarray(array[int(row) : int(row) + 1], np.float32).reshape(prepared.maps.shape) for row in rows]
-        )
+        gradients = _rows_of(array, rows, prepared.maps.shape)
         check_gradients(maps, gradients)
     else:
         target = job.teacher_output if job.teacher is not None else 0
@@ -161,7 +158,7 @@ def follow_paths(
     folder.mkdir(exist_ok=True)
     todo = [start for start in job.wavelets if not _path_file(folder, start).exists()]
     with run.step("Paths") as progress:
-        if isinstance(workers, Serial):
+        if workers.here:
             for number, start in enumerate(todo):
 
                 def told(done: int, total: int, what: str = "", number: int = number, start: str = start) -> None:
@@ -187,24 +184,24 @@ def write_chosen(run: RunFolder, paths: dict[str, DistillationPath], start: str,
     return path[index].wavelet
 
 
-def write_scores(run: RunFolder, job: Job, slopes: Slopes, start: Wavelet, chosen: Wavelet) -> None:
+def score_wavelets(run: RunFolder, job: Job, slopes: Slopes, start: Wavelet, chosen: Wavelet) -> None:
     """Write scores.json: how sparse coefficients and attributions are, at the start and distilled."""
-    told = []
-    for wavelet in (start, chosen):
-        scores = coefficient_scores(
-            wavelet, *slopes.standardised, levels=levels_for(slopes.maps, job.path_levels), mode=MODE, ndim=2
-        )
-        told.append(scores.to_dict())
-    run.write_json("scores.json", dict(zip(("start", "distilled"), told, strict=True)))
+    levels = levels_for(slopes.maps, job.path_levels)
+    write_scores(run / "scores.json", score_pair(start, chosen, *slopes.standardised, levels=levels, mode=MODE, ndim=2))
 
 
 def saved_slopes(run: RunFolder, prepared: Prepared, ready: Path | None) -> SlopesOnDisk:
     """The gradients that lie in the run's folder, or that were given."""
-    rows = np.array(json.loads((run / "gradients.json").read_text())["rows"], dtype=np.int64)
+    rows = np.array(read_json(run / "gradients.json")["rows"], dtype=np.int64)
     if ready is not None:
         return SlopesOnDisk(rows, prepared.maps.source.part(rows), str(ready.absolute()), rows)
     own = f"{run.path.absolute() / 'gradients.zarr'}:gradients"
     return SlopesOnDisk(rows, prepared.maps.source.part(rows), own, np.arange(len(rows)))
+
+
+def _rows_of(array: Any, rows: npt.NDArray[np.int64], shape: tuple[int, ...]) -> Floats:
+    """Rows of gradients on the disk, one read each, as (m, ny, nx)."""
+    return np.stack([np.asarray(array[int(row) : int(row) + 1], np.float32).reshape(shape) for row in rows])
 
 
 def _follow(job: Job, slopes: Slopes, folder: Path, start: str, device: str | None, progress: Progress | None) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from awd_cme.losses import LossReport, counted
-from awd_cme.readers.intake import Options, Result
+from awd_cme.readers.intake import EXACT, Options, Result
 from awd_cme.tracks import LEADING, PARTS, TRAILING, channels, columns, in_order, labels, starts, validate
 from awd_cme.writers import CONSTANTS
 
@@ -39,7 +39,8 @@ def read_canonical(path: str | os.PathLike[str], options: Options | None = None)
     """
     options, report = options or Options(), LossReport()
     parquet = Path(path).suffix == ".parquet"
-    table = pd.read_parquet(path) if parquet else pd.read_csv(path, dtype={"cell": str, "source": str, "part": str})
+    words = {"cell": str, "source": str, "part": str}
+    table = pd.read_parquet(path) if parquet else pd.read_csv(path, dtype=words, **EXACT)
     if missing := [name for name in IDENTIFYING if name not in table.columns]:
         raise ValueError(
             f"{path}: the columns {missing} are missing from this canonical table; it has {list(table.columns)}"

@@ -15,7 +15,7 @@ from awd_cme.readers.cmeanalysis import cell_folder, read_cmeanalysis
 from awd_cme.readers.intake import Options, Result
 from awd_cme.tracks import concat, empty_table
 from awd_cme.writers import write_parquet
-from awd_core.workers import Lost, LostItemError, Workers, open_workers
+from awd_core.workers import Lost, Workers, open_workers
 
 FILE = "ProcessedTracks.mat"
 
@@ -74,10 +74,10 @@ def read_experiment(
     with open_workers(workers) as crew, _place(crew, store) as place:
         work = partial(_cell, options, place)
         for found in crew.map_or_lose(work, [(cell, str(path)) for cell, path in cells.items()], names=itemgetter(1)):
+            if isinstance(found, Lost) and options.on_error == "raise":
+                raise found.error()
             reason = f"{found.name}: {found.reason}" if isinstance(found, Lost) else found
             if isinstance(reason, str):
-                if options.on_error == "raise":
-                    raise LostItemError(f"{reason}; leave it out, or give the worker more memory")
                 report.add("cells", 1, reason)
                 continue
             table, lost = reason
@@ -95,7 +95,7 @@ def read_experiment(
 
 def _place(crew: Workers, store: str | os.PathLike[str] | None) -> AbstractContextManager[Path | None]:
     """Where workers put tables; nowhere if there are none but this process."""
-    if crew.window == 1:
+    if crew.here:
         return nullcontext()
     from awd_cme.movie_parts import place_for_parts
 

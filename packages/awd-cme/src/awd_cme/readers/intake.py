@@ -15,6 +15,10 @@ from awd_cme.tracks import PARTS, empty_table, make_table
 Result = tuple[pd.DataFrame, LossReport]
 Compound = Literal["join", "split", "drop"]
 PositionUnit = Literal["auto", "pixel", "micrometre", "nanometre"]
+EXACT: dict[str, Any] = (
+    {"float_precision": "round_trip"} if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1) else {}
+)
+"""Has `pd.read_csv` give the very numbers that were written, as it does by itself from pandas 3.1 on."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import pandas as pd
 
 from awd_cme.losses import LossReport
 from awd_cme.readers.branches import track_rows
-from awd_cme.readers.intake import Options, Result, channel_names, interval, take_in
+from awd_cme.readers.intake import EXACT, Options, Result, channel_names, interval, take_in
 from awd_cme.tracks import PARTS
 from awd_cme.units import MICROMETRES
 
@@ -51,7 +51,7 @@ def read_trackpy(path: str | os.PathLike[str], options: Options | None = None) -
 def read_napari(path: str | os.PathLike[str], options: Options | None = None) -> Result:
     """Read napari's tracks, four or five columns of numbers; raises ValueError where they are none or wrong."""
     options, report = options or Options(), LossReport()
-    raw = pd.read_csv(path, header=None, skipinitialspace=True)
+    raw = pd.read_csv(path, header=None, skipinitialspace=True, **EXACT)
     if pd.to_numeric(raw.iloc[0], errors="coerce").isna().all():
         raw = raw.iloc[1:].apply(pd.to_numeric, errors="coerce")
     if raw.shape[1] not in (4, 5) or not all(np.issubdtype(kind, np.number) for kind in raw.dtypes):
@@ -122,7 +122,7 @@ def read_links(path: str | os.PathLike[str], options: Options | None = None) -> 
         spots = pd.concat([end[["id", "frame", "y", "x"]] for end in ends]).drop_duplicates("id", ignore_index=True)
         report.recognised.append(f"{path}: links between spots, with the spots at both ends")
     elif beside != path and beside.exists():
-        spots = pd.read_csv(beside)
+        spots = pd.read_csv(beside, **EXACT)
         if missing := [name for name in ("id", *columns) if name not in spots.columns]:
             raise ValueError(f"{beside}: the columns {missing} are missing; it has {list(spots.columns)}")
         spots = spots.rename(columns=columns)[["id", "frame", "y", "x"]]
@@ -141,7 +141,10 @@ def read_links(path: str | os.PathLike[str], options: Options | None = None) -> 
 
 
 def _table(path: str | os.PathLike[str], kind: str) -> pd.DataFrame:
-    raw = pd.read_parquet(path) if Path(path).suffix == ".parquet" else pd.read_csv(path, skipinitialspace=True)
+    if Path(path).suffix == ".parquet":
+        raw = pd.read_parquet(path)
+    else:
+        raw = pd.read_csv(path, skipinitialspace=True, **EXACT)
     if missing := [name for name in COLUMNS[kind] if name not in raw.columns]:
         raise ValueError(
             f"{path}: the columns {missing} are missing; it has {list(raw.columns)}. {kind} needs {COLUMNS[kind]}"

@@ -21,7 +21,7 @@ import pandas as pd
 
 from awd_cme.losses import LossReport
 from awd_cme.readers.branches import track_rows
-from awd_cme.readers.intake import Options, Result, channel_names, interval, take_in
+from awd_cme.readers.intake import EXACT, Options, Result, channel_names, interval, take_in
 from awd_cme.units import MICROMETRES, SECONDS, spelled
 
 NEEDED = ("TRACK_ID", "FRAME", "POSITION_X", "POSITION_Y")
@@ -41,7 +41,7 @@ def read_trackmate_csv(path: str | os.PathLike[str], options: Options | None = N
     path = Path(path)
     text = path.read_text(encoding="utf-8-sig", errors="replace")
     separator = "\t" if "\t" in text[: text.find("\n")] else ","
-    raw = pd.read_csv(io.StringIO(text), sep=separator, skipinitialspace=True, low_memory=False)
+    raw = pd.read_csv(io.StringIO(text), sep=separator, skipinitialspace=True, low_memory=False, **EXACT)
     if missing := [name for name in NEEDED if name not in raw.columns]:
         raise ValueError(
             f"{path}: the columns {missing} are missing; it has {list(raw.columns)}. Export the table of spots"

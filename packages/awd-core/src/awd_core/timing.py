@@ -1,0 +1,47 @@
+"""How long a call takes, for what a run says about its models; `benchmarks/timing.py` compares contenders instead."""
+
+import time
+from collections.abc import Callable
+
+SECONDS = 0.2
+"""Time that a call is repeated for, if nothing else is said."""
+
+
+def shortest_seconds(call: Callable[[], object], seconds: float = SECONDS) -> float:
+    """Seconds that a call takes: the shortest of repeated calls, since what else the machine does only ever adds.
+
+    Parameters
+    ----------
+    call : callable
+        What is timed, without arguments; what it returns is dropped. It is called once before the clock runs, so that
+        caches are filled and kernels compiled, and then once at least. With how many threads is the caller's affair:
+        figures per core are of calls that use one.
+    seconds : float
+        Time to repeat it for, above 0. The last call may take longer.
+
+    Returns
+    -------
+    float
+        In seconds.
+
+    Raises
+    ------
+    ValueError
+        If `seconds` is not above 0.
+
+    Examples
+    --------
+    >>> shortest_seconds(lambda: time.sleep(0.002), seconds=0.01) > 0.001
+    True
+    """
+    if not seconds > 0:
+        raise ValueError(f"seconds is {seconds}; give a time above 0 to repeat the call for")
+    call()
+    shortest, until = float("inf"), time.perf_counter() + seconds
+    while True:
+        began = time.perf_counter()
+        call()
+        ended = time.perf_counter()
+        shortest = min(shortest, ended - began)
+        if ended >= until:
+            return shortest
