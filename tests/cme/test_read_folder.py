@@ -52,6 +52,7 @@ def test_a_bad_file_is_named_or_left_out_and_listed(folder):
         read_tracks(folder)
     table, report = read_tracks(folder, on_error="skip")
     assert sorted(table["cell"].unique()) == ["cell10", "cell2"]
+    assert "2 files of tracks, a cell each" in report.recognised[0]
     ((what, count, why),) = report.dropped
     assert (what, count) == ("files", 1)
     assert why.startswith("cell3.csv is a table with the columns")

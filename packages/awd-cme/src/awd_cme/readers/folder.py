@@ -83,7 +83,7 @@ def read_folder(
     if not tables:
         raise ValueError(f"no file of the folder {folder} holds tracks that can be read.\n{report}")
     _refuse_other_channels(folder, tables)
-    report.recognised.insert(0, f"{folder}: {counted(len(files), 'files')} of tracks, a cell each")
+    report.recognised.insert(0, f"{folder}: {counted(len(tables), 'files')} of tracks, a cell each")
     return concat(list(tables.values())), report
 
 
