@@ -12,10 +12,12 @@ import pytest
 from awd_cme.card import ModelCard
 from awd_cme.features import MaxCoefficients
 from awd_cme.intervals import coefficient_intervals
+from awd_cme.predict import predict_tracks
 from awd_cme.regress import SeriesLogistic, SeriesRidge
 from awd_cme.resample import subsample
 from awd_cme.scaling import fit_z_scores
-from awd_cme.series_set import example_set
+from awd_cme.series_set import SETTINGS, example_set
+from awd_cme.tracks import make_table
 
 RAW = example_set(n=300, cells=4)
 
@@ -199,3 +201,53 @@ def test_errors_of_rounding_do_not_choose_the_times():
     one = features.transform(raw)
     noisy = features.transform(raw + 1e-15 * rng.standard_normal(raw.shape))
     assert np.allclose(one, noisy, rtol=0, atol=1e-9)
+
+
+def tracks_of(*series, channels=("clathrin",), **options):
+    """A canonical table of one track a second of each series."""
+    lengths = [len(values) for values in series]
+    return make_table(
+        cell="cell1",
+        track=np.repeat(np.arange(len(series)), lengths),
+        frame=np.concatenate([np.arange(length) for length in lengths]),
+        y=np.ones(sum(lengths)),
+        x=np.ones(sum(lengths)),
+        channels=channels,
+        signals={f"{channels[0]}_amplitude": np.concatenate(series)},
+        seconds_per_frame=1.0,
+        **options,
+    )
+
+
+def test_tracks_unlike_the_training_tracks_are_predicted_and_marked():
+    features, predictor, scores, *_ = fitted(which="both", most=2)
+    notes = {"series": replace(SETTINGS["published"], at_most=60.0, least_frames=12).to_dict()}
+    card = ModelCard.of(features, predictor, RAW, scores, notes=notes)
+    usual, short, bright, both = RAW.X[0], RAW.X[1, :14], 40 * RAW.X[0], 40 * RAW.X[0, 10:25]
+    few, long = usual[15:24], np.resize(usual, 61)
+    predictions, losses = predict_tracks(card, tracks_of(usual, short, bright, both, few, long))
+    assert predictions["outside"][[0, 2, 3]].tolist() == ["", "limit", "lifetime limit"]
+    assert predictions["outside"][1].startswith("lifetime")
+    assert predictions["outside"][4].startswith("lifetime frames")
+    assert predictions["outside"][5].startswith("lifetime")
+    assert card.predict(bright, cell="cell1") == predictions["prediction"][2]
+    assert predictions["prediction"][0] == pytest.approx(card.predict(usual, cell="cell1"))
+    assert any(
+        "3 of 6 tracks although its training left such out: lifetime of 15 s or less" in s for s in losses.assumed
+    )
+    assert any("beyond the targets of the training tracks" in sentence for sentence in losses.assumed)
+    # Cards that do not say what their learning problem left out mark the limits alone.
+    plain = ModelCard.of(features, predictor, RAW, scores)
+    assert predict_tracks(plain, tracks_of(usual, short, bright))[0]["outside"].tolist()[::2] == ["", "limit"]
+    category = [4] * len(usual)
+    marked, _ = predict_tracks(card, tracks_of(usual, category=category))
+    assert marked["outside"].tolist() == ["category"]
+
+
+def test_a_table_of_other_channels_is_told_how_to_name_them():
+    features, predictor, scores, *_ = fitted(which="both", most=2)
+    card = ModelCard.of(features, predictor, RAW, scores)
+    table = tracks_of(RAW.X[0], channels=("red", "green"))
+    told = r"has the channels red, green, and the card reads (\w+); name them in the table's order: --channels \1,\w+"
+    with pytest.raises(ValueError, match=told):
+        predict_tracks(card, table)

@@ -96,6 +96,22 @@ def test_movie_to_tracks_to_intensities(simulated, tmp_path):
     np.testing.assert_allclose(both["auxilin_amplitude"], both["auxilin_amplitude_again"], rtol=1e-6)
 
 
+def test_other_names_of_channels_are_said_and_misspelt_ones_refused(simulated, tmp_path):
+    movie, out = tmp_path / "cell1_1s.ome.tif", ("--sigma", 1.4, "--out", tmp_path / "t.csv")
+    write_movie(movie, simulated.movie)
+    note = "Note: the files call the channels clathrin, auxilin; they are taken in that order as "
+    status, output = call("tracks", movie, "--channels", "AP2,GAK", *out)
+    assert status == 0, output
+    assert f"{note}AP2, GAK.\n" in output
+    assert note not in call("tracks", movie, "--channels", "AP2,GAK", *out, "--quiet")[1]
+    assert note not in call("tracks", movie, "--channels", "auxilin,clathrin", *out)[1]
+    for command in ("tracks", "run"):
+        status, output = call(command, movie, "--channels", "clathrin,auxillin", "--out", tmp_path / "other.csv")
+        assert status == 2
+        assert "there is no channel 'auxillin', did you mean auxilin? The file has clathrin, auxilin" in output
+        assert not (tmp_path / "other.csv").exists()
+
+
 def test_a_table_is_converted(tracks_file, tmp_path):
     status, output = call("tracks", tracks_file, "--out", tmp_path / "tracks.parquet")
     assert status == 0
@@ -112,7 +128,7 @@ def test_step_by_step_is_the_run(tracks_file, tmp_path):
     assert not (one / "results.json").exists()
     status, output = call("evaluate", one)
     assert status == 0
-    assert "R2 on" in output
+    assert "R² on" in output
     assert "AWD" in output
     assert call("run", tracks_file, "--out", other, *SHORT, "--until", "results")[0] == 0
     assert (one / "results.json").read_bytes() == (other / "results.json").read_bytes()
@@ -126,6 +142,14 @@ def test_step_by_step_is_the_run(tracks_file, tmp_path):
     predictions = pd.read_csv(tmp_path / "p.csv")
     table = pd.read_csv(one / "predictions.csv").merge(predictions, on=["cell", "track"])
     np.testing.assert_allclose(table["prediction"], table["awd"], rtol=1e-7)
+    # The run's folder is its card; without a file, the first rows and a summary are printed.
+    status, output = call("predict", one, tracks_file)
+    assert status == 0, output
+    assert "… and 54 more" in output
+    assert "64 tracks, " in output.splitlines()[-1]
+    first = predictions.iloc[0]
+    assert output.partition("prediction outside\n")[2].split()[:3] == [first.cell, str(first.track), "60"]
+    assert call("predict", tmp_path, tracks_file)[0] == 2
 
 
 def test_several_splits(tracks_file, tmp_path):
@@ -162,6 +186,7 @@ def test_errors_are_one_line(tracks_file, tmp_path):
         (("run", tracks_file, "--out", tmp_path / "r", "--target", "mine"), "--target is 'mine'; choose one of"),
         (("run", tracks_file, "--out", tmp_path / "r", "--target", "success"), "needs p-values"),
         (("run", tracks_file, "--out", tmp_path / "r", "--test-cells", "z"), "there is no group 'z'"),
+        (("tracks", tmp_path, "--out", tmp_path / "t.csv", "--compound", "jion"), "compound is 'jion'; choose one of"),
         (("distill", tmp_path), "holds no run"),
         (("tracks", tracks_file, "--out", tmp_path / "t.xlsx"), "written as .parquet or .csv"),
         (("tracks", "simulated", "--out", tmp_path / "t.csv"), "awd-cme simulate"),

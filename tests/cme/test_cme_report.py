@@ -12,6 +12,7 @@ from awd_cme.bootstrap import bootstrap_difference, clustered_bootstrap
 from awd_cme.card import ModelCard
 from awd_cme.coefficients import analysis_matrices, centre_times, scales
 from awd_cme.features import MaxCoefficients
+from awd_cme.figures import economy_figure
 from awd_cme.intervals import coefficient_intervals
 from awd_cme.regress import SeriesRidge
 from awd_cme.report import write_report
@@ -21,6 +22,7 @@ from awd_cme.report_words import bands, compared, effects, sentence, sparser
 from awd_cme.scaling import fit_z_scores
 from awd_cme.series_file import save_series
 from awd_cme.series_set import SeriesSettings, example_set
+from awd_cme.track_figures import examples_figure
 from awd_core.distill import SearchSettings, distill_path
 from awd_core.path_file import save_path
 from awd_core.quality import AttributionQuality, Completeness, PerturbationCurves, RandomisedTeacher, SeedAgreement
@@ -427,3 +429,41 @@ def test_differences_are_turned_round_and_named_honestly():
     assert compared({"rows": rows}, "awd", "teacher", "its teacher", "R²") == ""
     assert sparser(0.5, 0.6, "db5").endswith("the distilled wavelet does not compress better.")
     assert sparser(None, 0.6, "db5") == ""
+
+
+def test_example_scales_are_named_from_coarse_to_fine(full):
+    examples = read_artefacts(full[0]).examples
+    assert examples is not None
+    for order in (slice(None), slice(None, None, -1)):  # whichever of two scales as wide appears first
+        each = ("example", "scale", "width", "position", "value", "weight", "term")
+        turned = {name: getattr(examples, name)[order] for name in each}
+        figure = examples_figure(replace(examples, **turned), ("clathrin", "auxilin"), "counts")
+        names = [label.get_text() for label in figure.subfigs[0].axes[1].get_yticklabels()]
+        present = dict.fromkeys(examples.scale.tolist())
+        assert len(names) == len(present)
+        assert names[-1].startswith(">")
+        lower = [float(name.partition("–")[0]) for name in names if not name.startswith(">")]
+        assert lower == sorted(lower)
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+@pytest.mark.parametrize("gap", [0.0, 0.001, 0.005, 0.02])
+def test_names_in_the_figure_of_sizes_meet_nothing(gap, narrow):
+    keys = (("awd", "awd", 47), ("db5", "wavelet", 46), ("haar", "wavelet", 46), ("raw_ridge", "series", 41))
+    rows = [
+        {"key": key, "kind": kind, "name": f"the method {key}", "parameters": size, "score": 0.5 - number * gap}
+        for number, (key, kind, size) in enumerate(keys)
+    ]
+    rows.append({"key": "teacher", "kind": "network", "name": "teacher", "parameters": 3761, "score": 0.4})
+    figure = economy_figure(rows, "R²", narrow=narrow)
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
+    names = [text for text in axes.texts if text.get_text()]
+    assert len(names) == 4
+    boxes = [text.get_window_extent() for text in names]
+    marks = axes.transData.transform([(row["parameters"], row["score"]) for row in rows])
+    for number, box in enumerate(boxes):
+        assert box.count_overlaps(boxes[:number]) == 0
+        assert not any(box.contains(*mark) for mark in marks)
+        assert axes.bbox.x0 <= box.x0
+        assert box.x1 <= axes.bbox.x1

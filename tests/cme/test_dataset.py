@@ -345,3 +345,15 @@ def test_the_yeast_question(real_data, name, count):
     assert len(test) == count - len(training)
     own_scores = yeast_problem(table, inputs="own", targets="own")[1]
     np.testing.assert_allclose([own_scores.X.mean(), own_scores.y.std()], [0, 1], atol=1e-9)
+
+
+@pytest.mark.parametrize(("amplitude", "what"), [(1.0, "intensities of one channel only"), (np.nan, "no intensities")])
+def test_one_channel_is_no_learning_problem(amplitude, what):
+    frames = np.arange(30)
+    table = make_table(
+        track=np.ones(30, int), frame=frames, y=frames, x=frames, channels=["clathrin"],
+        signals={"clathrin_amplitude": np.full(30, amplitude)},
+    )  # fmt: skip
+    with pytest.raises(ValueError, match=rf"the tracks have {what}, .*awd-cme run MOVIES --tracks FILE") as raised:
+        make_series(table, "published")
+    assert "clathrin" not in str(raised.value)

@@ -285,8 +285,10 @@ def test_sources(tmp_path, finished):
     assert recognise_source(moved).identity() == recognise_source(finished / "tracks.parquet").identity()
     with pytest.raises(FileNotFoundError, match="there is no file or folder"):
         recognise_source(tmp_path / "none")
+    assert recognise_source(tmp_path).kind == "tracks"
+    (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="holds no TIFF files"):
-        recognise_source(tmp_path)
+        recognise_source(tmp_path / "empty")
 
 
 def test_jobs(finished):

@@ -84,7 +84,7 @@ def test_a_single_track(write):
 
 def test_no_track_is_an_error_or_an_empty_table(write):
     path = write([])
-    with pytest.raises(ValueError, match="holds no track; pass on_error='skip'"):
+    with pytest.raises(ValueError, match=r"holds no track; --on-error skip \(on_error='skip'\)"):
         read_tracks(path)
     table, report = read_tracks(path, on_error="skip")
     assert (len(table), report.came) == (0, 0)
@@ -232,7 +232,7 @@ def test_frames_beyond_the_movie(write):
     assert read_tracks(path, frames=int(last))[1].kept == 5
     table, report = read_tracks(path, frames=int(last) - 1, on_error="skip")
     assert (report.came, report.kept, table["track"].nunique()) == (5, 4, 4)
-    assert report.dropped == [("tracks", 1, "a frame beyond the movie's last in 1 rows")]
+    assert report.dropped == [("tracks", 1, "a frame beyond the movie's last in 1 row")]
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.95])

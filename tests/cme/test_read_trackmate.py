@@ -99,18 +99,18 @@ def test_columns_that_are_missing_are_named(tmp_path):
     with pytest.raises(ValueError, match=r"the columns \['POSITION_X'\] are missing; it has"):
         read_tracks(tmp_path / "a.csv")
     (tmp_path / "b.csv").write_text("TRACK_ID,TRACK_DURATION,NUMBER_SPOTS\n1,3.0,4\n")
-    with pytest.raises(ValueError, match=r"columns \['FRAME'\] are missing for TrackMate's table of spots"):
+    with pytest.raises(ValueError, match=r"b\.csv is TrackMate's table of whole tracks"):
         read_tracks(tmp_path / "b.csv")
 
 
 def test_a_track_that_splits_cannot_be_told_from_a_table(tmp_path):
     spots = [*SPOTS, ("7", 1.5, 1.2, 1.5, 1, 1.0, 1.0, 0.0)]
     path = write_csv(tmp_path / "s.csv", unit="pixel", spots=spots)
-    with pytest.raises(ValueError, match="1 rows of 1 tracks have two rows for the same frame; the first is track 7"):
+    with pytest.raises(ValueError, match="1 row of 1 track has two rows for the same frame; the first is track 7"):
         read_tracks(path)
     table, report = read_tracks(path, on_error="skip")
     assert table["track"].unique().tolist() == [0]
-    assert ("tracks", 1, "two rows for the same frame in 1 rows") in report.dropped
+    assert ("tracks", 1, "two rows for the same frame in 1 row") in report.dropped
     assert any("only TrackMate's XML file tells" in sentence for sentence in report.assumed)
 
 
@@ -311,3 +311,17 @@ def test_tables_of_links_tell_what_the_xml_file_tells(real_data, name, ending):
     one, two = (table.sort_values(columns)[columns].to_numpy() for table in (whole, links))
     np.testing.assert_allclose(one, two, rtol=1e-12)
     assert whole.groupby("track").size().tolist() == links.groupby("track").size().tolist()
+
+
+@pytest.mark.parametrize(
+    ("head", "what"),
+    [
+        ("LABEL,TRACK_ID,SPOT_SOURCE_ID,SPOT_TARGET_ID,LINK_COST,EDGE_TIME,EDGE_X_LOCATION", r"links between spots"),
+        ("LABEL,TRACK_INDEX,TRACK_ID,NUMBER_SPOTS,TRACK_DURATION,TRACK_START", "whole tracks"),
+    ],
+)
+def test_tables_of_links_and_of_whole_tracks_say_which_to_export(tmp_path, head, what):
+    path = tmp_path / "export.csv"
+    path.write_text(head + "\n" + ",".join("0" for _ in head.split(",")) + "\n")
+    with pytest.raises(ValueError, match=rf"export.csv is TrackMate's table of {what}.*export the table of spots"):
+        read_tracks(path)

@@ -72,7 +72,7 @@ def test_hidden_files_and_folders_in_an_experiment(tmp_path):
     assert table["cell"].unique().tolist() == ["control/Cell1_1s", "drug_300s/Cell1_1s"]
     (tmp_path / "none").mkdir()
     old.parents[4].rename(tmp_path / "none" / ".snapshot")
-    with pytest.raises(ValueError, match=r"holds no TIFF files and no Tracking/ProcessedTracks\.mat"):
+    with pytest.raises(ValueError, match=r"holds no TIFF files, no Tracking/ProcessedTracks\.mat"):
         recognise_source(tmp_path / "none")
 
 

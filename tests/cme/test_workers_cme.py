@@ -216,8 +216,8 @@ def test_a_movie_too_large_for_a_process_is_one_line(movies, tmp_path):
     run = partial(subprocess.run, capture_output=True, text=True, preexec_fn=limited, check=False)
     done = run([*tracks, "--on-error", "skip", "--out", str(tmp_path / "t.parquet")])
     assert done.returncode == 0, done.stderr
-    (line,) = [line for line in done.stdout.splitlines() if "movies" in line]
-    assert line == "Dropped: 1 movies (cell9_1s.tif cannot be tracked: it needs more memory than its process has)."
+    (line,) = [line for line in done.stdout.splitlines() if "movie (" in line]
+    assert line == "Dropped: 1 movie (cell9_1s.tif cannot be tracked: it needs more memory than its process has)."
     assert pd.read_parquet(tmp_path / "t.parquet")["cell"].nunique() == 3
     done = run([*tracks, "--on-error", "raise", "--out", str(tmp_path / "r.parquet")])
     assert done.returncode == 2
@@ -231,8 +231,8 @@ def test_a_movie_that_kills_its_workers_is_one_line(movies, tmp_path):
     with scheduler_of_small_workers(tmp_path / "scheduler.json") as told:
         status, output = call("tracks", folder, "--sigma", 1.4, "--on-error", "skip", "--scheduler", told, "--out", out)
         assert status == 0, output
-        (line,) = [line for line in output.splitlines() if "movies" in line]
-        assert "1 movies (cell9_1s.tif: its worker died 2 times while it worked on this alone)" in line
+        (line,) = [line for line in output.splitlines() if "movie (" in line]
+        assert "1 movie (cell9_1s.tif: its worker died 2 times while it worked on this alone)" in line
         assert pd.read_parquet(out)["cell"].nunique() == 3
 
 

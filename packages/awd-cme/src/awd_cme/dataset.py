@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from awd_cme.losses import LossReport
+from awd_cme.losses import LossReport, counted
 from awd_cme.resample import fill_gaps, resample
 from awd_cme.scaling import Rule, fit_z_scores
 from awd_cme.series_set import SETTINGS, DayOf, SeriesSet, SeriesSettings
@@ -230,6 +230,42 @@ def split_groups(
     return np.flatnonzero(~away), np.flatnonzero(away)
 
 
+def exclusions(
+    table: pd.DataFrame, first: Indices, settings: SeriesSettings
+) -> list[tuple[str, str, npt.NDArray[np.bool_]]]:
+    """Which tracks a learning problem leaves out whatever their partner does.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Canonical, with the rows of the settings' parts alone.
+    first : ndarray of int, shape (k,)
+        Where each track begins.
+    settings : SeriesSettings
+        The rules.
+
+    Returns
+    -------
+    list of (column, why, ndarray of bool, shape (k,))
+        For each rule what it looks at ("category", "lifetime" or "frames"), the reason as people read it, and the
+        tracks that it leaves out. What is unknown of a track does not leave it out.
+    """
+    found = []
+    if settings.categories is not None:
+        category = table["category"].to_numpy(dtype=np.float64, na_value=np.nan)[first]
+        bad = ~np.isnan(category) & ~np.isin(category, settings.categories)
+        found.append(("category", f"category not in {list(settings.categories)}", bad))
+    lifetime = table["lifetime"].to_numpy(dtype=np.float64)[first]
+    if settings.longer_than is not None:
+        why = f"lifetime of {settings.longer_than:g} s or less"
+        found.append(("lifetime", why, lifetime <= settings.longer_than))
+    if settings.at_most is not None:
+        found.append(("lifetime", f"lifetime above {settings.at_most:g} s", lifetime > settings.at_most))
+    count = np.diff(np.append(first, len(table)))
+    found.append(("frames", f"fewer than {settings.least_frames} frames", count < settings.least_frames))
+    return found
+
+
 def _settings(settings: SeriesSettings | str) -> SeriesSettings:
     if isinstance(settings, str):
         if settings not in SETTINGS:
@@ -243,8 +279,11 @@ def _settings(settings: SeriesSettings | str) -> SeriesSettings:
 def _channels(table: pd.DataFrame, settings: SeriesSettings) -> tuple[str, str]:
     known = channels_of(table)
     if len(known) < 2:
+        measured = any(np.isfinite(table[f"{name}_amplitude"].to_numpy(dtype=np.float64)).any() for name in known)
         raise ValueError(
-            f"the table has the channels {known}; a learning problem needs two, what is seen and a partner"
+            f"the tracks have {'intensities of one channel only' if measured else 'no intensities'}, and a learning "
+            "problem needs two channels, what is seen and a partner; measure both with awd-cme run MOVIES --tracks "
+            "FILE, or export both from the tracking program"
         )
     x, y = settings.x or known[0], settings.y or next(name for name in known if name != (settings.x or known[0]))
     for name in (x, y):
@@ -272,26 +311,15 @@ def _filtered(
     """The rows of tracks whose category, lifetime and number of frames will do."""
     count = np.diff(np.append(first, len(table)))
     keep = np.ones(len(first), dtype=bool)
-
-    def drop(bad: npt.NDArray[np.bool_], why: str) -> None:
+    for _, why, bad in exclusions(table, first, settings):
         losses.add("tracks", int((bad & keep).sum()), why)
         keep[bad] = False
-
-    if settings.categories is not None:
-        category = table["category"].to_numpy(dtype=np.float64, na_value=np.nan)[first]
-        unknown = np.isnan(category)
-        drop(~unknown & ~np.isin(category, settings.categories), f"category not in {list(settings.categories)}")
-        if unknown.any():
-            losses.assume(f"{int(unknown.sum())} tracks of unknown category were kept.")
-    if settings.longer_than is not None or settings.at_most is not None:
-        lifetime = table["lifetime"].to_numpy(dtype=np.float64)[first]
-        if settings.longer_than is not None:
-            drop(lifetime <= settings.longer_than, f"lifetime of {settings.longer_than:g} s or less")
-        if settings.at_most is not None:
-            drop(lifetime > settings.at_most, f"lifetime above {settings.at_most:g} s")
-        if np.isnan(lifetime).any():
-            losses.assume(f"{int(np.isnan(lifetime).sum())} tracks of unknown lifetime were kept.")
-    drop(count < settings.least_frames, f"fewer than {settings.least_frames} frames")
+    used = {"category": settings.categories is not None}
+    used["lifetime"] = settings.longer_than is not None or settings.at_most is not None
+    for name in (name for name, asked in used.items() if asked):
+        unknown = int(table[name].isna().to_numpy()[first].sum())
+        if unknown:
+            losses.assume(f"{counted(unknown, 'tracks')} of unknown {name} {'was' if unknown == 1 else 'were'} kept.")
     if keep.all():
         return table, first
     left = table[np.repeat(keep, count)].reset_index(drop=True)

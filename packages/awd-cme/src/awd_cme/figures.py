@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import Bbox
 
 from awd_cme.report_words import Effect
 from awd_core.comparison_figure import Method, Score, comparison_figure, crop
@@ -21,6 +23,14 @@ Rows = Sequence[Mapping[str, Any]]
 
 BEFORE_PATH = -0.12
 """Where on the axis of shares the start of a path is drawn."""
+
+
+NEAR = 12
+BESIDE = [(9, 0, "left"), (-9, 0, "right"), (0, 10, "center"), (0, -10, "center")]
+BESIDE += [(12, way * far, "left") for far in (10, 20, 30, 40, 50) for way in (1, -1)]
+BESIDE += [(-12, way * far, "right") for far in (10, 20, 30, 40, 50) for way in (1, -1)]
+"""Where the name of a mark may stand, the best place first: across and up, in points, and where the text begins.
+Farther than `NEAR` up or down, a line leads to it."""
 
 
 def results_figure(rows: Rows, metric: str, *, narrow: bool = False) -> Figure:
@@ -58,18 +68,9 @@ def economy_figure(rows: Rows, metric: str, *, narrow: bool = False) -> Figure:
     axes.set_xscale("log")
     axes.margins(0.22, 0.18)
     crop(axes, [row["score"] for row in shown], None, along="y")
-    # Names to the right of marks on the left, and above those on the right: so none meets another or the edge.
-    beside = {"awd": 4 if narrow else -3, "db5": -12, "raw_ridge": -3}
-    for row in shown:
-        if row["key"] in ("teacher", "boosting", *beside):
-            right = row["key"] in beside
-            axes.annotate(
-                row["name"], (row["parameters"], row["score"]),
-                xytext=(8, beside[row["key"]]) if right else (6, -14 if row["key"] == "boosting" else 7),
-                textcoords="offset points", ha="left" if right else "right", fontsize=8,
-                fontweight="bold" if row["key"] == "awd" else "normal",
-            )  # fmt: skip
     label(axes, "", "fitted numbers (parameters)", f"{metric} on test tracks")
+    figure.draw_without_rendering()  # places of marks are known when the axes are laid out
+    _write_names(axes, shown, ("awd", "teacher", "db5", "raw_ridge", "boosting"))
     return figure
 
 
@@ -191,6 +192,35 @@ def selection_figure(rows: Rows, metric: str, *, narrow: bool = False) -> Figure
     label(axes, "", "share α of the attributions", f"{metric}, cross-validated on training tracks")
     figure.legend(loc="outside lower center", ncols=2 if narrow else 4, frameon=False, fontsize=8)
     return figure
+
+
+def _write_names(axes: Axes, rows: Rows, keys: Sequence[str]) -> None:
+    """Write the names of some rows beside their marks, where they meet neither a mark nor another name nor the edge."""
+    point = axes.figure.dpi / 72
+    marks = axes.transData.transform([(row["parameters"], row["score"]) for row in rows])
+    radii = (point * (6 if row["key"] == "awd" else 4) for row in rows)
+    taken = [Bbox.from_extents(x - r, y - r, x + r, y + r) for (x, y), r in zip(marks, radii, strict=True)]
+    for row in sorted((row for row in rows if row["key"] in keys), key=lambda row: keys.index(row["key"])):
+        place = row["parameters"], row["score"]
+        name = axes.annotate(
+            row["name"], place, xytext=(0, 0), textcoords="offset points", fontsize=8, va="center", in_layout=False,
+            fontweight="bold" if row["key"] == "awd" else "normal",
+        )  # fmt: skip
+        tried: list[tuple[int, int, Bbox]] = []
+        for number, (x, y, side) in enumerate(BESIDE):
+            name.set(position=(x, y), horizontalalignment=side)
+            box = name.get_window_extent()
+            inside = axes.bbox.contains(box.x0, box.y0) and axes.bbox.contains(box.x1, box.y1)
+            tried.append((box.count_overlaps(taken) + (0 if inside else 2), number, box))
+            if tried[-1][0] == 0:
+                break
+        _, number, box = min(tried, key=lambda item: item[:2])
+        x, y, side = BESIDE[number]
+        name.set(position=(x, y), horizontalalignment=side)
+        if abs(y) > NEAR:
+            line = {"arrowstyle": "-", "color": BEFORE, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 3}
+            axes.annotate("", place, xytext=(x, y), textcoords="offset points", arrowprops=line, in_layout=False)
+        taken.append(box)
 
 
 def _kind(row: Mapping[str, Any]) -> tuple[str, str, str]:

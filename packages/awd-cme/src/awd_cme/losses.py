@@ -3,6 +3,25 @@
 from dataclasses import dataclass, field
 
 
+def counted(count: int, plural: str) -> str:
+    """Return a number and what is counted, in the singular of one.
+
+    Parameters
+    ----------
+    count : int
+        How many.
+    plural : str
+        The plural of the noun, perhaps with words behind it, whose singular lacks the s.
+
+    Examples
+    --------
+    >>> counted(1, "tracks"), counted(1200, "frames around tracks")
+    ('1 track', '1200 frames around tracks')
+    """
+    noun, space, behind = plural.partition(" ")
+    return f"{count} {noun.removesuffix('s') if count == 1 else noun}{space}{behind}"
+
+
 @dataclass
 class LossReport:
     """An account of one step: nothing is dropped or assumed without a line here.
@@ -24,7 +43,7 @@ class LossReport:
     >>> report.add("tracks", 1, "no frame in the movie")
     >>> print(report)
     3 tracks came, 2 kept.
-    Dropped: 1 tracks (no frame in the movie).
+    Dropped: 1 track (no frame in the movie).
     """
 
     came: int = 0
@@ -69,7 +88,7 @@ class LossReport:
         }
 
     def __str__(self) -> str:
-        lines = [*self.recognised, f"{self.came} tracks came, {self.kept} kept."]
-        lines += [f"Dropped: {how_many} {what} ({why})." for what, how_many, why in self.dropped]
+        lines = [*self.recognised, f"{counted(self.came, 'tracks')} came, {self.kept} kept."]
+        lines += [f"Dropped: {counted(how_many, what)} ({why})." for what, how_many, why in self.dropped]
         lines += [f"Assumed: {sentence}" for sentence in self.assumed]
         return "\n".join(lines)

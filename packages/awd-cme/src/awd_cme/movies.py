@@ -5,6 +5,7 @@ when it is asked for, so that a movie of any size needs the memory of one. What 
 sentence that says where it was found (`Movie.origin`).
 """
 
+import difflib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -91,7 +92,8 @@ def open_movie(
         `channels`, so that their number is known). Axes of length 1 may be left out.
     channels : sequence of str, optional
         If these names are among those that files or folders give: which channels, and in which order. If they are
-        not: new names for all of them.
+        not: new names for all of them. If one is among them and another is almost one of them, they are refused as
+        misspelt.
     seconds_per_frame : float, optional
         Frame interval, in place of that in the metadata or in the path (`_1.5s`, `_100ms`).
     micrometres_per_pixel : float, optional
@@ -186,6 +188,7 @@ def _named(stack: Stack, wanted: tuple[str, ...] | None) -> tuple[tuple[str, ...
         return default_names(count), every, "the default names, since nothing says what the channels are"
     if there is not None and set(wanted) <= set(there):
         return wanted, [there.index(name) for name in wanted], f"{stack.channels.origin}, chosen by an option"
+    _refuse_misspelt(wanted, there or ())
     if len(wanted) != count:
         has = f" ({', '.join(there)})" if there else ""
         raise ValueError(
@@ -194,3 +197,46 @@ def _named(stack: Stack, wanted: tuple[str, ...] | None) -> tuple[tuple[str, ...
         )
     instead = f", in place of {', '.join(there)}" if there else ""
     return wanted, every, f"given as an option{instead}"
+
+
+def renamed_channels(path: str | os.PathLike[str], channels: Sequence[str]) -> str | None:
+    """Say which of a movie's own names new names take the place of; None where they choose, or it has none.
+
+    Parameters
+    ----------
+    path : str or path
+        The movie.
+    channels : sequence of str
+        As for `open_movie`.
+
+    Raises
+    ------
+    ValueError
+        If one is the movie's and another is misspelt.
+    """
+    try:
+        movie = open_movie(path)
+    except (ValueError, OSError):
+        return None  # what is wrong with it, or what else has to be told of it, is said when it is read
+    if "default names" in movie.origin["channels"] or set(channels) <= set(movie.channels):
+        return None
+    _refuse_misspelt(tuple(channels), movie.channels)
+    if len(channels) != len(movie.channels):
+        return None
+    return (
+        f"the files call the channels {', '.join(movie.channels)}; they are taken in that order as "
+        f"{', '.join(channels)}"
+    )
+
+
+def _refuse_misspelt(wanted: tuple[str, ...], there: tuple[str, ...]) -> None:
+    """Names of which one is the file's are no new names: then what is almost another of the file's is misspelt."""
+    if not set(wanted) & set(there):
+        return
+    left = [name for name in there if name not in wanted]
+    for name in (name for name in wanted if name not in there):
+        if close := difflib.get_close_matches(name, left, n=1):
+            raise ValueError(
+                f"there is no channel {name!r}, did you mean {close[0]}? The file has {', '.join(there)}; give names "
+                "that are among them to choose, or one new name for each"
+            )

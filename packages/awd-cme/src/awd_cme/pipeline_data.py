@@ -122,12 +122,28 @@ def _read(run: RunFolder, job: RunJob, path: Path, crew: Workers) -> Tracked:
 
     path = path.absolute()  # workers may be at work in another folder
     kind = recognise(path) if job.format == "auto" else job.format
+    if kind == "files":
+        from awd_cme.readers.folder import track_files
+
+        kind = _kind_of_files(track_files(path))
     table, losses = read_tracks_file(job, path, crew, run / "tracks")
     given = {"seconds_per_frame": job.seconds_per_frame, "micrometres_per_pixel": job.micrometres_per_pixel}
     origin = {name: "given as an option" if value is not None else "the tracks' file" for name, value in given.items()}
     origin["channels"] = "given as an option" if job.channels else "the tracks' file, or the default names"
     account = losses.recognised[0] if losses.recognised else f"tracks read from {path.name}"
     return Tracked(table, losses, origin, account.replace(f"{path}: ", f"{path.name}: "), kind == "yeast")
+
+
+def _kind_of_files(files: list[Path]) -> str:
+    """The format of the first file of a folder that is one of tracks; "files" if none is."""
+    from awd_cme.readers import recognise
+
+    for file in files:
+        try:
+            return recognise(file)
+        except (ValueError, OSError):
+            continue
+    return "files"
 
 
 def _simulation(job: RunJob) -> dict[str, Any]:

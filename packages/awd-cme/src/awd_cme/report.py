@@ -12,6 +12,7 @@ from typing import Any
 from awd_cme import figures, prediction_figures, report_summary, report_tables, track_figures
 from awd_cme.report_artefacts import Artefacts, read_artefacts
 from awd_cme.report_words import Effect, bands, effects, sentence, sparser, strongest
+from awd_cme.result_lines import metric_name
 from awd_cme.run_job import ARTEFACTS
 from awd_core.distill_report import DistillationPart, distillation_part, picture_count
 from awd_core.quality_report import quality_part
@@ -54,7 +55,7 @@ def write_report(run: RunFolder, *, progress: Progress = lambda done, total: Non
         If a file is not what its name says.
     """
     found = read_artefacts(run)
-    metric = {"R2": "R²"}.get(found.results["metric"], found.results["metric"])
+    metric = metric_name(found.results["metric"])
     effect_list = [] if found.card is None or found.spread is None else effects(found.card, found.spread)
     planned = list(_drawings(found, metric, effect_list))
     of_path = 0 if found.path is None or found.chosen is None else picture_count(found.scores)

@@ -4,6 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 
+def metric_name(metric: str) -> str:
+    """Return what people read for the name of a metric in JSON files, which keep to ASCII.
+
+    Examples
+    --------
+    >>> metric_name("R2"), metric_name("AUC")
+    ('R²', 'AUC')
+    """
+    return {"R2": "R²"}.get(metric, metric)
+
+
 def result_lines(results: Mapping[str, Any]) -> str:
     """One line a row: name, score on test tracks with its interval.
 
@@ -16,12 +27,13 @@ def result_lines(results: Mapping[str, Any]) -> str:
     --------
     >>> row = {"name": "AWD", "score": 0.5, "low": 0.4, "high": 0.6}
     >>> print(result_lines({"metric": "R2", "rows": [row], "train": 70, "test": 30}))
-    R2 on 30 test tracks (70 to train on), 95 % interval
+    R² on 30 test tracks (70 to train on), 95 % interval
       AWD   0.500   0.400 to 0.600
     """
     rows: Sequence[Mapping[str, Any]] = results["rows"]
     width = max(len(row["name"]) for row in rows)
-    head = f"{results['metric']} on {results['test']} test tracks ({results['train']} to train on), 95 % interval"
+    metric = metric_name(results["metric"])
+    head = f"{metric} on {results['test']} test tracks ({results['train']} to train on), 95 % interval"
     if "bootstrap" in results:
         head += f" over {results['bootstrap']['clusters']} {results['bootstrap']['over']}"
     lines = [f"  {row['name']:{width}} {row['score']:7.3f} {row['low']:7.3f} to {row['high']:.3f}" for row in rows]

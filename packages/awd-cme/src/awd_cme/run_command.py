@@ -26,7 +26,8 @@ DataArgument = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help='A movie, a folder of movies, tracks of any format, an experiment of cmeAnalysis, or "simulated".',
+        help="A movie, a folder of movies, tracks of any format, a folder of track files (a cell each), an experiment "
+        'of cmeAnalysis, or "simulated".',
     ),
 ]
 OutOption = Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder of the run.", rich_help_panel=RUN)]
@@ -35,7 +36,12 @@ TracksOption = Annotated[
     typer.Option("--tracks", metavar="FILE", help="Tracks for the movies: nothing is detected.", rich_help_panel=DATA),
 ]
 ChannelsOption = Annotated[
-    str | None, typer.Option(metavar="A,B", help="Names of the channels, what is seen first.", rich_help_panel=DATA)
+    str | None,
+    typer.Option(
+        metavar="A,B",
+        help="Which channels, what is seen first; other names than the files' rename them in order.",
+        rich_help_panel=DATA,
+    ),
 ]
 IntervalOption = Annotated[
     float | None, typer.Option(metavar="S", help="Frame interval, in place of the files'.", rich_help_panel=DATA)
@@ -171,6 +177,7 @@ def run(
     from awd_cme.splits_of_run import run_splits
 
     check_job(job)
+    note_channels(job, job.quiet)
     lines = _told(out, lambda: run_splits(job, splits, workers=workers, scheduler=scheduler))
     if not quiet:
         typer.echo(lines)
@@ -238,6 +245,7 @@ def _do(job: RunJob, workers: int, scheduler: str | None) -> None:
     from awd_cme.pipeline import run_pipeline
 
     check_job(job)
+    note_channels(job, job.quiet)
     folder = Path(job.out)
     _told(folder, lambda: run_pipeline(job, workers=workers, scheduler=scheduler))
     if job.quiet:
@@ -254,6 +262,18 @@ def _do(job: RunJob, workers: int, scheduler: str | None) -> None:
         "results": "results.json",
     }
     typer.echo(f"Written to {folder}: {written.get(job.until, 'report.html, card.json, results.json')} and more.")
+
+
+def note_channels(job: RunJob, quiet: bool) -> None:
+    """Say, before any work, that channels of movies get other names than the files'."""
+    if job.channels is None:
+        return
+    from awd_cme.movies import renamed_channels
+    from awd_cme.sources import recognise_source
+
+    cells = recognise_source(job.data).cells
+    if cells and (note := renamed_channels(next(iter(cells.values())), job.channels)) and not quiet:
+        typer.echo(f"Note: {note}.", err=True)
 
 
 def _told(folder: Path, work: Callable[[], Any]) -> Any:

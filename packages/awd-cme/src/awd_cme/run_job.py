@@ -45,7 +45,8 @@ class RunJob:
     Attributes
     ----------
     data : str
-        A movie, a folder of movies, tracks of any format, an experiment of cmeAnalysis, or "simulated".
+        A movie, a folder of movies, tracks of any format, a folder of track files (a cell each), an experiment of
+        cmeAnalysis, or "simulated".
     out : str
         The run folder.
     tracks : str, optional
@@ -143,6 +144,7 @@ class RunJob:
         for name, allowed in (
             ("until", STEPS),
             ("on_error", ("raise", "skip")),
+            ("compound", ("join", "split", "drop")),
             ("scale_inputs", ("training", "own")),
         ):
             if getattr(self, name) not in allowed:

@@ -52,8 +52,8 @@ def recognise_source(data: str | os.PathLike[str]) -> Source:
     data : str or path
         "simulated"; a TIFF file (one cell); a folder of TIFF files, each a movie (a cell each) or each a single frame
         (one cell); a folder of folders, each a cell or each a channel of one cell; a folder with files
-        Tracking/ProcessedTracks.mat (an experiment of cmeAnalysis); any other file, which holds tracks. Files and
-        folders in a folder whose names begin with a dot are left out.
+        Tracking/ProcessedTracks.mat (an experiment of cmeAnalysis); a folder of track files, a cell each; any other
+        file, which holds tracks. Files and folders in a folder whose names begin with a dot are left out.
 
     Raises
     ------
@@ -86,8 +86,13 @@ def recognise_source(data: str | os.PathLike[str]) -> Source:
         return Source("movies", path, {cell_name(path): path})
     folders = [folder for folder in folders_in(path) if any(map(is_image, below(folder, "*")))]
     if not folders:
+        from awd_cme.readers.folder import track_files
+
+        if track_files(path):
+            return Source("tracks", path)
         raise ValueError(
-            f"the folder {path} holds no TIFF files and no Tracking/ProcessedTracks.mat; give movies or tracks"
+            f"the folder {path} holds no TIFF files, no Tracking/ProcessedTracks.mat and no files of tracks; give "
+            "movies or tracks"
         )
     if _is_channel(folders[0]):
         return Source("movies", path, {cell_name(path): path})

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from awd_cme.pipeline import read_results, run_pipeline
+from awd_cme.result_lines import metric_name
 from awd_cme.run_job import RunJob
 from awd_core.files import write_json
 from awd_core.workers import Workers, open_workers
@@ -51,7 +52,7 @@ def run_splits(
     write_json(folder / "splits.json", {"seeds": list(seeds)} | table)
     width = max(len(row["key"]) for row in table["rows"])
     lines = [f"  {row['key']:{width}} {row['mean']:7.3f} ± {row['sd']:.3f}" for row in table["rows"]]
-    return "\n".join([f"{table['metric']}, mean and standard deviation of {splits} splits", *lines])
+    return "\n".join([f"{metric_name(table['metric'])}, mean and standard deviation of {splits} splits", *lines])
 
 
 def averaged(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

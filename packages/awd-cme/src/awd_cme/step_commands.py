@@ -19,6 +19,7 @@ from awd_cme.run_command import (
     SeedOption,
     SigmaOption,
     ThreadsOption,
+    note_channels,
 )
 from awd_cme.run_job import RunJob
 from awd_core.choices import check_choice
@@ -140,6 +141,7 @@ def _tracked(
     from awd_cme.writers import write_parquet
     from awd_core.run_progress import Screen
 
+    note_channels(job, quiet)
     out = Path(job.out)
     with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as beside:
         given, losses = None, LossReport()
@@ -155,28 +157,41 @@ def _tracked(
 
 
 def predict(
-    card: Annotated[Path, typer.Argument(metavar="CARD", help="A model card, card.json of a run.")],
+    card: Annotated[
+        Path, typer.Argument(metavar="CARD", help="A model card, card.json of a run, or the run's folder.")
+    ],
     data: Annotated[str, typer.Argument(metavar="TRACKS", help="Tracks with intensities, of any format.")],
     *,
     channels: ChannelsOption = None,
     seconds_per_frame: IntervalOption = None,
     track_format: FormatOption = RunJob.format,
     on_error: OnErrorOption = "skip",
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Predictions, .csv.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write all predictions, .csv; else some are printed.")
+    ] = None,
 ) -> None:
-    """Predict the partner of every track from what is seen, by a model card."""
-    from awd_cme.predict import predict_tracks
+    """Predict the partner of every track from what is seen, by a model card.
+
+    Tracks unlike those that the card was fitted to are predicted too, and marked: the column outside says why.
+    """
+    from awd_cme.card import ModelCard
+    from awd_cme.losses import counted
+    from awd_cme.predict import predict_tracks, predictions_text
     from awd_cme.readers import read_tracks
     from awd_core.files import write_atomically
 
     options: dict[str, Any] = {"on_error": on_error, "format": track_format}
     names = parse_names(channels)
+    model = ModelCard.load(card / "card.json" if card.is_dir() else card)
     table, losses = read_tracks(data, channels=names, seconds_per_frame=seconds_per_frame, **options)
-    predictions, lost = predict_tracks(card, table)
+    predictions, lost = predict_tracks(model, table)
     losses.merge(lost)
-    write_atomically(out, predictions.to_csv(index=False, lineterminator="\n").encode())
     typer.echo(str(losses))
-    typer.echo(f"Written to {out}: predictions for {len(predictions)} tracks.")
+    if out is None:
+        typer.echo(f"\n{predictions_text(predictions)}")
+        return
+    write_atomically(out, predictions.to_csv(index=False, lineterminator="\n").encode())
+    typer.echo(f"Written to {out}: predictions for {counted(len(predictions), 'tracks')}.")
 
 
 def _writer(out: Path, quiet: bool) -> Callable[["pd.DataFrame", "LossReport"], None]:

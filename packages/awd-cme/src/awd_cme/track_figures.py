@@ -48,7 +48,7 @@ def examples_figure(
     columns = 1 if narrow else 2
     rows = -(-count // columns)
     figure = Figure(figsize=(NARROW if narrow else 8.6, 3.6 * rows + 0.5), layout="constrained")
-    scales = list(dict.fromkeys(examples.scale[np.argsort(-examples.width, kind="stable")].tolist()))
+    scales = _coarse_first(examples)
     largest = float(np.abs(examples.term).max(initial=0.0)) or 1.0
     grids = figure.subfigures(rows, columns, squeeze=False)
     for number, grid in enumerate(grids.flat):
@@ -140,6 +140,12 @@ def _draw_coefficients(
     # Coefficients may lie behind the last frame, where a short series was padded.
     end = max(float(np.nanmax(examples.time[number])), float(examples.position[rows].max(initial=0.0)))
     axes.set_xlim(-0.04 * end, 1.04 * end)
+
+
+def _coarse_first(examples: Examples) -> list[str]:
+    """The scales from coarse to fine; the approximation before the coarsest detail, which is as wide."""
+    width = dict(zip(examples.scale.tolist(), examples.width.tolist(), strict=True))
+    return sorted(width, key=lambda scale: (-width[scale], not scale.startswith("approximation"), scale))
 
 
 def _name(examples: Examples, scale: str, clock: str) -> str:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,7 @@ __all__ = ["FORMATS", "read_tracks", "recognise"]
 FORMATS = {
     "cmeanalysis": "ProcessedTracks.mat of cmeAnalysis, MATLAB 5 or 7.3",
     "experiment": "a folder with such files",
+    "files": "a folder of track files of one ending, a cell each",
     "cmeanalysis-csv": "cmeAnalysis' tracks as CSV",
     "trackmate": "TrackMate's table of spots, CSV",
     "trackmate-xml": "TrackMate's full XML file",
@@ -46,9 +48,10 @@ def read_tracks(
     Parameters
     ----------
     path : str or path
-        A file, or the folder of an experiment of cmeAnalysis.
+        A file; the folder of an experiment of cmeAnalysis; or a folder of track files of one ending (`.csv`, `.xml`,
+        `.mat`, …), a cell each, which its file's name without the ending names.
     format : str
-        One of `FORMATS`; "auto" sees it from the content.
+        One of `FORMATS`; "auto" sees it from the content. For a folder of files, that of each.
     channels : sequence of str, optional
         Names of the channels in the file's order, the master first. Default: as the file's name tells them (yeast), or
         "clathrin", "auxilin", which the report says.
@@ -61,7 +64,7 @@ def read_tracks(
     on_error : {"raise", "skip"}
         Whether tracks with wrong rows (no frame, no position, two rows for a frame, a frame beyond the movie) are an
         error, or are dropped and listed. Files that cannot be read are an error in either case, unless they are one
-        of an experiment.
+        of an experiment or of a folder of files.
     compound : {"join", "split", "drop"}
         What becomes of compound tracks, which split or merge. "join": one track, the segment that starts first (of
         those the longest) keeps the frames that several have. "split": each segment becomes a track, the first keeps
@@ -118,7 +121,7 @@ def read_tracks(
                 )
             return read_experiment(place, options, master=master, workers=workers, store=folder)
         if place.is_dir():
-            raise ValueError(f"{place} is a folder; the format {kind!r} is read from a file")
+            return _read_files(place, kind, options)
         return _reader(kind)(place, options)
     except ValueError as error:
         if str(place) in str(error):
@@ -137,7 +140,10 @@ def recognise(path: str | os.PathLike[str]) -> str:
     """
     place = Path(path)
     if place.is_dir():
-        return "experiment"
+        from awd_cme.readers.experiment import tracking_files
+        from awd_cme.readers.folder import track_files
+
+        return "files" if not tracking_files(place) and track_files(place) else "experiment"
     with place.open("rb") as file:
         head = file.read(4096)
     if not head.strip():
@@ -167,6 +173,21 @@ def recognise(path: str | os.PathLike[str]) -> str:
     return _by_columns(place, [name.strip().strip('"') for name in first.replace("\t", ",").split(",")])
 
 
+def _read_files(place: Path, kind: str, options: Options) -> Result:
+    """Read a folder of files, all of a kind, or each of that which its content tells."""
+    from awd_cme.readers.folder import read_folder, track_files
+
+    if kind != "files" and not track_files(place):
+        raise ValueError(f"{place} is a folder; the format {kind!r} is read from a file")
+    if options.cell is not None:
+        raise ValueError(f"{place} is a folder of files, which name their cells; cell={options.cell!r} is for a file")
+
+    def read(path: Path, cell: str) -> Result:
+        return read_tracks(path, format="auto" if kind == "files" else kind, **asdict(replace(options, cell=cell)))
+
+    return read_folder(place, options, read)
+
+
 def _by_columns(place: Path, names: list[str]) -> str:
     from awd_cme.readers.canonical import IDENTIFYING
     from awd_cme.readers.tables import COLUMNS
@@ -175,6 +196,12 @@ def _by_columns(place: Path, names: list[str]) -> str:
     for kind, needed in required.items():
         if set(needed) <= set(names):
             return kind
+    if "FRAME" not in names and ({"SPOT_SOURCE_ID", "SPOT_TARGET_ID"} <= set(names) or "NUMBER_SPOTS" in names):
+        what = "links between spots (edges)" if "SPOT_SOURCE_ID" in names else "whole tracks"
+        raise ValueError(
+            f"{place} is TrackMate's table of {what}, which does not say where the spots are; export the table of "
+            "spots (Tracks, Spots, Export to CSV), or save TrackMate's XML file"
+        )
     if {"id", "frame", "position_x", "position_y"} <= set(names) and place.stem.endswith("_spots"):
         return "links"
     if len(names) in (4, 5) and (all(map(_is_number, names)) or names[0].lower() in ("track_id", "id")):
@@ -212,4 +239,10 @@ def _reader(kind: str) -> Callable[[Path, Options], Result]:
         "links": tables.read_links,
         "yeast": yeast.read_yeast,
         "awd": canonical.read_canonical,
+        "files": _no_folder,
     }[kind]
+
+
+def _no_folder(place: str | os.PathLike[str], options: Options | None = None) -> Result:
+    del options
+    raise ValueError(f"{place} is a file; the format 'files' is a folder of them")

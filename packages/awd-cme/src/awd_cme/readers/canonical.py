@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from awd_cme.losses import LossReport
+from awd_cme.losses import LossReport, counted
 from awd_cme.readers.intake import EXACT, Options, Result
 from awd_cme.tracks import LEADING, PARTS, TRAILING, channels, columns, in_order, labels, starts, validate
 from awd_cme.writers import CONSTANTS
@@ -23,7 +23,8 @@ def read_canonical(path: str | os.PathLike[str], options: Options | None = None)
     path : str or path
         The file: Parquet by its ending, else CSV.
     options : Options, optional
-        As `read_tracks` describes them; frame interval and size of a pixel are the table's own, unless told.
+        As `read_tracks` describes them; frame interval and size of a pixel are the table's own, unless told. Names of
+        channels that are the table's choose among them, others rename them in order.
 
     Returns
     -------
@@ -55,6 +56,8 @@ def read_canonical(path: str | os.PathLike[str], options: Options | None = None)
     names = channels(table)
     if missing := [name for name in columns(names) if name not in table.columns]:
         raise ValueError(f"{path}: the columns {missing} are missing from this canonical table")
+    if options.channels is not None:
+        table, names = _called(table, names, list(options.channels), path), list(options.channels)
     try:
         table = table.astype(dict.fromkeys(("track", "frame", "segment"), np.int64) | {"category": "Int64"})
         table = table.astype(dict.fromkeys([*("t", "y", "x", "lifetime"), *columns(names)[8:-3]], np.float64))
@@ -76,9 +79,11 @@ def read_canonical(path: str | os.PathLike[str], options: Options | None = None)
     report.came = len(starts(table))
     if options.frames is not None and (beyond := table["frame"] >= options.frames).any():
         if options.on_error == "raise":
+            verb = "has" if beyond.sum() == 1 else "have"
             raise ValueError(
-                f"{path}: {int(beyond.sum())} rows have a frame beyond the movie's last (the movie has "
-                f"{options.frames} frames). Mend the file, or pass on_error='skip' to drop these tracks and list them"
+                f"{path}: {counted(int(beyond.sum()), 'rows')} {verb} a frame beyond the movie's last (the movie has "
+                f"{options.frames} frames). Mend the file, or --on-error skip (on_error='skip') leaves these tracks "
+                "out and lists them"
             )
         attrs = dict(table.attrs)
         bad = pd.MultiIndex.from_frame(table.loc[beyond, ["cell", "track"]])
@@ -88,3 +93,19 @@ def read_canonical(path: str | os.PathLike[str], options: Options | None = None)
         report.add("tracks", report.came - len(starts(table)), "a frame beyond the movie's last")
     report.kept = len(starts(table))
     return table, report
+
+
+def _called(table: pd.DataFrame, names: list[str], wanted: list[str], path: str | os.PathLike[str]) -> pd.DataFrame:
+    """The table with these channels, in this order: some of its own, or all of them by other names."""
+    if set(wanted) <= set(names):
+        new = dict(zip(wanted, wanted, strict=True))
+    elif len(wanted) == len(names):
+        new = dict(zip(names, wanted, strict=True))
+    else:
+        raise ValueError(
+            f"{path} has the channels {', '.join(names)}, and {', '.join(wanted)} are asked for; give names that are "
+            "among them to choose, or one new name for each"
+        )
+    others = [name for name in table.columns if name not in columns(names)]
+    of_new = dict(zip(columns(list(new)), columns(list(new.values())), strict=True))
+    return table.rename(columns=of_new)[[*columns(wanted), *others]]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from awd_cme.frames import default_names
-from awd_cme.losses import LossReport
+from awd_cme.losses import LossReport, counted
 from awd_cme.tracks import PARTS, empty_table, make_table
 
 Result = tuple[pd.DataFrame, LossReport]
@@ -121,7 +121,7 @@ def take_in(
     known = {"seconds_per_frame": seconds_per_frame, "micrometres_per_pixel": micrometres_per_pixel}
     if rows.empty:
         if options.on_error == "raise":
-            raise ValueError(f"{what} holds no track; pass on_error='skip' to take it as an empty table")
+            raise ValueError(f"{what} holds no track; --on-error skip (on_error='skip') takes it as an empty table")
         return empty_table(channels, **known), report
     if "part" not in rows:
         rows = rows.assign(part=PARTS.index("track"))
@@ -198,12 +198,18 @@ def _without(
     if options.on_error == "raise":
         here = rows["frame"].to_numpy()[bad][0]
         movie = f" (the movie has {options.frames} frames)" if why.startswith("a frame beyond") else ""
+        count = f"{counted(len(lost), 'rows')} of {counted(len(tracks), 'tracks')} {_have(len(lost))}"
         raise ValueError(
-            f"{what}: {len(lost)} rows of {len(tracks)} tracks have {why}{movie}; the first is track {lost[0]}, "
-            f"frame {here:g} counted from 0. Mend the file, or pass on_error='skip' to drop these tracks and list them"
+            f"{what}: {count} {why}{movie}; "
+            f"the first is track {lost[0]}, frame {here:g} counted from 0. Mend the file, or --on-error skip "
+            "(on_error='skip') leaves these tracks out and lists them"
         )
-    report.add("tracks", len(tracks), f"{why} in {len(lost)} rows")
+    report.add("tracks", len(tracks), f"{why} in {counted(len(lost), 'rows')}")
     return rows[~rows["track"].isin(tracks)]
+
+
+def _have(count: int) -> str:
+    return "has" if count == 1 else "have"
 
 
 def _simplified(rows: pd.DataFrame, compound: Compound, report: LossReport) -> pd.DataFrame:

@@ -128,7 +128,10 @@ def read_links(path: str | os.PathLike[str], options: Options | None = None) -> 
         spots = spots.rename(columns=columns)[["id", "frame", "y", "x"]]
         report.recognised.append(f"{path}: links between the spots in {beside.name}")
     else:
-        raise ValueError(f"{path} holds links between spots, but not where the spots are, and {beside} is not there")
+        raise ValueError(
+            f"{path} holds links between spots (edges), but not where the spots are, and {beside} is not there; put "
+            "the table of spots beside it under this name, or export TrackMate's table of spots or its XML file"
+        )
     edges = raw.rename(columns={"spot_source_id": "source", "spot_target_id": "target", "track_id": "track"})
     scale, size = _scale(options, report)
     rows = track_rows(spots.assign(y=spots["y"] * scale, x=spots["x"] * scale), edges, str(path), report)

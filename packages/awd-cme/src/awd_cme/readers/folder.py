@@ -1,0 +1,100 @@
+"""A folder of track files, a cell each: files of one ending, read one after the other."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from awd_cme.file_names import is_hidden, natural
+from awd_cme.losses import LossReport, counted
+from awd_cme.readers.intake import Options, Result
+from awd_cme.tracks import channels as channels_of
+from awd_cme.tracks import concat
+
+ENDINGS = (".csv", ".mat", ".parquet", ".tsv", ".txt", ".xml")
+"""How the names of track files end that are looked at in folders, in small or capital letters."""
+
+
+def track_files(folder: str | os.PathLike[str]) -> list[Path]:
+    """Files right in a folder that may hold tracks, in natural order; hidden ones are left out.
+
+    A table of spots (`…_spots.csv`) beside the links between them (`…_edges.csv`) is a part of these, and no cell of
+    its own.
+
+    Raises
+    ------
+    ValueError
+        If there are several endings: whether the same cells are there twice cannot be told.
+    """
+    found = [item for item in Path(folder).iterdir() if item.suffix.lower() in ENDINGS and not is_hidden(item.name)]
+    files = sorted((item for item in found if item.is_file()), key=lambda path: natural(path.name))
+    endings = sorted({path.suffix.lower() for path in files})
+    if len(endings) > 1:
+        raise ValueError(
+            f"the folder {folder} holds files of several endings ({', '.join(endings)}); give a folder of track files "
+            "of one ending, a cell each, or name one file"
+        )
+    names = {path.name for path in files}
+    return [path for path in files if path.name.replace("_spots", "_edges") not in names - {path.name}]
+
+
+def read_folder(
+    folder: str | os.PathLike[str], options: Options, read: Callable[[Path, str], tuple[pd.DataFrame, LossReport]]
+) -> Result:
+    """Read all files of a folder.
+
+    Parameters
+    ----------
+    folder : str or path
+        The folder. A cell is named by its file's name without the ending; a canonical table names its cells itself.
+    options : Options
+        As `read_tracks` describes them.
+    read : callable
+        Given a file and the name of its cell, its table and what was lost.
+
+    Returns
+    -------
+    table, report
+        Canonical table of all cells, and what was lost, with the file's name; with on_error='skip', files that cannot
+        be read, too.
+
+    Raises
+    ------
+    ValueError
+        If there is no file, files have different endings or channels, one cannot be read and errors are not to be
+        skipped, or none can.
+    """
+    files, report = track_files(folder), LossReport()
+    if not files:
+        raise ValueError(f"the folder {folder} holds no file that ends in {', '.join(ENDINGS)}; give track files")
+    tables: dict[str, pd.DataFrame] = {}
+    for path in files:
+        try:
+            table, lost = read(path, path.stem)
+        except (ValueError, OSError) as error:
+            if options.on_error == "raise":
+                raise
+            report.add("files", 1, " ".join(f"{error}".replace(f"{path.parent}{os.sep}", "").split()))
+            continue
+        tables[path.name] = table
+        lost.dropped = [(what, count, f"{path.name}: {why}") for what, count, why in lost.dropped]
+        report.merge(lost)
+    if not tables:
+        raise ValueError(f"no file of the folder {folder} holds tracks that can be read.\n{report}")
+    _refuse_other_channels(folder, tables)
+    report.recognised.insert(0, f"{folder}: {counted(len(tables), 'files')} of tracks, a cell each")
+    return concat(list(tables.values())), report
+
+
+def _refuse_other_channels(folder: str | os.PathLike[str], tables: dict[str, pd.DataFrame]) -> None:
+    """Channels that only some files have would be NaN in the others, and no common learning problem."""
+    first, *others = tables
+    names = channels_of(tables[first])
+    for other in others:
+        if (found := channels_of(tables[other])) != names:
+            raise ValueError(
+                f"the files of {folder} hold different channels, {first} {', '.join(names)} and {other} "
+                f"{', '.join(found)}; give a folder of files with the same ones, or call all of them "
+                f"alike: --channels {','.join(names)}"
+            )
