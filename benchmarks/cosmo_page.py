@@ -160,8 +160,7 @@ def _sizes(run: "Run") -> str:
     return (
         f"{values['train']:,} tiles to train, {values['validation']:,} to validate, {values['test']:,} of "
         f"{values['test_cosmologies']} other cosmologies to test, with a spread of {run.results.target} of "
-        f"{values['spread']:.4f} (seed {run.seed}); teacher: {run.teacher['architecture']}; "
-        f"{run.seconds / 60:.0f} minutes of work."
+        f"{values['spread']:.4f} (seed {run.seed}); teacher: {run.teacher['architecture']}."
     )
 
 

@@ -55,7 +55,6 @@ class Run:
     chosen: Mapping[str, Mapping[str, Any]]
     """Of selection.json, by key, the last entry that was chosen."""
     teacher: Mapping[str, Any]
-    seconds: float
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -124,8 +123,7 @@ def read_runs(folder: Path, variant: str) -> list[Run]:
             entry["key"]: entry for entry in json.loads((place / "selection.json").read_bytes()) if entry["chosen"]
         }
         teacher = json.loads((place / "teacher.json").read_bytes())
-        seconds = json.loads((place / "timings.json").read_bytes())["seconds"]
-        runs.append(Run(job["seed"], Results.read(place), chosen, teacher, sum(seconds.values())))
+        runs.append(Run(job["seed"], Results.read(place), chosen, teacher))
     return sorted(runs, key=lambda run: run.seed)
 
 

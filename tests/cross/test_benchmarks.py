@@ -219,7 +219,7 @@ def run_of(seed, awd, teacher, filters):
     chosen = {key: {"wavelet": f"db5, share {share}"} for key, share in (("awd", 0.5), ("awd_no_interpretation", 0))}
     teacher_told = {"architecture": "ResNet-18", "protocols": {"held_out": {"best_epoch": 3, "epochs": 4}}}
     found = results.Results("Omega_m", {"held_out": told, "published": published}, [])
-    return table.Run(seed, found, chosen, teacher_told, 60.0)
+    return table.Run(seed, found, chosen, teacher_told)
 
 
 FILTERS = [(0.05, 0.03), (0.04, 0.05), (0.06, 0.06), (0.07, 0.07)]

@@ -200,8 +200,8 @@ def transformed_axes(shape: tuple[int, ...], ndim: int | None) -> int:
     if ndim is None:
         if len(shape) == 3:
             raise ValueError(
-                f"X has shape {tuple(shape)}, which may be series with channels or images; give ndim=1 or ndim=2, which "
-                "is --ndim on the command line"
+                f"X has shape {tuple(shape)}, which may be series with channels or images; give ndim=1 or ndim=2 "
+                "(--ndim)"
             )
         ndim = 1 if len(shape) == 2 else 2
     if ndim not in (1, 2) or len(shape) < ndim + 1:
