@@ -37,14 +37,25 @@ def demo(session: nox.Session) -> None:
     session.log(f"Look at {out / 'cosmo' / 'report.html'}, {out / 'cme' / 'report.html'} and {out / 'photograph'}.")
 
 
+def run_tests(session: nox.Session, *options: str) -> None:
+    """All tests, or those that the session's arguments name."""
+    install(session, extra="[test]")
+    # Two processes with a thread each: threads that wait for a core cost more than they bring. Who has nothing left to
+    # do takes from the other, since some tests are long.
+    one_thread = {"OMP_NUM_THREADS": "1"}
+    session.run("python", "-m", "pytest", "-n", "2", "--dist", "worksteal", *options, *session.posargs, env=one_thread)
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run all tests; arguments go to pytest."""
-    install(session, extra="[test]")
-    coverage = () if session.posargs else ("--cov", "--cov-report=term", "--cov-report=xml:.coverage.xml")
-    # Two processes with a thread each: threads that wait for a core cost more than they bring.
-    one_thread = {"OMP_NUM_THREADS": "1"}
-    session.run("python", "-m", "pytest", "-n", "2", *coverage, *session.posargs, env=one_thread)
+    run_tests(session)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Run all tests, and tell which lines none of them comes to."""
+    run_tests(session, "--cov", "--cov-report=term", "--cov-report=xml:.coverage.xml")
 
 
 @nox.session

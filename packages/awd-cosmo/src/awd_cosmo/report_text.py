@@ -182,8 +182,8 @@ def facts(record: RunRecord) -> list[tuple[str, str, str]]:
             found.append(("Parameters", f"{mine.parameters:,}", beside))
         times = record.timings.get("ms_per_map") or {}
         if times.get("awd"):
-            beside = f"the teacher takes {times['teacher']:.3g} ms" if times.get("teacher") else ""
-            found.append(("Time per map", f"{times['awd']:.3g} ms", beside))
+            beside = f"the teacher takes {times['teacher']:.2g} ms" if times.get("teacher") else ""
+            found.append(("Time per map", f"{times['awd']:.2g} ms", beside))
     return found
 
 
