@@ -1,16 +1,19 @@
 """How much faster two workers are, and four, and what the seam costs where there is one.
 
-Contenders take turns as in all benchmarks: the same work in this process, by local processes, and by the workers of a
-scheduler of Dask, processes of their own that are started here.
+Contenders take turns as in all benchmarks: the same work in this process, by local processes, by the workers of a
+scheduler of Dask, processes of their own that are started here, and by two programs side by side that share nothing:
+what these gain is what the machine has to give.
 """
 
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from awd_cme.movie_spots import Detection, movie_spots
-from awd_cme.movies import open_movie
+from awd_cme.movies import MovieFile, open_movie
 from awd_core.workers import Workers, open_workers
 from awd_cosmo.maps import open_maps
 from benchmarks.fits_reading import write_files
@@ -27,6 +30,9 @@ from benchmarks.scale_tasks import SIGMA, WINDOW, counted, stacks_of, statistic_
 from benchmarks.timing import Settings, take_turns
 
 COUNTS = (1, 2, 4)
+HERE, APART = "this process", "programs apart"
+PROGRAMS = 2
+"""Programs that share nothing, side by side: no two workers can do better."""
 LOOP, BLOCKS = "plain loop", "blocks of 64 maps of 256²"
 PATIENCE = 60.0
 """Seconds that workers of a scheduler may take to appear."""
@@ -41,7 +47,7 @@ class Rate:
     Attributes
     ----------
     job, where : str
-        What is done, and by whom: "processes" or "Dask".
+        What is done, and by whom: "this process", "processes", "Dask", or "programs apart", which share nothing.
     workers : int
         How many.
     rate : float
@@ -89,25 +95,41 @@ def measure(folder: Path, settings: Settings, log: Callable[[str], None]) -> tup
     jobs = {"maps of 256², counted": _maps(folder, maps), "frames, spots found and fitted": _frames(folder, frames)}
     counts = COUNTS[:2] if settings.quick else COUNTS
     patience = (1 if settings.quick else 5) * settings.seconds
-    rates, overheads = [], []
-    with ExitStack() as stack:
-        stack.enter_context(threadpool_limits(1))
-        crews: dict[tuple[str, int], Workers] = {("processes", n): stack.enter_context(open_workers(n)) for n in counts}
-        for n in counts:
-            address = stack.enter_context(dask_cluster(n, folder))
-            crews["Dask", n] = stack.enter_context(open_workers(scheduler=address))
+    rates: list[Rate] = []
+    overheads = []
+
+    def compare(crews: Mapping[tuple[str, int], Workers], pool: ProcessPoolExecutor | None) -> None:
+        """Have crews, and programs that share nothing, take turns beside this process with each job."""
         for (_, n), crew in crews.items():
             wake(crew, n)
         for job, (items, work) in jobs.items():
-            log(f"{job}: {len(crews)} crews take turns")
-            calls = {key: partial(work, crew) for key, crew in crews.items()}
-            figures = take_turns(calls, patience, settings.rounds)
-            alone = figures["processes", 1]
+            log(f"{job}: {', '.join(f'{n} {where}' for where, n in crews)}")
+            with open_workers() as here:
+                calls: dict[tuple[str, int], Callable[[], object]] = {(HERE, 1): partial(work, here)}
+                calls |= {key: partial(work, crew) for key, crew in crews.items()}
+                if pool is not None:
+                    calls[APART, PROGRAMS] = partial(_side_by_side, pool, work)
+                figures = take_turns(calls, patience, settings.rounds)
+            alone = figures[HERE, 1]
             for (where, n), rounds in figures.items():
-                gains = [base / time for base, time in zip(alone.values, rounds.values, strict=True)]
-                rates.append(
-                    Rate(job, where, n, items / rounds.median, float(np.median(gains)), min(gains), max(gains))
-                )
+                if where == HERE and any((rate.job, rate.where) == (job, HERE) for rate in rates):
+                    continue  # it is told once
+                # Programs side by side do the work once each.
+                times = PROGRAMS if where == APART else 1
+                gains = [times * base / time for base, time in zip(alone.values, rounds.values, strict=True)]
+                rate = times * items / rounds.median
+                rates.append(Rate(job, where, n, rate, float(np.median(gains)), min(gains), max(gains)))
+
+    with threadpool_limits(1):
+        with ExitStack() as stack:
+            crews = {("processes", n): stack.enter_context(open_workers(n)) for n in counts if n > 1}
+            pool = stack.enter_context(ProcessPoolExecutor(PROGRAMS, mp_context=get_context("spawn")))
+            compare(crews, pool)
+        # One cluster at a time: a scheduler and workers that wait take some of the cores from those that are at work.
+        for n in counts:
+            with dask_cluster(n, folder) as address, open_workers(scheduler=address) as crew:
+                compare({("Dask", n): crew}, None)
+    rates.sort(key=lambda rate: list(jobs).index(rate.job))
     for job, (stacks, function) in _pieces(folder).items():
         log(f"the seam in one process: {job}")
         with open_workers() as crew:
@@ -151,7 +173,12 @@ def dask_cluster(workers: int, folder: Path) -> Iterator[str]:
         for process in reversed(started):
             process.terminate()
         for process in started:
-            process.wait()
+            # A worker whose scheduler has gone before it may wait for that for ever.
+            try:
+                process.wait(PATIENCE / 4)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def _wait(there: Callable[[], bool], what: str) -> None:
@@ -162,19 +189,35 @@ def _wait(there: Callable[[], bool], what: str) -> None:
         time.sleep(0.1)
 
 
+def _side_by_side(pool: ProcessPoolExecutor, work: Callable[[Workers], object]) -> None:
+    """Programs that do all of the work each, at the same time, and share nothing: what the machine gives."""
+    for done in [pool.submit(_alone, work) for _ in range(PROGRAMS)]:
+        done.result()
+
+
+def _alone(work: Callable[[Workers], object]) -> None:
+    with threadpool_limits(1), open_workers() as here:
+        work(here)
+
+
 def _maps(folder: Path, number: int) -> tuple[int, Callable[[Workers], object]]:
     place = folder / "maps-256"
     place.mkdir()
     write_files(place, number, 256)
     stacks = stacks_of(open_maps(place, threads=1).cached(folder / "maps-256-cache"))
-    function = partial(counted, statistic_of_peaks())
-    return number, lambda crew: _mapped(crew, function, stacks)
+    return number, partial(_count_all, stacks)
+
+
+def _count_all(stacks: Sequence[Any], crew: Workers) -> int:
+    return _mapped(crew, partial(counted, statistic_of_peaks()), stacks)
 
 
 def _frames(folder: Path, number: int) -> tuple[int, Callable[[Workers], object]]:
-    movie = open_movie(movie_file(folder / "spots.tif", number))
-    how = Detection(0, SIGMA, window=WINDOW)
-    return number, lambda crew: movie_spots(movie, how, threads=1, workers=crew)
+    return number, partial(_find_all, open_movie(movie_file(folder / "spots.tif", number)))
+
+
+def _find_all(movie: MovieFile, crew: Workers) -> None:
+    movie_spots(movie, Detection(0, SIGMA, window=WINDOW), threads=1, workers=crew)
 
 
 def _pieces(folder: Path) -> dict[str, tuple[Sequence[Any], Callable[[Any], object]]]:

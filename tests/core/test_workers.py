@@ -3,6 +3,8 @@
 import os
 import re
 import signal
+import subprocess
+import sys
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
@@ -176,3 +178,18 @@ def test_a_scheduler_that_does_not_answer_is_named():
     pytest.importorskip("distributed", reason="dask.distributed is not installed")
     with pytest.raises(OSError, match="no scheduler answers at nowhere://x"), open_workers(scheduler="nowhere://x"):
         pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nobody is killed by SIGKILL there")
+def test_processes_end_with_who_started_them_even_if_that_is_killed():
+    program = (
+        "import os\n"
+        "from awd_core.workers import open_workers\n"
+        "if __name__ == '__main__':\n"
+        "    with open_workers(2) as workers:\n"
+        "        print(sum(workers.map(abs, range(8))), flush=True)\n"
+        "        os.kill(os.getpid(), 9)\n"
+    )
+    # They hold its standard output, so this comes back when the last of them has ended.
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (-signal.SIGKILL, "28\n")

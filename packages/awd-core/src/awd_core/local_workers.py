@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -41,7 +42,9 @@ class LocalWorkers(Workers):
         for _ in range(2):
             if self._pool is None:
                 # Not forked: a caller may hold threads, of torch or of a notebook.
-                self._pool = ProcessPoolExecutor(self.count, mp_context=get_context("spawn"))
+                self._pool = ProcessPoolExecutor(
+                    self.count, mp_context=get_context("spawn"), initializer=_end_with_the_caller
+                )
             try:
                 with shared_threads(self.count):
                     future = self._pool.submit(function, item)
@@ -79,6 +82,19 @@ class LocalWorkers(Workers):
         if broken is not None and broken is self._pool:
             broken.shutdown(wait=False, cancel_futures=True)
             self._pool = None
+
+
+def _end_with_the_caller() -> None:
+    """In a process that begins: watch who started it, which does not tell it to end when it is killed itself."""
+    caller = parent_process()
+    if caller is None:
+        return
+
+    def watch() -> None:
+        caller.join()
+        os._exit(1)
+
+    Thread(target=watch, name="caller", daemon=True).start()
 
 
 @contextmanager
