@@ -42,7 +42,12 @@ def draw_chart(sections: Sequence[Section]) -> Figure:
     names: list[str] = []
     at = 0.0
     for section, lines in groups:
-        axes.text(0.0, at, section.title, transform=axes.get_yaxis_transform(), weight="bold", va="center", fontsize=9)
+        # From the left edge of the figure, and left out of its layout: a long title must not squeeze the axes.
+        title = axes.annotate(
+            section.title, (0.01, at), xycoords=("figure fraction", "data"), annotation_clip=False, weight="bold",
+            va="center", fontsize=8,
+        )  # fmt: skip
+        title.set_in_layout(False)
         for name, points in lines.items():
             at += 1.0
             places.append(at)
