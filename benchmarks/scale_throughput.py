@@ -34,6 +34,8 @@ HERE, APART = "this process", "programs apart"
 PROGRAMS = 2
 """Programs that share nothing, side by side: no two workers can do better."""
 LOOP, BLOCKS = "plain loop", "blocks of 64 maps of 256²"
+TIMES = 4
+"""How often all maps are counted in one turn."""
 PATIENCE = 60.0
 """Seconds that workers of a scheduler may take to appear."""
 TRIVIAL = 20_000
@@ -205,7 +207,8 @@ def _maps(folder: Path, number: int) -> tuple[int, Callable[[Workers], object]]:
     place.mkdir()
     write_files(place, number, 256)
     stacks = stacks_of(open_maps(place, threads=1).cached(folder / "maps-256-cache"))
-    return number, partial(_count_all, stacks)
+    # Often enough that a turn of two workers takes more than a second.
+    return TIMES * number, partial(_count_all, TIMES * stacks)
 
 
 def _count_all(stacks: Sequence[Any], crew: Workers) -> int:
