@@ -114,8 +114,8 @@ def measure(folder: Path, settings: Settings, log: Callable[[str], None]) -> tup
                 figures = take_turns(calls, patience, settings.rounds)
             alone = figures[HERE, 1]
             for (where, n), rounds in figures.items():
-                if where == HERE and any((rate.job, rate.where) == (job, HERE) for rate in rates):
-                    continue  # it is told once
+                if where == HERE and pool is None:
+                    continue  # told of the first comparison, where there are programs apart
                 # Programs side by side do the work once each.
                 times = PROGRAMS if where == APART else 1
                 gains = [times * base / time for base, time in zip(alone.values, rounds.values, strict=True)]

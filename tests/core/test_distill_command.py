@@ -20,10 +20,11 @@ from typer.testing import CliRunner
 from awd_core import distill_page, distill_run
 from awd_core.cli import app
 from awd_core.distill import SearchSettings
-from awd_core.distill_command import distill, parse_shares
+from awd_core.distill_command import distill
 from awd_core.distill_run import DistillJob
 from awd_core.dwt import DWT1d
 from awd_core.networks import MLP
+from awd_core.options import parse_shares
 from awd_core.path_file import load_path
 from awd_core.wavelet import Wavelet
 

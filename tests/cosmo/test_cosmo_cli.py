@@ -113,6 +113,9 @@ def test_predict_takes_real_maps_and_says_how_far_they_are(run, real_data, tmp_p
     [
         (["run", "--out", "x"], "give DATA, a folder of maps, or --simulate"),
         (["run", "maps", "--simulate", "--out", "x"], "not both"),
+        (["run", "simulted", "--out", "x"], "did you mean simulated?"),
+        (["run", "maps", "--galaxies", "30", "--out", "x"], "--galaxies is 30, but no noise is added"),
+        (["run", "--simulate", "--device", "gpu", "--out", "x"], "torch knows no device 'gpu'"),
         (["run", "maps", "--suite", "tiny", "--out", "x"], "--suite is for simulated maps"),
         (["run", "--simulate", "--preset", "huge", "--out", "x"], "choose one of quick, full, tiny"),
         (["run", "no-such-folder", "--out", "x"], "no-such-folder"),

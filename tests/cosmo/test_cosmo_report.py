@@ -5,6 +5,7 @@ import io
 import json
 import math
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -604,3 +605,14 @@ def test_maps_with_missing_pixels_are_drawn(page):
     figure = map_figures.pixel_attributions_figure(held, ARCMIN, "Ω")
     assert figure.axes[0].get_title(loc="left") == "true Ω = 0.200"
     assert figure.axes[0].images[0].get_extent() == [0.0, SIDE * ARCMIN, 0.0, SIDE * ARCMIN]
+
+
+@pytest.mark.parametrize(("rmse", "learnt"), [(0.0573, True), (0.0574, False), (0.14, False)])
+def test_a_teacher_that_errs_as_much_as_the_truths_scatter_is_no_rival(bare, rmse, learnt):
+    record = read_record(bare)
+    teacher = replace(record.main.of("teacher"), rmse=rmse)
+    rows = tuple(teacher if row.key == "teacher" else row for row in record.main.rows)
+    said = report_text.verdict(record, replace(record.main, rows=rows))
+    assert ("the teacher has learnt nothing" not in said) == learnt
+    assert ("than that of the teacher" in said) == learnt
+    assert f"its RMSE is {rmse:.4f}, the spread of the truths 0.0574" in said or learnt

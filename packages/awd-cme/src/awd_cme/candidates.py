@@ -44,7 +44,7 @@ class Candidate:
     @property
     def free(self) -> int:
         """Numbers that were fitted to make it: the free angles of its filter."""
-        return 0 if self.share is None else self.wavelet.length // 2 - 1
+        return 0 if self.share is None else self.wavelet.free_angle_count
 
 
 @dataclass(frozen=True)

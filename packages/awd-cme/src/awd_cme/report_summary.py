@@ -155,7 +155,7 @@ def _free_angles(found: Artefacts) -> int:
     chosen = next((row for row in found.selection or () if row.get("chosen")), None)
     if found.wavelet is None or chosen is None or chosen.get("share") is None:
         return 0
-    return found.wavelet.length // 2 - 1
+    return found.wavelet.free_angle_count
 
 
 def size_sentence(found: Artefacts) -> str:

@@ -60,10 +60,12 @@ class OneLineErrors(TyperGroup):
             typer.echo(f"{ctx.info_name}: interrupted", err=True)
             raise typer.Exit(CODE) from error
         except Exception as error:
-            if ctx.params.get("debug") or (_belongs_to_the_parser(error) and not _is_wrong_usage(error)):
+            if ctx.params.get("debug"):
                 raise
             if _is_wrong_usage(error):
                 _say_usage(error, ctx)
+            if _belongs_to_the_parser(error):
+                raise
             typer.echo(f"{ctx.info_name}: {_one_line(error)} (add --debug for the traceback)", err=True)
             raise typer.Exit(2) from error
 

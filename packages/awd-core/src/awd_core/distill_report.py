@@ -176,7 +176,7 @@ def _facts(path: DistillationPath, chosen: PathPoint) -> list[tuple[str, str, st
             number(chosen.wavelet.distance(path.start, of="function"), ".2f"),
             "L2, wavelet functions; at most √2",
         ),
-        ("Free angles", str(path.start.length // 2 - 1), f"{path.start.length} taps"),
+        ("Free angles", str(path.start.free_angle_count), f"{path.start.length} taps"),
         ("Searches", str(searches), "from different places"),
     ]
 

@@ -247,7 +247,7 @@ def starts(wavelet: Wavelet, random: int, seed: int) -> Iterator[tuple[str, Arra
         yield f"{name} reversed", np.array(backward.angles[1:])
     rng = np.random.default_rng(seed)
     for number in range(random):
-        yield f"random {number}", rng.uniform(-math.pi / 2, math.pi / 2, wavelet.length // 2 - 1)
+        yield f"random {number}", rng.uniform(-math.pi / 2, math.pi / 2, wavelet.free_angle_count)
 
 
 def distinct(descents: Sequence[Descent], *, most: int, tolerance: float = 1e-3) -> list[Descent]:

@@ -228,6 +228,11 @@ class Wavelet:
         """Number L of taps."""
         return len(self._taps)
 
+    @property
+    def free_angle_count(self) -> int:
+        """How many of its L/2 angles may be chosen: their sum binds one of them."""
+        return self.length // 2 - 1
+
     @cached_property
     def angles(self) -> Array:
         """Lattice angles in radians, shape (L/2,), read-only: those it was made from, else recovered from the taps.

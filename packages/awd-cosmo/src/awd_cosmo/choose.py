@@ -73,8 +73,10 @@ def select(
         wavelets: dict[str, tuple[Wavelet | str, str, float | None]] = {
             name: (name, name, None) for name in job.baselines
         }
-        for key, (start, index) in ((key, chosen[key]) for key in ("awd", "awd_no_interpretation")):
-            wavelets[key] = (paths[start][index].wavelet, f"{start} distilled", paths[start][index].share)
+        for key in ("awd", "awd_no_interpretation"):
+            start, index = chosen[key]
+            point = paths[start][index]
+            wavelets[key] = (point.wavelet, f"{start} distilled", point.share)
         chosen["statistics"] = {}
         for key, (wavelet, name, share) in wavelets.items():
             tried = []

@@ -56,8 +56,7 @@ def evaluate(
         *((name, name, "wavelet", name) for name in job.baselines),
     ):
         models.append((key, name, kind, wavelet_counts(wavelet, chosen["statistics"][key]), chosen["estimator"]))
-    # The angles of a wavelet with 2K taps have to add up, so one of K is not free.
-    angles = {"awd": len(awd.taps) // 2 - 1, "awd_no_interpretation": len(ablation.taps) // 2 - 1}
+    angles = {"awd": awd.free_angle_count, "awd_no_interpretation": ablation.free_angle_count}
     for key, (index, estimator) in chosen["classical"].items():
         statistic = classical_statistics(key, maps.arcmin_per_pixel, min(maps.shape))[index]
         models.append((key, CLASSICAL_NAMES[key], "classical", statistic, estimator))

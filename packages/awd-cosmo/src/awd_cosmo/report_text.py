@@ -58,9 +58,9 @@ def rivals(record: RunRecord, protocol: Protocol) -> list[tuple[Row, str]]:
     """Teacher and best classical statistic of a protocol, with what to call them in a sentence."""
     teacher, classical = protocol.of("teacher") or protocol.best("network"), record.classical(protocol)
     found = [] if teacher is None else [(teacher, "the teacher")]
-    return found + (
-        [] if classical is None else [(classical, f"the classical statistic that validation chose, {classical.name}")]
-    )
+    if classical is not None:
+        found.append((classical, f"the classical statistic that validation chose, {classical.name}"))
+    return found
 
 
 def verdict(record: RunRecord, protocol: Protocol) -> str:
@@ -75,15 +75,19 @@ def verdict(record: RunRecord, protocol: Protocol) -> str:
         if protocol.name == "held_out"
         else "In the published protocol, on new maps of cosmologies that are known from training"
     )
-    clauses = [
-        f"the teacher has learnt nothing (its RMSE is {number(row.rmse, '.4f')}, the spread of the truths "
-        f"{number(protocol.spread, '.4f')}), so a ratio to it says nothing"
-        if row.kind == "network" and protocol.spread is not None and row.rmse >= protocol.spread
-        else compared(record.ratio(protocol, row), name)
-        for row, name in rivals(record, protocol)
-    ]
+    clauses = [_against(record, protocol, row, name) for row, name in rivals(record, protocol)]
     said = f"{where}, AWD estimates {record.symbol} with an RMSE of {error}"
     return f"{said}: {', and '.join(clauses)}." if clauses else f"{said}."
+
+
+def _against(record: RunRecord, protocol: Protocol, row: Row, name: str) -> str:
+    """One clause on AWD against a rival; a teacher that errs as much as the truths scatter is none."""
+    if row.kind == "network" and protocol.spread is not None and row.rmse >= protocol.spread:
+        return (
+            f"the teacher has learnt nothing (its RMSE is {number(row.rmse, '.4f')}, the spread of the truths "
+            f"{number(protocol.spread, '.4f')}), so a ratio to it says nothing"
+        )
+    return compared(record.ratio(protocol, row), name)
 
 
 def summary(record: RunRecord) -> str:

@@ -54,7 +54,7 @@ def run(
     map_pixels: Pixels = None,
     layout: Annotated[
         str | None,
-        typer.Option(help="How the data are laid out: auto, or a name of `docs/formats.md`.", rich_help_panel=DATA),
+        typer.Option(help="How the data are laid out: auto, or a name of docs/formats.md.", rich_help_panel=DATA),
     ] = None,
     source_redshift: Annotated[
         float | None,
