@@ -40,10 +40,11 @@ def demo(session: nox.Session) -> None:
 def run_tests(session: nox.Session, *options: str) -> None:
     """All tests, or those that the session's arguments name."""
     install(session, extra="[test]")
-    # Two processes with a thread each: threads that wait for a core cost more than they bring. Who has nothing left to
-    # do takes from the other, since some tests are long.
+    # Two processes with a thread each: threads that wait for a core cost more than they bring. The tests of a file share
+    # what is made for them, so they stay together, and in the order of tests/conftest.py: long files begin first.
     one_thread = {"OMP_NUM_THREADS": "1"}
-    session.run("python", "-m", "pytest", "-n", "2", "--dist", "worksteal", *options, *session.posargs, env=one_thread)
+    shared = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+    session.run("python", "-m", "pytest", *shared, *options, *session.posargs, env=one_thread)
 
 
 @nox.session

@@ -21,8 +21,6 @@ import numpy.typing as npt
 
 from awd_core.workers import Workers, open_workers
 
-BLOCK = 64
-"""Maps that are counted at a time."""
 SIGMA, WINDOW = 1.4, 5
 """Width of the simulated spots in pixels, and frames over whose mean they are looked for."""
 ROWS = 4096
@@ -54,9 +52,11 @@ def statistic_of_peaks() -> Any:
 
 
 def stacks_of(maps: Any) -> list[Stack]:
-    """All maps of a set in blocks."""
-    rows = np.arange(len(maps))
-    blocks = [rows[start : start + BLOCK] for start in range(0, len(maps), BLOCK)]
+    """All maps of a set in blocks as large as those of runs."""
+    from awd_cosmo.sources import maps_at_a_time
+
+    rows, size = np.arange(len(maps)), maps_at_a_time(maps.shape)
+    blocks = [rows[start : start + size] for start in range(0, len(maps), size)]
     return [Stack(maps.source.part(block), len(block)) for block in blocks]
 
 

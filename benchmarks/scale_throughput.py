@@ -33,7 +33,7 @@ COUNTS = (1, 2, 4)
 HERE, APART = "this process", "programs apart"
 PROGRAMS = 2
 """Programs that share nothing, side by side: no two workers can do better."""
-LOOP, BLOCKS = "plain loop", "blocks of 64 maps of 256²"
+LOOP, BLOCKS = "plain loop", "maps of 256² in blocks of 64 MiB"
 TIMES = 4
 """How often all maps are counted in one turn."""
 PATIENCE = 60.0
@@ -224,7 +224,7 @@ def _find_all(movie: MovieFile, crew: Workers) -> None:
 
 
 def _pieces(folder: Path) -> dict[str, tuple[Sequence[Any], Callable[[Any], object]]]:
-    """Short pieces of work: blocks of 64 maps, and single maps, for which the seam is not meant."""
+    """Blocks of maps as runs count them, and single maps, for which the seam is not meant."""
     stacks = stacks_of(open_maps(folder / "maps-256", threads=1).cached(folder / "maps-256-cache"))[:8]
     single = [type(stack)(stack.source.part(np.arange(1)), 1) for stack in stacks for _ in range(8)]
     function = partial(counted, statistic_of_peaks())

@@ -13,6 +13,17 @@ import pytest
 # The files beside the tests check, too: let them say what differs.
 pytest.register_assert_rewrite("movie_files")
 
+# Files whose tests take a quarter of a minute and more, the longest first. They begin first, or one process would be
+# left with them at the end.
+LONG = (
+    "cross/test_readme.py", "core/test_parity.py", "cosmo/test_workers_cosmo.py", "cme/test_workers_cme.py",
+    "cross/test_reports_in_a_browser.py", "cosmo/test_pipeline.py", "core/test_kills.py",
+    "core/test_training_devices.py", "cme/test_pipeline.py", "core/test_distill_command.py", "cross/test_examples.py",
+    "core/test_workers.py", "core/test_shards.py", "core/test_dwt.py", "core/test_distill.py",
+    "cosmo/test_cosmo_report.py", "cosmo/test_simulate.py", "cosmo/test_cosmo_cli.py", "core/test_distill_workers.py",
+    "cme/test_cme_report.py", "core/test_report.py", "cme/test_cme_cli.py",
+)  # fmt: skip
+
 # How long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("awd", deadline=None)
 hypothesis.settings.load_profile("awd")
@@ -22,6 +33,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 REAL_DATA = Path(os.environ.get("AWD_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
+
+
+def pytest_collection_modifyitems(items):
+    """Long files first."""
+    place = {Path(__file__).parent / name: k for k, name in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(item.path, len(LONG)))
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +83,9 @@ def scheduler(tmp_path_factory, start_worker):
         started += [start_worker(told) for _ in range(2)]
         yield str(told)
     finally:
-        for process in reversed(started):
-            process.send_signal(signal.SIGINT)
-        for process in started:
-            process.wait(30)
+        # Workers first: one whose scheduler has gone looks for it a while.
+        for those in (started[1:], started[:1]):
+            for process in those:
+                process.send_signal(signal.SIGINT)
+            for process in those:
+                process.wait(30)

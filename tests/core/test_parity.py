@@ -77,15 +77,17 @@ def test_1d_every_short_length(name, mode):
         ours = dwt(torch.from_numpy(x))
         assert largest_error(ours.numpy(), theirs) < relative(torch.float64)
 
-        # Each reads the other's.
+        compared += 1
         even = pywt.waverec(theirs, wavelet, mode)
         scale = largest(theirs)
         assert np.abs(dwt.inverse(ours).numpy() - x).max() < reachable(even[:, :length] - x, scale, torch.float64)
-        assert np.abs(pywt.waverec(list(ours.numpy()), wavelet, mode) - even).max() < relative(torch.float64) * scale
-        read = dwt.inverse([torch.from_numpy(band) for band in theirs])
-        assert read.shape == even.shape
-        assert np.abs(read.numpy() - even).max() < relative(torch.float64) * scale
-        compared += 1
+        # Each reads the other's: the same coefficients, so that a third of the lengths, odd and even, will do.
+        if length % 3 == 0:
+            read = dwt.inverse([torch.from_numpy(band) for band in theirs])
+            assert read.shape == even.shape
+            assert np.abs(read.numpy() - even).max() < relative(torch.float64) * scale
+            again = pywt.waverec(list(ours.numpy()), wavelet, mode)
+            assert np.abs(again - even).max() < relative(torch.float64) * scale
     assert compared >= len(LENGTHS) - 2**LEVELS
 
 

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
@@ -174,10 +175,46 @@ def test_a_block_holds_something():
         list(workers.map_blocks(sorted, ["1"], 0))
 
 
-def test_a_scheduler_that_does_not_answer_is_named():
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [("nowhere://x", "unknown address scheme"), ("host", "missing port number"), ("tcp://host:x", "invalid literal")],
+)
+def test_what_is_no_address_is_refused_at_once(address, reason):
     pytest.importorskip("distributed", reason="dask.distributed is not installed")
-    with pytest.raises(OSError, match="no scheduler answers at nowhere://x"), open_workers(scheduler="nowhere://x"):
+    with pytest.raises(OSError, match=f"no scheduler answers at {address} .{reason}"), open_workers(scheduler=address):
         pass
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "reason"),
+    [
+        (None, OSError, "no scheduler has written such a file within 0 s"),
+        ("{}", ValueError, "no file of a scheduler"),
+        ("[", ValueError, "no file of a scheduler"),
+    ],
+)
+def test_a_file_that_no_scheduler_wrote_is_refused(tmp_path, text, error, reason):
+    pytest.importorskip("distributed", reason="dask.distributed is not installed")
+    from awd_core.dask_workers import scheduler_address
+
+    file = tmp_path / "scheduler.json"
+    if text is not None:
+        file.write_text(text)
+        os.utime(file, (0, 0))  # not just being written
+    with pytest.raises(error, match=reason):
+        scheduler_address(str(file), patience=0)
+
+
+def test_a_file_that_is_not_written_to_its_end_is_waited_for(tmp_path):
+    pytest.importorskip("distributed", reason="dask.distributed is not installed")
+    from awd_core.dask_workers import scheduler_address
+
+    file = tmp_path / "scheduler.json"
+    file.write_text('{"addr')
+    timer = threading.Timer(0.3, file.write_text, ['{"address": "tcp://here:1"}'])
+    timer.start()
+    assert scheduler_address(str(file)) == "tcp://here:1"
+    timer.join()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="nobody is killed by SIGKILL there")

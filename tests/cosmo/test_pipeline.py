@@ -288,6 +288,9 @@ def test_maps_are_prepared_as_was_said(suite, tmp_path):
     for k, part in enumerate(("train", "validation", "test")):
         parts[split[part]] = k
     assert (parts.reshape(96, 4) == parts.reshape(96, 4)[:, :1]).all()
+    whole = run_pipeline(suite, tmp_path / "whole", TINY.changed(tile=64), until="prepare", quiet=True)
+    assert read(whole, "maps.json")["shape"] == [32, 32]
+    assert "32 × 32 pixels are smaller than tiles of 64 × 64; they stay whole" in (whole / "log.txt").read_text()
 
 
 def test_own_teacher_and_ready_gradients(suite, tmp_path):

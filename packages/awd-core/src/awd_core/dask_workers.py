@@ -1,16 +1,20 @@
 """Workers of a scheduler of Dask, on this machine or on many."""
 
+import json
 import time
 import uuid
 from collections.abc import Callable, Iterable
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from awd_core.worker_map import IN_FLIGHT, Item, Result, WorkerDied, Workers
 
 PATIENCE = 300.0
 """Seconds without any worker after which waiting ends."""
+ANSWER = 30.0
+"""Seconds that a scheduler may take to answer, or to write its file."""
 LOOK = 5.0
 """Seconds between two looks at the scheduler."""
 
@@ -39,9 +43,9 @@ class DaskWorkers(Workers):
         except ImportError as error:
             raise ImportError("a scheduler needs dask.distributed; pip install 'awd-core[dask]'") from error
         client: Any = Client
-        known = {"scheduler_file": address} if address.endswith(".json") else {"address": address}
         try:
-            self.client: Any = client(**known, timeout=30, set_as_default=False, direct_to_workers=False)
+            known = scheduler_address(address)
+            self.client: Any = client(known, timeout=ANSWER, set_as_default=False, direct_to_workers=False)
         except (OSError, ValueError) as error:
             raise OSError(
                 f"no scheduler answers at {address} ({error}); start one with `dask scheduler` and give its address"
@@ -94,6 +98,58 @@ class DaskWorkers(Workers):
     def close(self) -> None:
         """Leave the scheduler as it was."""
         self.client.close()
+
+
+def scheduler_address(given: str, patience: float = ANSWER) -> str:
+    """The address of a scheduler that is given by it or by its file, checked as far as it can be without asking there.
+
+    Dask's client waits for a file without end, and for a minute if an address cannot be one.
+
+    Parameters
+    ----------
+    given : str
+        "tcp://host:8786" and the like, or a scheduler file (.json).
+    patience : float
+        Seconds that the file may take to be written: schedulers start when they can.
+
+    Raises
+    ------
+    OSError
+        If there is no such file.
+    ValueError
+        If the address, or what the file says, is none.
+    """
+    from distributed.comm.addressing import parse_address, parse_host_port
+    from distributed.comm.registry import get_backend
+
+    address = given
+    if given.endswith(".json"):
+        until = time.monotonic() + patience
+        while (told := _told(Path(given))) is None:
+            if time.monotonic() > until:
+                raise OSError(f"no scheduler has written such a file within {patience:g} s")
+            time.sleep(0.05)
+        address = told
+    parse: Any = parse_address
+    scheme, place = parse(address)
+    backend: Any = get_backend
+    backend(scheme)
+    if scheme in ("tcp", "tls"):
+        host_and_port: Any = parse_host_port
+        host_and_port(place)
+    return address
+
+
+def _told(file: Path) -> str | None:
+    """The address in a scheduler file; None while it is not there, or not written to its end."""
+    try:
+        return str(json.loads(file.read_text(encoding="utf-8"))["address"])
+    except FileNotFoundError:
+        return None
+    except (KeyError, TypeError, ValueError):
+        if file.stat().st_mtime > time.time() - 2:
+            return None
+        raise ValueError("this is no file of a scheduler; it has no address") from None
 
 
 def work(task: Callable[[], Result], wanted: str) -> Result:

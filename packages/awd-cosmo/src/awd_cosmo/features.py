@@ -21,7 +21,7 @@ from awd_core.timing import shortest_seconds
 from awd_core.worker_map import Serial, Workers
 from awd_core.workers import available_cores
 from awd_cosmo.map_set import MapSet
-from awd_cosmo.sources import Source
+from awd_cosmo.sources import Source, maps_at_a_time
 from awd_cosmo.statistic import Statistic
 
 Array = npt.NDArray[np.float64]
@@ -29,7 +29,6 @@ Rows = npt.NDArray[np.int64]
 
 BIN_MAPS = 512
 """Maps that bins are learnt from, at most."""
-BLOCK = 1024
 REPEATED = 0.1
 """Seconds that calls are repeated for whose time is told."""
 
@@ -49,7 +48,7 @@ class Features:
     seed : int
         Of the draw among them.
     workers : Workers
-        Who reads maps and counts, `BLOCK` maps at a time.
+        Who reads maps and counts, as many at a time as `maps_at_a_time` says.
     """
 
     run: RunFolder
@@ -104,7 +103,8 @@ class Features:
     def _measured(self, statistic: Statistic, rows: Rows) -> Array:
         """Features of rows, block by block, by whoever works."""
         ready = self.fitted(statistic)
-        blocks = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
+        size = maps_at_a_time(self.maps.shape)
+        blocks = [rows[start : start + size] for start in range(0, len(rows), size)]
         if self.workers.here:
             return stacked((ready.transform(self.maps.read(block)) for block in blocks), len(rows))
         # They are as large as a tenth of the maps: workers leave them in the folder, and send word.

@@ -162,6 +162,9 @@ def prepare(run: RunFolder, job: Job, data: str | Path, maps: MapSet, workers: W
     if job.tile is not None and max(ready.shape) > job.tile:
         said.append(f"cut into tiles of {job.tile} × {job.tile} pixels")
         ready = ready.tiles(job.tile, rest="drop")
+    elif job.tile is not None and max(ready.shape) < job.tile:
+        size = " × ".join(map(str, ready.shape))
+        run.say(f"Note: maps of {size} pixels are smaller than tiles of {job.tile} × {job.tile}; they stay whole.")
     with run.step("Maps") as progress:
         cached = ready.cached(run / "cache", progress=lambda done, total: progress(done, total), workers=workers)
     cosmology, realisation = _integers(cached, "cosmology"), _integers(cached, "realisation")

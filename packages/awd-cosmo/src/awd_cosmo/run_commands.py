@@ -19,6 +19,7 @@ from awd_core.options import (
     parse_names,
     parse_shares,
 )
+from awd_cosmo.job import PRESETS, SIMULATED
 from awd_cosmo.options import (
     DATA,
     LEARNING,
@@ -35,6 +36,30 @@ from awd_cosmo.options import (
 )
 
 
+def setting(name: str, text: str, panel: str, **options: Any) -> Any:
+    """An option for a setting that presets decide; `--help` tells its value in each."""
+    return typer.Option(help=text, rich_help_panel=panel, show_default=default_of(name), **options)
+
+
+def default_of(name: str) -> str:
+    """A setting in the preset quick, and in others where it differs, as it would be typed.
+
+    Examples
+    --------
+    >>> default_of("width")
+    '8; full 64; tiny 4'
+    """
+    values = {preset: _typed(getattr(job, name)) for preset, job in PRESETS.items()}
+    usual = values.pop("quick")
+    return "; ".join([usual, *(f"{preset} {value}" for preset, value in values.items() if value != usual)])
+
+
+def _typed(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(_typed, value))
+    return f"{value:g}" if isinstance(value, float) else str(value or 0)
+
+
 def run(
     data: Data = None,
     *,
@@ -42,7 +67,9 @@ def run(
         bool,
         typer.Option("--simulate", help="Make the embedded suite first, in the run's folder.", rich_help_panel=DATA),
     ] = False,
-    preset: Annotated[str, typer.Option(help="quick, full or tiny: all sizes.", rich_help_panel=DATA)] = "quick",
+    preset: Annotated[
+        str, typer.Option(help="quick, full or tiny: the settings that are not given.", rich_help_panel=DATA)
+    ] = "quick",
     suite: Suite = None,
     cosmologies: Annotated[
         int | None, typer.Option(min=8, help="Of the simulated suite.", rich_help_panel=DATA)
@@ -53,54 +80,44 @@ def run(
     ] = None,
     map_pixels: Pixels = None,
     layout: Annotated[
-        str | None,
-        typer.Option(help="How the data are laid out: auto, or a name of docs/formats.md.", rich_help_panel=DATA),
+        str | None, setting("layout", "How the data are laid out: auto, or a name of docs/formats.md.", DATA)
     ] = None,
     source_redshift: Annotated[
         float | None,
         typer.Option(help="Which maps to read; or of all maps, if headers do not tell it.", rich_help_panel=DATA),
     ] = None,
     pixel_scale: PixelScale = None,
-    on_error: Annotated[
-        str | None, typer.Option(help="raise, or skip: leave bad maps out.", rich_help_panel=DATA)
-    ] = None,
+    on_error: Annotated[str | None, setting("on_error", "raise, or skip: leave bad maps out.", DATA)] = None,
     phases: Annotated[
-        str | None,
-        typer.Option(help="avoid, allow or independent: may cosmologies share phases?", rich_help_panel=DATA),
+        str | None, setting("phases", "avoid, allow or independent: may cosmologies share phases?", DATA)
     ] = None,
     observed: Observed = None,
     mask: Mask = None,
     tile: Annotated[
-        int | None, typer.Option(min=0, metavar="PIXELS", help="Cut maps into tiles; 0: whole.", rich_help_panel=MAPS)
+        int | None, setting("tile", "Cut maps into tiles; 0: whole.", MAPS, min=0, metavar="PIXELS")
     ] = None,
-    downsample: Annotated[int | None, typer.Option(min=1, help="Blocks to average.", rich_help_panel=MAPS)] = None,
+    downsample: Annotated[int | None, setting("downsample", "Blocks to average.", MAPS, min=1)] = None,
     smoothing: Annotated[
-        float | None, typer.Option(min=0, metavar="ARCMIN", help="Gaussian, standard deviation.", rich_help_panel=MAPS)
+        float | None, setting("smoothing", "Gaussian, standard deviation.", MAPS, min=0, metavar="ARCMIN")
     ] = None,
     noise: Annotated[
         str | None, typer.Option(help="Add shape noise by a convention: lenstools or fair.", rich_help_panel=MAPS)
     ] = None,
-    galaxies: Annotated[float | None, typer.Option(help="Per arcmin², of that noise.", rich_help_panel=MAPS)] = None,
+    galaxies: Annotated[float | None, setting("galaxies", "Per arcmin², of that noise.", MAPS)] = None,
     also: Annotated[
         str | None,
         typer.Option(metavar="NAMES", help="More parameters for the teacher: M_nu,A_s.", rich_help_panel=TEACHER),
     ] = None,
-    architecture: Annotated[str | None, typer.Option(help="resnet18 or resnet34.", rich_help_panel=TEACHER)] = None,
-    width: Annotated[
-        int | None, typer.Option(min=1, help="Its channels; 64 as published.", rich_help_panel=TEACHER)
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(min=0, help="At most; 0: no teacher.", rich_help_panel=TEACHER)] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Maps per step of its training.", rich_help_panel=TEACHER)
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="The highest of its cycle.", rich_help_panel=TEACHER)
-    ] = None,
+    architecture: Annotated[str | None, setting("architecture", "resnet18 or resnet34.", TEACHER)] = None,
+    width: Annotated[int | None, setting("width", "Its channels; 64 as published.", TEACHER, min=1)] = None,
+    epochs: Annotated[int | None, setting("epochs", "At most; 0: no teacher.", TEACHER, min=0)] = None,
+    batch_size: Annotated[int | None, setting("batch_size", "Maps per step of its training.", TEACHER, min=1)] = None,
+    learning_rate: Annotated[float | None, setting("learning_rate", "The highest of its cycle.", TEACHER)] = None,
     teacher_maps: Annotated[
-        int | None, typer.Option(min=8, help="Training maps for it, at most.", rich_help_panel=TEACHER)
+        int | None, setting("teacher_maps", "Training maps for it, at most.", TEACHER, min=8)
     ] = None,
-    accelerator: Annotated[str | None, typer.Option(help="cpu, gpu, auto.", rich_help_panel=TEACHER)] = None,
-    precision: Annotated[str | None, typer.Option(help="32-true, bf16-mixed …", rich_help_panel=TEACHER)] = None,
+    accelerator: Annotated[str | None, setting("accelerator", "cpu, gpu, auto.", TEACHER)] = None,
+    precision: Annotated[str | None, setting("precision", "32-true, bf16-mixed …", TEACHER)] = None,
     teacher: Annotated[
         str | None,
         typer.Option(metavar="PKG.MODULE:FACTORY", help="Or: your own network.", rich_help_panel=TEACHER),
@@ -111,23 +128,17 @@ def run(
     factory_args: Annotated[
         str, typer.Option(metavar="JSON", help="Arguments of the factory.", rich_help_panel=TEACHER)
     ] = "{}",
-    output: Annotated[int | None, typer.Option(min=0, help="Which of its outputs.", rich_help_panel=TEACHER)] = None,
+    output: Annotated[int | None, setting("teacher_output", "Which of its outputs.", TEACHER, min=0)] = None,
     gradients: Annotated[
         Path | None,
         typer.Option(metavar="G.npy", help="Or: ready gradients, one for each prepared map.", rich_help_panel=TEACHER),
     ] = None,
-    wavelets: Annotated[
-        str | None, typer.Option(metavar="NAMES", help="Where to start: db2,db3,db5.", rich_help_panel=LEARNING)
-    ] = None,
-    shares: Annotated[
-        str | None, typer.Option(metavar="LIST|COUNT", help="Of the attributions: 0,0.5,1.", rich_help_panel=LEARNING)
-    ] = None,
-    distill_maps: Annotated[
-        int | None, typer.Option(min=2, help="Maps to distil from.", rich_help_panel=LEARNING)
-    ] = None,
-    estimators: Annotated[str | None, typer.Option(help="ridge,emulator.", rich_help_panel=LEARNING)] = None,
-    target: Annotated[str | None, typer.Option(help="Parameter to estimate.", rich_help_panel=LEARNING)] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of all that is random.", rich_help_panel=RUN)] = None,
+    wavelets: Annotated[str | None, setting("wavelets", "Where to start.", LEARNING, metavar="NAMES")] = None,
+    shares: Annotated[str | None, setting("shares", "Of the attributions.", LEARNING, metavar="LIST|COUNT")] = None,
+    distill_maps: Annotated[int | None, setting("distill_maps", "Maps to distil from.", LEARNING, min=2)] = None,
+    estimators: Annotated[str | None, setting("estimators", "On the counts: ridge, emulator.", LEARNING)] = None,
+    target: Annotated[str | None, setting("target", "Parameter to estimate.", LEARNING)] = None,
+    seed: Annotated[int | None, setting("seed", "Of all that is random.", RUN, min=0)] = None,
     workers: WorkersOption = 1,
     scheduler: SchedulerOption = None,
     device: Annotated[str | None, typer.Option(help="For the wavelets: cpu, cuda.", rich_help_panel=RUN)] = None,
@@ -144,7 +155,6 @@ def run(
     """
     from difflib import get_close_matches
 
-    from awd_cosmo.job import PRESETS, SIMULATED
     from awd_cosmo.job_checks import check_job
 
     check_choice("--preset", preset, PRESETS)

@@ -28,6 +28,8 @@ Report = Callable[[int, int], object]
 
 BLOCK = 64
 """Maps that a derived set asks its parent for at a time."""
+WORK_BYTES = 64 * 2**20
+"""Pixels that are read at a time to be counted: enough work for a worker that handing it out costs nothing beside."""
 
 _PART = 16
 _LEAST = -1e30  # UNSEEN is −1.6375e30, in whatever precision it was written
@@ -246,6 +248,17 @@ class Tiled:
         parents, which = np.unique(rows // len(self.corners), return_inverse=True)
         tiles = Tiled(self.parent.part(parents), self.corners, self.size)
         return Selected(tiles, which * len(self.corners) + rows % len(self.corners))
+
+
+def maps_at_a_time(shape: tuple[int, int]) -> int:
+    """Maps (ny, nx) that make `WORK_BYTES` as float32; one, if it is larger.
+
+    Examples
+    --------
+    >>> maps_at_a_time((256, 256)), maps_at_a_time((1024, 1024)), maps_at_a_time((10000, 10000))
+    (256, 16, 1)
+    """
+    return max(1, WORK_BYTES // (4 * shape[0] * shape[1]))
 
 
 def room_for(n: int, shape: tuple[int, ...], out: Maps | None) -> Maps:

@@ -18,11 +18,13 @@ from awd_cosmo.job import Job
 from awd_cosmo.map_set import MapSet
 from awd_cosmo.prepare import Prepared
 from awd_cosmo.scoring import rmse
+from awd_cosmo.sources import maps_at_a_time
 from awd_cosmo.teacher import MapTeacher
 
 Array = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 BLOCK = 512
+"""Maps that a teacher is asked for at a time, at most."""
 ASKED = 500
 """Validation maps that a teacher is asked for, at most."""
 
@@ -52,7 +54,8 @@ class Taught:
 
     def predict(self, maps: MapSet, rows: Rows) -> Array:
         """Estimates of the target, (n,)."""
-        return self.predict_stacks(maps.read(rows[start : start + BLOCK]) for start in range(0, len(rows), BLOCK))
+        size = min(BLOCK, maps_at_a_time(maps.shape))
+        return self.predict_stacks(maps.read(rows[start : start + size]) for start in range(0, len(rows), size))
 
     def predict_stacks(self, stacks: Any) -> Array:
         """Estimates of the target for stacks (m, ny, nx), one after the other."""
