@@ -40,7 +40,7 @@ def demo(session: nox.Session) -> None:
 def run_tests(session: nox.Session, *options: str) -> None:
     """All tests, or those that the session's arguments name."""
     install(session, extra="[test]")
-    # Two processes with a thread each: threads that wait for a core cost more than they bring. The tests of a file share
+    # Two processes with a thread each: threads that wait for a core cost more than they bring. Tests of a file share
     # what is made for them, so they stay together, and in the order of tests/conftest.py: long files begin first.
     one_thread = {"OMP_NUM_THREADS": "1"}
     shared = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")

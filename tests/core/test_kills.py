@@ -67,7 +67,7 @@ def test_distillation_ends_with_the_same_bits(tmp_path):
         "--wavelet", "db3", "--levels", "2", "--shares", "0,0.5,1", "--random-starts", "2", "--no-report", "--quiet",
         "--out", "{run}",
     ]  # fmt: skip
-    asked = ["--kills", "3", "--seed", "1", "--out", tmp_path / "out"]
+    asked = ["--kills", "2", "--seed", "1", "--out", tmp_path / "out"]
     found = subprocess.run(
         [sys.executable, "-m", "benchmarks.kills", *map(str, asked), "--", *map(str, command)],
         cwd=ROOT,

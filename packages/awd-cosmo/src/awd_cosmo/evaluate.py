@@ -21,7 +21,7 @@ from awd_cosmo.compare import (
     wavelet_counts,
 )
 from awd_cosmo.distance import TrainingDistribution
-from awd_cosmo.features import REPEATED, Features
+from awd_cosmo.features import Features
 from awd_cosmo.job import Job
 from awd_cosmo.kernels import wavelet_kernels
 from awd_cosmo.model import Model
@@ -188,11 +188,11 @@ def _timings(
     for key, (statistic, fitted) in fits.items():
         took = comparison.features.milliseconds(statistic, rows)
         features = comparison.features.of(statistic, rows)
-        took += 1000 * shortest_seconds(partial(fitted.predict, features), REPEATED) / len(rows)
+        took += 1000 * shortest_seconds(partial(fitted.predict, features)) / len(rows)
         found[key] = round(took, 4)
     if teacher is not None:
         maps = prepared.maps.read(rows)
-        took = shortest_seconds(partial(teacher.predict_stacks, [maps]), REPEATED)
+        took = shortest_seconds(partial(teacher.predict_stacks, [maps]))
         found["teacher"] = round(1000 * took / len(rows), 4)
     return found
 

@@ -29,8 +29,6 @@ Rows = npt.NDArray[np.int64]
 
 BIN_MAPS = 512
 """Maps that bins are learnt from, at most."""
-REPEATED = 0.1
-"""Seconds that calls are repeated for whose time is told."""
 
 
 @dataclass
@@ -123,7 +121,7 @@ class Features:
     def milliseconds(self, statistic: Statistic, rows: Rows) -> float:
         """Milliseconds that the statistic takes for a map, reading left out: the shortest of repeated calls."""
         ready, maps = self.fitted(statistic), self.maps.read(rows)
-        return 1000 * shortest_seconds(partial(ready.transform, maps), REPEATED) / len(maps)
+        return 1000 * shortest_seconds(partial(ready.transform, maps)) / len(maps)
 
 
 @dataclass(frozen=True)
