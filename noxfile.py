@@ -9,8 +9,11 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parent
 PACKAGES = {name: f"packages/{name}" for name in ("awd-core", "awd-cosmo", "awd-cme")}
+DOCUMENTATION = "tests/documentation"
 TESTS = {"awd-core": "tests/core", "awd-cosmo": "tests/cosmo", "awd-cme": "tests/cme"}
 CONSTRAINTS = ("-c", str(ROOT / "constraints.txt"))
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+"""For two processes on two cores: threads that wait for a core cost more than they bring."""
 SOURCES = [f"{folder}/src" for folder in PACKAGES.values()]
 
 nox.needs_version = ">=2024.4"
@@ -23,7 +26,10 @@ def install(
 ) -> None:
     """Install packages of this repository, editable, with what else the session needs."""
     editable = [part for name in packages for part in ("-e", f"{PACKAGES[name]}{extra}")]
-    session.install(*CONSTRAINTS, *editable, *requirements)
+    # To compile all that is installed takes as long as to unpack it, and little of it is imported. Whatever imports a
+    # module first writes its bytecode, also where the environment says otherwise: processes are started by the hundred.
+    session.env["PYTHONDONTWRITEBYTECODE"] = ""
+    session.install("--no-compile", *CONSTRAINTS, *editable, *requirements)
 
 
 @nox.session
@@ -38,13 +44,14 @@ def demo(session: nox.Session) -> None:
 
 
 def run_tests(session: nox.Session, *options: str) -> None:
-    """All tests, or those that the session's arguments name."""
+    """All tests but those of the documentation's code, or those that the session's arguments name."""
     install(session, extra="[test]")
-    # Two processes with a thread each: threads that wait for a core cost more than they bring. Tests of a file share
-    # what is made for them, so they stay together, and in the order of tests/conftest.py: long files begin first.
-    one_thread = {"OMP_NUM_THREADS": "1"}
+    named = any(Path(argument.partition("::")[0]).exists() for argument in session.posargs)
+    folders = () if named else (*TESTS.values(), "tests/cross")
+    # Tests of a file share what is made for them, so they stay together, and in the order of tests/conftest.py: long
+    # files begin first.
     shared = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
-    session.run("python", "-m", "pytest", *shared, *options, *session.posargs, env=one_thread)
+    session.run("python", "-m", "pytest", *shared, *options, *folders, *session.posargs, env=ONE_THREAD)
 
 
 @nox.session
@@ -90,9 +97,11 @@ def isolated(session: nox.Session, package: str) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the documentation into site/, warnings being errors; its code is run by the tests."""
-    install(session, "-r", "docs/requirements.txt")
-    session.run("mkdocs", "build", "--strict", *session.posargs)
+    """Build the documentation into site/, warnings being errors, and run all code in it and in the README."""
+    install(session, "-r", "docs/requirements.txt", extra="[test]")
+    session.run("mkdocs", "build", "--strict")
+    shared = ("-n", "2", "--dist", "worksteal")
+    session.run("python", "-m", "pytest", *shared, DOCUMENTATION, *session.posargs, env=ONE_THREAD)
 
 
 @nox.session

@@ -16,7 +16,7 @@ pytest.register_assert_rewrite("movie_files")
 # Files whose tests take a quarter of a minute and more, the longest first. They begin first, or one process would be
 # left with them at the end.
 LONG = (
-    "cross/test_readme.py", "core/test_parity.py", "cosmo/test_workers_cosmo.py", "cme/test_workers_cme.py",
+    "core/test_parity.py", "cosmo/test_workers_cosmo.py", "cme/test_workers_cme.py",
     "cross/test_reports_in_a_browser.py", "cosmo/test_pipeline.py", "core/test_kills.py",
     "core/test_training_devices.py", "cme/test_pipeline.py", "core/test_distill_command.py", "cross/test_examples.py",
     "core/test_workers.py", "core/test_shards.py", "core/test_dwt.py", "core/test_distill.py",

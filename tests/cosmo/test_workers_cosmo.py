@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import tracemalloc
 from dataclasses import replace
@@ -14,12 +15,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from awd_core.run_folder import RunFolder
 from awd_core.worker_map import LostItemError, Serial, WorkerDied
 from awd_core.workers import open_workers
 from awd_cosmo.archives import BadMap
 from awd_cosmo.cache import cached
+from awd_cosmo.cli import app
 from awd_cosmo.features import Features
 from awd_cosmo.fits_writer import write_map
 from awd_cosmo.map_set import MapSet
@@ -93,15 +96,15 @@ def bomb(place, gigabytes):
     place.unlink()
 
 
-def run(arguments):
-    command = [sys.executable, "-c", "from awd_cosmo.cli import app; app()", *map(str, arguments)]
-    return subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True)
+def call(arguments):
+    """Exit code and errors of the command, in this process, which has paid for all imports."""
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return done.exit_code, done.stderr
 
 
-def wait_for(what, process, seconds=240):
+def wait_for(what, seconds=240):
     began = time.monotonic()
     while not what():
-        assert process.poll() is None, process.stderr.read()
         assert time.monotonic() - began < seconds
         time.sleep(0.02)
 
@@ -111,21 +114,27 @@ def test_a_run_on_a_scheduler_gives_the_results_of_one_process(suite, scheduler,
 
     observed = sorted(suite.glob("*/Maps10/*0001r.fits"))[0]
     common = ["run", suite, *OPTIONS, "--observed", observed]
-    alone = run([*common, "--out", tmp_path / "alone", "--workers", 1])
-    _, said = alone.communicate(timeout=300)
-    assert alone.returncode == 0, said
+    assert call([*common, "--out", tmp_path / "alone", "--workers", 1]) == (0, "")
     out = tmp_path / "there"
-    far = run([*common, "--out", out, "--scheduler", scheduler])
-    with Client(scheduler_file=scheduler, set_as_default=False) as client:
-        wait_for(lambda: list(out.glob("cache/*/blocks.jsonl")), far)
-        os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
-    late = start_worker(scheduler)
+    late = []
+
+    def disturb():
+        with Client(scheduler_file=scheduler, set_as_default=False) as client:
+            (pid, *_) = client.run(os.getpid).values()
+            wait_for(lambda: list(out.glob("cache/*/blocks.jsonl")))
+            os.kill(pid, signal.SIGKILL)
+        late.append(start_worker(scheduler))
+
+    thread = threading.Thread(target=disturb)
+    thread.start()
     try:
-        _, said = far.communicate(timeout=300)
+        assert call([*common, "--out", out, "--scheduler", scheduler]) == (0, "")
     finally:
-        late.send_signal(signal.SIGINT)
-        late.wait(30)
-    assert far.returncode == 0, said
+        thread.join(60)
+        for process in late:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+    assert len(late) == 1
     assert "on the workers of" in (out / "log.txt").read_text()
     for name in RESULTS:
         assert (out / name).read_bytes() == (tmp_path / "alone" / name).read_bytes(), name
@@ -344,11 +353,9 @@ def test_what_is_sent_for_a_block_is_small(many, two):
 
 
 def test_commands_take_workers(suite, tmp_path):
-    done = run(["simulate", tmp_path / "s", "--preset", "tiny", "--cosmologies", 3, "--workers", 2, "--quiet"])
-    _, said = done.communicate(timeout=120)
-    assert done.returncode == 0, said
+    simulate = ["simulate", "--preset", "tiny", "--cosmologies", 3, "--quiet"]
+    assert call([*simulate, tmp_path / "s", "--workers", 2]) == (0, "")
     assert len(list((tmp_path / "s").rglob("*.fits"))) == 6
-    nowhere = run(["simulate", tmp_path / "t", "--scheduler", "nowhere://x", "--quiet"])
-    _, said = nowhere.communicate(timeout=120)
-    assert nowhere.returncode == 2
+    status, said = call([*simulate, tmp_path / "t", "--scheduler", "nowhere://x"])
+    assert status == 2
     assert "no scheduler answers at nowhere://x" in said

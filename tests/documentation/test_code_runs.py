@@ -16,7 +16,9 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FILES = [path for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))] if path.is_file()]
+PAGES = sorted((ROOT / "docs").rglob("*.md"), key=lambda path: (path.parent.name != "tutorials", path))
+"""Tutorials first: they take longest."""
+FILES = [path for path in [*PAGES, ROOT / "README.md"] if path.is_file()]
 
 # Runs in a process of its own, since the code may set seeds, default types or threads. The first argument names the
 # file, the second is a list of (kind, line, text).
