@@ -44,7 +44,7 @@ def demo(session: nox.Session) -> None:
 
 
 def run_tests(session: nox.Session, *options: str) -> None:
-    """All tests but those of the documentation's code, or those that the session's arguments name."""
+    """All tests but those of documentation and examples, or those that the session's arguments name."""
     install(session, extra="[test]")
     named = any(Path(argument.partition("::")[0]).exists() for argument in session.posargs)
     folders = () if named else (*TESTS.values(), "tests/cross")
@@ -97,7 +97,7 @@ def isolated(session: nox.Session, package: str) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the documentation into site/, warnings being errors, and run all code in it and in the README."""
+    """Build the documentation into site/, warnings being errors, and run all its code, the README's and examples/."""
     install(session, "-r", "docs/requirements.txt", extra="[test]")
     session.run("mkdocs", "build", "--strict")
     shared = ("-n", "2", "--dist", "worksteal")

@@ -18,7 +18,7 @@ pytest.register_assert_rewrite("movie_files")
 LONG = (
     "core/test_parity.py", "cosmo/test_workers_cosmo.py", "cme/test_workers_cme.py",
     "cross/test_reports_in_a_browser.py", "cosmo/test_pipeline.py", "core/test_kills.py",
-    "core/test_training_devices.py", "cme/test_pipeline.py", "core/test_distill_command.py", "cross/test_examples.py",
+    "core/test_training_devices.py", "cme/test_pipeline.py", "core/test_distill_command.py",
     "core/test_workers.py", "core/test_shards.py", "core/test_dwt.py", "core/test_distill.py",
     "cosmo/test_cosmo_report.py", "cosmo/test_simulate.py", "cosmo/test_cosmo_cli.py", "core/test_distill_workers.py",
     "cme/test_cme_report.py", "core/test_report.py", "cme/test_cme_cli.py",
