@@ -13,9 +13,9 @@ from tolerances import relative
 ORTHOGONAL = [name for name in pywt.wavelist(kind="discrete") if pywt.Wavelet(name).orthogonal]
 LEVELS = 4  # the details of every level below are part of the comparison
 LENGTHS = range(1, 71)
-SHORT, STEP = 16, 3
-"""All lengths to `SHORT`; beyond it each is compared for every wavelet in a third of the modes, and for every mode with
-a third of the wavelets: nothing in the transform knows a length with a wavelet and a mode."""
+SHORT, STEP = 12, 4
+"""All lengths to `SHORT`; beyond it each is compared for every wavelet in a quarter of the modes, and for every mode
+with a quarter of the wavelets: nothing in the transform knows a length with a wavelet and a mode."""
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*all coefficients will experience boundary effects:UserWarning")
 
