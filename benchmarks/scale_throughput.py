@@ -5,6 +5,7 @@ scheduler of Dask, processes of their own that are started here, and by two prog
 what these gain is what the machine has to give.
 """
 
+import os
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from awd_cme.movie_spots import Detection, movie_spots
 from awd_cme.movies import MovieFile, open_movie
 from awd_core.workers import Workers, open_workers
+from awd_cosmo.map_set import MapSet
 from awd_cosmo.maps import open_maps
 from benchmarks.fits_reading import write_files
 from benchmarks.scale_growth import movie_file
@@ -34,6 +37,8 @@ HERE, APART = "this process", "programs apart"
 PROGRAMS = 2
 """Programs that share nothing, side by side: no two workers can do better."""
 LOOP, BLOCKS = "plain loop", "maps of 256² in blocks of 64 MiB"
+MAPS = "maps-256"
+"""The folder of maps."""
 TIMES = 4
 """How often all maps are counted in one turn."""
 PATIENCE = 60.0
@@ -94,7 +99,11 @@ def measure(folder: Path, settings: Settings, log: Callable[[str], None]) -> tup
     """
     maps, frames = (128, 20) if settings.quick else (2048, 400)
     log(f"writing {maps:,} maps of 256² and a movie of {frames} frames")
-    jobs = {"maps of 256², counted": _maps(folder, maps), "frames, spots found and fitted": _frames(folder, frames)}
+    jobs = {
+        "maps of 256², counted": _maps(folder, maps),
+        "maps of 256², files read into a cache": _caches(folder),
+        "frames, spots found and fitted": _frames(folder, frames),
+    }
     counts = COUNTS[:2] if settings.quick else COUNTS
     patience = (1 if settings.quick else 5) * settings.seconds
     rates: list[Rate] = []
@@ -159,7 +168,10 @@ def dask_cluster(workers: int, folder: Path) -> Iterator[str]:
     place = folder / f"scheduler-{workers}.json"
     run = [sys.executable, "-m"]
     common = ["--scheduler-file", str(place), "--no-dashboard"]
-    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": Path.cwd()}
+    alone = os.environ | {"OMP_NUM_THREADS": "1"}  # as the page says, and as a nanny would set it
+    quiet: dict[str, Any] = {
+        "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": Path.cwd(), "env": alone
+    }  # fmt: skip
     started = []
     try:
         started.append(subprocess.Popen([*run, "distributed.cli.dask_scheduler", "--port", "0", *common], **quiet))
@@ -203,7 +215,7 @@ def _alone(work: Callable[[Workers], object]) -> None:
 
 
 def _maps(folder: Path, number: int) -> tuple[int, Callable[[Workers], object]]:
-    place = folder / "maps-256"
+    place = folder / MAPS
     place.mkdir()
     write_files(place, number, 256)
     stacks = stacks_of(open_maps(place, threads=1).cached(folder / "maps-256-cache"))
@@ -213,6 +225,16 @@ def _maps(folder: Path, number: int) -> tuple[int, Callable[[Workers], object]]:
 
 def _count_all(stacks: Sequence[Any], crew: Workers) -> int:
     return _mapped(crew, partial(counted, statistic_of_peaks()), stacks)
+
+
+def _caches(folder: Path) -> tuple[int, Callable[[Workers], object]]:
+    maps = open_maps(folder / MAPS, threads=1)
+    return len(maps), partial(_cache_all, maps, folder)
+
+
+def _cache_all(maps: MapSet, folder: Path, crew: Workers) -> None:
+    with TemporaryDirectory(dir=folder) as place:
+        maps.cached(place, workers=crew)
 
 
 def _frames(folder: Path, number: int) -> tuple[int, Callable[[Workers], object]]:
@@ -225,7 +247,7 @@ def _find_all(movie: MovieFile, crew: Workers) -> None:
 
 def _pieces(folder: Path) -> dict[str, tuple[Sequence[Any], Callable[[Any], object]]]:
     """Blocks of maps as runs count them, and single maps, for which the seam is not meant."""
-    stacks = stacks_of(open_maps(folder / "maps-256", threads=1).cached(folder / "maps-256-cache"))[:8]
+    stacks = stacks_of(open_maps(folder / MAPS, threads=1).cached(folder / "maps-256-cache"))[:8]
     single = [type(stack)(stack.source.part(np.arange(1)), 1) for stack in stacks for _ in range(8)]
     function = partial(counted, statistic_of_peaks())
     return {BLOCKS: (stacks, function), "single maps of 256²": (single, function)}

@@ -72,8 +72,8 @@ def test_maps_are_put_where_the_caller_wants_them(suite, tmp_path):
         out = np.full((2, *derived.shape), 7, np.float32)
         assert derived.read([1, 0], out=out) is out
         np.testing.assert_array_equal(out, derived.read([1, 0]))
-        for wrong in (out[:1], out.astype(np.float64)):
-            with pytest.raises(ValueError, match=r"out must be a writeable float32 array of shape \(2, "):
+        for wrong in (out[:1], out.astype(np.float64), np.repeat(out, 2, 2)[:, :, ::2]):
+            with pytest.raises(ValueError, match=r"out must be a writeable, contiguous float32 array of shape \(2, "):
                 derived.read([1, 0], out=wrong)
 
 

@@ -20,6 +20,7 @@ import io
 import json
 import os
 import shutil
+import sys
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -42,7 +43,19 @@ from awd_cosmo.cache_blocks import (
     file_digest,
     write_block,
 )
-from awd_cosmo.sources import BLOCK, InMemory, Mapped, Maps, Report, Rows, Selected, Source, Tiled, room_for
+from awd_cosmo.sources import (
+    BLOCK,
+    InMemory,
+    Mapped,
+    Maps,
+    Report,
+    Rows,
+    Selected,
+    Source,
+    Tiled,
+    maps_at_a_time,
+    room_for,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,9 +64,6 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 """Part of every key: a cache of another format is another cache."""
-
-BLOCK_BYTES = 4 * 2**20
-"""About how large a block is: what a worker needs memory for, and what is lost when a build is interrupted."""
 
 
 @dataclass(frozen=True)
@@ -77,10 +87,10 @@ class Cached:
             number, place = divmod(int(rows[start]), self.block)
             with io.FileIO(chunk_path(self.folder, number)) as file:
                 file.seek(place * row_bytes)
-                content = file.read((int(stop) - int(start)) * row_bytes)
-                if len(content or b"") != (stop - start) * row_bytes:
+                if file.readinto(out[start:stop].data.cast("B")) != (stop - start) * row_bytes:
                     raise OSError(f"the cache {self.folder} is damaged: block {number} is too short; delete the folder")
-            out[start:stop] = np.frombuffer(content, "<f4").reshape(-1, *self.shape)
+            if sys.byteorder == "big":  # as chunks are not
+                out[start:stop].byteswap(inplace=True)
             if report is not None:
                 report(int(stop), len(rows))
         return out
@@ -110,7 +120,8 @@ def cached(
     verify : bool
         Digest every file again, even if its size and times say that it is as it was.
     block : int, optional
-        Maps in a block; otherwise as many as make about 4 MiB.
+        Maps in a block, which is what a worker needs memory for, and what is lost when a build is interrupted;
+        otherwise as many as `awd_cosmo.sources.maps_at_a_time` says.
     progress : callable, optional
         Told (maps done, of how many) while the cache is built.
     workers : int or Workers, optional
@@ -135,7 +146,7 @@ def cached(
     """
     if len(maps) == 0:
         raise ValueError("there is no map to be cached: the set is empty")
-    per_block = block or min(len(maps), max(1, BLOCK_BYTES // (4 * maps.shape[0] * maps.shape[1])))
+    per_block = block or min(len(maps), maps_at_a_time(maps.shape))
     if per_block < 1:
         raise ValueError(f"a block must hold at least one map, got block = {block}")
     place = Path(folder)

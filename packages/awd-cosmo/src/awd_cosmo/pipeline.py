@@ -101,8 +101,8 @@ def run_pipeline(
         Of the observed maps.
     workers : int or Workers
         Processes, or open `awd_core.workers`, that simulate, read and cache maps, count, and follow the paths from
-        several starts. The results do not depend on them. Each holds at a time one simulated map, 4 MiB of maps to
-        cache, 64 MiB of them to count in, 64 maps to ask the teacher for, or all maps that are distilled and their
+        several starts. The results do not depend on them. Each holds at a time one simulated map, 64 MiB of maps to
+        cache or to count in, 64 maps to ask the teacher for, or all maps that are distilled and their
         gradients.
     scheduler : str, optional
         Address or file of a scheduler of Dask, whose workers do it instead; they need the same files at the same

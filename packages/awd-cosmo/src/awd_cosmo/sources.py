@@ -29,7 +29,7 @@ Report = Callable[[int, int], object]
 BLOCK = 64
 """Maps that a derived set asks its parent for at a time."""
 WORK_BYTES = 64 * 2**20
-"""Pixels that are read at a time to be counted: enough work for a worker that handing it out costs nothing beside."""
+"""Maps that are cached or counted at a time, in bytes: enough work that it costs little to hand it out."""
 
 _PART = 16
 _LEAST = -1e30  # UNSEEN is −1.6375e30, in whatever precision it was written
@@ -266,8 +266,10 @@ def room_for(n: int, shape: tuple[int, ...], out: Maps | None) -> Maps:
     wanted = (n, *shape)
     if out is None:
         return np.empty(wanted, np.float32)
-    if out.shape != wanted or out.dtype != np.float32 or not out.flags.writeable:
-        raise ValueError(f"out must be a writeable float32 array of shape {wanted}, got {out.dtype} {out.shape}")
+    if out.shape != wanted or out.dtype != np.float32 or not (out.flags.writeable and out.flags.c_contiguous):
+        raise ValueError(
+            f"out must be a writeable, contiguous float32 array of shape {wanted}, got {out.dtype} {out.shape}"
+        )
     return out
 
 
