@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +28,11 @@ ROWS = 4096
 
 @dataclass(frozen=True)
 class Stack:
-    """Some maps of a set, to be counted; travels to workers as names of files and row numbers."""
+    """Some maps of a set, to be counted, `held` at a time; travels to workers as names of files and row numbers."""
 
     source: Any
     count: int
+    held: int
 
     def __str__(self) -> str:
         return f"{self.count} maps"
@@ -40,29 +40,36 @@ class Stack:
 
 def counted(statistic: Any, stack: Stack) -> npt.NDArray[np.float64]:
     """Read maps and count their peaks."""
-    found: npt.NDArray[np.float64] = statistic.transform(stack.source(np.arange(stack.count), 1, None))
-    return found
+    from awd_cosmo.features import measured
+
+    return measured(statistic, stack.source, stack.count, stack.held)
 
 
-def statistic_of_peaks() -> Any:
+def peak_counts() -> Any:
     """Counts under the four kernels of db5, as published, in one thread."""
     from awd_cosmo.counts import PeakCounts
 
-    return PeakCounts("db5", range=(0.0, 0.03), workers=1).fit(np.zeros((1, 8, 8)))
+    return PeakCounts("db5", range=(0.0, 0.03), workers=1)
+
+
+def statistic_of_peaks() -> Any:
+    """The same, ready to count."""
+    return peak_counts().fit(np.zeros((1, 8, 8)))
 
 
 def stacks_of(maps: Any) -> list[Stack]:
-    """All maps of a set in blocks as large as those of runs."""
-    from awd_cosmo.sources import maps_at_a_time
+    """All maps of a set in pieces of work as large as those of runs."""
+    from awd_cosmo.sources import HANDED, maps_at_a_time
 
-    rows, size = np.arange(len(maps)), maps_at_a_time(maps.shape)
-    blocks = [rows[start : start + size] for start in range(0, len(maps), size)]
-    return [Stack(maps.source.part(block), len(block)) for block in blocks]
+    rows, held = np.arange(len(maps)), maps_at_a_time(maps.shape)
+    blocks = [rows[start : start + HANDED * held] for start in range(0, len(maps), HANDED * held)]
+    return [Stack(maps.source.part(block), len(block), held) for block in blocks]
 
 
 def count_maps(folder: Path, crew: Workers) -> tuple[int, Mapping[str, float], Iterable[npt.NDArray[Any]]]:
-    """Read a folder of FITS maps into a cache, and count the peaks of all."""
-    from awd_cosmo.features import stacked
+    """Read a folder of FITS maps into a cache, and count the peaks of all, as a run does."""
+    from awd_core.run_folder import RunFolder
+    from awd_cosmo.features import Features
     from awd_cosmo.maps import open_maps
 
     steps = Steps()
@@ -70,7 +77,8 @@ def count_maps(folder: Path, crew: Workers) -> tuple[int, Mapping[str, float], I
     steps.done("open")
     maps = maps.cached(folder.with_name(f"{folder.name}-cache"), workers=crew)
     steps.done("read and cache")
-    found = stacked(crew.map(partial(counted, statistic_of_peaks()), stacks_of(maps)), len(maps))
+    with RunFolder.open(folder.with_name(f"{folder.name}-run"), program="scale", settings={}, quiet=True) as run:
+        found = Features(run, maps, np.arange(len(maps)), 0, crew).of(peak_counts())
     steps.done("count")
     return len(maps), steps.seconds, [found]
 

@@ -248,7 +248,7 @@ def _find_all(movie: MovieFile, crew: Workers) -> None:
 def _pieces(folder: Path) -> dict[str, tuple[Sequence[Any], Callable[[Any], object]]]:
     """Blocks of maps as runs count them, and single maps, for which the seam is not meant."""
     stacks = stacks_of(open_maps(folder / MAPS, threads=1).cached(folder / "maps-256-cache"))[:8]
-    single = [type(stack)(stack.source.part(np.arange(1)), 1) for stack in stacks for _ in range(8)]
+    single = [type(stack)(stack.source.part(np.arange(1)), 1, 1) for stack in stacks for _ in range(8)]
     function = partial(counted, statistic_of_peaks())
     return {BLOCKS: (stacks, function), "single maps of 256²": (single, function)}
 

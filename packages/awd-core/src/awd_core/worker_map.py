@@ -204,7 +204,7 @@ class Workers(abc.ABC):
 
     def map_blocks(
         self,
-        function: Callable[[list[Item]], list[Result]],
+        function: Callable[[list[Item]], Sequence[Result]],
         items: Sequence[Item],
         size: int,
         *,

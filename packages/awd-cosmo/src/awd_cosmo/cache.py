@@ -41,10 +41,11 @@ from awd_cosmo.cache_blocks import (
     block_line,
     chunk_path,
     file_digest,
-    write_block,
+    write_blocks,
 )
 from awd_cosmo.sources import (
     BLOCK,
+    HANDED,
     InMemory,
     Mapped,
     Maps,
@@ -120,8 +121,8 @@ def cached(
     verify : bool
         Digest every file again, even if its size and times say that it is as it was.
     block : int, optional
-        Maps in a block, which is what a worker needs memory for, and what is lost when a build is interrupted;
-        otherwise as many as `awd_cosmo.sources.maps_at_a_time` says.
+        Maps in a block, which is what a worker needs memory for; otherwise as many as
+        `awd_cosmo.sources.maps_at_a_time` says.
     progress : callable, optional
         Told (maps done, of how many) while the cache is built.
     workers : int or Workers, optional
@@ -211,10 +212,11 @@ class _Builder:
                 record.add(number, files)
                 done.add(number)
         todo = sorted(set(range(self.count)) - done)
-        write = partial(write_block, str(self.part.absolute()), self.maps.threads if crew.here else None)
+        write = partial(write_blocks, str(self.part.absolute()), self.maps.threads if crew.here else None)
         blocks = OnDemand(self.block_of, todo)  # together their paths are as many as there are maps
         written = len(self.maps) - sum(len(self._rows(number)) for number in todo)
-        for k, found in enumerate(crew.map_or_lose(write, blocks, names=self._name)):
+        at_a_time = 1 if crew.here else HANDED
+        for k, found in enumerate(crew.map_blocks(write, blocks, at_a_time, names=self._name)):
             if isinstance(found, Lost):
                 raise self._guilty(blocks[k], found, crew)
             record.add(todo[k], found)

@@ -134,6 +134,11 @@ def file_state(path: str) -> State:
     return (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
+def write_blocks(folder: str, threads: int | None, blocks: list[Block]) -> list[Contents]:
+    """Write some blocks, one after the other, as `write_block` does."""
+    return [write_block(folder, threads, block) for block in blocks]
+
+
 def write_block(folder: str, threads: int | None, block: Block) -> Contents:
     """Read a block's maps and put them into its chunk of the array in a folder.
 

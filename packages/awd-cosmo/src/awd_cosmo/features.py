@@ -21,7 +21,7 @@ from awd_core.timing import shortest_seconds
 from awd_core.worker_map import Serial, Workers
 from awd_core.workers import available_cores
 from awd_cosmo.map_set import MapSet
-from awd_cosmo.sources import Source, maps_at_a_time
+from awd_cosmo.sources import HANDED, Source, maps_at_a_time
 from awd_cosmo.statistic import Statistic
 
 Array = npt.NDArray[np.float64]
@@ -46,7 +46,7 @@ class Features:
     seed : int
         Of the draw among them.
     workers : Workers
-        Who reads maps and counts, as many at a time as `maps_at_a_time` says.
+        Who reads maps and counts, `HANDED` times as many in a piece of work as `maps_at_a_time` are held.
     """
 
     run: RunFolder
@@ -101,10 +101,10 @@ class Features:
     def _measured(self, statistic: Statistic, rows: Rows) -> Array:
         """Features of rows, block by block, by whoever works."""
         ready = self.fitted(statistic)
-        size = maps_at_a_time(self.maps.shape)
-        blocks = [rows[start : start + size] for start in range(0, len(rows), size)]
+        held = maps_at_a_time(self.maps.shape)
         if self.workers.here:
-            return stacked((ready.transform(self.maps.read(block)) for block in blocks), len(rows))
+            return measured(ready, self.maps.source.part(rows), len(rows), held)
+        blocks = [rows[start : start + HANDED * held] for start in range(0, len(rows), HANDED * held)]
         # They are as large as a tenth of the maps: workers leave them in the folder, and send word.
         folder = (
             self.run.path.absolute()
@@ -112,7 +112,9 @@ class Features:
             / f"{statistic_key(statistic)}-{hashlib.sha256(rows.tobytes()).hexdigest()[:16]}"
         )
         folder.mkdir(parents=True, exist_ok=True)
-        todo = [_Block(self.maps.source.part(rows), len(rows), folder / f"{k}.npy") for k, rows in enumerate(blocks)]
+        todo = [
+            _Block(self.maps.source.part(rows), len(rows), held, folder / f"{k}.npy") for k, rows in enumerate(blocks)
+        ]
         places = list(self.workers.map(partial(_measure, ready), todo))
         found = stacked((np.load(place, allow_pickle=False) for place in places), len(rows))
         shutil.rmtree(folder)
@@ -126,10 +128,11 @@ class Features:
 
 @dataclass(frozen=True)
 class _Block:
-    """Maps, rows 0 to count − 1 of a source, of which features are wanted, and the file for them."""
+    """Maps, rows 0 to count − 1 of a source, of which features are wanted, how many are held, and the file for them."""
 
     source: Source
     count: int
+    held: int
     place: Path
 
     def __str__(self) -> str:
@@ -139,10 +142,15 @@ class _Block:
 def _measure(statistic: Statistic, block: _Block) -> Path:
     """Write the features of a block, unless they are there."""
     if not block.place.exists():
-        maps = block.source(np.arange(block.count), available_cores(), None)
-        features = statistic.transform(maps)
+        features = measured(statistic, block.source, block.count, block.held)
         make_atomically(block.place, lambda path: np.save(path, features))
     return block.place
+
+
+def measured(statistic: Statistic, source: Source, count: int, held: int) -> Array:
+    """Features of maps 0 to `count` − 1 of a source, of which `held` are read at a time."""
+    parts = (np.arange(start, min(start + held, count)) for start in range(0, count, held))
+    return stacked((statistic.transform(source(rows, available_cores(), None)) for rows in parts), count)
 
 
 def stacked(parts: Iterable[Array], count: int) -> Array:

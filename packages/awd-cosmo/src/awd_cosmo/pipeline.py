@@ -101,7 +101,7 @@ def run_pipeline(
         Of the observed maps.
     workers : int or Workers
         Processes, or open `awd_core.workers`, that simulate, read and cache maps, count, and follow the paths from
-        several starts. The results do not depend on them. Each holds at a time one simulated map, 64 MiB of maps to
+        several starts. The results do not depend on them. Each holds at a time one simulated map, 16 MiB of maps to
         cache or to count in, 64 maps to ask the teacher for, or all maps that are distilled and their
         gradients.
     scheduler : str, optional

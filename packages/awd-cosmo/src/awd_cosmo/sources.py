@@ -28,8 +28,10 @@ Report = Callable[[int, int], object]
 
 BLOCK = 64
 """Maps that a derived set asks its parent for at a time."""
-WORK_BYTES = 64 * 2**20
-"""Maps that are cached or counted at a time, in bytes: enough work that it costs little to hand it out."""
+HELD_BYTES = 16 * 2**20
+"""Maps that are read at a time to be cached or counted, in bytes: what that needs memory for."""
+HANDED = 4
+"""So many times as many are handed to a worker: enough work that it costs little to hand it out."""
 
 _PART = 16
 _LEAST = -1e30  # UNSEEN is −1.6375e30, in whatever precision it was written
@@ -251,14 +253,14 @@ class Tiled:
 
 
 def maps_at_a_time(shape: tuple[int, int]) -> int:
-    """Maps (ny, nx) that make `WORK_BYTES` as float32; one, if it is larger.
+    """Maps (ny, nx) that make `HELD_BYTES` as float32; one, if it is larger.
 
     Examples
     --------
     >>> maps_at_a_time((256, 256)), maps_at_a_time((1024, 1024)), maps_at_a_time((10000, 10000))
-    (256, 16, 1)
+    (64, 4, 1)
     """
-    return max(1, WORK_BYTES // (4 * shape[0] * shape[1]))
+    return max(1, HELD_BYTES // (4 * shape[0] * shape[1]))
 
 
 def room_for(n: int, shape: tuple[int, ...], out: Maps | None) -> Maps:

@@ -18,7 +18,7 @@ from awd_cosmo.job import Job
 from awd_cosmo.map_set import MapSet
 from awd_cosmo.prepare import Prepared
 from awd_cosmo.scoring import rmse
-from awd_cosmo.sources import maps_at_a_time
+from awd_cosmo.sources import HANDED, maps_at_a_time
 from awd_cosmo.teacher import MapTeacher
 
 Array = npt.NDArray[np.float64]
@@ -54,7 +54,7 @@ class Taught:
 
     def predict(self, maps: MapSet, rows: Rows) -> Array:
         """Estimates of the target, (n,)."""
-        size = min(BLOCK, maps_at_a_time(maps.shape))
+        size = min(BLOCK, HANDED * maps_at_a_time(maps.shape))
         return self.predict_stacks(maps.read(rows[start : start + size]) for start in range(0, len(rows), size))
 
     def predict_stacks(self, stacks: Any) -> Array:
