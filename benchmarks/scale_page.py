@@ -128,9 +128,9 @@ def _draw_memory(axes: Axes, by_workers: Mapping[int, Sequence[Size]]) -> None:
                     [s.items for s in sizes], peaks, marker, color=colour, linestyle="-" if workers > 1 else ":",
                     label=f"{told}, {_crew(workers)}",
                 )  # fmt: skip
-    axes.set_ylim(0, None)
+    axes.set_ylim(0, 1.3 * axes.dataLim.y1)  # with room for the legend
     axes.set_ylabel("peak memory, MiB")
-    axes.legend(frameon=False, fontsize=7)
+    axes.legend(frameon=False, fontsize=7, loc="upper left", ncols=2)
     axes.grid(color="0.9", which="major")
 
 
