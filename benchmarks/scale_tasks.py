@@ -11,7 +11,6 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,25 +25,6 @@ ROWS = 4096
 """Of a table that are digested at a time."""
 
 
-@dataclass(frozen=True)
-class Stack:
-    """Some maps of a set, to be counted, `held` at a time; travels to workers as names of files and row numbers."""
-
-    source: Any
-    count: int
-    held: int
-
-    def __str__(self) -> str:
-        return f"{self.count} maps"
-
-
-def counted(statistic: Any, stack: Stack) -> npt.NDArray[np.float64]:
-    """Read maps and count their peaks."""
-    from awd_cosmo.features import measured
-
-    return measured(statistic, stack.source, stack.count, stack.held)
-
-
 def peak_counts() -> Any:
     """Counts under the four kernels of db5, as published, in one thread."""
     from awd_cosmo.counts import PeakCounts
@@ -55,15 +35,6 @@ def peak_counts() -> Any:
 def statistic_of_peaks() -> Any:
     """The same, ready to count."""
     return peak_counts().fit(np.zeros((1, 8, 8)))
-
-
-def stacks_of(maps: Any) -> list[Stack]:
-    """All maps of a set in pieces of work as large as those of runs."""
-    from awd_cosmo.sources import HANDED, maps_at_a_time
-
-    rows, held = np.arange(len(maps)), maps_at_a_time(maps.shape)
-    blocks = [rows[start : start + HANDED * held] for start in range(0, len(maps), HANDED * held)]
-    return [Stack(maps.source.part(block), len(block), held) for block in blocks]
 
 
 def count_maps(folder: Path, crew: Workers) -> tuple[int, Mapping[str, float], Iterable[npt.NDArray[Any]]]:

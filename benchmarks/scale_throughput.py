@@ -25,11 +25,12 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from awd_cme.movie_spots import Detection, movie_spots
 from awd_cme.movies import MovieFile, open_movie
 from awd_core.workers import Workers, open_workers
+from awd_cosmo.features import Piece, features_of, pieces_of
 from awd_cosmo.map_set import MapSet
 from awd_cosmo.maps import open_maps
 from benchmarks.fits_reading import write_files
 from benchmarks.scale_growth import movie_file
-from benchmarks.scale_tasks import SIGMA, WINDOW, counted, stacks_of, statistic_of_peaks, wake
+from benchmarks.scale_tasks import SIGMA, WINDOW, statistic_of_peaks, wake
 from benchmarks.timing import Settings, take_turns
 
 COUNTS = (1, 2, 4)
@@ -141,11 +142,11 @@ def measure(folder: Path, settings: Settings, log: Callable[[str], None]) -> tup
             with dask_cluster(n, folder) as address, open_workers(scheduler=address) as crew:
                 compare({("Dask", n): crew}, None)
     rates.sort(key=lambda rate: list(jobs).index(rate.job))
-    for job, (stacks, function) in _pieces(folder).items():
+    for job, (items, function) in _short(folder).items():
         log(f"the seam in one process: {job}")
         with open_workers() as crew:
             both = take_turns(
-                {LOOP: partial(_loop, function, stacks), "seam": partial(_mapped, crew, function, stacks)},
+                {LOOP: partial(_loop, function, items), "seam": partial(_mapped, crew, function, items)},
                 patience,
                 settings.rounds,
             )
@@ -218,13 +219,18 @@ def _maps(folder: Path, number: int) -> tuple[int, Callable[[Workers], object]]:
     place = folder / MAPS
     place.mkdir()
     write_files(place, number, 256)
-    stacks = stacks_of(open_maps(place, threads=1).cached(folder / "maps-256-cache"))
+    pieces = _cached_pieces(folder)
     # Often enough that a turn of two workers takes more than a second.
-    return TIMES * number, partial(_count_all, TIMES * stacks)
+    return TIMES * number, partial(_count_all, TIMES * pieces)
 
 
-def _count_all(stacks: Sequence[Any], crew: Workers) -> int:
-    return _mapped(crew, partial(counted, statistic_of_peaks()), stacks)
+def _cached_pieces(folder: Path) -> list[Piece]:
+    maps = open_maps(folder / MAPS, threads=1).cached(folder / f"{MAPS}-cache")
+    return pieces_of(maps, np.arange(len(maps)))
+
+
+def _count_all(pieces: Sequence[Piece], crew: Workers) -> int:
+    return _mapped(crew, partial(features_of, statistic_of_peaks()), pieces)
 
 
 def _caches(folder: Path) -> tuple[int, Callable[[Workers], object]]:
@@ -245,12 +251,12 @@ def _find_all(movie: MovieFile, crew: Workers) -> None:
     movie_spots(movie, Detection(0, SIGMA, window=WINDOW), threads=1, workers=crew)
 
 
-def _pieces(folder: Path) -> dict[str, tuple[Sequence[Any], Callable[[Any], object]]]:
+def _short(folder: Path) -> dict[str, tuple[Sequence[Any], Callable[[Any], object]]]:
     """Blocks of maps as runs count them, and single maps, for which the seam is not meant."""
-    stacks = stacks_of(open_maps(folder / MAPS, threads=1).cached(folder / "maps-256-cache"))[:8]
-    single = [type(stack)(stack.source.part(np.arange(1)), 1, 1) for stack in stacks for _ in range(8)]
-    function = partial(counted, statistic_of_peaks())
-    return {BLOCKS: (stacks, function), "single maps of 256²": (single, function)}
+    pieces = _cached_pieces(folder)[:8]
+    single = [Piece(piece.source.part(np.arange(1)), 1, 1) for piece in pieces for _ in range(8)]
+    function = partial(features_of, statistic_of_peaks())
+    return {BLOCKS: (pieces, function), "single maps of 256²": (single, function)}
 
 
 def _mapped(crew: Workers, function: Callable[[Any], object], items: Sequence[Any]) -> int:

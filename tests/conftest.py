@@ -17,10 +17,10 @@ pytest.register_assert_rewrite("movie_files")
 # left with them at the end.
 LONG = (
     "core/test_parity.py", "cosmo/test_workers_cosmo.py", "cme/test_workers_cme.py",
-    "cross/test_reports_in_a_browser.py", "cosmo/test_pipeline.py", "core/test_training_devices.py",
-    "core/test_shards.py", "core/test_distill_command.py", "core/test_dwt.py", "cme/test_pipeline.py",
-    "core/test_workers.py", "core/test_distill.py", "core/test_report.py", "cme/test_cme_report.py",
-    "core/test_gradients_workers.py", "cosmo/test_simulate.py", "cosmo/test_cosmo_report.py",
+    "cross/test_reports_in_a_browser.py", "cosmo/test_pipeline.py", "core/test_kills.py",
+    "core/test_training_devices.py", "core/test_shards.py", "core/test_distill_command.py", "core/test_dwt.py",
+    "cme/test_pipeline.py", "core/test_workers.py", "core/test_distill.py", "core/test_report.py",
+    "cme/test_cme_report.py", "core/test_gradients_workers.py", "cosmo/test_simulate.py", "cosmo/test_cosmo_report.py",
     "core/test_distill_workers.py", "core/test_teacher.py", "cme/test_cme_cli.py",
 )  # fmt: skip
 

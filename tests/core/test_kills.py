@@ -3,14 +3,31 @@
 import importlib
 import os
 import signal
+import subprocess
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 
 ROOT = Path(__file__).resolve().parents[2]
+LSTM = '''"""A plain LSTM on series."""
+
+from torch import nn
+
+
+class LSTM(nn.Module):
+    def __init__(self, hidden=8):
+        super().__init__()
+        self.lstm, self.head = nn.LSTM(1, hidden, batch_first=True), nn.Linear(hidden, 1)
+
+    def forward(self, x):
+        return self.head(self.lstm(x[..., None])[0][:, -1])
+'''
 # Works for about two seconds; with SPOILT in the environment its artefact depends on having been killed.
 COUNTER = """
 import os, pathlib, sys, time
@@ -30,6 +47,44 @@ with RunFolder.open(sys.argv[1], program="count", settings={}, artefacts=["a.txt
 def kills(monkeypatch):
     monkeypatch.syspath_prepend(ROOT)
     return importlib.import_module("benchmarks.kills")
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="this system has no process groups")
+def test_distillation_ends_with_the_same_bits(tmp_path):
+    """Gradients in a Zarr store, searches in a checkpoint, and checks that are made anew."""
+    (tmp_path / "lstm_of_a_test.py").write_text(LSTM)
+    sys.path.insert(0, str(tmp_path))
+    try:
+        module = importlib.import_module("lstm_of_a_test")
+    finally:
+        sys.path.remove(str(tmp_path))
+    torch.manual_seed(0)
+    save_file(module.LSTM().state_dict(), tmp_path / "w.safetensors")
+    np.save(tmp_path / "X.npy", np.random.default_rng(0).standard_normal((1600, 32), dtype=np.float32))
+    command = [
+        sys.executable, "-c", "from awd_core.cli import app; app()", "distill", tmp_path / "X.npy",
+        "--teacher", "lstm_of_a_test:LSTM", "--weights", tmp_path / "w.safetensors", "--batch-size", "8",
+        "--wavelet", "db3", "--levels", "2", "--shares", "0,0.5,1", "--random-starts", "2", "--no-report", "--quiet",
+        "--out", "{run}",
+    ]  # fmt: skip
+    asked = ["--kills", "3", "--seed", "1", "--out", tmp_path / "out"]
+    found = subprocess.run(
+        [sys.executable, "-m", "benchmarks.kills", *map(str, asked), "--", *map(str, command)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert "The same bits after 3 kills" in found.stdout
+    assert "Kills by step: " in found.stdout
+    # A kill that comes when the run is over counts for another round, in a folder of its own.
+    logs = [(folder / "log.txt").read_text() for folder in (tmp_path / "out").glob("killed-*/")]
+    assert sum(log.count("  resumed: ") for log in logs) == 3
+    assert all(log.rstrip().endswith("finished") for log in logs)
+    assert (tmp_path / "out" / "killed-1" / "quality.json").exists()
 
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="this system has no process groups")

@@ -207,7 +207,7 @@ def test_an_interrupted_cache_goes_on_with_workers(many, two, tmp_path):
 
 
 def test_features_are_the_same_whoever_counts(suite, two, tmp_path, monkeypatch):
-    monkeypatch.setattr("awd_cosmo.features.maps_at_a_time", lambda shape: 20)
+    monkeypatch.setattr("awd_cosmo.features.maps_at_a_time", lambda shape: 5)  # and so pieces of 20
     maps = open_maps(suite).cached(tmp_path / "cache")
     statistic = ScaleCounts("db2", 2, bins=6, per="pixel")
     rows = np.array([70, 3, *range(30, 60)])

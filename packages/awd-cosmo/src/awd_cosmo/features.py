@@ -6,7 +6,7 @@ Bins are learnt from maps that train in every protocol, so that one array of fea
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from awd_core.timing import shortest_seconds
 from awd_core.worker_map import Serial, Workers
 from awd_core.workers import available_cores
 from awd_cosmo.map_set import MapSet
-from awd_cosmo.sources import HANDED, Source, maps_at_a_time
+from awd_cosmo.sources import HANDED, Maps, Source, maps_at_a_time
 from awd_cosmo.statistic import Statistic
 
 Array = npt.NDArray[np.float64]
@@ -101,10 +101,8 @@ class Features:
     def _measured(self, statistic: Statistic, rows: Rows) -> Array:
         """Features of rows, block by block, by whoever works."""
         ready = self.fitted(statistic)
-        held = maps_at_a_time(self.maps.shape)
         if self.workers.here:
-            return measured(ready, self.maps.source.part(rows), len(rows), held)
-        blocks = [rows[start : start + HANDED * held] for start in range(0, len(rows), HANDED * held)]
+            return _part_by_part(ready, self.maps.read, rows, maps_at_a_time(self.maps.shape))
         # They are as large as a tenth of the maps: workers leave them in the folder, and send word.
         folder = (
             self.run.path.absolute()
@@ -112,9 +110,7 @@ class Features:
             / f"{statistic_key(statistic)}-{hashlib.sha256(rows.tobytes()).hexdigest()[:16]}"
         )
         folder.mkdir(parents=True, exist_ok=True)
-        todo = [
-            _Block(self.maps.source.part(rows), len(rows), held, folder / f"{k}.npy") for k, rows in enumerate(blocks)
-        ]
+        todo = [_Task(piece, folder / f"{k}.npy") for k, piece in enumerate(pieces_of(self.maps, rows))]
         places = list(self.workers.map(partial(_measure, ready), todo))
         found = stacked((np.load(place, allow_pickle=False) for place in places), len(rows))
         shutil.rmtree(folder)
@@ -127,30 +123,56 @@ class Features:
 
 
 @dataclass(frozen=True)
-class _Block:
-    """Maps, rows 0 to count − 1 of a source, of which features are wanted, how many are held, and the file for them."""
+class Piece:
+    """Maps that a worker is handed, rows 0 to `count` − 1 of a source, of which it reads `held` at a time."""
 
     source: Source
     count: int
     held: int
+
+    def __str__(self) -> str:
+        return f"{self.count} maps"
+
+
+def pieces_of(maps: MapSet, rows: Rows) -> list[Piece]:
+    """Rows of a set, cut into what is worth handing out."""
+    held = maps_at_a_time(maps.shape)
+    blocks = [rows[start : start + HANDED * held] for start in range(0, len(rows), HANDED * held)]
+    return [Piece(maps.source.part(block), len(block), held) for block in blocks]
+
+
+def features_of(statistic: Statistic, piece: Piece) -> Array:
+    """Features (count, F) of the maps of a piece."""
+
+    def read(rows: Rows) -> Maps:
+        return piece.source(rows, available_cores(), None)
+
+    return _part_by_part(statistic, read, np.arange(piece.count), piece.held)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A piece of which features are wanted, and the file for them."""
+
+    piece: Piece
     place: Path
 
     def __str__(self) -> str:
-        return f"features of {self.count} maps for {self.place}"
+        return f"features of {self.piece} for {self.place}"
 
 
-def _measure(statistic: Statistic, block: _Block) -> Path:
-    """Write the features of a block, unless they are there."""
-    if not block.place.exists():
-        features = measured(statistic, block.source, block.count, block.held)
-        make_atomically(block.place, lambda path: np.save(path, features))
-    return block.place
+def _measure(statistic: Statistic, task: _Task) -> Path:
+    """Write the features of a piece, unless they are there."""
+    if not task.place.exists():
+        features = features_of(statistic, task.piece)
+        make_atomically(task.place, lambda path: np.save(path, features))
+    return task.place
 
 
-def measured(statistic: Statistic, source: Source, count: int, held: int) -> Array:
-    """Features of maps 0 to `count` − 1 of a source, of which `held` are read at a time."""
-    parts = (np.arange(start, min(start + held, count)) for start in range(0, count, held))
-    return stacked((statistic.transform(source(rows, available_cores(), None)) for rows in parts), count)
+def _part_by_part(statistic: Statistic, read: Callable[[Rows], Maps], rows: Rows, held: int) -> Array:
+    """Features of rows, of which `held` are read at a time."""
+    parts = (rows[start : start + held] for start in range(0, len(rows), held))
+    return stacked((statistic.transform(read(part)) for part in parts), len(rows))
 
 
 def stacked(parts: Iterable[Array], count: int) -> Array:
