@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -35,6 +36,7 @@ from benchmarks.timing import Settings, take_turns
 
 COUNTS = (1, 2, 4)
 HERE, APART = "this process", "programs apart"
+DASK, AS_IT_COMES = "Dask", "Dask as it comes"
 PROGRAMS = 2
 """Programs that share nothing, side by side: no two workers can do better."""
 LOOP, BLOCKS = "plain loop", "maps of 256² in blocks of 64 MiB"
@@ -42,6 +44,8 @@ MAPS = "maps-256"
 """The folder of maps."""
 TIMES = 4
 """How often all maps are counted in one turn."""
+QUIET = {"DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "1s", "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False"}
+"""Settings of Dask, as the page gives them: by its own, a worker without work takes 4 % of a core."""
 PATIENCE = 60.0
 """Seconds that workers of a scheduler may take to appear."""
 TRIVIAL = 20_000
@@ -55,7 +59,8 @@ class Rate:
     Attributes
     ----------
     job, where : str
-        What is done, and by whom: "this process", "processes", "Dask", or "programs apart", which share nothing.
+        What is done, and by whom: "this process", "processes", "Dask", "Dask as it comes", which is without `QUIET`,
+        or "programs apart", which share nothing.
     workers : int
         How many.
     rate : float
@@ -138,9 +143,10 @@ def measure(folder: Path, settings: Settings, log: Callable[[str], None]) -> tup
             pool = stack.enter_context(ProcessPoolExecutor(PROGRAMS, mp_context=get_context("spawn")))
             compare(crews, pool)
         # One cluster at a time: a scheduler and workers that wait take some of the cores from those that are at work.
-        for n in counts:
-            with dask_cluster(n, folder) as address, open_workers(scheduler=address) as crew:
-                compare({("Dask", n): crew}, None)
+        clusters = [*((DASK, n, QUIET) for n in counts), (AS_IT_COMES, 2, {})]
+        for where, n, config in clusters:
+            with dask_cluster(n, folder, config) as address, open_workers(scheduler=address) as crew:
+                compare({(where, n): crew}, None)
     rates.sort(key=lambda rate: list(jobs).index(rate.job))
     for job, (items, function) in _short(folder).items():
         log(f"the seam in one process: {job}")
@@ -162,14 +168,24 @@ def measure(folder: Path, settings: Settings, log: Callable[[str], None]) -> tup
 
 
 @contextmanager
-def dask_cluster(workers: int, folder: Path) -> Iterator[str]:
-    """A scheduler and workers of one thread each, all processes of their own; gives the scheduler's address file."""
+def dask_cluster(workers: int, folder: Path, config: Mapping[str, str]) -> Iterator[str]:
+    """A scheduler and workers of one thread each, all processes of their own; gives the scheduler's address file.
+
+    Parameters
+    ----------
+    workers : int
+        How many.
+    folder : Path
+        For that file, and for what they write.
+    config : mapping
+        Variables of the environment that set what is to be otherwise than Dask has it.
+    """
     from distributed import Client
 
-    place = folder / f"scheduler-{workers}.json"
+    place = folder / f"scheduler-{uuid.uuid4().hex}.json"
     run = [sys.executable, "-m"]
     common = ["--scheduler-file", str(place), "--no-dashboard"]
-    alone = os.environ | {"OMP_NUM_THREADS": "1"}  # as the page says, and as a nanny would set it
+    alone = os.environ | {"OMP_NUM_THREADS": "1"} | config  # as the page says, and as a nanny would set it
     quiet: dict[str, Any] = {
         "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": Path.cwd(), "env": alone
     }  # fmt: skip

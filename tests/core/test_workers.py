@@ -17,6 +17,7 @@ from awd_core.workers import Lost, LostItemError, available_cores, open_workers
 # Items are expressions and the function is `eval`, because a worker process can import neither this file nor a lambda.
 SQUARES = [f"{i} ** 2" for i in range(20)]
 KILLS = "__import__('os')._exit(3)"
+MANY = [str(i) for i in range(500)]
 SLOWLY = [f"(__import__('time').sleep(0.1), {i})[1]" for i in range(30)]
 
 
@@ -62,12 +63,12 @@ def test_blocks_give_a_result_for_each_item(workers):
 
 def test_items_are_made_when_they_are_handed_out(workers):
     made = []
-    items = OnDemand(lambda i: made.append(i) or str(i), range(1000))
+    items = OnDemand(lambda i: made.append(i) or str(i), range(10_000))
     found = workers.map_blocks(sorted, items, 2)
     assert [next(found) for _ in range(4)] == ["0", "1", "2", "3"]
-    assert len(made) < 30
+    assert len(made) < 500
     found.close()
-    assert list(items[::-400]) == ["999", "599", "199"]
+    assert list(items[::-4000]) == ["9999", "5999", "1999"]
 
 
 def test_an_item_with_something_to_call_in_it_arrives_as_it_is(workers):
@@ -87,6 +88,29 @@ def test_an_item_that_kills_its_worker_is_named_and_the_rest_goes_on(others):
     assert isinstance(found[7], Lost)
     assert found[7].name == "item __import_"
     assert "died 2 times while it worked on this alone" in found[7].reason
+
+
+def test_items_that_take_no_time_are_handed_out_together(others, monkeypatch):
+    handed = []
+    submit = others.submit
+    monkeypatch.setattr(others, "submit", lambda function, item: handed.append(len(item)) or submit(function, item))
+    assert list(others.map(eval, MANY)) == list(range(500))
+    assert sum(handed) == 500
+    assert handed[0] == 1
+    assert max(handed) > 8
+
+
+def test_an_error_among_many_items_comes_after_what_was_done_before_it(others):
+    results = others.map(eval, [*MANY[:300], "1 / 0", *MANY[300:]])
+    assert [next(results) for _ in range(300)] == list(range(300))
+    with pytest.raises(ZeroDivisionError, match="division by zero"):
+        next(results)
+
+
+def test_of_many_items_only_the_one_that_kills_is_lost(others):
+    found = list(others.map_or_lose(eval, [*MANY[:300], KILLS, *MANY[300:]]))
+    assert [place for place, one in enumerate(found) if isinstance(one, Lost)] == [300]
+    assert [one for one in found if not isinstance(one, Lost)] == list(range(500))
 
 
 def test_an_item_that_kills_its_worker_is_an_error_unless_asked_otherwise(others):

@@ -37,6 +37,8 @@ class DaskWorkers(Workers):
         If no scheduler answers at that address.
     """
 
+    worth = 0.5  # its scheduler, its client and its worker take some 8 ms of a core for whatever is handed out
+
     def __init__(self, address: str, patience: float = PATIENCE) -> None:
         try:
             from distributed import Client

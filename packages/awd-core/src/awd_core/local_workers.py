@@ -25,6 +25,8 @@ class LocalWorkers(Workers):
         How many, 2 or more.
     """
 
+    worth = 0.1  # a millisecond is spent on whatever is handed out
+
     def __init__(self, count: int) -> None:
         self.count = count
         self.where = f"{count} processes"

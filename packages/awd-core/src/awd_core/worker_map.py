@@ -8,7 +8,10 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar, overload
+
+from awd_core.parcels import Pace, together
 
 Item = TypeVar("Item")
 Item_co = TypeVar("Item_co", covariant=True)
@@ -18,7 +21,7 @@ Progress = Callable[[int, int, str], object]
 TRIES = 2
 """How often an item may kill a worker that does nothing else before it is set aside."""
 IN_FLIGHT = 2
-"""Items for each worker that are handed out at a time: one that is worked on, and one that waits for it."""
+"""Parcels for each worker that are handed out at a time: one that is worked on, and one that waits for it."""
 
 
 @dataclass(frozen=True)
@@ -100,23 +103,26 @@ class Workers(abc.ABC):
     here : bool
         Whether items are done in this process, one at a time. Then there are cores for threads, and what an item needs
         does not travel: it need not be small, nor lie in a file.
+    worth : float
+        Seconds of work that are worth handing out: items that take less go together, as `awd_core.parcels` says.
     """
 
     where: str
     here: bool = False
+    worth: float = 0.0
 
     @property
     @abc.abstractmethod
     def window(self) -> int:
-        """Items that may be handed out at a time, at the moment."""
+        """Parcels that may be handed out at a time, at the moment."""
 
     @abc.abstractmethod
     def submit(self, function: Callable[[Item], Result], item: Item) -> Any:
-        """Hand out an item; what is returned goes to `result`."""
+        """Have a function called somewhere; what is returned goes to `result`."""
 
     @abc.abstractmethod
     def result(self, waiting: Any) -> Any:
-        """What an item has given; raises what the function has raised, or `WorkerDied`."""
+        """What it has given; raises what the function has raised, or `WorkerDied`."""
 
     def forget(self, waiting: Iterable[Any]) -> None:  # noqa: B027 not every kind has something to do
         """Take back what was handed out, as far as it is not begun."""
@@ -146,7 +152,7 @@ class Workers(abc.ABC):
         Yields
         ------
         object
-            Results. No more than `window` of them wait to be taken.
+            Results. Those of no more than `window` parcels wait to be taken.
 
         Raises
         ------
@@ -177,28 +183,46 @@ class Workers(abc.ABC):
     ) -> Generator[Result | Lost, None, None]:
         """As `map`, but an item that kills its workers gives a `Lost` in its place, and the rest goes on."""
         todo = items if isinstance(items, Sequence) else list(items)
-        flying: deque[tuple[int, Any]] = deque()
-        begun = 0
+        flying: deque[tuple[range, Any]] = deque()
+        pace = Pace(self.worth)
+        begun = done = 0
+
+        def hand_out(numbers: range) -> tuple[range, Any]:
+            return numbers, self.submit(partial(together, function), [todo[number] for number in numbers])
+
         try:
-            for done in range(len(todo)):
+            while done < len(todo):
                 while begun < len(todo) and len(flying) < self.window:
-                    flying.append((begun, self.submit(function, todo[begun])))
-                    begun += 1
-                number, waiting = flying.popleft()
-                result: Result | Lost
+                    size = pace.size(len(todo) - begun, self.window)
+                    flying.append(hand_out(range(begun, begun + size)))
+                    begun += size
+                numbers, waiting = flying.popleft()
+                found: list[Result | Lost]
                 try:
-                    result = self.result(waiting)
+                    found, seconds = self.result(waiting)
                 except WorkerDied:
-                    # This item has killed it, or one that was beside it: nothing else may be in flight while each of
-                    # them is tried by itself.
-                    beside = [(other, self._outcome(future)) for other, future in flying]
-                    result = self._alone(function, todo[number], names)
+                    # An item of these has killed it, or one that was beside them: nothing else may be in flight while
+                    # each of them is tried by itself.
+                    suspects = [(numbers, None), *((others, self._outcome(future)) for others, future in flying)]
                     flying.clear()
-                    for other, outcome in beside:
-                        flying.append((other, outcome or self._outcome_alone(function, todo[other], names)))
-                if progress is not None:
-                    progress(done + 1, len(todo), names(todo[number]))
-                yield result
+                    for others, outcome in suspects:
+                        if outcome is not None:
+                            flying.append((others, outcome))
+                            continue
+                        flying.extend(
+                            (range(other, other + 1), self._outcome_alone(function, todo[other], names))
+                            for other in others
+                        )
+                    continue
+                pace.told(len(found), seconds)
+                if len(found) < len(numbers):
+                    # The next one has failed there. Asked for again it fails as the first of its parcel, and here.
+                    flying.appendleft(hand_out(numbers[len(found) :]))
+                for number, result in zip(numbers, found, strict=False):
+                    done += 1
+                    if progress is not None:
+                        progress(done, len(todo), names(todo[number]))
+                    yield result
         finally:
             self.forget(waiting for _, waiting in flying)
 
@@ -252,7 +276,7 @@ class Workers(abc.ABC):
                 yield result
 
     def _outcome(self, waiting: Any) -> "Future[Any] | None":
-        """What has become of an item that was handed out, waited for; None if its worker died."""
+        """What has become of a parcel that was handed out, waited for; None if its worker died."""
         settled: Future[Any] = Future()
         try:
             settled.set_result(self.result(waiting))
@@ -265,22 +289,17 @@ class Workers(abc.ABC):
     def _outcome_alone(
         self, function: Callable[[Item], Result], item: Item, names: Callable[[Item], str]
     ) -> "Future[Any]":
-        settled: Future[Any] = Future()
-        try:
-            settled.set_result(self._alone(function, item, names))
-        except Exception as error:
-            settled.set_exception(error)
-        return settled
-
-    def _alone(self, function: Callable[[Item], Result], item: Item, names: Callable[[Item], str]) -> Result | Lost:
-        """The result of an item while nothing else is worked on."""
+        """The same of an item by itself, while nothing else is worked on."""
         for _ in range(TRIES):
             try:
-                found: Result = self.result(self.submit(function, item))
-            except WorkerDied:
+                outcome = self._outcome(self.submit(partial(together, function), [item]))
+            except WorkerDied:  # before it had begun
                 continue
-            return found
-        return Lost(names(item), f"its worker died {TRIES} times while it worked on this alone")
+            if outcome is not None:
+                return outcome
+        lost: Future[Any] = Future()
+        lost.set_result(([Lost(names(item), f"its worker died {TRIES} times while it worked on this alone")], 0.0))
+        return lost
 
 
 class Serial(Workers):
