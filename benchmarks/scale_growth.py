@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import stats
+import numpy.typing as npt
 
 from awd_cme.frames import Movie
 from awd_cme.movies import write_movie
@@ -80,10 +80,23 @@ def measure(folder: Path, quick: bool, log: Callable[[str], None]) -> list[Size]
     return found
 
 
-def exponent(sizes: Sequence[Size]) -> tuple[float, float]:
-    """Power of the number of items with which the time grows, with its standard error; NaN with two sizes."""
-    fit = stats.linregress([np.log(size.items) for size in sizes], [np.log(size.total) for size in sizes])
-    return float(fit.slope), float(fit.stderr) if len(sizes) > 2 else float("nan")
+class Line(NamedTuple):
+    """Time as a straight line: `start` seconds, and `each` for an item; the fit is off by the share `off` at most."""
+
+    start: float
+    each: float
+    off: float
+
+    def at(self, items: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Seconds for so many items."""
+        return self.start + self.each * items
+
+
+def line(sizes: Sequence[Size]) -> Line:
+    """The straight line of time over items that is nearest to the sizes in relative terms."""
+    items, seconds = np.array([size.items for size in sizes], float), np.array([size.total for size in sizes])
+    each, start = np.polyfit(items, seconds, 1, w=1 / seconds)
+    return Line(float(start), float(each), float(np.max(np.abs((start + each * items) / seconds - 1))))
 
 
 def flatness(values: Sequence[float]) -> float:

@@ -1,6 +1,5 @@
 """The generated parts of `docs/scale.md` and its figure, from the record of `benchmarks.scale`."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -10,7 +9,7 @@ from matplotlib.figure import Figure
 from awd_core.plot import BEFORE, HIGH, LOW
 from benchmarks.many_runs import met_or_missed
 from benchmarks.page import markdown_table
-from benchmarks.scale_growth import FLAT, SIDE, TITLES, Size, exponent, flatness
+from benchmarks.scale_growth import FLAT, SIDE, TITLES, Size, flatness, line
 from benchmarks.scale_throughput import APART, HERE, Overhead, Rate
 from benchmarks.suite_plan import PLAN, Suite, plan
 
@@ -32,14 +31,14 @@ def growth_part(sizes: Sequence[Size]) -> str:
             memory = [f"{getattr(size, name):,.0f}" if getattr(size, name) else "–" for name in MEMORY]
             rows.append([f"{size.items:,}", f"{size.total:.1f}", f"{size.items / size.total:,.0f}", *memory])
         headings = ["items", "seconds", "items/s", *(f"{name}, MiB" for name in MEMORY.values())]
-        power, error = exponent(mine)
+        straight = line(mine)
         flat = {told: flatness(values) for name, told in MEMORY.items() if min(values := _peaks(mine, name)) > 0}
         worst = max(flat.values())
-        around = "" if math.isnan(error) else f" ± {error:.2f}"
         parts += [
             f"**{TITLES[task]}**, {_crew(workers)}:",
             markdown_table(headings, rows, words=0),
-            f"Time ∝ items^{power:.2f}{around}. Largest peak over smallest: "
+            f"Time: {straight.start:.1f} s and {1000 * straight.each:.2g} ms for each item, a straight line that all "
+            f"sizes keep within {straight.off:.0%}. Largest peak over smallest: "
             f"{', '.join(f'{name} {ratio:.2f}' for name, ratio in flat.items())} (goal: at most {FLAT:g}: "
             f"{met_or_missed(worst <= FLAT)}).",
         ]
@@ -108,10 +107,11 @@ def _draw_time(axes: Axes, title: str, by_workers: Mapping[int, Sequence[Size]])
     axes.set_title(title, loc="left", fontsize=9)
     for (workers, sizes), (marker, colour) in zip(by_workers.items(), (("o", LOW), ("s", HIGH)), strict=False):
         items, seconds = np.array([s.items for s in sizes]), np.array([s.total for s in sizes])
-        power, _ = exponent(sizes)
-        axes.loglog(items, seconds, marker, color=colour, label=f"{_crew(workers)}: items^{power:.2f}")
-        line = np.exp(np.mean(np.log(seconds)) + power * (np.log(items) - np.mean(np.log(items))))
-        axes.loglog(items, line, "-", color=colour, linewidth=1)
+        straight = line(sizes)
+        told = f"{_crew(workers)}: {straight.start:.1f} s + {1000 * straight.each:.2g} ms × items"
+        axes.loglog(items, seconds, marker, color=colour, label=told)
+        between = np.geomspace(items.min(), items.max())
+        axes.loglog(between, straight.at(between), "-", color=colour, linewidth=1)
     axes.set_ylabel("seconds")
     axes.legend(frameon=False, fontsize=8)
     axes.grid(color="0.9", which="major")

@@ -42,7 +42,7 @@ PROGRAMS = 2
 LOOP, BLOCKS = "plain loop", "maps of 256² in blocks of 64 MiB"
 MAPS = "maps-256"
 """The folder of maps."""
-TIMES = 4
+TIMES = 12
 """How often all maps are counted in one turn."""
 QUIET = {"DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "1s", "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False"}
 """Settings of Dask, as the page gives them: by its own, a worker without work takes 4 % of a core."""
@@ -236,7 +236,7 @@ def _maps(folder: Path, number: int) -> tuple[int, Callable[[Workers], object]]:
     place.mkdir()
     write_files(place, number, 256)
     pieces = _cached_pieces(folder)
-    # Often enough that a turn of two workers takes more than a second.
+    # Often enough that a turn of two workers takes some seconds, of which its beginning and its end are a small part.
     return TIMES * number, partial(_count_all, TIMES * pieces)
 
 

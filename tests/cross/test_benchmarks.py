@@ -279,23 +279,21 @@ def test_a_run_in_the_wrong_folder_is_named(tmp_path):
     assert table.read_runs(tmp_path / "default", "default") == []
 
 
-def test_time_that_grows_linearly_has_the_exponent_one():
+def test_time_that_grows_linearly_lies_on_a_straight_line():
     growth, page = load("scale_growth"), load("scale_page")
     sizes = [
-        growth.Size(
-            task, workers, n, {"open": 1e-5 * n, "read and cache": 1e-3 * n}, 200.0, 0.0, 200.0 + n / 1e3, "same"
-        )
+        growth.Size(task, workers, n, {"open": 0.5, "read and cache": 1e-3 * n}, 200.0, 0.0, 200.0 + n / 1e3, "same")
         for task in ("maps", "movie")
         for workers in (1, 2)
         for n in (1000, 5000, 20_000)
     ]
-    power, error = growth.exponent(sizes[:3])
-    assert power == pytest.approx(1.0)
-    assert error == pytest.approx(0.0, abs=1e-9)
+    assert growth.line(sizes[:3]) == pytest.approx((0.5, 1e-3, 0.0), abs=1e-9)
+    bent = replace(sizes[2], seconds={"open": 0.5, "read and cache": 30.0})
+    assert growth.line([*sizes[:2], bent]).off > 0.05
     text = page.growth_part(sizes)
     assert (
-        "Time ∝ items^1.00 ± 0.00. Largest peak over smallest: own process 1.00, all together 1.09 (goal: at most"
-        in text
+        "Time: 0.5 s and 1 ms for each item, a straight line that all sizes keep within 0%. Largest peak over "
+        "smallest: own process 1.00, all together 1.09 (goal: at most" in text
     )
     assert "the same bits" in text
     assert len(page.draw(sizes).axes) == 4
