@@ -94,7 +94,7 @@ def suite_part(suite: Suite, workers: Sequence[int] = PLANNED) -> str:
 def draw(sizes: Sequence[Size]) -> Figure:
     """Time and memory over the number of items."""
     figure = Figure(figsize=(9.0, 6.4), layout="constrained")
-    panels = figure.subplots(2, 2, squeeze=False)
+    panels = figure.subplots(2, 2, sharex="col", squeeze=False)
     for column, (task, title) in enumerate(TITLES.items()):
         mine = {workers: found for (name, workers), found in _by_crew(sizes).items() if name == task}
         _draw_time(panels[0, column], title, mine)
@@ -109,9 +109,13 @@ def _draw_time(axes: Axes, title: str, by_workers: Mapping[int, Sequence[Size]])
         items, seconds = np.array([s.items for s in sizes]), np.array([s.total for s in sizes])
         straight = line(sizes)
         told = f"{_crew(workers)}: {straight.start:.1f} s + {1000 * straight.each:.2g} ms × items"
-        axes.loglog(items, seconds, marker, color=colour, label=told)
-        between = np.geomspace(items.min(), items.max())
-        axes.loglog(between, straight.at(between), "-", color=colour, linewidth=1)
+        axes.plot(items, seconds, marker, color=colour, label=told)
+        ends = np.array([items.min(), items.max()])
+        axes.plot(ends, straight.at(ends), "-", color=colour, linewidth=1)
+    axes.set_xlim(left=0)
+    axes.set_ylim(bottom=0)
+    axes.locator_params(axis="x", nbins=5)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_ylabel("seconds")
     axes.legend(frameon=False, fontsize=8)
     axes.grid(color="0.9", which="major")
@@ -124,7 +128,7 @@ def _draw_memory(axes: Axes, by_workers: Mapping[int, Sequence[Size]]) -> None:
             peaks = _peaks(sizes, name)
             if min(peaks) > 0 and (workers > 1 or name == "first"):
                 marker, colour = styles[name]
-                axes.semilogx(
+                axes.plot(
                     [s.items for s in sizes], peaks, marker, color=colour, linestyle="-" if workers > 1 else ":",
                     label=f"{told}, {_crew(workers)}",
                 )  # fmt: skip

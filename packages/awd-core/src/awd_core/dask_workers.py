@@ -4,7 +4,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -67,10 +67,10 @@ class DaskWorkers(Workers):
 
     def submit(self, function: Callable[[Item], Result], item: Item) -> Any:
         """Hand out an item."""
-        # A key of its own: the same item may be asked for twice, with other files behind it. And one argument that Dask
-        # does not look into: it used to take a tuple whose first entry can be called for a task, and call it.
-        task = partial(function, item)
-        return self.client.submit(work, task, version("awd-core"), key=f"awd-{uuid.uuid4().hex}", pure=False, retries=0)
+        # A key of its own: the same item may be asked for twice, with other files behind it. And bytes, into which Dask
+        # does not look: its scheduler unpickles tasks, and would import all of this to hand them on.
+        task = to_bytes(partial(function, item))
+        return self.client.submit(work, task, own_version(), key=f"awd-{uuid.uuid4().hex}", pure=False, retries=0)
 
     def result(self, waiting: Any) -> Any:
         """What an item has given."""
@@ -154,16 +154,33 @@ def _told(file: Path) -> str | None:
         raise ValueError("this is no file of a scheduler; it has no address") from None
 
 
-def work(task: Callable[[], Result], wanted: str) -> Result:
-    """What a worker does with an item: it calls the function that holds it.
+def to_bytes(task: Callable[[], Any]) -> bytes:
+    """A function and what it is to be called with, as Dask sends them."""
+    from distributed.protocol import pickle
+
+    dumps: Any = pickle.dumps
+    return bytes(dumps(task))
+
+
+def work(task: bytes, wanted: str) -> Any:
+    """What a worker does with an item: it calls the function that holds it, as `to_bytes` has packed it.
 
     Raises
     ------
     RuntimeError
         If the worker has another version of the package: its results would be another program's.
     """
-    if version("awd-core") != wanted:
+    if own_version() != wanted:
         raise RuntimeError(
-            f"a worker has awd-core {version('awd-core')}, this process {wanted}; install the same version everywhere"
+            f"a worker has awd-core {own_version()}, this process {wanted}; install the same version everywhere"
         )
-    return task()
+    from distributed.protocol import pickle
+
+    loads: Any = pickle.loads
+    return loads(task)()
+
+
+@cache
+def own_version() -> str:
+    """The version of awd-core here; to look for it takes a millisecond."""
+    return version("awd-core")
