@@ -91,7 +91,7 @@ fourier = FourierTransform((8, 8))
 bands = [0.0, 0.06, 0.15, 0.2, 0.27, 0.33, 0.4, 0.5, np.inf]
 trim, coefficients, residual = TrimModel.at(evidence, fourier, x_test)
 attributions = IntegratedGradients(trim).attribute(
-    coefficients, target=y_test, additional_forward_args=residual, n_steps=steps, internal_batch_size=4000
+    coefficients, target=y_test, additional_forward_args=(residual,), n_steps=steps, internal_batch_size=4000
 )[0]
 edges, importance, counts = fourier.band_importance(attributions.detach()[:, 0], bands)
 print(f"bands' sum less the evidence, at most: {(importance.sum(1) - lost(torch.zeros_like(x_test))).abs().max():.1e}")
@@ -134,7 +134,7 @@ nmf = NMF(rank, init="nndsvda", max_iter=3000, tol=1e-3, random_state=0).fit(x_t
 dictionary = LinearDictionary.from_sklearn(nmf, shape=(1, 8, 8))
 trim, coefficients, residual = TrimModel.at(evidence, dictionary, x_test)
 weights = coefficients[0].detach()
-attributions = InputXGradient(trim).attribute(coefficients, target=y_test, additional_forward_args=residual)[0].detach()
+attributions = InputXGradient(trim).attribute(coefficients, target=y_test, additional_forward_args=(residual,))[0].detach()
 
 gradients = torch.from_numpy(input_gradients(evidence, x_test, "all"))[torch.arange(len(x_test)), y_test]
 difference = (weights * dictionary.adjoint_forward(gradients) - attributions).abs().max()
@@ -191,7 +191,7 @@ figure.savefig(options.out / "parts.png", dpi=130)
 wavelet = DWT2d("haar", levels=3, mode="periodization")
 trim, coefficients, residual = TrimModel.at(evidence, wavelet, x_test)
 attributions = IntegratedGradients(trim).attribute(
-    coefficients, target=y_test, additional_forward_args=residual, n_steps=steps, internal_batch_size=4000
+    coefficients, target=y_test, additional_forward_args=(residual,), n_steps=steps, internal_batch_size=4000
 )
 flat = torch.cat([band.flatten(1) for band in attributions], dim=1).detach()
 values = torch.cat([band.flatten(1) for band in coefficients], dim=1).detach()

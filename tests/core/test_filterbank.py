@@ -110,9 +110,10 @@ def test_operators_are_well_formed(size):
     """PyTorch's own check of a custom operator: schema, fake tensors, autograd registration, AOT dispatch."""
     x, filters = random(2, size, 3).requires_grad_(), random(2, 4, seed=1).requires_grad_()
     low, high = (band.detach() for band in analyse(x, filters, "symmetric"))
-    torch.library.opcheck(analyse, (x, filters, "symmetric"))
-    torch.library.opcheck(synthesise, (low.requires_grad_(), high.requires_grad_(), filters, size, "symmetric"))
-    torch.library.opcheck(correlate, (x, low, high, 4, "symmetric"))
+    operators, opcheck = torch.ops.awd_core, torch.library.opcheck
+    opcheck(operators.analyse.default, (x, filters, "symmetric"))
+    opcheck(operators.synthesise.default, (low.requires_grad_(), high.requires_grad_(), filters, size, "symmetric"))
+    opcheck(operators.correlate.default, (x, low, high, 4, "symmetric"))
 
 
 def test_autocast_does_not_reach_the_products():

@@ -402,6 +402,9 @@ def test_other_precision_than_the_weights_is_explained():
 def test_an_error_of_the_model_itself_comes_through():
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         input_gradients(mlp(), normal(4, 6), 0)
+    told = r"fails on samples of shape \(6,\): .*Give X in the shape that the model takes"
+    with pytest.raises(ValueError, match=told):
+        input_gradients(mlp(), normal(4, 6), 0)
     with pytest.raises(TypeError, match="must be a torch Module or callable, got <class 'str'>"):
         input_gradients("model", normal(4, 6))
 

@@ -128,10 +128,10 @@ def test_captum_agrees_on_taps_that_are_no_wavelet(case, method):
     ours = flat(trim_attributions(teacher, dwt, x, target=0, method=method, **options))
     trim, s, residual = TrimModel.at(teacher.eval(), dwt, x)
     attribute = {
-        "saliency": lambda: Saliency(trim).attribute(s, 0, abs=False, additional_forward_args=residual),
-        "input_x_gradient": lambda: InputXGradient(trim).attribute(s, 0, additional_forward_args=residual),
+        "saliency": lambda: Saliency(trim).attribute(s, 0, abs=False, additional_forward_args=(residual,)),
+        "input_x_gradient": lambda: InputXGradient(trim).attribute(s, 0, additional_forward_args=(residual,)),
         "integrated_gradients": lambda: IntegratedGradients(trim).attribute(
-            s, target=0, n_steps=4, additional_forward_args=residual
+            s, target=0, n_steps=4, additional_forward_args=(residual,)
         ),
     }[method]
     theirs = torch.cat([band.flatten() for band in attribute()])
@@ -401,6 +401,7 @@ def test_the_grid_rises(X, teacher, values):
         ({"learning_rate": float("nan")}, "learning_rate is nan; give a positive number"),
         ({"weights": (0,) * 8}, "all weights are zero; give at least one term a weight"),
         ({"weights": (1,) * 9}, "9 weights are given; there are 8: sparsity, interpretation"),
+        ({"weights": (1, 2, 3)}, "3 weights are given; there are 8: .*Give the first two, λ and γ, or all of them"),
         ({"weights": (-1,)}, "the weight sparsity is -1.0; give a finite number, zero or more"),
         ({"target": None}, "predicts 2 numbers per sample.*give target="),
         ({"target": "all"}, "the target is 'all', 2 predictions; give the index of a single one"),

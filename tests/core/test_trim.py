@@ -83,7 +83,7 @@ def test_what_is_left_over_is_the_residual(x):
 def test_saliency_is_the_adjoint_of_the_input_gradient(transform, x):
     model = smooth()
     trim, s, residual = TrimModel.at(model, transform, x)
-    attributions = Saliency(trim).attribute(s, target=1, additional_forward_args=residual, abs=False)
+    attributions = Saliency(trim).attribute(s, target=1, additional_forward_args=(residual,), abs=False)
     g = torch.from_numpy(input_gradients(model, x, 1))
     for ours, expected in zip(attributions, adjoint(transform, g), strict=True):
         close(ours, expected)
@@ -92,7 +92,7 @@ def test_saliency_is_the_adjoint_of_the_input_gradient(transform, x):
 def test_input_x_gradient_is_the_product_with_the_adjoint(transform, x):
     model = smooth()
     trim, s, residual = TrimModel.at(model, transform, x)
-    attributions = InputXGradient(trim).attribute(s, target=1, additional_forward_args=residual)
+    attributions = InputXGradient(trim).attribute(s, target=1, additional_forward_args=(residual,))
     g = torch.from_numpy(input_gradients(model, x, 1))
     for ours, leaf, expected in zip(attributions, s, adjoint(transform, g), strict=True):
         close(ours, leaf.detach() * expected)
@@ -108,7 +108,7 @@ def test_integrated_gradients_are_the_integral_by_hand(transform, x, baseline, i
         s,
         baselines=start,
         target=0,
-        additional_forward_args=residual,
+        additional_forward_args=(residual,),
         n_steps=12,
         internal_batch_size=internal_batch_size,
     )
@@ -137,7 +137,7 @@ def test_path_averages_of_the_input_serve_integrated_gradients_of_coefficients(x
     b = torch.full((1, 6, 8), 0.2, dtype=torch.float64)
     trim, s, residual = TrimModel.at(model, transform, x)
     attributions = IntegratedGradients(trim).attribute(
-        s, baselines=(transform(b),), target=0, additional_forward_args=residual, n_steps=12
+        s, baselines=(transform(b),), target=0, additional_forward_args=(residual,), n_steps=12
     )
     average = input_gradients(model, x, 0, method="integrated_gradients", baseline=b[0], n_steps=12)
     expected = transform(x - b) * transform.adjoint_forward(torch.from_numpy(average))
@@ -157,7 +157,7 @@ def test_a_bound_residual_follows_the_order_of_integrated_gradients(x):
     model, transform = smooth(), few_atoms()
     trim, s, residual = TrimModel.at(model, transform, x)
     settings = {"target": 0, "n_steps": 6}
-    expected = IntegratedGradients(trim).attribute(s, additional_forward_args=residual, **settings)[0]
+    expected = IntegratedGradients(trim).attribute(s, additional_forward_args=(residual,), **settings)[0]
     right = IntegratedGradients(bound(model, transform, x, "repeat")).attribute(s[0], **settings)
     assert torch.equal(right, expected)
     wrong = IntegratedGradients(bound(model, transform, x, "interleave")).attribute(s[0], **settings)
@@ -176,7 +176,7 @@ def test_a_bound_residual_follows_the_order_of_gradient_shap(x):
         np.random.seed(0)  # noqa: NPY002
         return GradientShap(trim).attribute(s[0], baselines, n_samples=5, target=0, **settings)
 
-    expected = shap(trim, additional_forward_args=residual)
+    expected = shap(trim, additional_forward_args=(residual,))
     assert torch.equal(shap(bound(model, transform, x, "interleave")), expected)
     assert bool(((shap(bound(model, transform, x, "repeat")) - expected).abs() > 1e-3).any())
 
@@ -188,9 +188,9 @@ def test_gradient_shap_of_a_quadratic_model_is_its_expectation(x):
     trim, s, residual = TrimModel.at(lambda x: x.square().sum((1, 2)), transform, x)
     torch.manual_seed(0)
     np.random.seed(0)  # noqa: NPY002
-    shap = GradientShap(trim).attribute(s, (torch.zeros_like(s[0]),), n_samples=4000, additional_forward_args=residual)[
-        0
-    ]
+    shap = GradientShap(trim).attribute(
+        s, (torch.zeros_like(s[0]),), n_samples=4000, additional_forward_args=(residual,)
+    )[0]
     with torch.no_grad():
         half = 2 * transform.adjoint_forward(transform.inverse(s[0] / 2) + residual) * s[0]
         slope = 2 * transform.adjoint_forward(transform.inverse(s[0])) * s[0]
@@ -204,7 +204,7 @@ def test_deep_lift_pulls_its_multipliers_back(x):
     model = nn.Sequential(nn.Flatten(), nn.Linear(48, 9), nn.ReLU(), nn.Linear(9, 2)).double()
     transform = few_atoms()
     trim, s, residual = TrimModel.at(model, transform, x)
-    deep = DeepLift(trim).attribute(s, target=1, additional_forward_args=residual)[0]
+    deep = DeepLift(trim).attribute(s, target=1, additional_forward_args=(residual,))[0]
     with torch.no_grad():
         at_baseline = (transform.inverse(torch.zeros_like(s[0])) + residual).requires_grad_()
     multipliers = DeepLift(model, multiply_by_inputs=False).attribute(
@@ -217,9 +217,9 @@ def test_deep_lift_pulls_its_multipliers_back(x):
 def test_ablation_of_a_coefficient_takes_its_part_of_the_input_away(x):
     model, transform = smooth(), few_atoms()
     trim, s, residual = TrimModel.at(model, transform, x)
-    ablated = FeatureAblation(trim).attribute(s, target=0, additional_forward_args=residual, perturbations_per_eval=3)[
-        0
-    ]
+    ablated = FeatureAblation(trim).attribute(
+        s, target=0, additional_forward_args=(residual,), perturbations_per_eval=3
+    )[0]
     for k in range(5):
         without = x - s[0].detach()[:, k, None, None] * transform.atoms[k].reshape(6, 8)
         close(ablated[:, k], (model(x) - model(without))[:, 0].detach())
@@ -273,7 +273,7 @@ def test_any_nesting_keeps_its_order(x):
     model = smooth()
     trim, s, residual = TrimModel.at(model, Nested(), x)
     assert [tuple(leaf.shape) for leaf in s] == [(4, 2, 8), (4, 1, 8), (4, 8), (4, 2, 8)]
-    attributions = Saliency(trim).attribute(s, target=0, additional_forward_args=residual, abs=False)
+    attributions = Saliency(trim).attribute(s, target=0, additional_forward_args=(residual,), abs=False)
     close(Nested().inverse(trim.structured(attributions)), torch.from_numpy(input_gradients(model, x, 0)))
 
 

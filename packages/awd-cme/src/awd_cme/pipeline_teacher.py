@@ -18,6 +18,7 @@ from awd_cme.folds import grouped_folds
 from awd_cme.pipeline_series import Problem
 from awd_cme.run_job import RunJob
 from awd_cme.teacher import SeriesTeacher, SeriesTeacherClassifier
+from awd_core.boundary import without_boundary_warnings
 from awd_core.distill import DistillationPath, SearchSettings, distill_path
 from awd_core.files import make_atomically
 from awd_core.gradients import check_gradients, input_gradients
@@ -163,7 +164,8 @@ def paths_of(
     for start in job.starts:
         file = run / f"paths/{start}.json"
         if not file.exists():
-            with run.step(f"Searches from {start}") as progress:
+            # The published levels are more than fit series of 40 samples, and are meant.
+            with run.step(f"Searches from {start}") as progress, without_boundary_warnings():
                 path = distill_path(
                     X, gradients, wavelet=start, levels=job.levels, mode=job.mode, shares=job.shares, seed=job.seed,
                     search=SearchSettings(random_starts=job.random_starts), workers=workers,

@@ -23,6 +23,7 @@ from awd_cme.spots import SpotFits as SpotFits
 from awd_cme.spots import fit_spots as fit_spots
 from awd_cme.tracks import MEASURES, LossReport, columns, validate
 from awd_cme.windows import Floats, checked_sigma, inside
+from awd_core.warn import warn
 from awd_core.workers import Progress, Workers, open_workers
 
 __all__ = ["ApertureSums", "SpotFits", "aperture_sums", "extract", "fit_spots"]
@@ -193,7 +194,5 @@ def _filled(rows: pd.DataFrame, found: dict[str, Floats], flags: npt.NDArray[np.
 
 
 def _warn(report: LossReport) -> None:
-    import warnings
-
     what = "; ".join(f"{how_many} {thing} ({why})" for thing, how_many, why in report.dropped)
-    warnings.warn(f"dropped: {what}. Pass losses=LossReport() to have this counted instead", UserWarning, stacklevel=3)
+    warn(f"dropped: {what}. Pass losses=LossReport() to have this counted instead")

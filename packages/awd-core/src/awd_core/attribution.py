@@ -11,6 +11,7 @@ from torch import Tensor
 
 from awd_core.dwt import Coefficients, DWT1d, DWT2d
 from awd_core.gradient_paths import METHODS, Method
+from awd_core.sparsity import magnitudes
 
 
 def coefficient_attributions(
@@ -72,4 +73,4 @@ def coefficient_attributions(
 
 def l1_norm(coefficients: Coefficients) -> Tensor:
     """Σ|s| over all bands and the batch, a scalar in float64."""
-    return torch.stack([band.abs().sum(dtype=torch.float64) for band in coefficients.tensors()]).sum()
+    return torch.stack([band.sum(dtype=torch.float64) for band in magnitudes(list(coefficients.tensors()))]).sum()

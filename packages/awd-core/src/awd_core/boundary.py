@@ -10,7 +10,7 @@ x̃ being the extended signal, and the number of outputs ⌊(N + L − 1)/2⌋, 
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Literal, get_args
@@ -18,6 +18,8 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 import pywt
+
+from awd_core.warn import warn
 
 Mode = Literal[
     "zero",
@@ -149,6 +151,21 @@ def _extension_matrix(size: int, before: int, after: int, mode: str) -> npt.NDAr
     else:
         extended = pywt.pad(np.eye(size), (widths, (0, 0)), mode)
     return np.asarray(extended[1:-1])
+
+
+def fitting_levels(size: int, taps: int) -> int:
+    """`pywt.dwt_max_level`, which torch.compile cannot trace: levels with a coefficient that no boundary reaches."""
+    return max(0, (size // (taps - 1)).bit_length() - 1)
+
+
+def warn_of_boundary(levels: int, shape: tuple[int, ...], taps: Sequence[int]) -> None:
+    """Say so where there are more levels than fit signals of that shape and filters of that length along each axis."""
+    fitting = min(map(fitting_levels, shape, taps))
+    if levels > fitting:
+        warn(
+            f"levels is {levels}, more than the {fitting} that fit a signal of shape {shape} with filters of "
+            f"{list(taps)} taps: all coefficients will experience boundary effects"
+        )
 
 
 @contextmanager

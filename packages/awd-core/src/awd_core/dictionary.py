@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from awd_core.autocast import in_full_precision
 from awd_core.transforms import check_trailing
 
 Array = npt.NDArray[np.float64]
@@ -131,6 +132,7 @@ class LinearDictionary(nn.Module):
 
         return cls(atoms.reshape(-1, *size), offset=offset.reshape(size), analysis=encode)
 
+    @in_full_precision
     def forward(self, x: Tensor) -> Tensor:
         """Coefficients, shape (…, n_atoms), of `x` of shape (…, *shape)."""
         flat = self._flat(x, "x")
@@ -142,12 +144,14 @@ class LinearDictionary(nn.Module):
             raise ValueError(f"analysis must give shape {(len(rows), len(self.atoms))}, it gave {codes.shape}.")
         return torch.as_tensor(codes, dtype=x.dtype, device=x.device).reshape(*flat.shape[:-1], -1)
 
+    @in_full_precision
     def inverse(self, coefficients: Tensor) -> Tensor:
         """Offset plus weighted atoms, shape (…, *shape), of coefficients of shape (…, n_atoms)."""
         check_trailing(coefficients, (len(self.atoms),), "coefficients")
         flat = coefficients @ self.atoms.to(coefficients) + self.offset.to(coefficients)
         return flat.reshape(*coefficients.shape[:-1], *self.shape)
 
+    @in_full_precision
     def adjoint_forward(self, gradients: Tensor) -> Tensor:
         """Gradient with respect to the coefficients, from the one with respect to x: its products with the atoms."""
         return self._flat(gradients, "gradients") @ self.atoms.T.to(gradients)

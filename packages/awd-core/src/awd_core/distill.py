@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from awd_core.boundary import without_boundary_warnings
+from awd_core.boundary import warn_of_boundary, without_boundary_warnings
 from awd_core.distill_data import Data, shard, together
 from awd_core.gradient_paths import METHODS, Method, digest
 from awd_core.objective import DistillationObjective
@@ -31,6 +31,7 @@ from awd_core.path_search import PathSearch, Progress, Record, terms_at
 from awd_core.path_search import SearchSettings as SearchSettings
 from awd_core.search_data import Batch, Objectives, batch_rows, batch_size, filed_batches
 from awd_core.wavelet import Wavelet
+from awd_core.whole_numbers import whole_number
 from awd_core.worker_map import Workers
 from awd_core.workers import open_workers
 
@@ -112,6 +113,11 @@ def distill_path(
         and a group.
     RuntimeError
         If another process of the group has failed.
+
+    Warns
+    -----
+    UserWarning
+        If there are more levels than fit, so that every coefficient feels the boundary.
     """
     search = search or SearchSettings()
     start = Wavelet.of(wavelet)
@@ -119,7 +125,8 @@ def distill_path(
     if group is not None and workers != 1:
         raise ValueError("workers and a group both share out the work; give one of them")
     data = Data(X, gradients) if group is None else shard(X, gradients, group)
-    ndim = transformed_axes(data.shape, ndim)
+    ndim, levels = transformed_axes(data.shape, ndim), whole_number("levels", levels)
+    seed = whole_number("seed", seed, 0)
     if method not in METHODS:
         raise ValueError(f"unknown attribution method {method!r}; choose one of {', '.join(METHODS)}")
     if np.ndim(baseline) and np.shape(baseline) != data.shape[1:]:
@@ -133,6 +140,7 @@ def distill_path(
             f"there are {data.shape[0]} inputs for {free} free angles of {start.length} taps; give more inputs, or "
             "start from a shorter wavelet"
         )
+    warn_of_boundary(levels, data.shape[-ndim:], [start.length] * ndim)
     settings = {
         "X": data.digests[0],
         "gradients": data.digests[1],

@@ -5,7 +5,6 @@ Names, modes, lengths and the order of coefficients are PyWavelets': `[cA_J, cD_
 columns), cV vertical and cD diagonal ones.
 """
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, TypeAlias, cast
@@ -13,10 +12,13 @@ from typing import Any, TypeAlias, cast
 import torch
 from torch import Tensor, nn
 
-from awd_core.boundary import Mode, check_mode, output_length, synthesis_mode
+from awd_core.autocast import in_single_precision, without_autocast
+from awd_core.boundary import Mode, check_mode, fitting_levels, output_length, synthesis_mode, warn_of_boundary
 from awd_core.coefficients import Coefficients as Coefficients
 from awd_core.filters import Filter, WaveletLike, as_filter
-from awd_core.folding import Shape, analyse_axis, needs_graph, split_without_graph, synthesise_axis
+from awd_core.folding import Shape, analyse_axis, split_ordinary, synthesise_axis
+from awd_core.multilinear import is_ordinary, is_traced, plain_values
+from awd_core.whole_numbers import whole_number
 
 FilterLike: TypeAlias = Filter | WaveletLike
 
@@ -28,10 +30,12 @@ class _DWT(nn.Module, ABC):
 
     def __init__(self, filters: Sequence[Filter], levels: int | None, mode: str, check_finite: bool) -> None:
         super().__init__()
-        if levels is not None and (isinstance(levels, bool) or not isinstance(levels, int) or levels < 1):
-            raise ValueError(f"levels is {levels!r}; give a positive whole number, or None for the most that fit")
-        self.axis_filters = nn.ModuleList(filters)
-        self.levels = levels
+        # Each filter once, however many axes share it: torch writes back and saves a parameter wherever it is
+        # registered, and the copies of one that is registered twice can differ (pytorch issue 164759).
+        distinct = list(dict.fromkeys(filters))
+        self.axis_filters = nn.ModuleList(distinct)
+        self._filter_of_axis = tuple(distinct.index(filter_) for filter_ in filters)
+        self.levels = None if levels is None else whole_number("levels", levels, none="the most that fit")
         self.mode: Mode = check_mode(mode)
         self.check_finite = check_finite
 
@@ -85,7 +89,8 @@ class _DWT(nn.Module, ABC):
         if len(coefficients) == 0:
             raise ValueError("no coefficients are given; at least the approximation is needed")
         approximation, *entries = coefficients
-        details = [self._unpack(entry) for entry in entries]
+        approximation = in_single_precision(approximation)
+        details = [list(map(in_single_precision, self._unpack(entry))) for entry in entries]
         for band in (approximation, *(band for bands in details for band in bands)):
             _check_tensor("a band of coefficients", band, len(self.axes), self.check_finite)
         if shape is None:
@@ -118,6 +123,7 @@ class _DWT(nn.Module, ABC):
         return f"levels={self.levels}, mode={self.mode!r}"
 
     def _decompose(self, x: Tensor, mode: str) -> Coefficients:
+        x = in_single_precision(x)
         _check_tensor("the signal", x, len(self.axes), self.check_finite)
         shape = tuple(x.shape[axis] for axis in self.axes)
         levels = self._levels(shape)
@@ -133,7 +139,24 @@ class _DWT(nn.Module, ABC):
     @property
     def filters(self) -> tuple[Filter, ...]:
         """The filter of each axis, in the axes' order."""
-        return tuple(cast(Filter, filter_) for filter_ in self.axis_filters)
+        return tuple(cast(Filter, self.axis_filters[k]) for k in self._filter_of_axis)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        """Also takes what was saved when a filter that axes share was written once for each of them."""
+        for axis, k in enumerate(self._filter_of_axis):
+            if axis < len(self.axis_filters):
+                continue
+            copy, original = (f"{prefix}axis_filters.{place}." for place in (axis, k))
+            for name in [name for name in state_dict if name.startswith(copy)]:
+                kept = state_dict.get(original + name.removeprefix(copy))
+                if kept is None or not torch.equal(kept, state_dict[name]):
+                    errors: list[str] = rest[-1]
+                    errors.append(
+                        f"{name} is not equal to that of {original[:-1]}, and this transform has one filter for both "
+                        "axes; make it with a pair of filters to load both."
+                    )
+                del state_dict[name]
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     @abstractmethod
     def _pack(self, details: list[Tensor]) -> Any:
@@ -143,23 +166,24 @@ class _DWT(nn.Module, ABC):
     def _unpack(self, entry: Any) -> list[Tensor]:
         """The reverse of `_pack`."""
 
-    def _levels(self, shape: Shape) -> int:
-        fitting = min(_fitting_levels(size, filter_.length) for size, filter_ in zip(shape, self.filters, strict=True))
-        if self.levels is None:
-            return fitting
-        if self.levels > fitting and not torch.compiler.is_compiling():
-            warnings.warn(
-                f"levels is {self.levels}, more than the {fitting} that fit a signal of shape {shape} with filters of "
-                f"{[f.length for f in self.filters]} taps: all coefficients will experience boundary effects",
-                UserWarning,
-                stacklevel=4,
+    def _levels(self, shape: tuple[Any, ...]) -> int:
+        if self.levels is not None and is_traced():
+            return self.levels
+        if any(isinstance(size, torch.SymInt) for size in shape):
+            raise ValueError(
+                "levels is None, and the most that fit are not known for a length that is dynamic; give levels=<int>"
             )
+        taps = [filter_.length for filter_ in self.filters]
+        if self.levels is None:
+            return min(map(fitting_levels, shape, taps))
+        warn_of_boundary(self.levels, shape, taps)
         return self.levels
 
     def _banks(self, like: Tensor) -> list[Tensor]:
         """Decomposition filters of each axis, evaluated once where the axes share one filter."""
-        first = self.filters[0].bank(like)
-        return [first if filter_ is self.filters[0] else filter_.bank(like) for filter_ in self.filters]
+        with without_autocast(like):
+            banks = [cast(Filter, filter_).bank(like) for filter_ in self.axis_filters]
+        return [banks[k] for k in self._filter_of_axis]
 
     def _sizes(self, shape: Shape, levels: int) -> list[Shape]:
         """Spatial shapes of the approximations from level 0, the signal, to the last."""
@@ -197,8 +221,8 @@ class _DWT(nn.Module, ABC):
 
     def _split(self, x: Tensor, banks: list[Tensor], mode: str) -> list[Tensor]:
         """One level: 2ᵈ bands, the last axis' letter changing fastest, so (aa, ad, da, dd)."""
-        if not torch.compiler.is_compiling() and not needs_graph(x, *banks):
-            return split_without_graph(x, banks, mode)
+        if is_ordinary(x, *banks):
+            return split_ordinary(x, banks, mode)
         bands = [x]
         for axis, bank in zip(self.axes, banks, strict=True):
             bands = [half for band in bands for half in analyse_axis(band, bank, axis, mode)]
@@ -306,11 +330,6 @@ class DWT2d(_DWT):
         return [across, down, diagonal]
 
 
-def _fitting_levels(size: int, taps: int) -> int:
-    """`pywt.dwt_max_level`, which torch.compile cannot trace: levels with a coefficient that no boundary reaches."""
-    return max(0, (size // (taps - 1)).bit_length() - 1)
-
-
 def _check_tensor(name: str, x: Tensor, ndim: int, check_finite: bool) -> None:
     if not isinstance(x, Tensor):
         raise TypeError(f"{name} is {type(x).__name__}; give a torch tensor, for instance torch.from_numpy(array)")
@@ -320,10 +339,10 @@ def _check_tensor(name: str, x: Tensor, ndim: int, check_finite: bool) -> None:
         raise ValueError(f"{name} has {x.ndim} dimension(s) (shape {tuple(x.shape)}); at least {ndim} are needed")
     if 0 in x.shape[-ndim:]:
         raise ValueError(f"{name} has shape {tuple(x.shape)}: no samples along a transformed axis")
+    values = plain_values(x) if check_finite else None
     # A sum is the cheapest pass that no NaN or infinity survives unseen; large finite values may overflow it.
-    checkable = check_finite and not torch.compiler.is_compiling() and not x.is_meta
-    if checkable and not bool(x.detach().sum().isfinite()):
-        bad = x.numel() - int(x.detach().isfinite().sum())
+    if values is not None and not bool(values.sum().isfinite()):
+        bad = values.numel() - int(values.isfinite().sum())
         if bad:
             raise ValueError(
                 f"{name}, of shape {tuple(x.shape)}, holds {bad} NaN or infinite value(s); mask or fill them first"

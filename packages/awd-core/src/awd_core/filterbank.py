@@ -10,8 +10,8 @@ where x̃ is the extended signal (`awd_core.boundary`):
 - `synthesise`  ∂t/∂x: the adjoint, a signal from bands and the filters,
 - `correlate`   ∂t/∂f: taps from a signal and bands.
 
-So each one's derivatives are the other two, and gradients of any order need nothing else. They are registered as
-operators of PyTorch, which makes them opaque and hence harmless to `torch.compile` and `torch.export`.
+So each one's derivatives are the other two, and derivatives of any order, backward or forward, need nothing else
+(`awd_core.multilinear`).
 
 How they run. A convolution with one input channel and two output channels wastes most of a processor. Here the axis
 is cut into blocks: a window of samples times one small banded (Toeplitz) matrix, built from the filters, gives a block
@@ -19,8 +19,6 @@ of outputs, so that nearly all the work is matrix multiplication, which every de
 past the ends, the boundary's matrix is multiplied in, and signals too short for that are one dense matrix altogether:
 no mode pays for padding, and none is a special case.
 """
-
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -43,6 +41,7 @@ from awd_core.blocks import (
     with_slopes,
 )
 from awd_core.boundary import output_length
+from awd_core.multilinear import Needed, multilinear
 
 
 def _multiply(matrix: Tensor, windows: Tensor) -> Tensor:
@@ -60,12 +59,6 @@ def _outer(low: Tensor, high: Tensor, windows: Tensor) -> Tensor:
     return torch.bmm(torch.cat([low, high], dim=1), windows.transpose(1, 2)).sum(0)
 
 
-def _without_autocast(x: Tensor) -> torch.autocast:
-    # Matrix products in bfloat16 would cost the reconstruction its exactness.
-    return torch.autocast(x.device.type, enabled=False)
-
-
-@torch.library.custom_op("awd_core::analyse", mutates_args=())
 def analyse(x: Tensor, filters: Tensor, mode: str) -> tuple[Tensor, Tensor]:
     """Low-pass and high-pass bands of a signal along the middle axis.
 
@@ -82,14 +75,14 @@ def analyse(x: Tensor, filters: Tensor, mode: str) -> tuple[Tensor, Tensor]:
     -------
     low, high : Tensor, each of shape (P, n_out, Q)
     """
-    with _without_autocast(x):
-        return analysis_kernel(x, filters, mode)
+    bands: tuple[Tensor, Tensor] = _ANALYSE(x, filters, mode)
+    return bands
 
 
 def analysis_kernel(
     x: Tensor, filters: Tensor, mode: str, out: tuple[Tensor, Tensor] | None = None
 ) -> tuple[Tensor, Tensor]:
-    """`analyse` without the operator around it, for loops that bring no graph; into `out` if given."""
+    """`analyse` of ordinary tensors, for loops that bring no graph; into `out` if given."""
     level = Level(x.shape[1], filters.shape[1], mode)
     batch, _, lanes = x.shape
     taps, outputs = level.taps, level.outputs
@@ -123,7 +116,6 @@ def analysis_kernel(
     return bands
 
 
-@torch.library.custom_op("awd_core::synthesise", mutates_args=())
 def synthesise(low: Tensor, high: Tensor, filters: Tensor, size: int, mode: str) -> Tensor:
     """Adjoint of `analyse`: a signal of `size` samples from two bands, along the middle axis.
 
@@ -144,14 +136,14 @@ def synthesise(low: Tensor, high: Tensor, filters: Tensor, size: int, mode: str)
     -------
     Tensor, shape (P, N, Q)
     """
-    with _without_autocast(low):
-        return adjoint_kernel(low, high, filters, size, mode)
+    x: Tensor = _SYNTHESISE(low, high, filters, size, mode)
+    return x
 
 
 def adjoint_kernel(
     low: Tensor, high: Tensor, filters: Tensor, size: int, mode: str, out: Tensor | None = None
 ) -> Tensor:
-    """`synthesise` without the operator around it; into `out` if given."""
+    """`synthesise` of ordinary tensors; into `out` if given."""
     level = Level(size, filters.shape[1], mode)
     batch, _, lanes = low.shape
     taps = level.taps
@@ -184,7 +176,6 @@ def adjoint_kernel(
     return x
 
 
-@torch.library.custom_op("awd_core::correlate", mutates_args=())
 def correlate(x: Tensor, low: Tensor, high: Tensor, taps: int, mode: str) -> Tensor:
     """Gradient of ⟨bands, analyse(x, filters)⟩ with respect to the filters.
 
@@ -203,12 +194,12 @@ def correlate(x: Tensor, low: Tensor, high: Tensor, taps: int, mode: str) -> Ten
     -------
     Tensor, shape (2, L)
     """
-    with _without_autocast(x):
-        return filter_gradient_kernel(x, low, high, taps, mode)
+    gradient: Tensor = _CORRELATE(x, low, high, taps, mode)
+    return gradient
 
 
 def filter_gradient_kernel(x: Tensor, low: Tensor, high: Tensor, taps: int, mode: str) -> Tensor:
-    """`correlate` without the operator around it."""
+    """`correlate` of ordinary tensors."""
     level = Level(x.shape[1], taps, mode)
     batch, _, lanes = x.shape
     outputs = level.outputs
@@ -233,64 +224,72 @@ def filter_gradient_kernel(x: Tensor, low: Tensor, high: Tensor, taps: int, mode
     return gradient + total.view(2, -1) @ window_constant(taps, length, x.dtype, x.device).t()
 
 
-@analyse.register_fake
-def _(x: Tensor, filters: Tensor, mode: str) -> tuple[Tensor, Tensor]:
+# The three as operators: shapes for tensors without values, and the gradients, which are the other two.
+
+
+def _analysis_shapes(x: Tensor, filters: Tensor, mode: str) -> tuple[Tensor, Tensor]:
     shape = (x.shape[0], output_length(x.shape[1], filters.shape[1], mode), x.shape[2])
     return x.new_empty(shape), x.new_empty(shape)
 
 
-@synthesise.register_fake
-def _(low: Tensor, high: Tensor, filters: Tensor, size: int, mode: str) -> Tensor:
+def _synthesis_shape(low: Tensor, high: Tensor, filters: Tensor, size: int, mode: str) -> Tensor:
     return low.new_empty(low.shape[0], size, low.shape[2])
 
 
-@correlate.register_fake
-def _(x: Tensor, low: Tensor, high: Tensor, taps: int, mode: str) -> Tensor:
+def _correlation_shape(x: Tensor, low: Tensor, high: Tensor, taps: int, mode: str) -> Tensor:
     return x.new_empty(2, taps)
 
 
-# Derivatives: each of the three is linear in each of its arguments, and its gradients are the other two.
-
-
-def _save_analyse(ctx: Any, inputs: tuple[Tensor, Tensor, str], output: object) -> None:
-    x, filters, ctx.mode = inputs
-    ctx.save_for_backward(x, filters)
-
-
-def _analyse_backward(ctx: Any, low: Tensor, high: Tensor) -> tuple[Tensor | None, ...]:
-    x, filters = ctx.saved_tensors
-    to_x, to_filters, _ = ctx.needs_input_grad
+def _analysis_gradients(
+    needed: Needed, inputs: tuple[Tensor, Tensor, str], low: Tensor, high: Tensor
+) -> tuple[Tensor | None, ...]:
+    x, filters, mode = inputs
     return (
-        synthesise(low, high, filters, x.shape[1], ctx.mode) if to_x else None,
-        correlate(x, low, high, filters.shape[1], ctx.mode) if to_filters else None,
-        None,
+        synthesise(low, high, filters, x.shape[1], mode) if needed[0] else None,
+        correlate(x, low, high, filters.shape[1], mode) if needed[1] else None,
     )
 
 
-def _save_synthesise(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, int, str], output: object) -> None:
-    low, high, filters, _, ctx.mode = inputs
-    ctx.save_for_backward(low, high, filters)
+def _synthesis_gradients(
+    needed: Needed, inputs: tuple[Tensor, Tensor, Tensor, int, str], x: Tensor
+) -> tuple[Tensor | None, ...]:
+    low, high, filters, _, mode = inputs
+    bands = analyse(x, filters, mode) if needed[0] or needed[1] else (None, None)
+    return *bands, correlate(x, low, high, filters.shape[1], mode) if needed[2] else None
 
 
-def _synthesise_backward(ctx: Any, x: Tensor) -> tuple[Tensor | None, ...]:
-    low, high, filters = ctx.saved_tensors
-    to_low, to_high, to_filters, _, _ = ctx.needs_input_grad
-    bands = analyse(x, filters, ctx.mode) if to_low or to_high else (None, None)
-    return *bands, correlate(x, low, high, filters.shape[1], ctx.mode) if to_filters else None, None, None
+def _correlation_gradients(
+    needed: Needed, inputs: tuple[Tensor, Tensor, Tensor, int, str], filters: Tensor
+) -> tuple[Tensor | None, ...]:
+    x, low, high, _, mode = inputs
+    bands = analyse(x, filters, mode) if needed[1] or needed[2] else (None, None)
+    return synthesise(low, high, filters, x.shape[1], mode) if needed[0] else None, *bands
 
 
-def _save_correlate(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, int, str], output: object) -> None:
-    x, low, high, _, ctx.mode = inputs
-    ctx.save_for_backward(x, low, high)
-
-
-def _correlate_backward(ctx: Any, filters: Tensor) -> tuple[Tensor | None, ...]:
-    x, low, high = ctx.saved_tensors
-    to_x, to_low, to_high, _, _ = ctx.needs_input_grad
-    bands = analyse(x, filters, ctx.mode) if to_low or to_high else (None, None)
-    return synthesise(low, high, filters, x.shape[1], ctx.mode) if to_x else None, *bands, None, None
-
-
-analyse.register_autograd(_analyse_backward, setup_context=_save_analyse)
-synthesise.register_autograd(_synthesise_backward, setup_context=_save_synthesise)
-correlate.register_autograd(_correlate_backward, setup_context=_save_correlate)
+_ANALYSE = multilinear(
+    "analyse",
+    "(Tensor x, Tensor filters, str mode) -> (Tensor, Tensor)",
+    analysis_kernel,
+    _analysis_shapes,
+    _analysis_gradients,
+    linear=((0,), (1,)),
+    batched=(0,),
+)
+_SYNTHESISE = multilinear(
+    "synthesise",
+    "(Tensor low, Tensor high, Tensor filters, SymInt size, str mode) -> Tensor",
+    adjoint_kernel,
+    _synthesis_shape,
+    _synthesis_gradients,
+    linear=((0, 1), (2,)),
+    batched=(0, 1),
+)
+_CORRELATE = multilinear(
+    "correlate",
+    "(Tensor x, Tensor low, Tensor high, SymInt taps, str mode) -> Tensor",
+    filter_gradient_kernel,
+    _correlation_shape,
+    _correlation_gradients,
+    linear=((0,), (1, 2)),
+    batched=(),
+)

@@ -2,9 +2,9 @@
 
 from typing import TypeAlias
 
-import torch
 from torch import Tensor
 
+from awd_core.autocast import without_autocast
 from awd_core.boundary import output_length
 from awd_core.filterbank import analyse, analysis_kernel, synthesise
 
@@ -19,18 +19,13 @@ def analyse_axis(x: Tensor, bank: Tensor, axis: int, mode: str) -> tuple[Tensor,
     return low.view(shape), high.view(shape)
 
 
-def needs_graph(*tensors: Tensor) -> bool:
-    """Whether a derivative may be asked for."""
-    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-
-
 # Values per chunk: what lies between two axes is then small enough to stay in a cache, and to be used again by the
 # allocator instead of being fetched anew from the system, page by page.
 _CHUNK = 1 << 21
 
 
-def split_without_graph(x: Tensor, banks: list[Tensor], mode: str) -> list[Tensor]:
-    """One level, a part of the batch at a time, the last axis written where it belongs."""
+def split_ordinary(x: Tensor, banks: list[Tensor], mode: str) -> list[Tensor]:
+    """One level of ordinary tensors, a part of the batch at a time, the last axis written where it belongs."""
     ndim = len(banks)
     front, sizes = x.shape[: x.ndim - ndim], x.shape[x.ndim - ndim :]
     outputs = [output_length(size, bank.shape[1], mode) for size, bank in zip(sizes, banks, strict=True)]
@@ -38,7 +33,7 @@ def split_without_graph(x: Tensor, banks: list[Tensor], mode: str) -> list[Tenso
     samples = x.reshape(batch, *sizes)
     results = [x.new_empty(batch, *outputs) for _ in range(2**ndim)]
     step = max(1, _CHUNK // max(1, _product(tuple(sizes))))
-    with torch.autocast(x.device.type, enabled=False):
+    with without_autocast(x):
         for first in range(0, batch, step):
             bands = [samples[first : first + step]]
             for axis in range(-ndim, -1):

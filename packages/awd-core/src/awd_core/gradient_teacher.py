@@ -18,6 +18,10 @@ Target = int | tuple[int, ...] | Literal["all"] | None
 """An index into the axes of a prediction after the first, "all" of them, or None where there is but one."""
 
 
+class ModelError(ValueError, RuntimeError):
+    """The model failed on the samples, which may have the wrong shape, or for a reason of its own."""
+
+
 @contextmanager
 def asked(model: Model, device: str | torch.device | None) -> Iterator[tuple[Model, torch.device]]:
     """The model in evaluation mode, with gradients on, on the device; afterwards everything as before."""
@@ -139,7 +143,12 @@ def _output(model: Model, x: Tensor) -> Tensor:
             raise ValueError(
                 f"X is {x.dtype} but the model's weights are {names}: convert X, or the model with model.to(X's type)."
             ) from error
-        raise
+        if isinstance(error, torch.cuda.OutOfMemoryError):
+            raise
+        raise ModelError(
+            f"The model fails on samples of shape {tuple(x.shape[1:])}: {error}. Give X in the shape that the model "
+            "takes, the batch as its first axis."
+        ) from error
     if not isinstance(output, Tensor):
         raise TypeError(
             f"The model must return one tensor of predictions, it returned {type(output).__name__}; wrap it in a Module"

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from awd_core.boundary import without_boundary_warnings
+from awd_core.boundary import warn_of_boundary, without_boundary_warnings
 from awd_core.distill import DistillationPath, SearchSettings, distill_path, transformed_axes
 from awd_core.gradient_paths import Method, as_samples
 from awd_core.gradients import check_gradients
@@ -16,6 +16,7 @@ from awd_core.lattice import QUARTER_PI
 from awd_core.objective import DistillationObjective
 from awd_core.path_search import Progress
 from awd_core.wavelet import Wavelet
+from awd_core.whole_numbers import whole_number
 from awd_core.worker_map import Workers
 from awd_core.workers import open_workers
 
@@ -107,7 +108,8 @@ def compare_lengths(
         raise ValueError(f"share is {share}; it is between 0 and 1")
     samples, slopes = as_samples(X, "X"), as_samples(gradients, "gradients")
     check_gradients(samples, slopes)
-    axes = transformed_axes(samples.shape, ndim)
+    axes, levels = transformed_axes(samples.shape, ndim), whole_number("levels", levels)
+    warn_of_boundary(levels, tuple(samples.shape[-axes:]), [max(lengths)] * axes)
 
     def terms(wavelet: Wavelet) -> npt.NDArray[np.float64]:
         objective = DistillationObjective(

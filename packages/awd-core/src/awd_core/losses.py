@@ -14,6 +14,7 @@ from torch import Tensor
 
 from awd_core.dwt import Coefficients
 from awd_core.filters import high_pass
+from awd_core.sparsity import magnitudes
 
 
 def reconstruction_loss(x: Tensor, reconstruction: Tensor) -> Tensor:
@@ -92,7 +93,8 @@ def sparsity_loss(coefficients: Coefficients | Iterable[Tensor]) -> Tensor:
     if not entries:
         raise ValueError("no coefficients are given; at least one band is needed")
     batch = entries[0][0].shape[0]
-    return torch.stack([band.abs().sum() for entry in entries for band in entry]).sum().div(len(entries) * batch)
+    bands = magnitudes([band for entry in entries for band in entry])
+    return torch.stack([band.sum() for band in bands]).sum().div(len(entries) * batch)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from awd_core.boundary import without_boundary_warnings
+from awd_core.boundary import warn_of_boundary, without_boundary_warnings
 from awd_core.certificate import Certificate
 from awd_core.distill import transformed_axes
 from awd_core.dwt import DWT1d, DWT2d
@@ -34,6 +34,7 @@ from awd_core.samples import Batches, IntArray, Part, Samples, survey
 from awd_core.through_teacher import Question
 from awd_core.wavelet import Wavelet
 from awd_core.weights import as_json, load_tensors, save_tensors
+from awd_core.whole_numbers import whole_number
 
 KIND = "penalised distillation"
 
@@ -128,7 +129,7 @@ def distill_penalised(
     levels, mode, ndim : optional
         Of the transform, as for `awd_core.distill.distill_path`.
     weights : LossWeights or sequence of float, optional
-        Weights of all terms, or the first of them in the order of `LossWeights`, such as (λ, γ).
+        Weights of the terms: a `LossWeights`, or (λ, γ), or all in the order of `LossWeights`.
     epochs, batch_size, learning_rate : optional
         The published ones. The last batch of an epoch holds what is left over.
     method : {"saliency", "input_x_gradient", "integrated_gradients", "gradient_shap"}
@@ -178,12 +179,14 @@ def distill_penalised(
     start = Wavelet.of(wavelet)
     path = _checked_place(checkpoint)
     samples = Samples(as_samples(X, "X"))
-    ndim = transformed_axes((len(samples), *samples.shape), ndim)
+    ndim, levels = transformed_axes((len(samples), *samples.shape), ndim), whole_number("levels", levels)
+    seed = whole_number("seed", seed, 0)
     if model is None and weights.interpretation > 0:
         raise ValueError(
             f"the weight interpretation is {weights.interpretation} but there is no model; give the teacher, or set "
             "the weight to zero"
         )
+    warn_of_boundary(levels, samples.shape[-ndim:], [start.length] * ndim)
     dtype = dtype or torch.from_numpy(np.empty(0, samples.dtype)).dtype
     with asked(nn.Identity() if model is None else model, device) as (teacher, where), without_boundary_warnings():
         filter = FreeFilter(start, noise=noise, seed=seed, dtype=dtype, device=where)
@@ -301,9 +304,13 @@ def _checked_weights(weights: LossWeights | Sequence[float]) -> LossWeights:
     if isinstance(weights, LossWeights):
         return weights
     names = [field.name for field in fields(LossWeights)]
+    told = f"{len(weights)} weights are given; there are {len(names)}: {', '.join(names)}"
     if len(weights) > len(names):
-        raise ValueError(f"{len(weights)} weights are given; there are {len(names)}: {', '.join(names)}")
-    return LossWeights(*map(float, weights))
+        raise ValueError(told)
+    given = LossWeights(*map(float, weights))
+    if len(weights) not in (2, len(names)):
+        raise ValueError(f"{told}. Give the first two, λ and γ, or all of them, or name them: LossWeights(…)")
+    return given
 
 
 def _check_positive(**options: float) -> None:

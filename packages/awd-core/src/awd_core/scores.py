@@ -22,6 +22,7 @@ from awd_core.gradient_paths import METHODS, Method, SampleArray, as_samples, di
 from awd_core.gradients import check_gradients
 from awd_core.score_records import CoefficientScores, ScaleScore, Scores
 from awd_core.wavelet import Wavelet
+from awd_core.whole_numbers import whole_number
 
 Array = npt.NDArray[Any]
 
@@ -100,7 +101,7 @@ def coefficient_scores(
     chosen = Wavelet.of(wavelet)
     samples, slopes = as_samples(X, "X"), as_samples(gradients, "gradients")
     check_gradients(samples, slopes)
-    ndim = transformed_axes(tuple(samples.shape), ndim)
+    ndim, levels = transformed_axes(tuple(samples.shape), ndim), whole_number("levels", levels)
     if method not in METHODS:
         raise ValueError(f"unknown attribution method {method!r}; choose one of {', '.join(METHODS)}")
     for name, value in (("coefficient", coefficient_threshold), ("attribution", attribution_threshold)):

@@ -3,8 +3,14 @@
 Autograd would do (`DWT1d`, `DWT2d`), but this is the inner loop of distillation, and building a graph costs time and
 memory. So the chain rule is written out: down the tree of bands by `analyse`, up again by its adjoint
 `synthesise`, gathering the filters' gradient by `correlate`.
+
+At zero the subgradient is zero. Smooth inputs have coefficients that are zero in exact arithmetic and ±1e-17 or so in
+floating point; their signs are noise, and taken at their word they move the gradient by up to a third. So a coefficient
+counts as zero here up to `ROUNDING` times the machine epsilon times the sample's largest coefficient: what is left of
+zeros was measured to be at most 3.5 such units, for wavelets of 2 to 40 taps, one to four levels and all modes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +19,41 @@ from torch import Tensor
 from awd_core.boundary import output_length
 from awd_core.filterbank import adjoint_kernel, analysis_kernel, filter_gradient_kernel
 from awd_core.filters import high_pass
+
+ROUNDING = 16
+"""Coefficients count as zero up to so many units of rounding of the largest one of their sample."""
+
+
+def magnitudes(bands: Sequence[Tensor]) -> list[Tensor]:
+    """|s| for every coefficient, zero with slope zero where it is nothing but rounding.
+
+    Parameters
+    ----------
+    bands : sequence of Tensor, each of shape (m, …)
+        All bands of a transform; the first axis is the batch.
+
+    Returns
+    -------
+    list of Tensor
+        As the bands.
+    """
+    floor = _floor(torch.stack([_peaks(band.detach(), band.shape[0]) for band in bands]).amax(0))
+    absolute = (band.abs() for band in bands)
+    rows = (floor.reshape(-1, *[1] * (band.ndim - 1)) for band in bands)
+    return [torch.where(each <= row, torch.zeros_like(each), each) for each, row in zip(absolute, rows, strict=True)]
+
+
+def _peaks(band: Tensor, samples: int) -> Tensor:
+    """Largest magnitude in each sample's part of a band."""
+    peaks: Tensor = torch.linalg.vector_norm(band.reshape(samples, -1), torch.inf, dim=1)
+    return peaks
+
+
+def _floor(peaks: Tensor) -> Tensor:
+    """What counts as zero beside coefficients of that size; not zero itself, so that one may divide by it."""
+    limits = torch.finfo(peaks.dtype)
+    finite = peaks.nan_to_num(0, 0, 0)  # an infinite coefficient makes no other one zero
+    return (ROUNDING * limits.eps * finite).clamp_min(limits.tiny)
 
 
 @dataclass(frozen=True)
@@ -49,7 +90,7 @@ def l1_norm_and_gradient(
 ) -> tuple[float, Tensor]:
     """Σ|s| over all coefficients of a batch, and its derivative with respect to the low-pass taps.
 
-    Where a coefficient is zero its subgradient is taken as zero.
+    Where a coefficient is zero, or nothing but rounding, its subgradient is taken as zero.
 
     Parameters
     ----------
@@ -100,7 +141,9 @@ def l1_norm_and_gradient(
         approximation = nodes[0]
 
     norm = float(torch.stack([_l1(band, memory) for band in bands.values()]).sum())
-    slopes = {node: band.sign_() for node, band in bands.items()}
+    samples = x.shape[:-ndim].numel()
+    scale = 1 / _floor(torch.stack([_peaks(band, samples) for band in bands.values()]).amax(0))[:, None]
+    slopes = {node: band.view(samples, -1).mul_(scale).trunc_().sign_().view_as(band) for node, band in bands.items()}
     gradient = torch.zeros_like(bank, dtype=torch.float64)
     for split in reversed(splits):
         shape = (split.x.shape[0], -1, split.x.shape[2])

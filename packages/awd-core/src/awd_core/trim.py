@@ -17,6 +17,8 @@ from torch import Tensor, nn
 
 from awd_core.transforms import CoefficientTree, Transform, flatten_coefficients, unflatten_coefficients
 
+_AS_TUPLE = "An attribution method takes the residual as a tuple: additional_forward_args=(residual,)."
+
 Expansion = Literal["repeat", "interleave"]
 
 
@@ -29,9 +31,10 @@ class TrimModel(nn.Module):
     without that none. It is held constant (no gradient flows into it); gradients of any order flow to the coefficients
     and to the parameters of transform and model.
 
-    Captum evaluates a model on enlarged batches. A residual that is given as ``additional_forward_args`` is enlarged by
-    Captum itself, in the order it uses for the coefficients, so that is the safe way. A bound residual does not know
-    that order, which differs between methods: see `expand`.
+    Captum evaluates a model on enlarged batches. A residual that is given as ``additional_forward_args=(residual,)`` is
+    enlarged by Captum itself, in the order it uses for the coefficients, so that is the safe way. (It is a tuple
+    because some methods, DeepLiftShap, KernelShap and Lime among them, take a bare tensor apart.) A bound residual does
+    not know that order, which differs between methods: see `expand`.
 
     Parameters
     ----------
@@ -99,7 +102,7 @@ class TrimModel(nn.Module):
         Returns
         -------
         TrimPoint
-            The composed model, the coefficients' tensors and the residuals.
+            The composed model with the residuals bound to it, the coefficients' tensors, and the residuals.
 
         Examples
         --------
@@ -107,7 +110,7 @@ class TrimModel(nn.Module):
         >>> from awd_core.dictionary import LinearDictionary
         >>> haar = LinearDictionary([[1.0, 1.0], [1.0, -1.0]])
         >>> trim, s, residual = TrimModel.at(lambda x: x[:, 0], haar, torch.ones(1, 2))
-        >>> Saliency(trim).attribute(s, additional_forward_args=residual)
+        >>> Saliency(trim).attribute(s, additional_forward_args=(residual,))
         (tensor([[1., 1.]]),)
         """
         with torch.no_grad():
@@ -115,7 +118,7 @@ class TrimModel(nn.Module):
             coefficients = forward(x)
             residual = x - transform.inverse(coefficients)
         leaves = tuple(leaf.detach().clone().requires_grad_() for leaf in flatten_coefficients(coefficients))
-        return TrimPoint(cls(model, transform, structure=coefficients), leaves, residual.detach())
+        return TrimPoint(cls(model, transform, residual, structure=coefficients), leaves, residual.detach())
 
     def forward(self, *inputs: CoefficientTree, residual: Tensor | None = None) -> Tensor:
         """Output of the model at inverse(coefficients) + residual."""
@@ -146,7 +149,8 @@ class TrimModel(nn.Module):
             known = "no structure is known, so 1" if self.structure is None else f"{leaves}"
             raise TypeError(
                 f"TrimModel was called with {len(inputs)} arguments; it takes coefficients ({known} here) and then at"
-                " most one residual. For several tensors give structure=coefficients when making it."
+                " most one residual. For several tensors of coefficients give structure=coefficients when making it."
+                f" {_AS_TUPLE}"
             )
         if given == 1:
             residual = inputs[-1]
@@ -156,10 +160,11 @@ class TrimModel(nn.Module):
 
 
 class TrimPoint(NamedTuple):
-    """What `TrimModel.at` makes: ``Method(model).attribute(coefficients, additional_forward_args=residual)``."""
+    """What `TrimModel.at` makes: ``Method(model).attribute(coefficients, additional_forward_args=(residual,))``."""
 
     model: TrimModel
-    """Knows the structure of the coefficients; ``model.structured(attributions)`` nests attributions likewise."""
+    """Knows the structure of the coefficients; ``model.structured(attributions)`` nests attributions likewise. Without
+    a residual it takes the one below, which serves as many coefficients as there are inputs."""
     coefficients: tuple[Tensor, ...]
     """Detached tensors that require gradients, in the order of `flatten_coefficients`; first axis the batch."""
     residual: Tensor
@@ -176,7 +181,7 @@ def _matched(residual: Tensor, x: Tensor, expand: Expansion | None) -> Tensor:
     if residual.shape[1:] != x.shape[1:]:
         raise ValueError(
             f"The residual has shape {tuple(residual.shape)}, but the inverse gives {tuple(x.shape)}; it must be"
-            " x - inverse(forward(x)). Several tensors of coefficients need structure=coefficients."
+            f" x - inverse(forward(x)). Several tensors of coefficients need structure=coefficients. {_AS_TUPLE}"
         )
     if len(residual) in (1, len(x)):
         return residual
@@ -184,8 +189,8 @@ def _matched(residual: Tensor, x: Tensor, expand: Expansion | None) -> Tensor:
     if rest or expand is None:
         raise ValueError(
             f"The residual is for a batch of {len(residual)}, the coefficients are a batch of {len(x)}. Where an"
-            " attribution method enlarges batches, give the residual as additional_forward_args, or bind it with"
-            ' expand="repeat" (IntegratedGradients, DeepLift) or expand="interleave" (GradientShap, NoiseTunnel).'
+            " attribution method enlarges batches, give the residual as additional_forward_args=(residual,), or bind it"
+            ' with expand="repeat" (IntegratedGradients, DeepLift) or expand="interleave" (GradientShap, NoiseTunnel).'
         )
     if expand == "repeat":
         return residual.repeat(copies, *[1] * (residual.ndim - 1))

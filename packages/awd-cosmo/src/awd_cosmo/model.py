@@ -11,7 +11,6 @@ classes, and others only where the caller hands them over. Neither torch nor sci
 import copy
 import json
 import os
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.files import write_atomically
+from awd_core.warn import warn
 from awd_cosmo.distance import TrainingDistribution
 from awd_cosmo.pixel_scale import arcmin_per_pixel
 from awd_cosmo.preprocessing import Maps, Preprocessing, block_means, map_stack
@@ -363,11 +363,9 @@ class Model:
             )
         missing = float(np.isnan(stack).mean())
         if missing > 0:
-            warnings.warn(
+            warn(
                 f"{missing:.1%} of the pixels were not observed and {per_map[0]} counts per map: fewer counts than in "
-                "training are no sign of cosmology. Train with per='pixel' for masked maps",
-                UserWarning,
-                stacklevel=4,
+                "training are no sign of cosmology. Train with per='pixel' for masked maps"
             )
 
 

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.warn import warn
 from awd_core.worker_map import Lost, Workers
 from awd_core.workers import open_workers
 from awd_cosmo.model import Model, Prediction
@@ -131,9 +132,7 @@ def predict_files(
             if isinstance(answer, Lost):
                 raise answer.error()
             if answer is None:
-                warnings.warn(
-                    f"{name} holds nothing but 0 and 1: it is a mask, and left out", UserWarning, stacklevel=2
-                )
+                warn(f"{name} holds nothing but 0 and 1: it is a mask, and left out")
                 continue
             found.append(answer)
     return found

@@ -9,13 +9,13 @@
 They are scikit-learn estimators on features (n, F), whatever statistic made them.
 """
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.warn import warn
 from awd_cosmo.folds import cross_validation_folds
 from awd_cosmo.posterior import EmulatorPosterior as EmulatorPosterior
 from awd_cosmo.regressor import Array, CountRegressor, Transform, parameters_of, transformed
@@ -147,7 +147,7 @@ class CountRidge(CountRegressor):
         self.cv_rmse_ = np.sqrt(squared / len(x)).T
         best = self.cv_rmse_.argmin(axis=1)
         if len(alphas) > 1 and self.alphas is not None and np.isin(best, [0, len(alphas) - 1]).any():
-            warnings.warn("the penalty chosen is the first or last of alphas; give a wider range", stacklevel=3)
+            warn("the penalty chosen is the first or last of alphas; give a wider range")
         self.alpha_ = alphas[best]
         fits = [_ridges(x, y[:, [k]], self.alpha_[[k]])[0] for k in range(self.n_targets_)]
         self.weights_ = np.hstack([np.where(constant[:, None], 0.0, weights) for weights, _ in fits])

@@ -18,7 +18,6 @@ Realisation numbers that occur in several cosmologies are taken to be phases unl
 """
 
 import operator
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
@@ -26,6 +25,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.warn import warn
 from awd_cosmo.parts import (
     PARTS,
     agreeing,
@@ -218,6 +218,6 @@ def split_maps(
             "also trained on: if equal numbers are equal phases, as in MassiveNuS, their scores are too good"
         )
     for message in said:
-        warnings.warn(message, UserWarning, stacklevel=2)
+        warn(message)
     train, validation, test = (np.flatnonzero(part == k).astype(np.int64) for k in range(3))
     return Split(train, validation, test, protocol=by, counts=counts, warnings=tuple(said))
