@@ -47,6 +47,12 @@ def plain_values(tensor: Tensor) -> Tensor | None:
     return tensor.detach() if type(tensor) in (Tensor, nn.Parameter) and not tensor.is_meta else None
 
 
+def _forward_modes() -> list[bool]:
+    """For each transformation of `torch.func` that is under way, from the outermost, whether it is a forward mode."""
+    stack = torch._C._functorch.get_interpreter_stack() or []
+    return [level.key() == torch._C._functorch.TransformType.Jvp for level in stack]
+
+
 def multilinear(
     name: str,
     schema: str,
@@ -102,8 +108,16 @@ def multilinear(
                     changed[place] = torch.zeros_like(inputs[place]) if tangent is None else tangent
                 yield call(*changed, *rest)
 
+    def total(parts: Iterator[Any]) -> Any:
+        return tree_map(lambda *each: sum(each[1:], each[0]), *parts)
+
     def jvp(ctx: Any, *tangents: Tensor | None) -> Any:
-        return tree_map(lambda *parts: sum(parts[1:], parts[0]), *terms(ctx.saved_tensors, tangents, ctx.rest))
+        if sum(_forward_modes()) > 1:
+            raise NotImplementedError(
+                "this nesting of forward-mode derivatives is not supported by PyTorch's autograd functions; take "
+                "reverse mode (jacrev, grad) for all but the outermost"
+            )
+        return total(terms(ctx.saved_tensors, tangents, ctx.rest))
 
     def vmap(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> Any:
         size = info.batch_size
@@ -150,6 +164,17 @@ def multilinear(
     def call(*arguments: Any) -> Any:
         if torch.compiler.is_compiling():
             return operator(*arguments)
-        return run(*arguments) if is_ordinary(*arguments[:tensors]) else made.apply(*arguments)
+        if is_ordinary(*arguments[:tensors]):
+            return run(*arguments)
+        forward = _forward_modes()
+        if len(forward) > 1 and forward[-1]:
+            # By hand: an autograd function in one forward mode within another loses the outer one's tangents of what
+            # it has saved (pytorch issue 197867).
+            duals = [forward_ad.unpack_dual(tensor) for tensor in arguments[:tensors]]
+            if any(dual.tangent is not None for dual in duals):
+                primals, rest = [dual.primal for dual in duals], arguments[tensors:]
+                tangent = total(terms(primals, [dual.tangent for dual in duals], rest))
+                return tree_map(forward_ad.make_dual, call(*primals, *rest), tangent)
+        return made.apply(*arguments)
 
     return call
