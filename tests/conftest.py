@@ -21,7 +21,7 @@ LONG = (
     "core/test_training_devices.py", "core/test_shards.py", "core/test_distill_command.py", "core/test_dwt.py",
     "cme/test_pipeline.py", "core/test_workers.py", "core/test_distill.py", "core/test_report.py",
     "cme/test_cme_report.py", "core/test_gradients_workers.py", "cosmo/test_simulate.py", "cosmo/test_cosmo_report.py",
-    "core/test_distill_workers.py", "core/test_teacher.py", "cme/test_cme_cli.py",
+    "core/test_distill_workers.py", "core/test_teacher.py", "cme/test_cme_cli.py", "cross/test_estimators.py",
 )  # fmt: skip
 
 # How long an example takes says more about the machine than about the code.

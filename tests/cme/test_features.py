@@ -37,7 +37,7 @@ def test_the_matrices_are_pywavelets_transform(name, mode):
     [
         (([1.0, 2.0, 3.0], 8), "even number"),
         (([0.7, 0.7], 8, 2, "smooth"), "boundary modes zero, constant, symmetric, periodic, reflect; got 'smooth'"),
-        (([0.7, 0.7], 8, 0), "length and levels are 1 or more"),
+        (([0.7, 0.7], 8, 0), "levels is 0; give a positive whole number"),
     ],
 )
 def test_transforms_that_do_not_exist(arguments, message):
@@ -109,7 +109,7 @@ def test_centre_times_are_the_centres_of_what_a_coefficient_reads():
     ("options", "message"),
     [
         ({"which": "largest"}, "which is one of positive, negative, absolute, signed, both"),
-        ({"most": 0}, "most is 1 or more"),
+        ({"most": 0}, "most is 0; give a positive whole number"),
         ({"mode": "periodization"}, "got 'periodization'"),
         ({"wavelet": "bior2.2"}, "bior2.2"),
     ],
@@ -121,7 +121,7 @@ def test_options_that_will_not_do(options, message):
 
 def test_series_of_another_length_are_refused():
     features = MaxCoefficients().fit(np.zeros((2, 40)))
-    with pytest.raises(ValueError, match="series of X have 30 samples; fit saw 40"):
+    with pytest.raises(ValueError, match="X has 30 features, but MaxCoefficients is expecting 40 features"):
         features.transform(np.zeros((2, 30)))
     with pytest.raises(ValueError, match="NaN"):
         features.transform(np.full((2, 40), np.nan))

@@ -220,13 +220,16 @@ def test_stacks_in_depth(tmp_path):
         assert_holds(open_movie(tmp_path / "z.tif", z="max"), frames.max(axis=1))
         assert_holds(open_movie(tmp_path / "z.tif", z="sum"), frames.sum(axis=1, dtype=np.float32))
         assert_holds(open_movie(tmp_path / "z.tif", z="mean"), frames.mean(axis=1).astype(np.float32))
-        second = open_movie(tmp_path / "z.tif", z=1)
-        assert_holds(second, frames[:, 1])
+        for number in (1, np.int64(1)):
+            second = open_movie(tmp_path / "z.tif", z=number)
+            assert_holds(second, frames[:, 1])
         assert second.origin["axes"].endswith("plane 1 in depth of 4")
     with pytest.raises(ValueError, match=r"z is 4, but .* has 4 planes in depth"):
         open_movie(tmp_path / "z.tif", z=4)
     with pytest.raises(ValueError, match="z is 'median'; choose 'max', 'mean', 'sum'"):
         open_movie(tmp_path / "z.tif", z="median")
+    with pytest.raises(ValueError, match="z is True; choose 'max', 'mean', 'sum'"):
+        open_movie(tmp_path / "z.tif", z=True)
     # Time saved as depth, as ImageJ does with what it does not know.
     tifffile.imwrite(tmp_path / "t.tif", frames[:, 0], imagej=True, metadata={"axes": "ZCYX"})
     with pytest.raises(ValueError, match="axes='TYX', or 'TCYX' with channels"):

@@ -94,5 +94,5 @@ def test_an_ensemble_is_its_members(series, tmp_path):
     np.testing.assert_array_equal(loaded.predict(series.X), ensemble.predict(series.X))
     with pytest.raises(FileNotFoundError, match="no files member-0"):
         SeriesEnsemble.load(tmp_path)
-    with pytest.raises(ValueError, match="one member or more"):
+    with pytest.raises(ValueError, match="members is 0; give a positive whole number"):
         SeriesEnsemble(base, members=0).fit(series.X, series.y)

@@ -343,8 +343,10 @@ def test_three_axes_are_ambiguous():
     "name", ["random_starts", "small_batch", "medium_batch", "large_batch", "finalists", "iterations"]
 )
 def test_search_settings_are_checked(name):
-    with pytest.raises(ValueError, match=f"{name} is -1; it must be"):
-        SearchSettings(**{name: -1})
+    for bad in (-1, True, 2.5):
+        with pytest.raises(ValueError, match=f"{name} is {bad}; give a .*whole number"):
+            SearchSettings(**{name: bad})
+    assert type(getattr(SearchSettings(**{name: np.int64(7)}), name)) is int
 
 
 def test_attributions_are_checked():

@@ -174,8 +174,9 @@ def test_what_does_not_fit_is_refused():
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ({"inputs": 0}, r"inputs is 0; it must be 1 or more"),
-        ({"repeats": 1}, r"repeats is 1; it must be 2 or more"),
+        ({"steps": True}, r"steps is True; give a positive whole number"),
+        ({"inputs": 0}, r"inputs is 0; give a positive whole number"),
+        ({"repeats": 1}, r"repeats is 1; give a whole number, 2 or more"),
         ({"top": 1.5}, r"top is 1.5; give a share of the coefficients"),
     ],
 )

@@ -448,7 +448,7 @@ def test_zarr_in_and_out(tmp_path):
     expected = input_gradients(Power(), x, batch_size=4)
     np.testing.assert_array_equal(result[:], expected)
     # However the same values come, the job is the same.
-    again = input_gradients(Power(), torch.from_numpy(x), batch_size=4, out=str(tmp_path / "deep" / "g.zarr"))
+    again = input_gradients(Power(), torch.from_numpy(x), batch_size=np.int64(4), out=str(tmp_path / "deep" / "g.zarr"))
     np.testing.assert_array_equal(again[:], expected)
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["g.zarr"]
 

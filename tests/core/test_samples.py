@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import zarr
+from scipy.sparse import csr_array
 
 from awd_core.samples import Batches, Part, Samples, split, survey
 
@@ -107,10 +108,20 @@ def test_what_is_not_finite_is_named(tmp_path: Path, bad: float) -> None:
     ("array", "error", "message"),
     [
         (np.array(["a"]), TypeError, "X has to hold real numbers; got elements of type <U1"),
-        (np.ones(3, dtype=complex), TypeError, "got elements of type complex128"),
+        (
+            np.ones(3, dtype=complex),
+            ValueError,
+            "Complex data not supported: X has to .* got elements of type complex128",
+        ),
         (np.array(3.0), ValueError, r"shape \(n, …\) with no empty axis; got \(\)"),
         (np.ones((0, 3)), ValueError, r"got \(0, 3\)"),
-        (np.ones((3, 0)), ValueError, r"got \(3, 0\)"),
+        (np.ones((3, 0)), ValueError, r"0 feature\(s\) \(shape=\(3, 0\)\) while a minimum of 1 is required"),
+        (
+            np.array([[1.0, {}]], dtype=object),
+            TypeError,
+            "X has to hold real numbers; got objects that are none: .*dict",
+        ),
+        (csr_array(np.eye(2)), TypeError, r"X is sparse \(csr_array\), which is not supported: give X.toarray\(\)"),
     ],
 )
 def test_what_no_samples_can_be(array: Any, error: type[Exception], message: str) -> None:

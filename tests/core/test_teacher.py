@@ -324,7 +324,7 @@ def bad(values: Any, index: Any, value: float) -> Any:
         ),
         (X, Y, {"sample_weight": np.ones(3)}, r"sample_weight has to be of shape \(120,\).*got \(3,\)"),
         (X, Y, {"sample_weight": -np.ones(120)}, "sample_weight must not be negative; its smallest value is -1"),
-        (X, Y, {"sample_weight": np.zeros(120)}, "all weights of the training or of the validation part are 0"),
+        (X, Y, {"sample_weight": np.zeros(120)}, "all weights of the training or of the validation part are zero"),
     ],
 )
 def test_data_that_cannot_be_learnt_from(x: Any, y: Any, options: dict[str, Any], message: str) -> None:
@@ -342,7 +342,7 @@ def test_types_that_cannot_be_learnt_from() -> None:
 @pytest.mark.parametrize(
     ("y", "options", "message"),
     [
-        (np.zeros(120, dtype=int), {}, r"y has a single class \(.*0.*\): there is nothing to tell apart"),
+        (np.zeros(120, dtype=int), {}, r"y has 1 class \(.*0.*\): there is nothing to tell apart"),
         (Y, {}, "120 classes among 120 samples; it looks like the target of a regression"),
         (np.arange(120) % 3, {}, r"returns \(2, 2\), not \(2, 3\): logits of the 3 classes"),
         (np.eye(2)[np.arange(120) % 2], {}, r"one label for each sample, shape \(n,\); got \(120, 2\)"),
@@ -402,9 +402,17 @@ def test_networks_that_do_not_fit(factory: Any, kwargs: Any, error: type[Excepti
         Teacher(factory, kwargs, accelerator="cpu").fit(X, Y)
 
 
+def test_one_output_is_not_taken_for_several_targets() -> None:
+    with pytest.raises(ValueError, match=r"the network returns \(2, 1\), not \(2, 3\): as many columns as y"):
+        Teacher(MLP, {"n_in": 6}, accelerator="cpu").fit(X, np.stack([Y, Y**2, -Y], axis=1))
+
+
 def test_inputs_that_cannot_be_predicted() -> None:
     fitted = teacher().fit(X, Y)
-    with pytest.raises(ValueError, match=r"samples of X have shape \(3,\); the teacher was trained on \(2, 3\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"samples of X have shape \(3,\); the teacher was trained on \(2, 3\)\. Reshape your data to \(n, 2, 3\)",
+    ):
         fitted.predict(X[:, 0])
     with pytest.raises(ValueError, match="X has a NaN or an infinity, first at sample 37; the teacher can't take it"):
         fitted.predict(bad(X, (37, 1, 1), np.nan))

@@ -31,7 +31,7 @@ def test_the_seed_decides(design):
 
 
 def test_a_sobol_design_grows_by_adding_points():
-    short, long = (sobol(MASSIVENUS_RANGES, n, seed=5) for n in (12, 50))
+    short, long = (sobol(MASSIVENUS_RANGES, n, seed=5) for n in (np.int64(12), 50))
     assert len(short) == 12
     assert long["A_s"].tolist()[:12] == short["A_s"].tolist()
 

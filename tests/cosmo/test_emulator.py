@@ -241,7 +241,7 @@ def test_bad_input():
         fit_emulator(theta[:4], means[:4], maps[:4], np.eye(3), kind="quadratic")
     with pytest.raises(ValueError, match="parameter 0 is the same in all 6 cosmologies"):
         fit_emulator(0 * theta, means, maps, np.eye(3))
-    with pytest.raises(ValueError, match="components must be 1 or more, got 0"):
+    with pytest.raises(ValueError, match="components is 0; give a positive whole number"):
         fit_emulator(theta, means, maps, np.eye(3), components=0)
     with pytest.raises(ValueError, match=r"parameters must have the shape \(n, 1\)"):
         fit_emulator(theta, means, maps, np.eye(3), kind="linear").predict(np.zeros((2, 2)))

@@ -288,7 +288,7 @@ def test_bad_arguments():
         (MapTeacher(), (zarr.array(X), y[:, 0]), {"cosmology": np.arange(N)}, "maps on disk can't be split by cosmol"),
         (MapTeacher(), (X, y[:, 0]), {"validation": (X[:, :8], y[:, 0])}, "validation set have shape"),
         (MapTeacher(learning_rate=0), (X, y[:, 0]), {}, "learning_rate"),
-        (MapTeacher(width=0), (X, y[:, 0]), {}, "width=0"),
+        (MapTeacher(width=0), (X, y[:, 0]), {}, "width is 0; give a positive whole number"),
     ]
     for teacher, arguments, options, message in bad:
         with pytest.raises(ValueError, match=message):

@@ -317,8 +317,11 @@ def test_bad_input(model):
     for maps in (np.zeros(3), np.zeros((2, 4, 4), complex), np.zeros((0, 4, 4))):
         with pytest.raises(ValueError, match="maps must be real, of the shape"):
             model.predict(maps)
-    with pytest.raises(ValueError, match="downsample must be a whole number, 1 or more, got 0"):
+    with pytest.raises(ValueError, match="downsample is 0; give a positive whole number"):
         Preprocessing(downsample=0)
+    with pytest.raises(ValueError, match="downsample is True; give a positive whole number"):
+        Preprocessing(downsample=True)
+    assert type(Preprocessing(downsample=np.int64(2)).downsample) is int
     with pytest.raises(ValueError, match="smoothing_arcmin must be 0 or more, got -1"):
         Preprocessing(smoothing_arcmin=-1.0)
     with pytest.raises(ValueError, match="edge must be 'reflect' or 'wrap', got 'zero'"):

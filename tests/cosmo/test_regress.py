@@ -270,7 +270,7 @@ def test_transforms():
 
 def test_bad_input(suite):
     X, y, cosmology = suite.X, suite.y, suite.cosmology
-    with pytest.raises(ValueError, match="this CountRidge is not fitted; call fit first"):
+    with pytest.raises(ValueError, match="this CountRidge is not fitted yet; call fit first"):
         CountRidge().predict(X)
     with pytest.raises(ValueError, match=r"X must have the shape \(maps, features\), got \(22,\)"):
         CountRidge().fit(X[0], y)
@@ -290,7 +290,7 @@ def test_bad_input(suite):
         NearestCosmology().fit(X, y, cosmology=[0])
     with pytest.raises(ValueError, match="a cosmology with one map has no covariance"):
         NearestCosmology().fit(X[::50], y[::50])
-    with pytest.raises(ValueError, match="X has 3 features; in training there were 22"):
+    with pytest.raises(ValueError, match="X has 3 features, but CountRidge is expecting 22 features"):
         CountRidge().fit(X, y).predict(X[:, :3])
     with pytest.raises(ValueError, match="alphas must be numbers above 0"):
         CountRidge(alphas=[0.0]).fit(X, y)
@@ -305,7 +305,7 @@ def test_bad_input(suite):
         EmulatorPosterior("linear").fit(X, y, parameters=np.random.default_rng(0).random((40, 4))[cosmology])
     with pytest.raises(ValueError, match="no feature varies within a cosmology"):
         EmulatorPosterior("linear").fit(X[::50].repeat(2, 0), y[::50].repeat(2))
-    with pytest.raises(ValueError, match="points must be 2 or more, got 1"):
+    with pytest.raises(ValueError, match="points is 1; give a whole number, 2 or more"):
         EmulatorPosterior("linear", points=1).fit(X, y)
     with pytest.raises(ValueError, match="y must have the shape of the estimates"):
         CountRidge().fit(X, y).calibrate(X[:3], y[:2])

@@ -292,7 +292,7 @@ def test_saved_form(wavelet, tmp_path):
 def test_bad_input():
     maps = noise()
     for parameters, words in (
-        ({"levels": 0}, "levels must be a whole number, 1 or more, got 0"),
+        ({"levels": 0}, "levels is 0; give a positive whole number"),
         ({"levels": 6}, "6 levels are too many for maps of 32 × 48: 5 at most"),
         ({"pixels": "some"}, "pixels is 'some'; choose one of peaks"),
         ({"boundary": "zero"}, "boundary is 'zero'; choose one of symmetric, periodic"),

@@ -123,7 +123,7 @@ def test_saved_form():
 def test_bad_input():
     maps = noise()
     for parameters, words in (
-        ({"bins": 0}, "bins must be a whole number"),
+        ({"bins": 0}, "bins is 0; give a positive whole number"),
         ({"apodise": -1.0}, "apodise must be a width"),
         ({"ell_range": (5, 2)}, r"ell_range must be \(low, high\)"),
         ({"ell_range": (1e6, 2e6)}, "no mode of maps of 48 × 64 pixels lies in ℓ from 1000000"),

@@ -114,5 +114,5 @@ def test_bad_input():
         starlet(noise(), 2, boundary="zero")
     with pytest.raises(ValueError, match="there is no band 'w3'; there are raw, w1, w2, c2"):
         StarletCounts(2, bands=["w3"]).fit(noise())
-    with pytest.raises(ValueError, match="levels must be a whole number"):
+    with pytest.raises(ValueError, match=r"levels is 2\.5; give a positive whole number"):
         StarletCounts(2.5).fit(noise())

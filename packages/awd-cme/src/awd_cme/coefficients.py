@@ -5,12 +5,13 @@ Needs NumPy alone, since the model card scores with it. For series of one length
 a matter of indices (`MODES`). `Selection` says which coefficients of a scale become features.
 """
 
-import operator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from awd_core.whole_numbers import whole_number
 
 Array = npt.NDArray[Any]
 
@@ -57,8 +58,7 @@ class Selection:
     def __post_init__(self) -> None:
         if self.which not in WHICH:
             raise ValueError(f"which is one of {', '.join(WHICH)}; got {self.which!r}")
-        if operator.index(self.most) < 1:
-            raise ValueError(f"most is 1 or more coefficients a scale; got {self.most}")
+        object.__setattr__(self, "most", whole_number("most", self.most))
 
     def kinds(self) -> tuple[str, ...]:
         """What is sorted for: one entry for each list of coefficients of a scale."""
@@ -203,8 +203,7 @@ def analysis_matrices(taps: npt.ArrayLike, length: int, levels: int = 4, mode: s
         raise ValueError(f"taps are one list of an even number of numbers; got the shape {low.shape}")
     if mode not in MODES:
         raise ValueError(f"series are transformed with one of the boundary modes {', '.join(MODES)}; got {mode!r}")
-    if length < 1 or levels < 1:
-        raise ValueError(f"length and levels are 1 or more; got {length} and {levels}")
+    length, levels = whole_number("length", length), whole_number("levels", levels)
     high = low[::-1] * (-1.0) ** np.arange(1, len(low) + 1)
     approximation, details = np.eye(length), []
     for _ in range(levels):

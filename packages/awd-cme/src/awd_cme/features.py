@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from awd_cme.coefficients import Selection, analysis_matrices, centre_times, scales
+from awd_core.columns import Columns
 from awd_core.wavelet import Wavelet
 
 Array = npt.NDArray[np.float64]
@@ -56,6 +57,8 @@ class MaxCoefficients(TransformerMixin, BaseEstimator):  # type: ignore[misc] # 
         The wavelet.
     n_features_in_ : int
         Samples N of a series.
+    feature_names_in_ : ndarray of str
+        Names of the samples, if X was a table that has some; others, or another order, are refused.
     matrices_ : list of ndarray, shapes (k, N)
         The transform, band by band from coarse to fine.
     times_ : list of ndarray, shapes (k,)
@@ -106,7 +109,7 @@ class MaxCoefficients(TransformerMixin, BaseEstimator):  # type: ignore[misc] # 
         x = check_array(X, dtype=np.float64, input_name="X")
         self.selection  # noqa: B018 - raises for options that will not do
         self.wavelet_ = Wavelet.of(self.wavelet)
-        self.n_features_in_: int = x.shape[1]
+        Columns.of(X, x.shape).keep(self)
         self.matrices_ = analysis_matrices(self.wavelet_.taps, x.shape[1], self.levels, self.mode)
         step = 1.0 if self.seconds_per_sample is None else float(self.seconds_per_sample)
         self.times_ = [times * step for times in centre_times(self.wavelet_.taps, x.shape[1], self.levels)]
@@ -132,8 +135,7 @@ class MaxCoefficients(TransformerMixin, BaseEstimator):  # type: ignore[misc] # 
         """
         check_is_fitted(self)
         x = check_array(X, dtype=np.float64, input_name="X")
-        if x.shape[1] != self.n_features_in_:
-            raise ValueError(f"series of X have {x.shape[1]} samples; fit saw {self.n_features_in_}")
+        Columns.kept_by(self).check(X, x.shape, self)
         selection = self.selection
         bands = zip(self.matrices_, self.times_, strict=True)
         return np.concatenate([selection.select(x @ matrix.T, times) for matrix, times in bands], axis=1)

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.folds import Folds, balanced_folds, train_and_test
+from awd_core.whole_numbers import whole_number
 
 
 def grouped_folds(groups: npt.ArrayLike, folds: int, seed: int, labels: npt.NDArray[Any] | None = None) -> Folds:
@@ -33,7 +34,7 @@ def grouped_folds(groups: npt.ArrayLike, folds: int, seed: int, labels: npt.NDAr
     """
     names = np.asarray(groups)
     number = len(np.unique(names))
-    count = min(int(folds), number)
+    count = min(whole_number("folds", folds), number)
     if count < 2:
         raise ValueError(
             f"{number} group(s) and {folds} folds: cross-validation needs two or more of both; group by track "

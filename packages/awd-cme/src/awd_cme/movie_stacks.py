@@ -14,6 +14,7 @@ from awd_cme.file_names import ENDINGS, folders_in, images_in
 from awd_cme.movie_metadata import NOTHING
 from awd_cme.movie_planes import Planes, open_planes
 from awd_cme.units import Fact
+from awd_core.whole_numbers import is_whole_number
 
 Array = npt.NDArray[Any]
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -125,7 +126,7 @@ def _of_file(planes: Planes, axes: str | None, channels: tuple[str, ...] | None,
     dtype, read = planes.dtype, planes.read
     if order.shape[2] == 1:
         frame: Callable[[int, int], Array] = _Frames(order[:, :, 0], read)
-    elif isinstance(z, int) and not isinstance(z, bool):
+    elif is_whole_number(z):
         if not 0 <= z < order.shape[2]:
             raise ValueError(f"z is {z}, but {planes.path} has {order.shape[2]} planes in depth, counted from 0")
         frame = _Frames(order[:, :, z], read)

@@ -11,9 +11,12 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.linear_model import LogisticRegression
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_array, check_is_fitted, check_X_y
 
 from awd_cme.folds import grouped_folds
+from awd_core.columns import Columns
+from awd_core.whole_numbers import whole_number
 
 Array = npt.NDArray[np.float64]
 
@@ -81,23 +84,24 @@ class SeriesRidge(RegressorMixin, BaseEstimator):  # type: ignore[misc] # scikit
         ValueError
             If the penalties are none, negative or not finite, or there is a choice and fewer than two groups.
         """
-        features, targets = check_X_y(X, y, dtype=np.float64, y_numeric=True)
+        features, targets = check_X_y(X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2, estimator=self)
+        seed = whole_number("seed", self.seed, 0)
         alphas = np.asarray(self.alphas, dtype=np.float64)
         if alphas.ndim != 1 or not len(alphas) or not (np.isfinite(alphas) & (alphas >= 0)).all():
             raise ValueError(f"alphas are one or more penalties from 0 on; got {self.alphas}")
-        self.n_features_in_: int = features.shape[1]
         self.feature_mean_ = features.mean(axis=0)
         self.feature_sd_ = _scale(features)
         Z = (features - self.feature_mean_) / self.feature_sd_
         self.alpha_ = float(alphas[0])
         if len(alphas) > 1:
-            splits = grouped_folds(np.arange(len(Z)) if groups is None else groups, self.folds, self.seed)
+            splits = grouped_folds(np.arange(len(Z)) if groups is None else groups, self.folds, seed)
             errors = np.zeros(len(alphas))
             for train, test in splits:
                 errors += (
                     (targets[test, None] - _ridge_predictions(Z[train], targets[train], Z[test], alphas)) ** 2
                 ).sum(0)
             self.alpha_ = float(alphas[int(errors.argmin())])
+        Columns.of(X, features.shape).keep(self)
         self.limits_ = (float(targets.min()), float(targets.max())) if self.clip else (-math.inf, math.inf)
         slope = _ridge_slopes(Z, targets - targets.mean(), np.array([self.alpha_]))[:, 0]
         self.coef_ = slope / self.feature_sd_
@@ -106,8 +110,7 @@ class SeriesRidge(RegressorMixin, BaseEstimator):  # type: ignore[misc] # scikit
 
     def predict(self, X: Any) -> Array:
         """Predict targets, shape (n,)."""
-        check_is_fitted(self)
-        features = check_array(X, dtype=np.float64)
+        features = _checked(self, X)
         prediction: Array = np.clip(features @ self.coef_ + self.intercept_, *self.limits_)
         return prediction
 
@@ -143,21 +146,26 @@ class SeriesLogistic(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sc
         ValueError
             If there are not two classes, or penalties are not positive.
         """
-        features, labels = check_X_y(X, y, dtype=np.float64)
+        features, labels = check_X_y(X, y, dtype=np.float64, estimator=self)
+        seed = whole_number("seed", self.seed, 0)
         self.classes_ = np.unique(labels)
         if len(self.classes_) != 2:
-            raise ValueError(f"success has two classes; y has {len(self.classes_)}: {self.classes_[:5].tolist()}")
+            kind = type_of_target(labels) if len(self.classes_) > 2 else "one class"
+            raise ValueError(
+                f"Only binary classification is supported. The type of the target is {kind}: success has two classes; "
+                f"y has {len(self.classes_)}: {self.classes_[:5].tolist()}"
+            )
         alphas = [float(alpha) for alpha in self.alphas]
         if not alphas or not all(0 < alpha < math.inf for alpha in alphas):
             raise ValueError(f"alphas are one or more positive penalties; got {self.alphas}")
-        self.n_features_in_: int = features.shape[1]
         self.feature_mean_ = features.mean(axis=0)
         self.feature_sd_ = _scale(features)
         Z = (features - self.feature_mean_) / self.feature_sd_
+        Columns.of(X, features.shape).keep(self)
         positive = labels == self.classes_[1]
         self.alpha_ = alphas[0]
         if len(alphas) > 1:
-            splits = grouped_folds(np.arange(len(Z)) if groups is None else groups, self.folds, self.seed, positive)
+            splits = grouped_folds(np.arange(len(Z)) if groups is None else groups, self.folds, seed, positive)
             losses = [sum(_log_loss(Z, positive, train, test, alpha) for train, test in splits) for alpha in alphas]
             self.alpha_ = alphas[int(np.argmin(losses))]
         model = LogisticRegression(C=1 / self.alpha_, max_iter=2000).fit(Z, positive)
@@ -167,8 +175,7 @@ class SeriesLogistic(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sc
 
     def decision_function(self, X: Any) -> Array:
         """Log odds of the second class, shape (n,)."""
-        check_is_fitted(self)
-        odds: Array = check_array(X, dtype=np.float64) @ self.coef_ + self.intercept_
+        odds: Array = _checked(self, X) @ self.coef_ + self.intercept_
         return odds
 
     def predict_proba(self, X: Any) -> Array:
@@ -178,8 +185,14 @@ class SeriesLogistic(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sc
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """The more probable class, shape (n,)."""
-        labels: npt.NDArray[Any] = self.classes_[(self.decision_function(X) > 0).astype(int)]
+        success = self.decision_function(X) > 0
+        labels: npt.NDArray[Any] = self.classes_[success.astype(int)]
         return labels
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
 
 
 def least_squares() -> SeriesRidge:
@@ -192,6 +205,14 @@ def fit_predictor(predictor: Any, F: Array, y: npt.NDArray[Any], groups: npt.NDA
     if isinstance(predictor, SeriesRidge | SeriesLogistic):
         return predictor.fit(F, y, groups=groups)
     return predictor.fit(F, y)
+
+
+def _checked(model: SeriesRidge | SeriesLogistic, X: Any) -> Array:
+    """Features (n, features) with the columns that the model was fitted to."""
+    check_is_fitted(model)
+    features: Array = check_array(X, dtype=np.float64, estimator=model, input_name="X")
+    Columns.kept_by(model).check(X, features.shape, model)
+    return features
 
 
 def _scale(features: Array) -> Array:

@@ -22,6 +22,7 @@ from awd_cme.frames import Movie
 from awd_cme.psf import add_spots
 from awd_cme.tracks import MEASURES, validate
 from awd_cme.tracks import channels as channels_of
+from awd_core.whole_numbers import whole_number
 
 Array = npt.NDArray[np.float64]
 Background = float | Array | Mapping[str, float | Array] | Callable[[int, int], float | Array]
@@ -141,7 +142,9 @@ def render_tracks(
         channels=names,
         origin=dict.fromkeys(("axes", "channels"), "rendered from a table of tracks")
         | {name: "unknown" if value is None else "as for the table of tracks" for name, value in told.items()},
-        read=_Exposures(light, camera, (seed,) if isinstance(seed, int) else tuple(seed)),
+        read=_Exposures(
+            light, camera, tuple(seed) if isinstance(seed, Sequence | np.ndarray) else (whole_number("seed", seed, 0),)
+        ),
         table=drawn,
         camera=camera,
         expect=light,

@@ -5,7 +5,7 @@ input gradients (`awd_core.gradients`).
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,9 +15,13 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from awd_cme.networks import MeanOf
+from awd_core.columns import Columns
 from awd_core.problem import Validation
+from awd_core.real_numbers import real_array
+from awd_core.samples import in_memory
 from awd_core.teacher import Teacher, TeacherClassifier
 from awd_core.weights import Factory
+from awd_core.whole_numbers import whole_number
 
 TUNED = "awd_cme.networks:TunedSeriesLSTM"
 PUBLISHED = "awd_cme.networks:SeriesLSTM"
@@ -29,11 +33,13 @@ class _SeriesFit:
     scale_inputs: str
 
     def _check_series(self, X: Any) -> None:
-        series = np.asarray(X)
+        series = real_array(in_memory(X, "X"))
         if series.ndim not in (2, 3):
             raise ValueError(f"series have the shape (n, N), or (n, channels, N) from stack_inputs; got {series.shape}")
         seen = series if series.ndim == 2 else series[:, 0]
-        sd = float(seen.std())
+        if not series.size:
+            return  # which the teacher refuses in its own words
+        sd = float(seen.std()) if np.isfinite(seen).all() else 1.0
         if self.scale_inputs == "none" and not 0.02 < sd < 50:
             raise ValueError(
                 f"the standard deviation of the series is {sd:.3g}: they are in counts. Standardise them with "
@@ -226,6 +232,8 @@ class SeriesEnsemble(RegressorMixin, BaseEstimator):  # type: ignore[misc] # sci
     ----------
     members_ : list of Teacher
         The trained members.
+    n_features_in_, feature_names_in_
+        As for `awd_core.teacher.Teacher`.
 
     Examples
     --------
@@ -249,15 +257,14 @@ class SeriesEnsemble(RegressorMixin, BaseEstimator):  # type: ignore[misc] # sci
         ValueError
             If there is less than one member, and as for the teacher.
         """
-        if self.members < 1:
-            raise ValueError(f"an ensemble has one member or more; got members={self.members}")
+        members = whole_number("members", self.members)
         base = SeriesTeacher() if self.teacher is None else self.teacher
-        self.members_: list[Teacher] = []
-        for number in range(self.members):
+        trained: list[Teacher] = []
+        for number in range(members):
             member = clone(base).set_params(seed=base.seed + number)
             place = None if checkpoint_dir is None else Path(checkpoint_dir) / f"member-{number}"
-            self.members_.append(member.fit(X, y, checkpoint_dir=place, **options))
-        return self
+            trained.append(member.fit(X, y, checkpoint_dir=place, **options))
+        return self._hold(trained)
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """Mean of the members' predictions, shape (n,) or (n, k)."""
@@ -291,6 +298,14 @@ class SeriesEnsemble(RegressorMixin, BaseEstimator):  # type: ignore[misc] # sci
         if not paths:
             raise FileNotFoundError(f"there are no files member-0.safetensors, … in {folder}; save writes them")
         members = [SeriesTeacher.load(path, factory=factory) for path in paths]
-        ensemble = cls(clone(members[0]), len(members))
-        ensemble.members_ = list(members)
-        return ensemble
+        return cls(clone(members[0]), len(members))._hold(members)
+
+    def _hold(self, members: Sequence[Teacher]) -> Self:
+        self.members_: list[Teacher] = list(members)
+        Columns.kept_by(members[0]).keep(self)
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

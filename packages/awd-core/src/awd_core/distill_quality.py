@@ -31,6 +31,7 @@ from awd_core.quality_checks import completeness_gap, insertion_deletion, predic
 from awd_core.quality_randomised import randomised_teacher_check
 from awd_core.quality_record import CheckedQuality, QualitySettings, stored_quality
 from awd_core.wavelet import Wavelet
+from awd_core.whole_numbers import whole_number
 
 Progress = Callable[[int, int, str], object]
 SUBSET, ORDERS, BLANK = 10, 11, 12
@@ -115,6 +116,8 @@ def attribution_quality(
     ['pass', 'pass', 'open']
     """
     settings = settings or QualitySettings()
+    levels, seed = whole_number("levels", levels), whole_number("seed", seed, 0)
+    batch_size = whole_number("batch_size", batch_size)
     samples, slopes = as_samples(X, "X"), as_samples(gradients, "gradients")
     if tuple(samples.shape) != tuple(slopes.shape):
         raise ValueError(f"gradients must have the shape {tuple(samples.shape)} of X, got {tuple(slopes.shape)}")

@@ -25,6 +25,7 @@ from awd_core.losses import LossWeights
 from awd_core.penalised import PenalisedFit, distill_penalised
 from awd_core.transformer import Array
 from awd_core.transformer import WaveletTransformer as WaveletTransformer
+from awd_core.whole_numbers import whole_number
 from awd_core.workers import Workers, open_workers
 
 
@@ -152,25 +153,25 @@ class WaveletDistiller(WaveletTransformer):
         x = self._checked(X, reset=True)
         if self.form not in ("orthonormal", "penalised"):
             raise ValueError(f"form is {self.form!r}; it is 'orthonormal' or 'penalised'")
-        levels = self.levels
-        if levels is None:
+        if self.levels is None:
             raise ValueError("levels is None; a distilled wavelet needs their number, such as 4")
+        levels, seed = whole_number("levels", self.levels), whole_number("seed", self.seed, 0)
         self.path_: DistillationPath | None = None
         self.penalised_: PenalisedFit | None = None
         if self.form == "penalised":
-            self.penalised_ = self._penalised(x, gradients, levels)
+            self.penalised_ = self._penalised(x, gradients, levels, seed)
             self.wavelet_ = self.penalised_.wavelet
         else:
             with open_workers(self.workers, self.scheduler) as crew:
-                self.path_ = self._orthonormal(x, gradients, levels, crew)
+                self.path_ = self._orthonormal(x, gradients, levels, seed, crew)
             self.wavelet_ = self.path_[0].wavelet
         return self
 
-    def _orthonormal(self, x: Array, gradients: Any, levels: int, crew: Workers) -> DistillationPath:
-        g = self._gradients(x, gradients, crew)
+    def _orthonormal(self, x: Array, gradients: Any, levels: int, seed: int, crew: Workers) -> DistillationPath:
+        g = self._gradients(x, gradients, seed, crew)
         path = distill_path(
             x, np.ones_like(x) if g is None else g, wavelet=self.wavelet, levels=levels, mode=self.mode,
-            ndim=self._axes, shares=(self.share,), method=self.method, search=self.search, seed=self.seed,
+            ndim=self._axes, shares=(self.share,), method=self.method, search=self.search, seed=seed,
             baseline=0.0 if self.baseline is None else self.baseline, device=self.device,
             dtype=torch.from_numpy(x).dtype, workers=crew,
         )  # fmt: skip
@@ -182,7 +183,7 @@ class WaveletDistiller(WaveletTransformer):
         point = replace(path[0], interpretation=math.nan, wavelet=wavelet)
         return DistillationPath([point], path.start, path.start_sparsity, math.nan, settings)
 
-    def _gradients(self, x: Array, gradients: Any, crew: Workers) -> Array | None:
+    def _gradients(self, x: Array, gradients: Any, seed: int, crew: Workers) -> Array | None:
         if gradients is not None:
             given = gradients.detach().cpu().numpy() if isinstance(gradients, Tensor) else np.asarray(gradients)
             return given.astype(x.dtype)
@@ -193,14 +194,14 @@ class WaveletDistiller(WaveletTransformer):
                 f"share is {self.share} but nothing is known of the teacher: give fit(X, gradients=G) "
                 "(in a pipeline distiller__gradients=G), or teacher=, or share=0"
             )
-        seed = self.seed if self.method == "gradient_shap" else None
         found: Array = input_gradients(
             self.teacher, x.astype(self._teacher_type(x)), self.target, method=self.method, baseline=self.baseline,
-            seed=seed, batch_size=self.batch_size, device=self.device, workers=crew,
+            seed=seed if self.method == "gradient_shap" else None,
+            batch_size=whole_number("batch_size", self.batch_size), device=self.device, workers=crew,
         )  # fmt: skip
         return found.astype(x.dtype)
 
-    def _penalised(self, x: Array, gradients: Any, levels: int) -> PenalisedFit:
+    def _penalised(self, x: Array, gradients: Any, levels: int, seed: int) -> PenalisedFit:
         if gradients is not None:
             raise ValueError("the penalised form asks the teacher itself; give teacher=, and no gradients")
         return distill_penalised(
@@ -208,7 +209,7 @@ class WaveletDistiller(WaveletTransformer):
             levels=levels, mode=self.mode, ndim=self._axes, epochs=self.epochs,
             weights=LossWeights() if self.weights is None else self.weights, batch_size=self.batch_size,
             learning_rate=self.learning_rate, method=self.method, baseline=self.baseline, noise=self.noise,
-            seed=self.seed, device=self.device,
+            seed=seed, device=self.device,
         )  # fmt: skip
 
     def _teacher_type(self, x: Array) -> npt.DTypeLike:

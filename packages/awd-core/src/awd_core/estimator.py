@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from awd_core.checkpoint import State
+from awd_core.columns import Columns
 from awd_core.networks import Standardised
 from awd_core.problem import Problem, Validation, encode_labels, encode_values, find_classes, pose
 from awd_core.samples import Samples
@@ -123,6 +124,8 @@ class TeacherBase(BaseEstimator):  # type: ignore[misc] # scikit-learn has no ty
             The training diverged.
         """
         self._check_options(validation, checkpoint_dir)
+        if y is None:
+            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None; give targets.")
         classes = find_classes(y) if self._task == "classification" else None
         network, dtype = self._network()
         problem = pose(
@@ -136,6 +139,10 @@ class TeacherBase(BaseEstimator):  # type: ignore[misc] # scikit-learn has no ty
             seed=self.seed,
             dtype=dtype,
         )
+        samples = problem.training.samples
+        columns = Columns.of(X, samples.array.shape)
+        if isinstance(validation, tuple):
+            columns.check(validation[0], samples.array.shape, self, "validation X")
         scales = [problem.inputs.mean, problem.inputs.sd, problem.targets.mean, problem.targets.sd]
         module = Standardised(network, *(torch.tensor(values, dtype=dtype) for values in scales))
         self._check_outputs(module, problem, classes)
@@ -143,7 +150,8 @@ class TeacherBase(BaseEstimator):  # type: ignore[misc] # scikit-learn has no ty
         self.module_ = module.cpu().eval()
         self.history_: list[dict[str, float]] = state.history
         self.best_epoch_: int = state.best_epoch
-        self.input_shape_ = problem.training.samples.shape
+        self.input_shape_ = samples.shape
+        columns.keep(self)
         self._flat = classes is not None or np.ndim(_shaped(y)) == 1
         if classes is not None:
             self.classes_ = classes
@@ -177,6 +185,7 @@ class TeacherBase(BaseEstimator):  # type: ignore[misc] # scikit-learn has no ty
             "task": self._task,
             "parameters": parameters,
             "input_shape": self.input_shape_,
+            "feature_names": getattr(self, "feature_names_in_", None),
             "flat": self._flat,
             "classes": None if classes is None else {"values": classes, "dtype": classes.dtype.str},
             "augment": None if self.augment is None else factory_name(self.augment),
@@ -220,6 +229,8 @@ class TeacherBase(BaseEstimator):  # type: ignore[misc] # scikit-learn has no ty
         teacher.module_ = module.eval()
         teacher.history_, teacher.best_epoch_ = document["history"], document["best_epoch"]
         teacher.input_shape_, teacher._flat = tuple(document["input_shape"]), document["flat"]
+        told = document.get("feature_names")  # None in older files too
+        Columns(told and tuple(told), (*teacher.input_shape_, None)[0]).keep(teacher)
         if document["classes"] is not None:
             teacher.classes_ = np.array(document["classes"]["values"], dtype=document["classes"]["dtype"])
         return teacher
@@ -258,7 +269,8 @@ class TeacherBase(BaseEstimator):  # type: ignore[misc] # scikit-learn has no ty
         try:
             with torch.no_grad(), own_random_numbers():
                 torch.manual_seed(seed_for(self.seed, INITIAL, 1))  # lazy layers draw their first weights here
-                out = module.eval()(x)
+                # Before the targets' scales are put on, which would make one output as many as there are targets.
+                out = module.eval().standardised(x)
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
             raise ValueError(f"the network can't take a batch of shape {tuple(x.shape)}: {error}") from error
         if classes is None:
@@ -280,7 +292,7 @@ class TeacherBase(BaseEstimator):  # type: ignore[misc] # scikit-learn has no ty
         identity = {} if directory is None else self._identity(module, problem, validation)
         state = State() if directory is None else State.load(directory, identity)
         if not state.finished:
-            settings = Settings(**{name: getattr(self, name) for name in Settings.__dataclass_fields__})
+            settings = Settings.of(self)
             save = None if directory is None else lambda state: state.save(directory, identity)
             state = train(module, self._loss, problem.training, problem.validation, settings, self.augment, state, save)
         if not state.finished and directory is not None:  # it was trained in other processes
@@ -305,9 +317,13 @@ class TeacherBase(BaseEstimator):  # type: ignore[misc] # scikit-learn has no ty
         """Raw outputs (n, k) on the CPU."""
         check_is_fitted(self, "module_")
         samples = Samples(X)
+        if len(samples.shape) == len(self.input_shape_):
+            Columns.kept_by(self).check(X, samples.array.shape, self)
         if samples.shape != self.input_shape_:
+            wanted = ", ".join(map(str, ("n", *self.input_shape_)))
             raise ValueError(
-                f"samples of X have shape {samples.shape}; the teacher was trained on {self.input_shape_}."
+                f"samples of X have shape {samples.shape}; the teacher was trained on {self.input_shape_}. "
+                f"Reshape your data to ({wanted})."
             )
         device, rows = _device(self.accelerator, self.devices), np.arange(len(samples))
         outputs = []

@@ -170,7 +170,8 @@ def input_gradients(
         raise TypeError(f"model must be a torch Module or callable, got {type(model)}.")
     samples = as_samples(X, "X")
     n = samples.shape[0]
-    if operator.index(batch_size) < 1:
+    batch_size = operator.index(batch_size)
+    if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}.")
     points, choices = points_of(
         samples, method, baseline=baseline, n_steps=n_steps, n_samples=n_samples, noise=noise, seed=seed

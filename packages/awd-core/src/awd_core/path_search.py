@@ -23,6 +23,7 @@ from awd_core.path import PathPoint
 from awd_core.search import Descent, curvature_at, descend, distinct, starts
 from awd_core.search_data import Objectives
 from awd_core.wavelet import Wavelet
+from awd_core.whole_numbers import whole_number
 from awd_core.workers import Workers
 
 Array = npt.NDArray[np.float64]
@@ -74,8 +75,7 @@ class SearchSettings:
             ("finalists", 1),
             ("iterations", 1),
         ):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be {least} or more")
+            object.__setattr__(self, name, whole_number(name, getattr(self, name), least))
 
 
 @dataclass(frozen=True)

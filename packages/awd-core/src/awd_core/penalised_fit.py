@@ -8,7 +8,6 @@ teacher and to the global minimum; this form is for comparison, and for wavelets
 """
 
 import math
-import operator
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -175,7 +174,10 @@ def distill_penalised(
     (2, 4)
     """
     weights = _checked_weights(weights)
-    _check_positive(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
+    epochs, batch_size = whole_number("epochs", epochs), whole_number("batch_size", batch_size)
+    levels, seed = whole_number("levels", levels), whole_number("seed", seed, 0)
+    if not (math.isfinite(learning_rate) and learning_rate > 0):
+        raise ValueError(f"learning_rate is {learning_rate}; give a positive number")
     start = Wavelet.of(wavelet)
     path = _checked_place(checkpoint)
     samples = Samples(as_samples(X, "X"))
@@ -311,13 +313,6 @@ def _checked_weights(weights: LossWeights | Sequence[float]) -> LossWeights:
     if len(weights) not in (2, len(names)):
         raise ValueError(f"{told}. Give the first two, λ and γ, or all of them, or name them: LossWeights(…)")
     return given
-
-
-def _check_positive(**options: float) -> None:
-    for name, value in options.items():
-        whole = name != "learning_rate"
-        if not (math.isfinite(value) and value > 0) or (whole and operator.index(value) < 1):  # type: ignore[arg-type]
-            raise ValueError(f"{name} is {value}; give a positive {'whole ' if whole else ''}number")
 
 
 def _checked_place(checkpoint: str | os.PathLike[str] | None) -> Path | None:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from awd_core.real_numbers import real_array
 from awd_core.samples import Array, IntArray, Part, Samples, Survey, in_memory, split, survey
 from awd_core.seeds import SPLIT, seed_for
 
@@ -109,7 +110,7 @@ def pose(
     def part(samples: Samples, rows: IntArray, targets: Array, weights: Array) -> Part:
         chosen, w = targets[rows], weights[rows]
         if not w.any():
-            raise ValueError("all weights of the training or of the validation part are 0: nothing would count.")
+            raise ValueError("all weights of the training or of the validation part are zero: nothing would count.")
         chosen = chosen if labelled else (chosen - scales.mean) / scales.sd
         return Part(
             samples,
@@ -123,9 +124,7 @@ def pose(
 
 def encode_values(y: Any, name: str) -> Array:
     """Targets of a regression as float64 (n, k)."""
-    values = in_memory(y, name)
-    if values.dtype.kind not in "fiub":
-        raise TypeError(f"{name} has to hold real numbers; got elements of type {values.dtype}.")
+    values = real_array(in_memory(y, name), name)
     if values.ndim not in (1, 2) or values.size == 0:
         raise ValueError(f"{name} has to be of shape (n,) or (n, k); got {values.shape}.")
     values = values.astype(np.float64)
@@ -138,11 +137,11 @@ def find_classes(y: Any) -> Array:
     labels = _labels(y, "y")
     classes = np.unique(labels)
     if len(classes) < 2:
-        raise ValueError(f"y has a single class ({classes[0]!r}): there is nothing to tell apart.")
+        raise ValueError(f"y has 1 class ({classes[0]!r}): there is nothing to tell apart.")
     if len(classes) > max(20, len(labels) // 2):
         raise ValueError(
-            f"y has {len(classes)} classes among {len(labels)} samples; it looks like the target of a regression. "
-            "Use Teacher for that."
+            f"y has {len(classes)} classes among {len(labels)} samples; it looks like the target of a regression, "
+            "which is continuous. Use Teacher for that."
         )
     return classes
 
@@ -165,9 +164,12 @@ def _labels(y: Any, name: str) -> Array:
         labels = labels.astype(str)
     if labels.ndim != 1 or labels.size == 0:
         raise ValueError(f"{name} has to hold one label for each sample, shape (n,); got {labels.shape}.")
+    if labels.dtype.kind == "c":
+        real_array(labels, name)
     if labels.dtype.kind not in "fiubU":
         raise TypeError(
-            f"{name} has to hold numbers, booleans or texts as labels; got elements of type {labels.dtype}."
+            f"Unknown label type: {name} has to hold numbers, booleans or texts as labels; got elements of type "
+            f"{labels.dtype}."
         )
     if labels.dtype.kind == "f":
         _check_finite(labels, name)
@@ -186,7 +188,7 @@ def _check_finite(values: Array, name: str) -> None:
 def _weights(sample_weight: Any, n: int, name: str) -> npt.NDArray[np.float64]:
     if sample_weight is None:
         return np.ones(n)
-    weights = in_memory(sample_weight, name).astype(np.float64)
+    weights = real_array(in_memory(sample_weight, name), name).astype(np.float64)
     if weights.shape != (n,):
         raise ValueError(f"{name} has to be of shape ({n},), one for each sample; got {weights.shape}.")
     _check_finite(weights, name)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from awd_core.quality import AttributionQuality
+from awd_core.whole_numbers import whole_number
 
 if TYPE_CHECKING:
     from awd_core.path_search import SearchSettings
@@ -59,8 +60,7 @@ class QualitySettings:
 
     def __post_init__(self) -> None:
         for name, least in (("inputs", 1), ("values", 1), ("least", 1), ("steps", 1), ("repeats", 2)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be {least} or more")
+            object.__setattr__(self, name, whole_number(name, getattr(self, name), least))
         if not 0 < self.top <= 1:
             raise ValueError(f"top is {self.top}; give a share of the coefficients above 0 and up to 1")
 

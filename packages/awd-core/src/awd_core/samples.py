@@ -17,6 +17,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from awd_core.real_numbers import plain_array, real_array
+
 Array = npt.NDArray[Any]
 IntArray = npt.NDArray[np.int64]
 
@@ -48,13 +50,13 @@ class Samples:
     def __init__(self, array: Any, name: str = "X") -> None:
         self.on_disk = type(array).__module__.partition(".")[0] == "zarr"
         if not self.on_disk:
-            array = in_memory(array, name)
+            array = real_array(in_memory(array, name), name)
         self.name, self.array = name, array
         dtype = np.dtype(array.dtype)
         if dtype.kind not in "fiub":
             raise TypeError(f"{name} has to hold real numbers; got elements of type {dtype}.")
         if array.ndim == 0 or 0 in array.shape:
-            raise ValueError(f"{name} has to be of shape (n, …) with no empty axis; got {tuple(array.shape)}.")
+            raise ValueError(f"{name} has to be of shape (n, …) with no empty axis; got {_told(tuple(array.shape))}.")
         self.shape: tuple[int, ...] = tuple(array.shape[1:])
         # Native floats that hold the values exactly: FITS data are big-endian, movies unsigned integers.
         self.dtype = np.result_type(dtype.newbyteorder("="), np.float32)
@@ -109,9 +111,12 @@ def in_memory(values: Any, name: str) -> Array:
     if isinstance(values, Tensor):
         values = values.detach().cpu()
         return (values.float() if values.dtype == torch.bfloat16 else values).numpy()  # type: ignore[no-any-return]
-    if np.ma.is_masked(values):
-        raise ValueError(f"{name} has masked elements. Leave such samples out, or fill them in.")
-    return np.asarray(values)
+    return plain_array(values, name)
+
+
+def _told(shape: tuple[int, ...]) -> str:
+    """A shape; of a table without columns in scikit-learn's words."""
+    return f"0 feature(s) (shape={shape}) while a minimum of 1 is required" if shape[1:] == (0,) else str(shape)
 
 
 @dataclass(frozen=True)

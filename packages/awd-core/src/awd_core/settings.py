@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -46,6 +46,12 @@ class Settings:
     devices: Any
     strategy: Any
     progress: bool | Callable[[int, int, str], object]
+
+    @classmethod
+    def of(cls, estimator: Any) -> Self:
+        """Options of an estimator, NumPy's numbers as Python's own, which is what Lightning and torch ask for."""
+        given = {name: getattr(estimator, name) for name in cls.__dataclass_fields__}
+        return cls(**{name: value.item() if isinstance(value, np.generic) else value for name, value in given.items()})
 
 
 def check(options: dict[str, Any]) -> None:

@@ -71,6 +71,10 @@ class Teacher(RegressorMixin, TeacherBase):  # type: ignore[misc] # scikit-learn
         The epoch whose weights were kept.
     input_shape_ : tuple of int
         Shape of a sample.
+    n_features_in_ : int
+        Its first number, as scikit-learn has it: of a table the columns.
+    feature_names_in_ : ndarray of str
+        Names of the columns, if X was a table that has some. Predictions are refused for others, and in another order.
 
     Examples
     --------
@@ -140,6 +144,11 @@ class Teacher(RegressorMixin, TeacherBase):  # type: ignore[misc] # scikit-learn
         out = self._outputs(X).numpy()
         return out[:, 0] if self._flat else out
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
 
 class TeacherClassifier(ClassifierMixin, TeacherBase):  # type: ignore[misc] # scikit-learn has no types
     """A network for a classification; everything but the targets is as with `Teacher`.
@@ -168,7 +177,8 @@ class TeacherClassifier(ClassifierMixin, TeacherBase):  # type: ignore[misc] # s
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """Predict the most probable label of each sample, shape (n,)."""
-        most: npt.NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        places = self.predict_proba(X).argmax(axis=1)
+        most: npt.NDArray[Any] = self.classes_[places]
         return most
 
     def predict_proba(self, X: Any) -> npt.NDArray[Any]:

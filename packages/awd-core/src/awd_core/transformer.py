@@ -11,18 +11,11 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor
 
 from awd_core.boundary import without_boundary_warnings
+from awd_core.columns import Columns
 from awd_core.distill import transformed_axes
 from awd_core.dwt import Coefficients, DWT1d, DWT2d
 from awd_core.wavelet import Wavelet
-
-try:
-    from sklearn.utils.validation import validate_data
-except ImportError:  # before 1.6 it is a method
-
-    def validate_data(estimator: Any, X: Any, **options: Any) -> Any:
-        """Check X, and the number and names of its features."""
-        return estimator._validate_data(X, **options)
-
+from awd_core.whole_numbers import whole_number
 
 Array = npt.NDArray[Any]
 
@@ -49,6 +42,8 @@ class WaveletTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Shape of a sample.
     n_features_in_ : int
         Size of axis 1, as scikit-learn has it: the length of a series.
+    feature_names_in_ : ndarray of str
+        Names of the columns, if X was a table that has some; others, or another order, are refused.
 
     Examples
     --------
@@ -173,19 +168,24 @@ class WaveletTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def _checked(self, X: Any, *, reset: bool) -> Array:
         """X as a contiguous array of float32 or float64, of the shape of `fit` unless that is now taken note of."""
-        X = X.detach().cpu().numpy() if isinstance(X, Tensor) else X
-        x = validate_data(self, X, reset=reset, dtype=[np.float64, np.float32], allow_nd=True)
+        values = X.detach().cpu().numpy() if isinstance(X, Tensor) else X
+        x = check_array(values, dtype=[np.float64, np.float32], allow_nd=True, input_name="X")
         if reset:
-            self._axes = transformed_axes(x.shape, self.ndim)
+            self._axes = transformed_axes(x.shape, None if self.ndim is None else whole_number("ndim", self.ndim))
             self.sample_shape_: tuple[int, ...] = tuple(x.shape[1:])
-        elif x.shape[1:] != self.sample_shape_:
-            raise ValueError(f"samples of X have shape {x.shape[1:]}; fit saw {self.sample_shape_}")
+            Columns.of(X, x.shape).keep(self)
+        else:
+            if x.ndim == len(self.sample_shape_) + 1:
+                Columns.kept_by(self).check(X, x.shape, self)
+            if x.shape[1:] != self.sample_shape_:
+                raise ValueError(f"samples of X have shape {x.shape[1:]}; fit saw {self.sample_shape_}")
         checked: Array = np.require(x, requirements=["C", "W"])  # what torch wants, of a memory map too
         return checked
 
     def _dwt(self) -> DWT1d | DWT2d:
         transform = DWT1d if self._axes == 1 else DWT2d
-        return transform(self.wavelet_, self.levels, self.mode, check_finite=False)
+        levels = None if self.levels is None else whole_number("levels", self.levels, none="as many as fit")
+        return transform(self.wavelet_, levels, self.mode, check_finite=False)
 
     def _template(self) -> Coefficients:
         """Coefficients of one sample of zeros: their number, shapes and order."""

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.choices import check_choice
+from awd_core.whole_numbers import whole_number
 from awd_cosmo import kernels as filters
 from awd_cosmo.histograms import (
     SPACINGS,
@@ -269,8 +270,7 @@ def _given_edges(limits: Any, bins: int, filter: Any) -> Array | None:
             )
         limits = PUBLISHED_RANGES[filter]
     edges = np.asarray(limits, dtype=np.float64)
-    if isinstance(bins, bool) or not isinstance(bins, int | np.integer) or bins < 1:
-        raise ValueError(f"bins must be a whole number, 1 or more, got {bins!r}")
+    bins = whole_number("bins", bins)
     if edges.shape == (2,):
         edges = np.linspace(edges[0], edges[1], bins + 1)
     if edges.shape != (bins + 1,) or not (np.diff(edges) > 0).all() or np.isnan(edges).any():

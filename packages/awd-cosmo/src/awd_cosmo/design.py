@@ -88,7 +88,7 @@ def sobol(ranges: Ranges, n: int, *, seed: int, rounded: bool = True) -> QTable:
     low, high = _limits(ranges, n)
     sampler = qmc.Sobol(len(ranges), seed=np.random.default_rng(seed))
     # In whole powers of two, of which scipy approves; what is too much is left.
-    points = sampler.random_base2((n - 1).bit_length())[:n]
+    points = sampler.random_base2((operator.index(n) - 1).bit_length())[:n]
     return _table(ranges, qmc.scale(points, low, high), rounded)
 
 

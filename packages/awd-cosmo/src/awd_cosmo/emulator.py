@@ -23,6 +23,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.whole_numbers import whole_number
+
 Array = npt.NDArray[np.float64]
 Kind = Literal["gp", "linear", "quadratic"]
 
@@ -176,9 +178,7 @@ def _principal(z: Array, n: Array, components: int | None, least: int) -> Array:
     if components is None:
         edge = (1 + math.sqrt(features / count)) ** 2 / n.mean()
         components = max(int((size**2 / count > edge).sum()), least)
-    elif components < 1:
-        raise ValueError(f"components must be 1 or more, got {components}")
-    return np.asarray(axes[: min(components, most)])
+    return np.asarray(axes[: min(whole_number("components", components), most)])
 
 
 def _missed(t: Array, x: Array, n: Array, kind: Kind) -> Array:

@@ -4,6 +4,15 @@ import inspect
 from typing import Any, Self
 
 
+def not_fitted(estimator: object, advice: str) -> ValueError:
+    """The error of an estimator that was not fitted: scikit-learn's, which is a ValueError and an AttributeError."""
+    # Whoever asks a saved model, with NumPy alone, asks a fitted one.
+    from sklearn.exceptions import NotFittedError
+
+    error: ValueError = NotFittedError(f"this {type(estimator).__name__} is not fitted yet; {advice}")
+    return error
+
+
 class Estimator:
     """What statistics and regressors share. A subclass stores the parameters of its `__init__` under their names.
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.choices import check_choice
+from awd_core.whole_numbers import whole_number
 from awd_cosmo.peaks import Floats, Mask
 
 Array = npt.NDArray[np.float64]
@@ -97,7 +98,7 @@ def learnt_edges(values: Floats, bins: int, spacing: str, *, what: str = "values
     array([-inf,  25.,  50.,  75.,  inf])
     """
     check_choice("the spacing of bins", spacing, SPACINGS, required=True)
-    if bins < 3:
+    if whole_number("bins", bins) < 3:
         raise ValueError(f"bins must be 3 or more where their range is learnt, got {bins}")
     if len(values) == 0:
         raise ValueError(f"there are no {what} in the training maps to learn bins from; give more maps, or the range")

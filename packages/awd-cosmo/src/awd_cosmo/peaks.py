@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.whole_numbers import whole_number
 from awd_core.workers import available_cores
 
 if TYPE_CHECKING:
@@ -252,10 +253,9 @@ def for_each_block(
 
 def in_threads(work: Callable[[int], object], items: Iterable[int], workers: int | None = None) -> None:
     """Call a function for every item, in as many threads as there are cores (or `workers`)."""
-    if workers is not None and workers < 1:
-        raise ValueError(f"workers must be 1 thread or more, or None for as many as there are cores, got {workers}")
+    most = available_cores() if workers is None else whole_number("workers", workers, none="as many as there are cores")
     todo = list(items)
-    threads = min(workers or available_cores(), len(todo))
+    threads = min(most, len(todo))
     if threads < 2:
         for item in todo:
             work(item)

@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.whole_numbers import whole_number
 from awd_cosmo.covariance import hartlap_factor, shrunk_covariance
 from awd_cosmo.emulator import CountEmulator, fit_emulator, log_density
 from awd_cosmo.regressor import Array, CountRegressor, Transform, parameters_of, transformed
@@ -160,10 +161,7 @@ class EmulatorPosterior(CountRegressor):
                 f"a grid over {parameters} parameters is too large; give the targets and the one, two or three "
                 "parameters that matter most"
             )
-        points = _POINTS[parameters] if self.points is None else self.points
-        if points < 2:
-            raise ValueError(f"points must be 2 or more, got {points}")
-        return points
+        return _POINTS[parameters] if self.points is None else whole_number("points", self.points, 2)
 
     def _grid(self) -> Array:
         """Middles of the cells of the training box, shape (G, p)."""

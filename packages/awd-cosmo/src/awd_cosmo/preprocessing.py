@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.whole_numbers import whole_number
 from awd_cosmo.pixel_scale import arcmin_per_pixel
 
 Maps = npt.NDArray[Any]
@@ -45,8 +46,7 @@ class Preprocessing:
     noise: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.downsample, bool) or not isinstance(self.downsample, int) or self.downsample < 1:
-            raise ValueError(f"downsample must be a whole number, 1 or more, got {self.downsample!r}")
+        object.__setattr__(self, "downsample", whole_number("downsample", self.downsample))
         if not (math.isfinite(self.smoothing_arcmin) and self.smoothing_arcmin >= 0):
             raise ValueError(f"smoothing_arcmin must be 0 or more, got {self.smoothing_arcmin}")
         if self.edge not in get_args(Edge):

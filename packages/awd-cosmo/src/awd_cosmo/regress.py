@@ -15,7 +15,9 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.columns import Columns
 from awd_core.warn import warn
+from awd_core.whole_numbers import whole_number
 from awd_cosmo.folds import cross_validation_folds
 from awd_cosmo.posterior import EmulatorPosterior as EmulatorPosterior
 from awd_cosmo.regressor import Array, CountRegressor, Transform, parameters_of, transformed
@@ -51,7 +53,9 @@ class NearestCosmology(CountRegressor):
 
     def chi_squared(self, X: npt.ArrayLike) -> Array:
         """(n − μ_c)ᵀ C_c⁺ (n − μ_c), shape (n, C)."""
-        features = self._checked(X)
+        return self._chi_squared(self._checked(X))
+
+    def _chi_squared(self, features: Array) -> Array:
         chi2 = np.empty((len(features), len(self.means_)))
         for c, (mean, precision) in enumerate(zip(self.means_, self.precisions_, strict=True)):
             difference = features - mean
@@ -68,7 +72,7 @@ class NearestCosmology(CountRegressor):
         self.targets_ = parameters_of(theta, ids)[:, : self.n_targets_]
 
     def _estimate(self, features: Array) -> tuple[Array, Array | None]:
-        return self.targets_[self.chi_squared(features).argmin(axis=1)], None
+        return self.targets_[self._chi_squared(features).argmin(axis=1)], None
 
 
 class CountRidge(CountRegressor):
@@ -139,7 +143,10 @@ class CountRidge(CountRegressor):
         constant = spread <= 1e-9 * (np.abs(x).max(axis=0) + 1e-300)
         self.scale_ = np.where(constant, 1.0, spread)
         x = np.where(constant, 0.0, (x - self.centre_) / self.scale_)
-        folds = cross_validation_folds(ids, n_folds=min(self.n_folds, int(ids.max()) + 1), seed=self.seed)
+        if not ids.any():
+            raise ValueError("all maps are of one cosmology, so no penalty can be chosen; give maps of several")
+        n_folds, seed = whole_number("n_folds", self.n_folds, 2), whole_number("seed", self.seed, 0)
+        folds = cross_validation_folds(ids, n_folds=min(n_folds, int(ids.max()) + 1), seed=seed)
         squared = np.zeros((len(alphas), self.n_targets_))
         for train, test in folds.split():
             for a, (weights, intercept) in enumerate(_ridges(x[train], y[train], alphas)):
@@ -227,11 +234,16 @@ class PeakCountRegressor(CountRegressor):
 
     def _hold(self, regressor: CountRegressor) -> None:
         self.regressor_ = regressor
-        for name in ("n_features_in_", "n_targets_", "flat_", "std_scale_"):
+        Columns.kept_by(regressor).keep(self)
+        for name in ("n_targets_", "flat_", "std_scale_"):
             setattr(self, name, getattr(regressor, name))
 
     def _estimate(self, features: Array) -> tuple[Array, Array | None]:
         return self.regressor_._estimate(features)
+
+    def _transform(self) -> Transform:
+        how: Transform = "none" if self.method == "nearest" else (self.options or {}).get("transform", "sqrt")
+        return how
 
 
 _METHODS: dict[str, Any] = {"emulator": EmulatorPosterior, "nearest": NearestCosmology, "ridge": CountRidge}

@@ -10,7 +10,9 @@ from typing import Any, ClassVar, Literal, Self, get_args, overload
 import numpy as np
 import numpy.typing as npt
 
-from awd_cosmo.estimator import Estimator
+from awd_core.columns import Columns
+from awd_core.real_numbers import real_array
+from awd_cosmo.estimator import Estimator, not_fitted
 from awd_cosmo.scoring import calibration_factor, r_squared
 
 Array = npt.NDArray[np.float64]
@@ -24,6 +26,7 @@ class CountRegressor(Estimator):
     _arrays: ClassVar[tuple[str, ...]] = ()
 
     n_features_in_: int
+    feature_names_in_: npt.NDArray[np.object_]
     n_targets_: int
     flat_: bool
     std_scale_: Array | None
@@ -59,9 +62,13 @@ class CountRegressor(Estimator):
         ValueError
             If the data or an option will not do; the message says why.
         """
-        features, targets = _features(X), np.asarray(y, dtype=np.float64)
+        if y is None:
+            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None; give the truth")
+        features, targets = _features(X), real_array(y, "y").astype(np.float64)
         if targets.ndim not in (1, 2) or targets.shape[0] != len(features) or targets.size == 0:
             raise ValueError(f"y must have one row for each of {len(features)} maps; it has the shape {targets.shape}")
+        if len(features) < 2:
+            raise ValueError("X is one sample, a single map, which nothing can be learnt from; give many")
         self.flat_ = targets.ndim == 1
         targets = targets.reshape(len(features), -1)
         given = targets if parameters is None else np.asarray(parameters, dtype=np.float64)
@@ -75,7 +82,8 @@ class CountRegressor(Estimator):
         if not np.isfinite(theta).all():
             raise ValueError("y and parameters must be finite; leave out maps whose parameters are unknown")
         ids = _cosmologies(theta, cosmology)
-        self.n_features_in_, self.n_targets_, self.std_scale_ = features.shape[1], targets.shape[1], None
+        Columns.of(X, features.shape).keep(self)
+        self.n_targets_, self.std_scale_ = targets.shape[1], None
         self._fit(features, theta, ids)
         return self
 
@@ -91,8 +99,8 @@ class CountRegressor(Estimator):
         -------
         Self
         """
-        truth = np.asarray(y, dtype=np.float64)
         estimate, raw = self._estimate(self._checked(X))
+        truth = np.asarray(y, dtype=np.float64)
         if truth.shape != ((len(estimate),) if self.flat_ else estimate.shape):
             raise ValueError(f"y must have the shape of the estimates, one row a map; got {truth.shape}")
         columns = truth.reshape(estimate.shape)
@@ -153,6 +161,8 @@ class CountRegressor(Estimator):
         state: dict[str, Any] = {name: getattr(self, name).tolist() for name in self._arrays}
         state |= {name: getattr(self, name) for name in ("n_features_in_", "n_targets_", "flat_")}
         state["std_scale_"] = None if self.std_scale_ is None else self.std_scale_.tolist()
+        if hasattr(self, "feature_names_in_"):
+            state["feature_names_in_"] = self.feature_names_in_.tolist()
         return {"kind": type(self).__name__, "options": _json(self.get_params()), "state": state}
 
     @classmethod
@@ -173,7 +183,9 @@ class CountRegressor(Estimator):
         made = cls(**values["options"])
         for name in cls._arrays:
             setattr(made, name, np.array(state[name], dtype=np.float64))
-        made.n_features_in_, made.n_targets_ = int(state["n_features_in_"]), int(state["n_targets_"])
+        names = state.get("feature_names_in_")
+        Columns(names and tuple(names), int(state["n_features_in_"])).keep(made)
+        made.n_targets_ = int(state["n_targets_"])
         made.flat_ = bool(state["flat_"])
         made.std_scale_ = None if state["std_scale_"] is None else np.array(state["std_scale_"], dtype=np.float64)
         return made
@@ -188,23 +200,31 @@ class CountRegressor(Estimator):
 
     def _check_fitted(self) -> None:
         if not self.__sklearn_is_fitted__():
-            raise ValueError(f"this {type(self).__name__} is not fitted; call fit first")
+            raise not_fitted(self, "call fit first")
 
     def _checked(self, X: npt.ArrayLike) -> Array:
         self._check_fitted()
         features = _features(X)
-        if features.shape[1] != self.n_features_in_:
-            raise ValueError(f"X has {features.shape[1]} features; in training there were {self.n_features_in_}")
+        Columns.kept_by(self).check(X, features.shape, self)
         return features
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "n_features_in_")
 
     def __sklearn_tags__(self) -> Any:
-        from sklearn.utils import RegressorTags, Tags, TargetTags
+        from sklearn.utils import InputTags, RegressorTags, Tags, TargetTags
 
-        target = TargetTags(required=True, multi_output=True)
-        return Tags(estimator_type="regressor", target_tags=target, regressor_tags=RegressorTags())
+        return Tags(
+            estimator_type="regressor",
+            target_tags=TargetTags(required=True, multi_output=True),
+            regressor_tags=RegressorTags(),
+            input_tags=InputTags(positive_only=self._transform() != "none"),
+        )
+
+    def _transform(self) -> Transform:
+        """What is done to features first: roots and logarithms take no negative ones."""
+        how: Transform = getattr(self, "transform", "none")
+        return how
 
 
 def transformed(features: Array, how: Transform) -> Array:
@@ -222,7 +242,10 @@ def transformed(features: Array, how: Transform) -> Array:
     least = float(features.min(initial=np.inf))
     if how == "sqrt":
         if least < 0:
-            raise ValueError(f"square roots need counts and the least feature is {least:g}; use transform='none'")
+            raise ValueError(
+                f"Negative values in data: square roots need counts and the least feature is {least:g}; use "
+                "transform='none'"
+            )
         return np.sqrt(features)
     if least <= 0:
         raise ValueError(f"logarithms need features above 0 and the least is {least:g}; use another transform")
@@ -230,12 +253,16 @@ def transformed(features: Array, how: Transform) -> Array:
 
 
 def _features(X: npt.ArrayLike) -> Array:
-    features = np.asarray(X, dtype=np.float64)
-    if features.ndim != 2 or features.shape[1] == 0:
-        raise ValueError(f"X must have the shape (maps, features), got {features.shape}")
+    features = real_array(X).astype(np.float64)
+    if features.ndim != 2:
+        raise ValueError(f"X must have the shape (maps, features), got {features.shape}. Reshape your data")
+    if features.shape[1] == 0:
+        raise ValueError(f"X has 0 feature(s) (shape={features.shape}) while a minimum of 1 is required.")
     bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
     if len(bad):
-        raise ValueError(f"the features of {len(bad)} maps are not finite, the first is map {bad[0]}; leave them out")
+        raise ValueError(
+            f"the features of {len(bad)} maps are not finite, the first is map {bad[0]} (NaN or inf); leave them out"
+        )
     return features
 
 

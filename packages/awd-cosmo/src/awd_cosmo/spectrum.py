@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.whole_numbers import whole_number
 from awd_cosmo.peaks import BLOCK, Floats, Mask, checked_maps, checked_mask, for_each_block, refuse_not_finite, rows_of
 from awd_cosmo.pixel_scale import arcmin_per_pixel
 from awd_cosmo.statistic import Statistic
@@ -98,8 +99,7 @@ class PowerSpectrum(Statistic):
             If a parameter is not among those allowed, or no mode lies in the range.
         """
         shape = checked_maps(X).shape[1:]
-        if isinstance(self.bins, bool) or not isinstance(self.bins, int | np.integer) or self.bins < 1:
-            raise ValueError(f"bins must be a whole number, 1 or more, got {self.bins!r}")
+        bins = whole_number("bins", self.bins)
         if not (math.isfinite(self.apodise) and self.apodise >= 0):
             raise ValueError(f"apodise must be a width in arcmin, 0 or larger, got {self.apodise}")
         ell = _multipoles(shape, self.pixel_scale)
@@ -111,7 +111,7 @@ class PowerSpectrum(Statistic):
             low, high = map(float, self.ell_range)
             if not 0 < low < high < math.inf:
                 raise ValueError(f"ell_range must be (low, high) with 0 < low < high, got {self.ell_range}")
-        edges = np.geomspace(low, high, self.bins + 1)
+        edges = np.geomspace(low, high, bins + 1)
         weights = _pairs(shape)
         modes, _ = np.histogram(ell, edges, weights=weights)
         if not modes.any():

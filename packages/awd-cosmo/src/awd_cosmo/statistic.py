@@ -14,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from awd_cosmo.estimator import Estimator
+from awd_cosmo.estimator import Estimator, not_fitted
 from awd_cosmo.pixel_scale import arcmin_per_pixel
 
 Array = npt.NDArray[np.float64]
@@ -92,7 +92,7 @@ class Statistic(Estimator):
 
     def _check_fitted(self) -> None:
         if not self.__sklearn_is_fitted__():
-            raise ValueError(f"this {type(self).__name__} is not fitted yet; call fit with training maps first")
+            raise not_fitted(self, "call fit with training maps first")
 
     def __sklearn_is_fitted__(self) -> bool:
         return all(hasattr(self, name) for name in self._learnt)

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from awd_core.problem import Validation
 from awd_core.teacher import Teacher
 from awd_core.weights import Factory, resolve_factory
+from awd_core.whole_numbers import whole_number
 from awd_cosmo.resnet import SMALL, ResNet, ResNet18
 from awd_cosmo.turns import OverTurns, SkyAugmentation, WithChannel
 
@@ -249,6 +250,12 @@ class MapTeacher(Teacher):
         written.small_input, written.width = self._stem_and_width()
         super(MapTeacher, written).save(path)
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array, tags.input_tags.three_d_array = False, True
+        tags.target_tags.required = False  # a MapSet brings its own
+        return tags
+
     def _network(self) -> tuple[nn.Module, torch.dtype]:
         """The network, with the axis of channels that maps lack; a ResNet with as many outputs as there are targets."""
         factory = resolve_factory(self.factory) if isinstance(self.factory, str) else self.factory
@@ -262,7 +269,7 @@ class MapTeacher(Teacher):
 
     def _stem_and_width(self) -> tuple[bool, int]:
         small = self.small_input_ if self.small_input is None else self.small_input
-        return small, (8 if small else 16) if self.width is None else self.width
+        return small, (8 if small else 16) if self.width is None else whole_number("width", self.width)
 
     def _train(
         self, module: "Standardised", problem: "Problem", validation: Validation, directory: Path | None

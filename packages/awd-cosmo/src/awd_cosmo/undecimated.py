@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.choices import check_choice
+from awd_core.whole_numbers import whole_number
 from awd_cosmo.kernels import correlation_pair
 from awd_cosmo.peaks import Floats, checked_maps
 from awd_cosmo.pixel_scale import arcmin_per_pixel
@@ -196,10 +197,8 @@ def frame_filters(wavelet: Any) -> tuple[Array, Array]:
 
 def check_levels(levels: object, shape: tuple[int, ...]) -> None:
     """Raise if the levels are no number of levels, or too many for maps (n, ny, nx)."""
-    if isinstance(levels, bool) or not isinstance(levels, int | np.integer) or levels < 1:
-        raise ValueError(f"levels must be a whole number, 1 or more, got {levels!r}")
     most = int(math.log2(max(1, min(shape[-2:]))))
-    if levels > most:
+    if whole_number("levels", levels) > most:
         raise ValueError(f"{levels} levels are too many for maps of {shape[-2]} × {shape[-1]}: {most} at most")
 
 
