@@ -5,6 +5,7 @@ from itertools import chain
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 from packaging.version import Version
 
 ROOT = Path(__file__).parent
@@ -14,6 +15,31 @@ TESTS = {"awd-core": "tests/core", "awd-cosmo": "tests/cosmo", "awd-cme": "tests
 CONSTRAINTS = ("-c", str(ROOT / "constraints.txt"))
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 """For two processes on two cores: threads that wait for a core cost more than they bring."""
+PROCESSORS = {
+    "this processor": ("", {}),
+    "two threads": ("", {"OMP_NUM_THREADS": "2"}),
+    "AVX-512": (
+        "avx512f",
+        {"ATEN_CPU_CAPABILITY": "avx512", "ONEDNN_MAX_CPU_ISA": "AVX512_CORE", "OPENBLAS_CORETYPE": "SkylakeX"},
+    ),
+    "AVX2": (
+        "avx2",
+        {
+            "ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "OPENBLAS_CORETYPE": "Haswell",
+            "NPY_DISABLE_CPU_FEATURES": "X86_V4",
+        },
+    ),
+    "SSE4": (
+        "sse4_2",
+        {
+            "ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "OPENBLAS_CORETYPE": "Nehalem",
+            "MKL_CBWR": "COMPATIBLE", "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4",
+            "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA",
+        },
+    ),
+}  # fmt: skip
+"""Processors that libraries compute as on: the flag of /proc/cpuinfo that it takes, and what torch, oneDNN, OpenBLAS,
+MKL, NumPy and the C library are told. Each sums in its own order and rounds at its own places."""
 SOURCES = [f"{folder}/src" for folder in PACKAGES.values()]
 
 nox.needs_version = ">=2024.4"
@@ -43,26 +69,49 @@ def demo(session: nox.Session) -> None:
     session.log(f"Look at {out / 'cosmo' / 'report.html'}, {out / 'cme' / 'report.html'} and {out / 'photograph'}.")
 
 
-def run_tests(session: nox.Session, *options: str) -> None:
+def run_tests(session: nox.Session, *options: str, environment: dict[str, str] = ONE_THREAD) -> None:
     """All tests but those of documentation and examples, or those that the session's arguments name."""
-    install(session, extra="[test]")
     named = any(Path(argument.partition("::")[0]).exists() for argument in session.posargs)
     folders = () if named else (*TESTS.values(), "tests/cross")
     # Tests of a file share what is made for them, so they stay together, and in the order of tests/conftest.py: long
     # files begin first.
     shared = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
-    session.run("python", "-m", "pytest", *shared, *options, *folders, *session.posargs, env=ONE_THREAD)
+    session.run("python", "-m", "pytest", *shared, *options, *folders, *session.posargs, env=environment)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run all tests; arguments go to pytest."""
+    install(session, extra="[test]")
     run_tests(session)
+
+
+@nox.session
+def processors(session: nox.Session) -> None:
+    """Run all tests, or those named, as on one processor after another, and tell all verdicts at the end."""
+    install(session, extra="[test]")
+    known = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    verdicts = {}
+    for name, (flag, environment) in PROCESSORS.items():
+        if flag and flag not in known.split():
+            verdicts[name] = f"left out, for this processor has no {flag}"
+            continue
+        session.log(f"{name}: {environment}")
+        try:
+            run_tests(session, environment=ONE_THREAD | environment)
+            verdicts[name] = "passed"
+        except CommandFailed:
+            verdicts[name] = "failed"
+    for name, verdict in verdicts.items():
+        session.log(f"{name}: {verdict}")
+    if "failed" in verdicts.values():
+        session.error("not all of them passed")
 
 
 @nox.session
 def coverage(session: nox.Session) -> None:
     """Run all tests, and tell which lines none of them comes to."""
+    install(session, extra="[test]")
     run_tests(session, "--cov", "--cov-report=term", "--cov-report=xml:.coverage.xml")
 
 

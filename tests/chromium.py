@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-SECONDS = 30.0
-"""How long an answer may take."""
+SECONDS = 120.0
+"""How long an answer may take before the browser is taken to hang."""
 START = """
 import fcntl, os, sys
 pipes = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3]]

@@ -268,7 +268,7 @@ def test_twenty_gigabytes_within_a_limit_of_memory(tmp_path):
         [sys.executable, "-c", textwrap.dedent(script), tmp_path / "huge.ome.tif"],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert done.stdout == "(1200, 2, 2048, 2048) 0\n", done.stderr
 

@@ -97,10 +97,10 @@ def test_a_scheduler_gives_the_serial_run_though_one_worker_dies_and_one_comes(
     try:
         status, output = call("run", movies, "--out", tmp_path / "run", *OPTIONS, "--scheduler", scheduler)
     finally:
-        thread.join(60)
+        thread.join(600)
         for process in late:
             process.send_signal(signal.SIGINT)
-            process.wait(30)
+            process.wait(600)
     assert status == 0, output
     assert len(late) == 1
     found, expected = contents(tmp_path / "run"), contents(serial)
@@ -285,4 +285,4 @@ def scheduler_of_small_workers(told):
     finally:
         for process in started:
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait(30)
+            process.wait(600)

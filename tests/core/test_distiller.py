@@ -197,7 +197,8 @@ def test_in_a_pipeline(X, teacher):
     # Gradients are split with the samples.
     scores = cross_val_score(pipe, X, y, cv=2, params={"waveletdistiller__gradients": G})
     fold = clone(pipe).fit(X[20:], y[20:], waveletdistiller__gradients=G[20:])
-    assert scores[0] == fold.score(X[:20], y[:20])
+    # The folds are copies there and views here, and a search carries the last bits on.
+    assert scores[0] == pytest.approx(fold.score(X[:20], y[:20]), abs=1e-6)
     with pytest.raises(ValueError, match=r"nothing is known of the teacher: give fit\(X, gradients=G\)"):
         pipe.fit(X, y)
 

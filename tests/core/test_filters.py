@@ -42,7 +42,8 @@ def test_lattice_in_torch_equals_the_one_in_numpy():
     for pairs in (1, 2, 3, 7, 20):
         angles = rng.uniform(-math.pi, math.pi, pairs)
         expected = torch.from_numpy(taps_from_angles(angles))
-        torch.testing.assert_close(lattice_taps(torch.from_numpy(angles)), expected, rtol=0, atol=1e-15)
+        # Two libraries' sines and cosines, each rounded in its own way, in products of up to twenty.
+        torch.testing.assert_close(lattice_taps(torch.from_numpy(angles)), expected, rtol=0, atol=1e-14)
 
 
 @pytest.mark.parametrize("pairs", [1, 2, 5])

@@ -525,7 +525,7 @@ input_gradients(model, np.random.default_rng(0).normal(size=(11, 5)), batch_size
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
 def test_a_killed_process_leaves_a_store_that_can_be_continued(tmp_path):
     out = tmp_path / "g.zarr"
-    run = subprocess.run([sys.executable, "-c", KILLED, str(out)], capture_output=True, timeout=120, check=False)
+    run = subprocess.run([sys.executable, "-c", KILLED, str(out)], capture_output=True, timeout=600, check=False)
     assert run.returncode == -signal.SIGKILL, run.stderr.decode()
     # Killed between a chunk and its mark: the worst moment, as the chunk is there but does not count.
     group = zarr.open_group(out, mode="r")

@@ -114,7 +114,7 @@ def test_all_but_one_of_pywavelets_orthogonal_wavelets_are_tested():
 
 def test_haar_is_one_rotation_by_a_quarter_of_pi():
     np.testing.assert_array_equal(angles_from_taps(pywt.Wavelet("haar").dec_lo), [math.pi / 4])
-    np.testing.assert_allclose(taps_from_angles([math.pi / 4]), [math.sqrt(0.5)] * 2, rtol=0, atol=2e-16)
+    np.testing.assert_allclose(taps_from_angles([math.pi / 4]), [math.sqrt(0.5)] * 2, rtol=0, atol=1e-15)
 
 
 def test_db2_has_the_angles_of_its_closed_form():
@@ -188,7 +188,7 @@ def test_adding_pi_to_two_angles_changes_nothing(angles, data):
 def test_adding_pi_to_one_angle_changes_the_sign():
     angles = np.array([0.3, -0.7, 1.1])
     turned = angles + np.array([0.0, math.pi, 0.0])
-    np.testing.assert_allclose(taps_from_angles(turned), -taps_from_angles(angles), rtol=0, atol=1e-15)
+    np.testing.assert_allclose(taps_from_angles(turned), -taps_from_angles(angles), rtol=0, atol=1e-14)
 
 
 @pytest.mark.parametrize("name", ["db2", "db5", "db20", "sym8", "coif3"])
@@ -206,13 +206,13 @@ def test_the_representative_is_stable(name):
 def test_haar_between_zeros_has_angles_too(before, after):
     taps = np.concatenate([np.zeros(before), np.full(2, math.sqrt(0.5)), np.zeros(after)])
     angles = angles_from_taps(taps)
-    assert np.abs(taps_from_angles(angles) - taps).max() < 1e-15
+    assert np.abs(taps_from_angles(angles) - taps).max() < 1e-14
     assert np.isfinite(angles).all()
 
 
 def test_the_free_angle_of_a_padded_filter_is_zero():
     taps = np.concatenate([pywt.Wavelet("haar").dec_lo, np.zeros(4)])
-    np.testing.assert_allclose(angles_from_taps(taps), [0.0, 0.0, math.pi / 4], rtol=0, atol=1e-15)
+    np.testing.assert_allclose(angles_from_taps(taps), [0.0, 0.0, math.pi / 4], rtol=0, atol=1e-14)
 
 
 @settings(deadline=None)

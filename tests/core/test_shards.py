@@ -91,7 +91,7 @@ def run_two(folder, data, **told):
     told |= {"rows": ROWS, "search": SETTINGS, "options": OPTIONS, "chunk": CHUNK, "transform": TRANSFORM}
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "script.py"]
     done = subprocess.run(
-        [*launcher, json.dumps(told)], cwd=folder, timeout=120, capture_output=True, text=True,
+        [*launcher, json.dumps(told)], cwd=folder, timeout=600, capture_output=True, text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

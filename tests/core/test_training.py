@@ -1,12 +1,10 @@
 """A training that was stopped goes on to the very bits of one that was not."""
 
 import math
-import os
 import signal
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +37,38 @@ class Noisy(nn.Module):
         return self.layers(x)
 
 
+class Prescribed(nn.Module):
+    """Learns as `Noisy` does, but what validation against zeros finds after each epoch is prescribed.
+
+    What follows a validation loss is tested by it: the losses of a training end in bits that processors differ in.
+    """
+
+    def __init__(self, losses: list[float], batches: int) -> None:
+        super().__init__()
+        self.inner, self.batches = Noisy(), batches
+        self.register_buffer("answers", torch.tensor(losses).sqrt())
+        self.register_buffer("seen", torch.tensor(0))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            self.seen += 1
+            return self.inner(x)
+        # A teacher looks at a network's answer before the first epoch, too.
+        return self.answers[max(0, int(self.seen) // self.batches - 1)].expand(len(x), 1)
+
+
+# 81 samples make five batches of 16 or 17; the squares of eight times one number add up without rounding.
+TRAINING, HELD_OUT = (X[:81], Y[:81]), (X[81:89], np.zeros(8))
+
+
+def prescribed(*losses: float) -> dict[str, Any]:
+    """Options of a teacher that finds these losses."""
+    return {
+        "factory": Prescribed, "factory_kwargs": {"losses": losses, "batches": 5}, "scale_targets": "none",
+        "max_epochs": len(losses),
+    }  # fmt: skip
+
+
 class Jitter:
     """Augmentation by noise; stops the training at a given batch, as the caller's code or a full disk might."""
 
@@ -53,7 +83,8 @@ class Jitter:
 
 
 def teacher(**options: Any) -> Teacher:
-    return Teacher(Noisy, **{"accelerator": "cpu", "max_epochs": 8, "batch_size": 16, "learning_rate": 0.02} | options)
+    usual = {"factory": Noisy, "accelerator": "cpu", "max_epochs": 8, "batch_size": 16, "learning_rate": 0.02}
+    return Teacher(**usual | options)
 
 
 def result(fitted: Teacher | TeacherClassifier) -> tuple[Any, ...]:
@@ -106,15 +137,15 @@ def test_learning_rates_of_the_schedules() -> None:
     last_steps = 5 * np.arange(1, 9) - 1
     np.testing.assert_allclose(rates(schedule="cosine"), 0.01 * (1 + np.cos(np.pi * last_steps / 40)), rtol=1e-10)
 
-    fitted = teacher(schedule="plateau", patience=5, max_epochs=25).fit(X, Y)
-    rate, best, waited = 0.02, np.inf, 0
-    for row in fitted.history_:
-        improved = row["valid_loss"] < best * (1 - 1e-4)
-        best, waited = (row["valid_loss"], 0) if improved else (best, waited + 1)
-        assert row["learning_rate"] == rate
-        if waited > 2:
-            rate, waited = rate / 2, 0
-    assert fitted.history_[-1]["learning_rate"] < 0.02
+
+def test_a_plateau_halves_the_learning_rate_and_then_ends_the_training() -> None:
+    # Three epochs without a better one halve the rate, five end the training; an equal loss is no better one.
+    losses = [16.0, 9.0, 9.0, 9.0, 25.0, 4.0, 9.0, 4.0, 16.0, 4.0, 9.0, 1.0]
+    fitted = teacher(schedule="plateau", patience=5, **prescribed(*losses)).fit(*TRAINING, validation=HELD_OUT)
+    assert [row["valid_loss"] for row in fitted.history_] == losses[:11]
+    assert [row["learning_rate"] for row in fitted.history_] == [0.02] * 5 + [0.01] * 4 + [0.005] * 2
+    # The weights of the best epoch are kept: they have seen its batches and no more.
+    assert (fitted.best_epoch_, int(fitted.module_.network.seen)) == (6, 6 * 5)
 
 
 @pytest.mark.parametrize("epoch", [1, 4, 8])
@@ -123,19 +154,22 @@ def test_learning_rates_of_the_schedules() -> None:
     [
         {"schedule": "one-cycle"},
         {"schedule": "cosine", "optimizer": "adamw", "weight_decay": 0.1},
-        {"schedule": "plateau", "patience": 3, "gradient_clip": 0.1, "precision": "64-true"},
+        # The rate is halved after the epochs 3 and 7, and the eighth is the third in a row that is no better.
+        {"schedule": "plateau", "patience": 3, "gradient_clip": 0.1, "precision": "64-true"}
+        | prescribed(16.0, 25.0, 25.0, 9.0, 4.0, 16.0, 16.0, 16.0),
     ],
     ids=["one-cycle", "cosine", "plateau"],
 )
 def test_after_an_exception(tmp_path: Path, epoch: int, options: dict[str, Any]) -> None:
-    wanted = result(teacher(augment=Jitter(), **options).fit(X, Y))
-    stopping = Jitter(stop_at=5 * (epoch - 1) + 3)  # 81 samples make five batches of 16 or 17
+    wanted = result(teacher(augment=Jitter(), **options).fit(*TRAINING, validation=HELD_OUT))
+    stopping = Jitter(stop_at=5 * (epoch - 1) + 3)
     with pytest.raises(OSError, match="the power is gone"):
-        teacher(augment=stopping, **options).fit(X, Y, checkpoint_dir=tmp_path)
+        teacher(augment=stopping, **options).fit(*TRAINING, validation=HELD_OUT, checkpoint_dir=tmp_path)
     assert (tmp_path / CHECKPOINT).exists() == (epoch > 1)
-    going_on = Jitter()
-    assert result(teacher(augment=going_on, **options).fit(X, Y, checkpoint_dir=tmp_path)) == wanted
-    assert going_on.calls == 5 * (len(wanted[0]) - epoch + 1)
+    going_on = teacher(augment=Jitter(), **options).fit(*TRAINING, validation=HELD_OUT, checkpoint_dir=tmp_path)
+    assert result(going_on) == wanted
+    assert len(wanted[0]) == 8
+    assert going_on.augment.calls == 5 * (8 - epoch + 1)
 
 
 def test_after_many_stops(tmp_path: Path) -> None:
@@ -171,10 +205,11 @@ def test_a_write_that_fails_leaves_the_checkpoint_before(tmp_path: Path, monkeyp
 
 
 def test_a_finished_training_is_returned_at_once(tmp_path: Path) -> None:
-    stopped_early = {"patience": 2, "max_epochs": 60}
-    first = teacher(augment=Jitter(), **stopped_early).fit(X, Y, checkpoint_dir=tmp_path / "new" / "folder")
-    assert first.best_epoch_ + 2 == len(first.history_) < 60
-    again = teacher(augment=Jitter(), **stopped_early).fit(X, Y, checkpoint_dir=tmp_path / "new" / "folder")
+    stopped_early = {"patience": 2} | prescribed(4.0, 1.0, 4.0, 4.0, 0.0)
+    held: dict[str, Any] = {"validation": HELD_OUT, "checkpoint_dir": tmp_path / "new" / "folder"}
+    first = teacher(augment=Jitter(), **stopped_early).fit(*TRAINING, **held)
+    assert (first.best_epoch_, len(first.history_)) == (2, 4)
+    again = teacher(augment=Jitter(), **stopped_early).fit(*TRAINING, **held)
     assert again.augment.calls == 0
     assert result(again) == result(first)
     assert again.history_ == first.history_
@@ -233,61 +268,53 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
 
 
 KILLED = """
-    import sys, time
-    import torch
-    from awd_core.teacher import Teacher
-    from test_training_data import Net, OPTIONS, X, Y, slowly
-
-    torch.set_num_threads(int(sys.argv[2]))
-    Teacher(Net, **OPTIONS, augment=slowly).fit(X, Y, checkpoint_dir=sys.argv[1])
-"""
-
-DATA = """
-    import time
+    import os, sys
     import numpy as np
+    import torch
     from torch import nn
+    from awd_core.teacher import Teacher
 
     X = np.random.default_rng(0).normal(size=(60, 5))
     Y = X[:, 0] ** 2
-    PAUSE = 0.1
-    OPTIONS = {"accelerator": "cpu", "max_epochs": 30, "schedule": "cosine"}
-
-    def slowly(x, generator):
-        time.sleep(PAUSE)
-        return x * (1 + 0.01 * generator.initial_seed() % 7)
+    OPTIONS = {"accelerator": "cpu", "max_epochs": 9, "schedule": "cosine"}
 
     class Net(nn.Sequential):
         def __init__(self):
             super().__init__(nn.Linear(5, 40), nn.Dropout(0.2), nn.Tanh(), nn.Linear(40, 1))
+
+    class Scaled:
+        def __init__(self, kill_at=None):
+            self.kill_at, self.calls = kill_at, 0
+
+        def __call__(self, x, generator):
+            self.calls += 1
+            if self.calls == self.kill_at:
+                os.kill(os.getpid(), 9)
+            return x * (1 + 0.01 * (generator.initial_seed() % 7))
+
+    if __name__ == "__main__":
+        # A checkpoint holds the names of network and augmentation, which have to be those of an import.
+        from killed_training import Net, Scaled
+
+        torch.set_num_threads(int(sys.argv[1]))
+        # 54 samples make two batches: this is the second of the fifth epoch.
+        Teacher(Net, **OPTIONS, augment=Scaled(10)).fit(X, Y, checkpoint_dir="run")
 """
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
 def test_after_sigkill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "test_training_data.py").write_text(textwrap.dedent(DATA))
-    (tmp_path / "killed.py").write_text(textwrap.dedent(KILLED))
-    checkpoint = tmp_path / "run" / CHECKPOINT
-    command = [sys.executable, "killed.py", "run", str(torch.get_num_threads())]
-    process = subprocess.Popen(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(tmp_path)})
-    try:
-        deadline = time.monotonic() + 120
-        while not checkpoint.exists():
-            assert process.poll() is None, "the training ended before its first checkpoint"
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        time.sleep(0.5)  # some epochs later, in the midst of one
-    finally:
-        process.kill()
-    assert process.wait() == -signal.SIGKILL
-    done = len(weights.load_tensors(checkpoint, "training checkpoint")[1]["history"])
-    assert 0 < done < 30
+    (tmp_path / "killed_training.py").write_text(textwrap.dedent(KILLED))
+    command = [sys.executable, "killed_training.py", str(torch.get_num_threads())]
+    assert subprocess.run(command, cwd=tmp_path, check=False).returncode == -signal.SIGKILL
+    done = len(weights.load_tensors(tmp_path / "run" / CHECKPOINT, "training checkpoint")[1]["history"])
+    assert done == 4
 
     monkeypatch.syspath_prepend(tmp_path)
-    data = __import__("test_training_data")
-    monkeypatch.setattr(data, "PAUSE", 0.0)
-    options = data.OPTIONS | {"augment": data.slowly}
-    gone_on = Teacher(data.Net, **options).fit(data.X, data.Y, checkpoint_dir=tmp_path / "run")
-    assert result(gone_on) == result(Teacher(data.Net, **options).fit(data.X, data.Y))
+    told = __import__("killed_training")
+    gone_on, whole = (Teacher(told.Net, **told.OPTIONS, augment=told.Scaled()) for _ in range(2))
+    assert result(gone_on.fit(told.X, told.Y, checkpoint_dir=tmp_path / "run")) == result(whole.fit(told.X, told.Y))
+    assert gone_on.augment.calls == 2 * 5
 
 
 def test_ctrl_c_is_a_keyboard_interrupt(tmp_path: Path, request: pytest.FixtureRequest) -> None:

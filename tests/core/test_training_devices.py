@@ -34,7 +34,7 @@ CODE = """
 def test_two_processes_come_to_what_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # 63 training samples in batches of 20, 20 and 23 on two processes; 8 of validation in one batch.
     (tmp_path / "two_processes.py").write_text(textwrap.dedent(CODE))
-    subprocess.run([sys.executable, "two_processes.py"], cwd=tmp_path, check=True, timeout=120)
+    subprocess.run([sys.executable, "two_processes.py"], cwd=tmp_path, check=True, timeout=600)
     monkeypatch.syspath_prepend(tmp_path)
     told = __import__("two_processes")
     two = Teacher.load(tmp_path / "two.safetensors")
@@ -81,7 +81,7 @@ def torchrun(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "script.py"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.run(
-        [*launcher, *arguments], cwd=folder, env=environment, timeout=240, capture_output=True, text=True
+        [*launcher, *arguments], cwd=folder, env=environment, timeout=600, capture_output=True, text=True
     )
 
 

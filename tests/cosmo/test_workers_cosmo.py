@@ -102,10 +102,11 @@ def call(arguments):
     return done.exit_code, done.stderr
 
 
-def wait_for(what, seconds=240):
+def wait_for(what, seconds=600):
     began = time.monotonic()
     while not what():
-        assert time.monotonic() - began < seconds
+        if time.monotonic() - began > seconds:
+            raise TimeoutError(f"it did not come about within {seconds} s")
         time.sleep(0.02)
 
 
@@ -130,10 +131,10 @@ def test_a_run_on_a_scheduler_gives_the_results_of_one_process(suite, scheduler,
     try:
         assert call([*common, "--out", out, "--scheduler", scheduler]) == (0, "")
     finally:
-        thread.join(60)
+        thread.join(600)
         for process in late:
             process.send_signal(signal.SIGINT)
-            process.wait(30)
+            process.wait(600)
     assert len(late) == 1
     assert "on the workers of" in (out / "log.txt").read_text()
     for name in RESULTS:
@@ -299,7 +300,7 @@ def test_a_file_among_500_that_kills_whoever_reads_it_is_one_line(many, tmp_path
         for process in reversed(started):
             process.send_signal(signal.SIGINT)
         for process in started:
-            process.wait(30)
+            process.wait(600)
     assert [file for file, _ in maps.skipped] == ["map_0123.fits.gz"]
     assert "its worker died" in maps.skipped[0][1]
     np.testing.assert_array_equal(maps.read(), np.delete(stack, 123, axis=0))

@@ -325,9 +325,19 @@ def test_a_user_plugs_in_numbers(tmp_path, capsys):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is watched in /proc")
-def test_memory_of_a_program_and_its_children_is_seen():
-    watch = load("watch").watch
-    child = "import time; x = b'1' * (100 << 20); time.sleep(0.5)"
+def test_memory_of_a_program_and_its_children_is_seen(tmp_path, monkeypatch):
+    module, told = load("watch"), tmp_path / "seen"
+    watch, resident = module.watch, module._resident
+
+    def look(pid):
+        found = resident(pid)
+        if found is not None and found[0] > 100:
+            told.touch()
+        return found
+
+    monkeypatch.setattr(module, "_resident", look)
+    # It waits until it was looked at: how soon that is depends on what else the machine does.
+    child = f"import os, time; x = b'1' * (100 << 20)\nwhile not os.path.exists({str(told)!r}): time.sleep(0.01)"
     run = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
     code = f"x = b'1' * (60 << 20); {run}; print('done')"
     seen = watch([sys.executable, "-c", code])
