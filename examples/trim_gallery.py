@@ -134,7 +134,9 @@ nmf = NMF(rank, init="nndsvda", max_iter=3000, tol=1e-3, random_state=0).fit(x_t
 dictionary = LinearDictionary.from_sklearn(nmf, shape=(1, 8, 8))
 trim, coefficients, residual = TrimModel.at(evidence, dictionary, x_test)
 weights = coefficients[0].detach()
-attributions = InputXGradient(trim).attribute(coefficients, target=y_test, additional_forward_args=(residual,))[0].detach()
+attributions = (
+    InputXGradient(trim).attribute(coefficients, target=y_test, additional_forward_args=(residual,))[0].detach()
+)
 
 gradients = torch.from_numpy(input_gradients(evidence, x_test, "all"))[torch.arange(len(x_test)), y_test]
 difference = (weights * dictionary.adjoint_forward(gradients) - attributions).abs().max()

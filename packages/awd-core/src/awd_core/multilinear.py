@@ -170,7 +170,7 @@ def multilinear(
         if len(forward) > 1 and forward[-1]:
             # By hand: an autograd function in one forward mode within another loses the outer one's tangents of what
             # it has saved (pytorch issue 197867).
-            duals = [forward_ad.unpack_dual(tensor) for tensor in arguments[:tensors]]
+            duals = [forward_ad.unpack_dual(tensor) for tensor in arguments[:tensors]]  # type: ignore[no-untyped-call]
             if any(dual.tangent is not None for dual in duals):
                 primals, rest = [dual.primal for dual in duals], arguments[tensors:]
                 tangent = total(terms(primals, [dual.tangent for dual in duals], rest))
