@@ -18,7 +18,7 @@ from awd_core.coefficients import Coefficients as Coefficients
 from awd_core.filters import Filter, WaveletLike, as_filter
 from awd_core.folding import Shape, analyse_axis, split_ordinary, synthesise_axis
 from awd_core.multilinear import is_ordinary, is_traced, plain_values
-from awd_core.whole_numbers import whole_number
+from awd_core.whole_numbers import is_whole_number, whole_number
 
 FilterLike: TypeAlias = Filter | WaveletLike
 
@@ -95,7 +95,7 @@ class _DWT(nn.Module, ABC):
             _check_tensor("a band of coefficients", band, len(self.axes), self.check_finite)
         if shape is None:
             shape = getattr(coefficients, "shape", None) or self._even_shape(details, approximation)
-        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        shape = (int(shape),) if is_whole_number(shape) else tuple(cast(Shape, shape))
         if len(shape) != len(self.axes):
             raise ValueError(f"shape is {shape}; this transform needs {len(self.axes)} number(s)")
 
@@ -208,7 +208,14 @@ class _DWT(nn.Module, ABC):
             return tuple(approximation.shape[axis] for axis in self.axes)
         lengths = (details[-1][0].shape[axis] for axis in self.axes)
         cropped = (0 if self.mode == "periodization" else filter_.length - 2 for filter_ in self.filters)
-        return tuple(2 * length - crop for length, crop in zip(lengths, cropped, strict=True))
+        shape = tuple(2 * length - crop for length, crop in zip(lengths, cropped, strict=True))
+        if min(shape) < 1:
+            given = tuple(details[-1][0].shape[axis] for axis in self.axes)
+            raise ValueError(
+                f"the finest details have shape {given}, too few for filters of {[f.length for f in self.filters]} taps "
+                f"with mode {self.mode!r}; give the coefficients of a transform with this filter, or its shape="
+            )
+        return shape
 
     def _check_bands(self, bands: list[Tensor], expected: Shape, shape: Shape, level: int) -> None:
         for band in bands:
