@@ -28,9 +28,9 @@ LONG = (
 hypothesis.settings.register_profile("awd", deadline=None)
 hypothesis.settings.load_profile("awd")
 
-# Two workers share the machine: one thread each. Subprocesses that tests start inherit it.
-if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Two workers share the machine: one thread each. Subprocesses that tests start inherit it, and do not choose by the
+# load that they find, which would change last bits.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 REAL_DATA = Path(os.environ.get("AWD_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 

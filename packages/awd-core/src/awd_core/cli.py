@@ -17,10 +17,13 @@ from typer.core import TyperGroup
 
 from awd_core.distill_command import distill
 from awd_core.interruption import CODE
+from awd_core.threads import wait_passively
 
 if TYPE_CHECKING:
     from awd_core.certificate import Certificate
 
+# Before a command imports torch.
+wait_passively()
 
 SYSTEM = {
     errno.ENOENT: ("there is no such file or folder", "check the name"),

@@ -211,9 +211,10 @@ class _DWT(nn.Module, ABC):
         shape = tuple(2 * length - crop for length, crop in zip(lengths, cropped, strict=True))
         if min(shape) < 1:
             given = tuple(details[-1][0].shape[axis] for axis in self.axes)
+            taps = [filter_.length for filter_ in self.filters]
             raise ValueError(
-                f"the finest details have shape {given}, too few for filters of {[f.length for f in self.filters]} taps "
-                f"with mode {self.mode!r}; give the coefficients of a transform with this filter, or its shape="
+                f"the finest details have shape {given}, too few for filters of {taps} taps with mode {self.mode!r}; "
+                "give the coefficients of a transform with this filter and mode"
             )
         return shape
 

@@ -10,6 +10,7 @@ from threading import Thread
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from awd_core.threads import PASSIVE, available_cores
 from awd_core.worker_map import IN_FLIGHT, Item, Result, WorkerDied, Workers
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -101,24 +102,12 @@ def _end_with_the_caller() -> None:
 
 @contextmanager
 def shared_threads(count: int) -> Iterator[None]:
-    """While processes are started: each gets its share of the cores, unless the user has said how many threads."""
-    mine = {name: str(max(1, available_cores() // count)) for name in THREADS if name not in os.environ}
+    """While processes are started: each gets its share of the cores, and waits passively, unless the user said else."""
+    wanted = dict.fromkeys(THREADS, str(max(1, available_cores() // count))) | PASSIVE
+    mine = {name: value for name, value in wanted.items() if name not in os.environ}
     os.environ.update(mine)
     try:
         yield
     finally:
         for name in mine:
             os.environ.pop(name, None)
-
-
-def available_cores() -> int:
-    """Number of cores that this process may use, and may use threads for: no more than OMP_NUM_THREADS if that is set.
-
-    Examples
-    --------
-    >>> available_cores() >= 1
-    True
-    """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    return min(cores, int(told)) if told.isdigit() and int(told) else cores

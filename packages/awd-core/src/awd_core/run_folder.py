@@ -32,6 +32,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 from awd_core.file_lock import lock_file
 from awd_core.files import write_atomically, write_json
 from awd_core.run_progress import Report, Screen
+from awd_core.threads import Threads, use_threads
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,6 +81,7 @@ class RunFolder:
 
     def __init__(self, path: Path, lock: IO[str] | None, screen: Screen) -> None:
         self.path, self._lock, self._screen = path, lock, screen
+        self._threads: Threads | None = None
         self.config, self.sessions, self.resumed = {}, [], False
 
     @classmethod
@@ -157,8 +159,9 @@ class RunFolder:
             _discard(self.path, [*artefacts, SESSIONS, LOG])
             earlier = None
         if earlier is None:
+            threads = use_threads()
             head: dict[str, Any] = {"format": FORMAT, "version": VERSION, "program": program}
-            self.config = head | wanted | {"versions": versions}
+            self.config = head | wanted | {"versions": versions, "threads": threads.count}
             self.write_json(CONFIG, self.config)
         else:
             _check_same(self.path, earlier["settings"], wanted["settings"])
@@ -166,12 +169,16 @@ class RunFolder:
             if earlier.get("options") != wanted["options"]:
                 self.write_json(CONFIG, self.config)
             self.resumed = True
+            threads = use_threads(earlier.get("threads"))
+        self._threads = threads
         stored = _read(self.path / SESSIONS) or {}
         self.sessions = list(stored.get("sessions", []))
         command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
-        session = {"began": _now(), "command": command, "versions": versions, "seconds": {}, "finished": False}
+        session: dict[str, Any] = {"began": _now(), "command": command, "versions": versions}
+        session |= {"threads": threads.count, "seconds": {}, "finished": False}
         self.sessions.append(session)
         self.log(f"{'resumed' if self.resumed else 'started'}: {command}")
+        self.log(f"threads: {threads.count}; {threads.why}")
         for name, there in self.config["versions"].items():
             if versions.get(name) != there:
                 self.say(f"Note: the run was begun with {name} {there}, this is {versions.get(name)}.")
@@ -271,6 +278,9 @@ class RunFolder:
         self.write_json(SESSIONS, {"sessions": self.sessions})
 
     def _release(self) -> None:
+        if self._threads is not None:
+            self._threads.restore()
+            self._threads = None
         if self._lock is not None:
             self._lock.close()
             self._lock = None

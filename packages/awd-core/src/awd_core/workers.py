@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from awd_core.local_workers import LocalWorkers
-from awd_core.local_workers import available_cores as available_cores
+from awd_core.threads import available_cores as available_cores
 from awd_core.worker_map import Lost as Lost
 from awd_core.worker_map import LostItemError as LostItemError
 from awd_core.worker_map import Progress as Progress

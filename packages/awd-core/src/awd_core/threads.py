@@ -1,0 +1,122 @@
+"""Threads of computations on a machine that may be shared with other programs.
+
+A thread that waits for another one spins for a while. That is quick where both have a core, and ruinous where they wait
+for one: a transform of 47 ms took 2.4 s beside programs that held both cores. So commands and worker processes let
+waiting threads sleep, and a run takes no more threads than there are cores free when it begins.
+"""
+
+import os
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_THREAD_TIMEOUT": "4"}
+"""What OpenMP's and OpenBLAS' libraries read, once, when they are loaded: threads that wait sleep. OpenBLAS' is the
+logarithm of a number of processor cycles, and four is the least."""
+
+LOOKED_AT = 0.25
+"""Seconds over which the load is measured."""
+
+
+@dataclass(frozen=True)
+class Threads:
+    """How many threads a run computes with, why, for its log, and what ends that."""
+
+    count: int
+    why: str
+    restore: Callable[[], object] = int
+    """Puts the numbers of before back."""
+
+
+def wait_passively() -> None:
+    """Let waiting threads sleep, where the user has not said otherwise; to be called before torch and NumPy load."""
+    for name, value in PASSIVE.items():
+        os.environ.setdefault(name, value)
+
+
+def available_cores() -> int:
+    """Number of cores that this process may use, and may use threads for: no more than OMP_NUM_THREADS if that is set.
+
+    Affinity and limits of a container count.
+
+    Examples
+    --------
+    >>> available_cores() >= 1
+    True
+    """
+    from joblib import cpu_count
+
+    cores = int(cpu_count())
+    return min(cores, _told() or cores)
+
+
+def use_threads(begun_with: int | None = None) -> Threads:
+    """Choose the number of threads for a run, and have torch, NumPy and SciPy compute with as many.
+
+    The number matters to the last bits of results. So the user's word counts, which is OMP_NUM_THREADS; then the number
+    that the run was begun with, when it goes on; and only then the cores that are free now.
+
+    Parameters
+    ----------
+    begun_with : int, optional
+        Number of threads of an earlier session of the run.
+    """
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    chosen, before = _choice(begun_with), torch.get_num_threads()
+    limits = threadpool_limits(chosen.count)
+    torch.set_num_threads(chosen.count)
+
+    def restore() -> None:
+        limits.restore_original_limits()
+        torch.set_num_threads(before)
+
+    return replace(chosen, restore=restore)
+
+
+def _choice(begun_with: int | None) -> Threads:
+    told = _told()
+    if told:
+        return Threads(told, "OMP_NUM_THREADS says so")
+    if begun_with:
+        return Threads(begun_with, "the run was begun with as many")
+    cores = available_cores()
+    idle = idle_cores()
+    count = max(1, min(cores, round(idle)))
+    if count == cores:
+        return Threads(cores, f"one for each core that may be used, of which {idle:.1f} were idle")
+    return Threads(count, f"of {cores} cores that may be used {idle:.1f} were idle, other programs held the rest")
+
+
+def idle_cores(seconds: float = LOOKED_AT) -> float:
+    """How many of the cores that this process may use are idle, on average over so many seconds.
+
+    Where the system does not tell it core by core, the load of the last minute is taken; without that, all are idle.
+    """
+    mine = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(available_cores()))
+    before = _ticks(mine)
+    if before is None:
+        load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+        return max(0.0, len(mine) - load)
+    time.sleep(seconds)
+    idle, total = (b - a for a, b in zip(before, _ticks(mine) or before, strict=True))
+    return len(mine) * idle / total if total > 0 else float(len(mine))
+
+
+def _ticks(cores: Collection[int]) -> tuple[int, int] | None:
+    """Idle and all ticks of these cores since the system started, as Linux counts them."""
+    try:
+        lines = Path("/proc/stat").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    rows = [line.split() for line in lines if line.startswith("cpu") and line[3:4].isdigit()]
+    # user, nice, system, idle, waiting for the disk, interrupts, soft interrupts, stolen
+    counts = [list(map(int, row[1:9])) for row in rows if int(row[0][3:]) in cores]
+    return (sum(count[3] + count[4] for count in counts), sum(map(sum, counts))) if counts else None
+
+
+def _told() -> int | None:
+    told = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    return int(told) if told.isdigit() and int(told) else None
