@@ -150,8 +150,8 @@ def test_batch_upon_batch(problem):
         kinds = [d.start.split()[0] for d in point.descents if d.start.startswith(("medium", "refined"))]
         assert kinds == sorted(kinds)
         assert set(kinds) == {"medium", "refined"}
-        # Both end on all of the data.
-        assert point.objective == pytest.approx(other.objective, rel=1e-6)
+        # Both end on all of the data, in float32, either perhaps at a kink beside the minimum.
+        assert point.objective == pytest.approx(other.objective, rel=1e-5)
         assert point.wavelet.distance(other.wavelet) < 1e-3
         assert point.objective == point.best.objective
     assert not any(d.start.startswith("medium") for d in straight[0].descents)  # all of the data is small enough

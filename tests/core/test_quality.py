@@ -318,7 +318,7 @@ def test_a_factory_serves_networks_that_cannot_reset_themselves():
 
 @pytest.fixture(scope="module")
 def checked():
-    truth = simulate_known_truth(seed=1, wavelet="db2", samples=3000, shape=(32,), levels=LEVELS, active=5)
+    truth = simulate_known_truth(seed=1, wavelet="db2", samples=3000, shape=(32,), levels=LEVELS, active=10)
     teachers = [truth.teacher(seed=seed, max_epochs=10, batch_size=64).teacher.as_torch() for seed in (1, 2)]
     X = truth.X[:400]
     return X, teachers
@@ -364,7 +364,7 @@ def test_a_whole_verdict(checked):
     record = quality.to_dict()
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     assert record["curves"]["insertion_area_error"] is None
-    # The truth has 5 active coefficients: of the 10 steps the first holds nearly all.
+    # The truth has 10 active coefficients of some 40: of the 10 steps the first two hold nearly all.
     assert quality.curves.insertion[2] > 0.9
 
 

