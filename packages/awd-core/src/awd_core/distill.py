@@ -21,9 +21,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from awd_core.arrays import digest
 from awd_core.boundary import without_boundary_warnings
 from awd_core.distill_data import Data, shard, together
-from awd_core.gradient_paths import METHODS, Method, digest
+from awd_core.gradient_paths import METHODS, Method
 from awd_core.objective import DistillationObjective
 from awd_core.path import DistillationPath as DistillationPath
 from awd_core.path import PathPoint as PathPoint
