@@ -10,7 +10,8 @@ import torch
 
 from awd_core.arrays import as_samples
 from awd_core.boundary import without_boundary_warnings
-from awd_core.distill import DistillationPath, SearchSettings, distill_path, transformed_axes
+from awd_core.distill import DistillationPath, SearchSettings, distill_path
+from awd_core.dwt import transformed_axes
 from awd_core.gradient_paths import Method
 from awd_core.gradients import check_gradients
 from awd_core.lattice import QUARTER_PI

@@ -23,8 +23,7 @@ from torch import nn
 from awd_core.arrays import as_samples, digest
 from awd_core.boundary import without_boundary_warnings
 from awd_core.certificate import Certificate
-from awd_core.distill import transformed_axes
-from awd_core.dwt import DWT1d, DWT2d
+from awd_core.dwt import DWT1d, DWT2d, transformed_axes
 from awd_core.filters import FreeFilter
 from awd_core.gradient_paths import Method
 from awd_core.gradient_store import model_digest

@@ -11,8 +11,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor
 
 from awd_core.boundary import without_boundary_warnings
-from awd_core.distill import transformed_axes
-from awd_core.dwt import Coefficients, DWT1d, DWT2d
+from awd_core.dwt import Coefficients, DWT1d, DWT2d, transformed_axes
 from awd_core.wavelet import Wavelet
 
 try:
