@@ -29,11 +29,11 @@ from awd_core.gradient_paths import Method
 from awd_core.gradient_store import model_digest
 from awd_core.gradient_teacher import Model, Target, asked
 from awd_core.losses import LossWeights, distillation_loss
-from awd_core.path_search import Progress
 from awd_core.samples import Batches, IntArray, Part, Samples, survey
 from awd_core.through_teacher import Question
 from awd_core.wavelet import Wavelet
 from awd_core.weights import as_json, load_tensors, save_tensors
+from awd_core.worker_map import Progress
 
 KIND = "penalised distillation"
 
