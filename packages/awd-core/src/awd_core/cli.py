@@ -185,8 +185,8 @@ def show_wavelet(
     _print_certificate(certificate)
     if out is None:
         return
+    from awd_core.figure_file import save_figure
     from awd_core.files import write_atomically, write_json
-    from awd_core.plot import save_figure
 
     shown.save(out / "wavelet.json")
     write_json(out / "certificate.json", certificate.to_dict())
