@@ -17,9 +17,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from awd_cme.losses import LossReport
+from awd_cme.losses import LossReport, losses_from
 from awd_cme.run_job import RunJob
-from awd_cme.series_file import losses_from
 from awd_cme.tracks import concat, spans, starts
 from awd_cme.writers import write_parquet
 from awd_core.files import write_json
