@@ -262,7 +262,7 @@ def main(arguments: list[str] | None = None) -> int:
             spent = sum(recovery.seconds.values())
             progress.print(f"  {name}, seed {seed}: distance {recovery.found:.5f}, {spent:.0f} s", style="dim")
             if options.figure is not None and (name, seed) == ("db3", 0):
-                from awd_core.plot import save_figure
+                from awd_core.figure_file import save_figure
 
                 save_figure(draw_landscape(truth, gradients, path, 21 if options.quick else 81), options.figure)
     table = Table(*HEADINGS, title="Known truth", title_justify="left")

@@ -21,7 +21,8 @@ from awd_cme.pipeline_series import FEWEST_CLUSTERS, Problem
 from awd_cme.predict import predict_tracks
 from awd_cme.readers import read_tracks
 from awd_cme.report_examples import Examples
-from awd_cme.run_job import ARTEFACTS, RunJob, job_of
+from awd_cme.run_files import ARTEFACTS
+from awd_cme.run_job import RunJob, job_of
 from awd_cme.scaling import fit_z_scores
 from awd_cme.series_file import load_series, save_series
 from awd_cme.series_set import example_set

@@ -19,7 +19,7 @@ import pytest
 import tifffile
 from typer.testing import CliRunner
 
-from awd_cme.cells import Cells, track_cells
+from awd_cme.cells import Cells, TrackingSettings, track_cells
 from awd_cme.cli import app
 from awd_cme.frames import Movie
 from awd_cme.link import track_movie
@@ -200,7 +200,7 @@ def test_a_movie_is_not_skipped_if_there_is_no_other(movies, tmp_path):
     alone = with_one_cut_off(movies, tmp_path) / "cell8_1s.ome.tif"
     with pytest.raises(ValueError, match="is truncated or damaged"):
         run_pipeline(RunJob(str(alone), str(tmp_path / "run"), until="series", quiet=True))
-    cells = Cells(tmp_path / "cells", RunJob("x", "y"))
+    cells = Cells(tmp_path / "cells", TrackingSettings())
     with open_workers() as crew, pytest.raises(ValueError, match="none of the 2 movies could be tracked; the first: c"):
         track_cells(cells, dict.fromkeys(("a", "b"), alone), crew)
 

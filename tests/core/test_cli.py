@@ -10,7 +10,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from awd_core.cli import app, make_app
+from awd_core.cli import app
+from awd_core.program import make_app
 from awd_core.wavelet import Wavelet
 
 try:

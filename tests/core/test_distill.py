@@ -16,7 +16,8 @@ import zarr
 from awd_core import MODES, DWT1d, DWT2d, FreeFilter, SearchSettings, Wavelet, coefficient_attributions, distill_path
 from awd_core.attribution import l1_norm
 from awd_core.boundary import synthesis_mode
-from awd_core.distill import DistillationPath, transformed_axes
+from awd_core.distill import DistillationPath
+from awd_core.dwt import transformed_axes
 from awd_core.gradient_paths import METHODS
 from awd_core.objective import DistillationObjective
 from awd_core.search import Descent, curvature_at, descend, distinct, starts

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from awd_core.plot import BEFORE, HIGH, LOW, plot_wavelet, save_figure
+from awd_core.figure_file import save_figure
+from awd_core.palette import BEFORE, HIGH, LOW
+from awd_core.plot import plot_wavelet
 from awd_core.wavelet import Wavelet
 
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from awd_core import palette, report
 from awd_core.comparison_figure import Method, Score, comparison_figure
-from awd_core.figures import NARROW, panels
+from awd_core.panels import NARROW, panels
 from awd_core.report import Picture, save_report
 from awd_core.report_pictures import Planned, after, draw_pictures
 from awd_core.report_read import read_json, read_quality, read_scores

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from awd_cme.cli import app as cme
 from awd_core.choices import check_choice
 from awd_core.cli import app as core
-from awd_core.cli import make_app
+from awd_core.program import make_app
 from awd_cosmo.cli import app as cosmo
 
 APPS = {"awd": core, "awd-cosmo": cosmo, "awd-cme": cme}

@@ -17,9 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from awd_cme.losses import LossReport
-from awd_cme.run_job import RunJob
-from awd_cme.series_file import losses_from
+from awd_cme.losses import LossReport, losses_from
 from awd_cme.tracks import concat, spans, starts
 from awd_cme.writers import write_parquet
 from awd_core.files import write_json
@@ -31,6 +29,31 @@ FAILURES = (ValueError, OSError, IndexError, MemoryError)
 
 
 @dataclass(frozen=True)
+class TrackingSettings:
+    """How movies are opened, tracked and measured.
+
+    Attributes
+    ----------
+    axes, channels, seconds_per_frame, micrometres_per_pixel : optional
+        As for `awd_cme.movies.open_movie`.
+    sigma : float, optional
+        Width of the spots, pixels; measured if not given.
+    on_error : {"skip", "raise"}
+        What becomes of a movie that cannot be tracked, where there are others.
+    threads : int
+        For each movie.
+    """
+
+    axes: str | None = None
+    channels: tuple[str, ...] | None = None
+    seconds_per_frame: float | None = None
+    micrometres_per_pixel: float | None = None
+    sigma: float | None = None
+    on_error: str = "skip"
+    threads: int = 2
+
+
+@dataclass(frozen=True)
 class Cells:
     """Where cells are tracked and how; it travels to the workers.
 
@@ -38,14 +61,14 @@ class Cells:
     ----------
     folder : Path
         For the files of the cells; all workers must reach it.
-    job : RunJob
-        For options of movie, width, threads and errors.
+    settings : TrackingSettings
+        Of movies, width, threads and errors.
     positions : Path, optional
         Parquet file with the positions to measure at; spots are detected and linked if not given.
     """
 
     folder: Path
-    job: RunJob
+    settings: TrackingSettings
     positions: Path | None = None
 
     def place(self, cell: str, ending: str) -> Path:
@@ -84,7 +107,7 @@ def track_cells(
     cells.folder.mkdir(parents=True, exist_ok=True)
     positions = None if cells.positions is None else cells.positions.absolute()
     cells = replace(cells, folder=cells.folder.absolute(), positions=positions)  # workers may be elsewhere
-    skip = cells.job.on_error == "skip" and len(movies) > 1
+    skip = cells.settings.on_error == "skip" and len(movies) > 1
     todo = [(name, str(path.absolute())) for name, path in movies.items() if not cells.place(name, "json").exists()]
     # A single movie is worked on in ranges of frames in any case: they show how far it is.
     one_by_one = len(todo) >= max(crew.window, 2)
@@ -108,7 +131,7 @@ def track_cells(
 def track_cell(
     path: Path,
     cell: str,
-    job: RunJob,
+    settings: TrackingSettings,
     positions: Path | None = None,
     *,
     workers: int | Workers = 1,
@@ -123,8 +146,8 @@ def track_cell(
         The movie.
     cell : str
         What the table calls it.
-    job : RunJob
-        For options of movie, width and threads.
+    settings : TrackingSettings
+        Of the movie, width and threads.
     positions : Path, optional
         Parquet file, as for `Cells`.
     workers, folder, progress : optional
@@ -142,17 +165,17 @@ def track_cell(
     from awd_cme.series import extract
 
     movie = open_movie(
-        path, axes=job.axes, channels=job.channels, seconds_per_frame=job.seconds_per_frame,
-        micrometres_per_pixel=job.micrometres_per_pixel,
+        path, axes=settings.axes, channels=settings.channels, seconds_per_frame=settings.seconds_per_frame,
+        micrometres_per_pixel=settings.micrometres_per_pixel,
     )  # fmt: skip
     losses, origin = LossReport(), dict(movie.origin)
-    sigma = job.sigma
+    sigma = settings.sigma
     if sigma is None:
         sigma = measured_width(movie, workers=workers).sigma
         origin["sigma"] = f"{sigma:.4f}"
     options: dict[str, Any] = {
-        "sigma": sigma, "test": "noise", "threads": job.threads, "workers": workers, "folder": folder,
-        "progress": progress or False,
+        "sigma": sigma, "test": "noise", "threads": settings.threads, "workers": workers,
+        "folder": folder, "progress": progress or False,
     }  # fmt: skip
     if positions is None:
         table = track_movie(movie, cell=cell, source=path.name, losses=losses, **options)
@@ -183,12 +206,12 @@ def categorised(table: pd.DataFrame, frames: int) -> pd.DataFrame:
 
 def _alone(cells: Cells) -> Cells:
     """The same for a worker beside others, which does not take their cores."""
-    return replace(cells, job=replace(cells.job, threads=1))
+    return replace(cells, settings=replace(cells.settings, threads=1))
 
 
 def _tried(cells: Cells, skip: bool, item: tuple[str, str]) -> str | None:
     """Track a cell and write its files; if it cannot be, and that may be, why."""
-    return _outcome(cells, skip, item, lambda name, path: track_cell(path, name, cells.job, cells.positions))
+    return _outcome(cells, skip, item, lambda name, path: track_cell(path, name, cells.settings, cells.positions))
 
 
 def _shared(cells: Cells, skip: bool, item: tuple[str, str], crew: Workers, progress: Progress | None) -> Any:
@@ -200,7 +223,7 @@ def _shared(cells: Cells, skip: bool, item: tuple[str, str], crew: Workers, prog
             progress(done, total, what)
 
     def work(name: str, path: Path) -> Any:
-        return track_cell(path, name, cells.job, cells.positions, workers=crew, folder=parts, progress=told)
+        return track_cell(path, name, cells.settings, cells.positions, workers=crew, folder=parts, progress=told)
 
     try:
         outcome = _outcome(cells, skip, item, work)

@@ -15,9 +15,8 @@ from matplotlib.transforms import Bbox
 
 from awd_cme.report_words import Effect
 from awd_core.comparison_figure import Method, Score, comparison_figure, crop
-from awd_core.figures import NARROW
 from awd_core.palette import BEFORE, FAINT, GREEN, HIGH, LOW, ORANGE, PURPLE, SKY, style_of
-from awd_core.wavelet_figure import label
+from awd_core.panels import NARROW, label
 
 Rows = Sequence[Mapping[str, Any]]
 

@@ -1,6 +1,8 @@
 """What was lost on the way: how many tracks came, what was dropped and why, what was assumed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 def counted(count: int, plural: str) -> str:
@@ -92,3 +94,9 @@ class LossReport:
         lines += [f"Dropped: {counted(how_many, what)} ({why})." for what, how_many, why in self.dropped]
         lines += [f"Assumed: {sentence}" for sentence in self.assumed]
         return "\n".join(lines)
+
+
+def losses_from(values: Mapping[str, Any]) -> LossReport:
+    """What `LossReport.to_dict` gave."""
+    dropped = [(row["what"], row["how_many"], row["why"]) for row in values["dropped"]]
+    return LossReport(values["came"], values["kept"], dropped, list(values["assumed"]), list(values["recognised"]))

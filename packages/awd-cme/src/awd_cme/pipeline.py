@@ -13,7 +13,8 @@ from typing import Any
 from awd_cme.pipeline_data import Tracked, tracks_of
 from awd_cme.pipeline_series import Problem, problem_of
 from awd_cme.pipeline_teacher import Taught, gradients_of, one_thread, paths_of, quality_of, teach
-from awd_cme.run_job import ARTEFACTS, PROGRAM, RunJob
+from awd_cme.run_files import ARTEFACTS
+from awd_cme.run_job import PROGRAM, RunJob
 from awd_cme.series_file import write_arrays
 from awd_cme.sources import recognise_source
 from awd_core.run_folder import RunFolder
@@ -38,7 +39,7 @@ def run_pipeline(job: RunJob, *, workers: int | Workers = 1, scheduler: str | os
     Returns
     -------
     Path
-        The run folder; `awd_cme.run_job.ARTEFACTS` says what lies in it.
+        The run folder; `awd_cme.run_files.ARTEFACTS` says what lies in it.
 
     Raises
     ------

@@ -1,13 +1,13 @@
 """The first part of a run: movies or files to one table of tracks, with an account of what became of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from awd_cme.cells import Cells, track_cells
+from awd_cme.cells import Cells, TrackingSettings, track_cells
 from awd_cme.losses import LossReport
 from awd_cme.run_job import RunJob
 from awd_cme.sources import SIMULATED, Source, recognise_source
@@ -76,7 +76,8 @@ def tracks_of(run: RunFolder, job: RunJob, source: Source, workers: int | Worker
                 write_parquet(given, positions)
         with run.step("Tracks and intensities") as progress:
             progress(0, len(source.cells))
-            table, lost, origin = track_cells(Cells(run / "tracks", job, positions), source.cells, crew, progress)
+            cells = Cells(run / "tracks", tracking_settings(job), positions)
+            table, lost, origin = track_cells(cells, source.cells, crew, progress)
     losses.merge(lost)
     if not (run / "tracks.parquet").exists():
         write_parquet(table, run / "tracks.parquet")
@@ -84,6 +85,11 @@ def tracks_of(run: RunFolder, job: RunJob, source: Source, workers: int | Worker
     found = "spots detected and linked" if positions is None else f"positions from {Path(job.tracks or '').name}"
     account = f"{table['cell'].nunique()} two-channel movies, {how}{found}, intensities fitted at every position."
     return Tracked(table, losses, origin, account)
+
+
+def tracking_settings(job: RunJob) -> TrackingSettings:
+    """What a job says of movies and their tracking."""
+    return TrackingSettings(**{item.name: getattr(job, item.name) for item in fields(TrackingSettings)})
 
 
 def read_positions(file: str, job: RunJob, only: list[str]) -> tuple[pd.DataFrame, LossReport]:

@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from awd_core.figures import panels
 from awd_core.palette import BEFORE, DARK, GREEN, HIGH, LOW
-from awd_core.wavelet_figure import label
+from awd_core.panels import label, panels
 
 Array = npt.NDArray[Any]
 

@@ -13,7 +13,7 @@ from awd_cme import figures, prediction_figures, report_summary, report_tables, 
 from awd_cme.report_artefacts import Artefacts, read_artefacts
 from awd_cme.report_words import Effect, bands, effects, sentence, sparser, strongest
 from awd_cme.result_lines import metric_name
-from awd_cme.run_job import ARTEFACTS
+from awd_cme.run_files import ARTEFACTS
 from awd_core.distill_report import DistillationPart, distillation_part, picture_count
 from awd_core.quality_report import quality_part
 from awd_core.report import save_report

@@ -1,4 +1,4 @@
-"""What a run is asked to do: `RunJob`, and the names of its steps and files. Nothing heavy is imported here."""
+"""What a run is asked to do: `RunJob`, and the names of its steps. Nothing heavy is imported here."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -7,35 +7,6 @@ from typing import Any
 PROGRAM = "awd-cme run"
 STEPS = ("series", "teacher", "distill", "results", "report")
 """The steps that a run can be stopped after, in their order."""
-
-ARTEFACTS: dict[str, str] = {
-    "movies": "the simulated movies, with their truth",
-    "tracks": "tracks of each movie with what was lost on the way",
-    "tracks.parquet": "all tracks with their intensities",
-    "data.json": "what was read, what was lost, what was assumed",
-    "series.npz": "series of one length, and targets",
-    "series.json": "how they were made, and what was dropped",
-    "split.json": "which series are for training and which for the test",
-    "scaling.json": "z-scores, fitted on training tracks",
-    "teacher.safetensors": "weights of the teacher",
-    "teacher.json": "how the teacher was trained",
-    "gradients.zarr": "the teacher's gradients",
-    "paths": "distillation paths from several starts",
-    "path.json": "the path that the chosen wavelet lies on",
-    "wavelets": "the wavelets of all shares",
-    "selection.json": "cross-validated scores of all candidates",
-    "wavelet.json": "the chosen wavelet",
-    "scores.json": "how sparse coefficients and attributions are, before and after",
-    "quality.json": "whether the attributions deserve trust",
-    "card.json": "the model: one JSON file that NumPy alone can score",
-    "results.json": "scores on test tracks, with intervals",
-    "predictions.csv": "measured and predicted, test track by test track",
-    "examples.npz": "the tracks that are shown as examples",
-    "timings.json": "time per track",
-    "figures": "the figures of the report, as PNG",
-    "wavelet.gif": "the wavelet adapting",
-    "report.html": "the report",
-}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from awd_cme.losses import LossReport
+from awd_cme.losses import losses_from
 from awd_cme.series_set import PER_TRACK, SeriesSet, SeriesSettings
 from awd_core.files import write_atomically, write_json
 
@@ -86,9 +86,3 @@ def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     content: dict[str, Any] = {name: np.asarray(array) for name, array in arrays.items()}
     np.savez(held, **content)
     write_atomically(path, held.getvalue())
-
-
-def losses_from(values: Mapping[str, Any]) -> LossReport:
-    """What `LossReport.to_dict` gave."""
-    dropped = [(row["what"], row["how_many"], row["why"]) for row in values["dropped"]]
-    return LossReport(values["came"], values["kept"], dropped, list(values["assumed"]), list(values["recognised"]))

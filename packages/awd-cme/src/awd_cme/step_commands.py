@@ -137,7 +137,7 @@ def _tracked(
     """Tracks with intensities of all movies, by way of a folder beside the table, which workers reach."""
     from awd_cme.cells import Cells, track_cells
     from awd_cme.losses import LossReport
-    from awd_cme.pipeline_data import read_positions
+    from awd_cme.pipeline_data import read_positions, tracking_settings
     from awd_cme.writers import write_parquet
     from awd_core.run_progress import Screen
 
@@ -151,7 +151,8 @@ def _tracked(
             given.parent.mkdir()
             write_parquet(table, given)
         with Screen(quiet=quiet).task("Tracks and intensities") as show:
-            table, lost, _ = track_cells(Cells(Path(beside), job, given), source.cells, crew, show)
+            cells = Cells(Path(beside), tracking_settings(job), given)
+            table, lost, _ = track_cells(cells, source.cells, crew, show)
     losses.merge(lost)
     return table, losses
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from awd_core.gradient_paths import SampleArray, digest, read_block
+from awd_core.arrays import SampleArray, digest, read_block
 
 ROWS = 256
 """Samples that are copied at a time."""

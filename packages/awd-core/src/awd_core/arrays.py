@@ -1,30 +1,97 @@
-"""Arrays in files, for the commands: .npy, .npz and Zarr, read without ever unpickling anything.
+"""Arrays of samples, in memory or in files: .npy, .npz and Zarr, read without ever unpickling anything.
 
 A file is named as `X.npy`, `data.npz` (if it holds one array), `data.npz:X`, `X.zarr` or `data.zarr:group/X`. What lies
 in an .npy file or a Zarr store is not read but opened: it may be larger than memory. A Zarr store may lie at a URL of
 whatever fsspec knows, as in `s3://bucket/data.zarr:X`.
 """
 
+import hashlib
 import json
 import os
 import re
 import zipfile
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
+from torch import Tensor
 
-from awd_core.gradient_paths import SampleArray, digest
 from awd_core.locations import local_path
 
 if TYPE_CHECKING:
     import zarr
 
+Array = npt.NDArray[Any]
+
 FORMATS = (
     "an array is named FILE.npy, FILE.npz:NAME, FOLDER.zarr or FOLDER.zarr:NAME (a .zarr.zip file, or a URL of a Zarr "
     "store, likewise)"
 )
+
+
+class SampleArray(Protocol):
+    """What is asked of an array of samples: NumPy's and Zarr's have it, and memory maps and HDF5 data sets."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Samples first."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values."""
+        ...
+
+    def __getitem__(self, key: slice, /) -> Any:
+        """Samples from … to …, read when asked for."""
+        ...
+
+
+def as_samples(X: Any, name: str) -> SampleArray:
+    """Return an array of float32 or float64 samples as something that can be sliced into NumPy blocks.
+
+    Parameters
+    ----------
+    X : ndarray, Tensor, zarr array or the like, shape (n, …)
+        Not read here, so that it may be larger than memory.
+    name : str
+        Its name, for errors.
+
+    Returns
+    -------
+    SampleArray
+        A tensor becomes a NumPy array; anything else is returned as it is.
+
+    Raises
+    ------
+    TypeError
+        If it is no array, or does not hold float32 or float64.
+    ValueError
+        If it is empty or has no axes.
+    """
+    if not all(hasattr(X, attribute) for attribute in ("shape", "dtype", "__getitem__")):
+        raise TypeError(f"{name} must be a NumPy array, a torch tensor or a Zarr array, got {type(X)}.")
+    if str(X.dtype).rpartition(".")[2].lstrip("<>=") not in ("float32", "float64", "f4", "f8"):
+        raise TypeError(f"{name} must hold float32 or float64, got {X.dtype}; convert it first.")
+    if len(X.shape) == 0 or 0 in X.shape:
+        raise ValueError(f"{name} must hold at least one sample along its first axis, got shape {tuple(X.shape)}.")
+    samples: SampleArray = X.detach().cpu().numpy() if isinstance(X, Tensor) else X
+    return samples
+
+
+def read_block(samples: SampleArray, start: int, stop: int) -> Array:
+    """Samples from start to stop, contiguous and in the machine's byte order (FITS files hold the other one)."""
+    return np.ascontiguousarray(samples[start:stop], dtype=np.dtype(samples.dtype).newbyteorder("="))
+
+
+def digest(samples: SampleArray, rows: int = 256) -> str:
+    """SHA-256 of the values, in C order; the same however the array is stored or chunked."""
+    sha = hashlib.sha256()
+    for start in range(0, samples.shape[0], rows):
+        sha.update(read_block(samples, start, start + rows).data)
+    return sha.hexdigest()
 
 
 def read_array(source: str | os.PathLike[str]) -> SampleArray:

@@ -7,9 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from awd_core.figures import NARROW
 from awd_core.palette import DARK, FAINT, HIGH, style_of
-from awd_core.wavelet_figure import label
+from awd_core.panels import NARROW, label
 
 
 @dataclass(frozen=True)

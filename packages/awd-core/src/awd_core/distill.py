@@ -21,9 +21,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from awd_core.arrays import digest
 from awd_core.boundary import warn_of_boundary, without_boundary_warnings
 from awd_core.distill_data import Data, shard, together
-from awd_core.gradient_paths import METHODS, Method, digest
+from awd_core.dwt import transformed_axes
+from awd_core.gradient_paths import METHODS, Method
 from awd_core.objective import DistillationObjective
 from awd_core.path import DistillationPath as DistillationPath
 from awd_core.path import PathPoint as PathPoint
@@ -195,28 +197,6 @@ def distill_path(
             beside = place and place.with_name(f".{place.name}.batches")
             with filed_batches(tuple(sizes), batch, options, beside) as filed:
                 return found(filed, crew)
-
-
-def transformed_axes(shape: tuple[int, ...], ndim: int | None) -> int:
-    """How many of the last axes are transformed.
-
-    Raises
-    ------
-    ValueError
-        If the shape has too few axes, or three and it is not said which are meant.
-    """
-    if ndim is None:
-        if len(shape) == 3:
-            raise ValueError(
-                f"X has shape {tuple(shape)}, which may be series with channels or images; give ndim=1 or ndim=2 "
-                "(--ndim)"
-            )
-        ndim = 1 if len(shape) == 2 else 2
-    if ndim not in (1, 2) or len(shape) < ndim + 1:
-        raise ValueError(
-            f"X has shape {tuple(shape)} and ndim is {ndim}; X is (m, …, N) with ndim=1, (m, …, H, W) with 2"
-        )
-    return ndim
 
 
 def _checked_shares(shares: Sequence[float]) -> tuple[float, ...]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.gradient_paths import as_samples, digest
+from awd_core.arrays import as_samples, digest
 from awd_core.gradients import check_gradients
 from awd_core.objective import DistillationObjective, rows_per_chunk
 from awd_core.path import DistillationPath

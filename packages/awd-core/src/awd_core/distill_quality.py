@@ -17,12 +17,12 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from awd_core.arrays import SampleArray, as_samples, digest, read_block
 from awd_core.attribution import coefficient_attributions
 from awd_core.boundary import without_boundary_warnings
-from awd_core.distill import transformed_axes
-from awd_core.dwt import DWT1d, DWT2d
+from awd_core.dwt import DWT1d, DWT2d, transformed_axes
 from awd_core.files import write_json
-from awd_core.gradient_paths import METHODS, Method, SampleArray, as_samples, digest, read_block
+from awd_core.gradient_paths import METHODS, Method
 from awd_core.gradient_store import model_digest
 from awd_core.gradient_teacher import Target, asked
 from awd_core.gradients import input_gradients

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from awd_core.arrays import identity, read_array
-from awd_core.distill import DistillationPath, distill_path, transformed_axes
+from awd_core.arrays import SampleArray, as_samples, identity, read_array
+from awd_core.distill import DistillationPath, distill_path
 from awd_core.distill_job import DTYPES, PathLike
 from awd_core.distill_job import DistillJob as DistillJob
 from awd_core.distill_job import TeacherFile as TeacherFile
 from awd_core.distill_quality import attribution_quality
-from awd_core.gradient_paths import SampleArray, as_samples
+from awd_core.dwt import transformed_axes
 from awd_core.gradient_store import model_digest
 from awd_core.gradients import check_gradients, input_gradients
 from awd_core.path_file import save_path

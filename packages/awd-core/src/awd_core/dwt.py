@@ -338,6 +338,28 @@ class DWT2d(_DWT):
         return [across, down, diagonal]
 
 
+def transformed_axes(shape: tuple[int, ...], ndim: int | None) -> int:
+    """How many of the last axes are transformed.
+
+    Raises
+    ------
+    ValueError
+        If the shape has too few axes, or three and it is not said which are meant.
+    """
+    if ndim is None:
+        if len(shape) == 3:
+            raise ValueError(
+                f"X has shape {tuple(shape)}, which may be series with channels or images; give ndim=1 or ndim=2 "
+                "(--ndim)"
+            )
+        ndim = 1 if len(shape) == 2 else 2
+    if ndim not in (1, 2) or len(shape) < ndim + 1:
+        raise ValueError(
+            f"X has shape {tuple(shape)} and ndim is {ndim}; X is (m, …, N) with ndim=1, (m, …, H, W) with 2"
+        )
+    return ndim
+
+
 def _check_tensor(name: str, x: Tensor, ndim: int, check_finite: bool) -> None:
     if not isinstance(x, Tensor):
         raise TypeError(f"{name} is {type(x).__name__}; give a torch tensor, for instance torch.from_numpy(array)")

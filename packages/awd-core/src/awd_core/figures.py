@@ -4,7 +4,6 @@ Each function draws for a page as wide as a book's; `narrow=True` draws the same
 other.
 """
 
-import io
 import math
 from collections.abc import Sequence
 
@@ -17,22 +16,12 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from awd_core.distill import DistillationPath, PathPoint
 from awd_core.minima import Minimum
 from awd_core.palette import BEFORE, HIGH, LOW
+from awd_core.panels import NARROW, label, panels
 from awd_core.score_records import CoefficientScores
 from awd_core.wavelet import Wavelet
-from awd_core.wavelet_figure import label
-
-NARROW = 4.2
-"""Width of a narrow figure, inches."""
 
 EXCESSES = (0.0, 0.001, 0.01, 0.1, 1.0, 10.0)
 """Ticks of the axis on which minima are told from the best."""
-
-
-def png(figure: Figure, *, dpi: float = 150) -> bytes:
-    """Draw a figure as a PNG file."""
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=dpi)
-    return drawn.getvalue()
 
 
 def wavelet_figure(wavelet: Wavelet, before: Wavelet, *, narrow: bool = False) -> Figure:
@@ -216,34 +205,6 @@ def short_name(scale: str) -> str:
     ('A4', 'D1')
     """
     return scale.replace("approximation ", "A").replace("details ", "D")
-
-
-def panels(
-    count: int, narrow: bool, *, height: float, width: float = 3.2, shared: bool = False
-) -> tuple[Figure, list[Axes]]:
-    """Make a figure with panels beside each other, or below each other on a narrow page.
-
-    Parameters
-    ----------
-    count : int
-        How many.
-    narrow : bool
-        Whether the page is narrow.
-    height, width : float
-        Of one panel, inches; on a narrow page the width is `NARROW`.
-    shared : bool
-        Whether all have the same axes.
-
-    Examples
-    --------
-    >>> figure, (left, right) = panels(2, False, height=3.0)
-    >>> figure.get_size_inches().tolist()
-    [6.4, 3.0]
-    """
-    size = (NARROW, height * count) if narrow else (width * count, height)
-    figure = Figure(figsize=size, layout="constrained")
-    rows, columns = (count, 1) if narrow else (1, count)
-    return figure, list(figure.subplots(rows, columns, squeeze=False, sharex=shared, sharey=shared).flat)
 
 
 def _legend_above(axes: Axes) -> None:

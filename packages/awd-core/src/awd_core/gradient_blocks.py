@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from awd_core.array_places import Place, shared_place
-from awd_core.gradient_paths import Points, SampleArray, points_of, read_block
+from awd_core.arrays import SampleArray, read_block
+from awd_core.gradient_paths import Points, points_of
 from awd_core.gradient_store import GradientStore
 from awd_core.gradient_teacher import Model, asked, gradients_at
 from awd_core.locations import local_path

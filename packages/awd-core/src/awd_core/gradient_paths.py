@@ -7,14 +7,15 @@ Every method here has an average gradient ḡ = Σ_k w_k ∇f(p_k) per sample, w
 - SHAP by expected gradients (Lundberg and Lee 2017; Erion et al. 2021, eq. 3): random points b_k + α_k (x + ε_k − b_k).
 """
 
-import hashlib
 import operator
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor
+
+from awd_core.arrays import SampleArray, as_samples, digest, read_block
 
 Method = Literal["saliency", "input_x_gradient", "integrated_gradients", "gradient_shap"]
 """Attribution methods by Captum's names in snake case."""
@@ -24,69 +25,6 @@ METHODS: tuple[Method, ...] = get_args(Method)
 Array = npt.NDArray[Any]
 Points = Callable[[int, Array], Iterator[tuple[Array, float]]]
 """From the number of the first sample and a block of samples to points of the block's shape, and their weights."""
-
-
-class SampleArray(Protocol):
-    """What is asked of an array of samples: NumPy's and Zarr's have it, and memory maps and HDF5 data sets."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Samples first."""
-        ...
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the values."""
-        ...
-
-    def __getitem__(self, key: slice, /) -> Any:
-        """Samples from … to …, read when asked for."""
-        ...
-
-
-def as_samples(X: Any, name: str) -> SampleArray:
-    """Return an array of float32 or float64 samples as something that can be sliced into NumPy blocks.
-
-    Parameters
-    ----------
-    X : ndarray, Tensor, zarr array or the like, shape (n, …)
-        Not read here, so that it may be larger than memory.
-    name : str
-        Its name, for errors.
-
-    Returns
-    -------
-    SampleArray
-        A tensor becomes a NumPy array; anything else is returned as it is.
-
-    Raises
-    ------
-    TypeError
-        If it is no array, or does not hold float32 or float64.
-    ValueError
-        If it is empty or has no axes.
-    """
-    if not all(hasattr(X, attribute) for attribute in ("shape", "dtype", "__getitem__")):
-        raise TypeError(f"{name} must be a NumPy array, a torch tensor or a Zarr array, got {type(X)}.")
-    if str(X.dtype).rpartition(".")[2].lstrip("<>=") not in ("float32", "float64", "f4", "f8"):
-        raise TypeError(f"{name} must hold float32 or float64, got {X.dtype}; convert it first.")
-    if len(X.shape) == 0 or 0 in X.shape:
-        raise ValueError(f"{name} must hold at least one sample along its first axis, got shape {tuple(X.shape)}.")
-    samples: SampleArray = X.detach().cpu().numpy() if isinstance(X, Tensor) else X
-    return samples
-
-
-def read_block(samples: SampleArray, start: int, stop: int) -> Array:
-    """Samples from start to stop, contiguous and in the machine's byte order (FITS files hold the other one)."""
-    return np.ascontiguousarray(samples[start:stop], dtype=np.dtype(samples.dtype).newbyteorder("="))
-
-
-def digest(samples: SampleArray, rows: int = 256) -> str:
-    """SHA-256 of the values, in C order; the same however the array is stored or chunked."""
-    sha = hashlib.sha256()
-    for start in range(0, samples.shape[0], rows):
-        sha.update(read_block(samples, start, start + rows).data)
-    return sha.hexdigest()
 
 
 def points_of(

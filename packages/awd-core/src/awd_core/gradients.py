@@ -22,8 +22,9 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from awd_core.arrays import SampleArray, as_samples, digest, read_block
 from awd_core.gradient_blocks import Question, block_task, fill, first_bad, stops
-from awd_core.gradient_paths import Method, SampleArray, as_samples, digest, points_of, read_block
+from awd_core.gradient_paths import Method, points_of
 from awd_core.gradient_store import GradientStore, model_digest
 from awd_core.gradient_teacher import Model, Target, asked, probe
 from awd_core.worker_map import Workers

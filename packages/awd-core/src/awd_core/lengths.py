@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from awd_core.arrays import as_samples
 from awd_core.boundary import warn_of_boundary, without_boundary_warnings
-from awd_core.distill import DistillationPath, SearchSettings, distill_path, transformed_axes
-from awd_core.gradient_paths import Method, as_samples
+from awd_core.distill import DistillationPath, SearchSettings, distill_path
+from awd_core.dwt import transformed_axes
+from awd_core.gradient_paths import Method
 from awd_core.gradients import check_gradients
 from awd_core.lattice import QUARTER_PI
 from awd_core.objective import DistillationObjective

@@ -18,11 +18,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from awd_core.arrays import SampleArray, read_block
 from awd_core.attribution import coefficient_attributions, l1_norm
 from awd_core.boundary import synthesis_mode
 from awd_core.dwt import DWT1d, DWT2d
 from awd_core.filters import FreeFilter
-from awd_core.gradient_paths import Method, SampleArray, read_block
+from awd_core.gradient_paths import Method
 from awd_core.lattice import QUARTER_PI, taps_and_jacobian
 from awd_core.sparsity import Workspace, l1_norm_and_gradient
 from awd_core.wavelet import Wavelet

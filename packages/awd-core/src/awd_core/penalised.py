@@ -14,7 +14,6 @@ import numpy as np
 
 from awd_core.gradient_teacher import Model
 from awd_core.losses import LossWeights
-from awd_core.path_search import Progress
 from awd_core.penalised_fit import PenalisedFit as PenalisedFit
 from awd_core.penalised_fit import batch_rows as batch_rows
 from awd_core.penalised_fit import distill_penalised as distill_penalised
@@ -22,6 +21,7 @@ from awd_core.through_teacher import HessianTerm as HessianTerm
 from awd_core.through_teacher import hessian_term as hessian_term
 from awd_core.through_teacher import trim_attributions as trim_attributions
 from awd_core.wavelet import Wavelet
+from awd_core.worker_map import Progress
 
 SPARSITY = (0.005, 0.01, 0.02)
 """Published grid of λ, for the maps of cosmology."""

@@ -19,21 +19,21 @@ import numpy as np
 import torch
 from torch import nn
 
+from awd_core.arrays import as_samples, digest
 from awd_core.boundary import warn_of_boundary, without_boundary_warnings
 from awd_core.certificate import Certificate
-from awd_core.distill import transformed_axes
-from awd_core.dwt import DWT1d, DWT2d
+from awd_core.dwt import DWT1d, DWT2d, transformed_axes
 from awd_core.filters import FreeFilter
-from awd_core.gradient_paths import Method, as_samples, digest
+from awd_core.gradient_paths import Method
 from awd_core.gradient_store import model_digest
 from awd_core.gradient_teacher import Model, Target, asked
 from awd_core.losses import LossWeights, distillation_loss
-from awd_core.path_search import Progress
 from awd_core.samples import Batches, IntArray, Part, Samples, survey
 from awd_core.through_teacher import Question
 from awd_core.wavelet import Wavelet
 from awd_core.weights import as_json, load_tensors, save_tensors
 from awd_core.whole_numbers import whole_number
+from awd_core.worker_map import Progress
 
 KIND = "penalised distillation"
 

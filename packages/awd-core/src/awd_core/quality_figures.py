@@ -3,10 +3,9 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from awd_core.figures import panels
 from awd_core.palette import BEFORE, HIGH, LOW
+from awd_core.panels import label, panels
 from awd_core.quality import DEVIATIONS, PerturbationCurves
-from awd_core.wavelet_figure import label
 
 LOWEST = -0.5
 """Curves that fall further are cut off: they would press all others together."""

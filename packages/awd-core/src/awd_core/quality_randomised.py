@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from awd_core.attribution import coefficient_attributions
-from awd_core.distill import SearchSettings, distill_path, transformed_axes
-from awd_core.dwt import DWT1d, DWT2d
+from awd_core.distill import SearchSettings, distill_path
+from awd_core.dwt import DWT1d, DWT2d, transformed_axes
 from awd_core.filters import WaveletLike
 from awd_core.gradient_paths import Method
 from awd_core.gradient_teacher import Target

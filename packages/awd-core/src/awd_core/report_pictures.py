@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from awd_core.figures import png
+from awd_core.figure_file import png
 from awd_core.report import Picture
 from awd_core.run_folder import RunFolder
 

@@ -201,7 +201,7 @@ class RunFolder:
 
     def write_figure(self, name: str, figure: "Figure", *, dpi: float = 150) -> bytes:
         """Draw a figure to a PNG file, and return what was written."""
-        from awd_core.figures import png
+        from awd_core.figure_file import png
 
         drawn = png(figure, dpi=dpi)
         self.write_bytes(name, drawn)

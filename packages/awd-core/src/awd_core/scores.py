@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from awd_core.arrays import SampleArray, as_samples, digest, read_block
 from awd_core.attribution import coefficient_attributions
 from awd_core.boundary import without_boundary_warnings
-from awd_core.distill import transformed_axes
-from awd_core.dwt import Coefficients, DWT1d, DWT2d
+from awd_core.dwt import Coefficients, DWT1d, DWT2d, transformed_axes
 from awd_core.filters import WaveletLike
-from awd_core.gradient_paths import METHODS, Method, SampleArray, as_samples, digest, read_block
+from awd_core.gradient_paths import METHODS, Method
 from awd_core.gradients import check_gradients
 from awd_core.score_records import CoefficientScores, ScaleScore, Scores
 from awd_core.wavelet import Wavelet

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from awd_core.gradient_paths import SampleArray
+from awd_core.arrays import SampleArray
 from awd_core.objective import DistillationObjective
 from awd_core.search import Objective
 

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from awd_core.boundary import without_boundary_warnings
 from awd_core.columns import Columns
-from awd_core.distill import transformed_axes
-from awd_core.dwt import Coefficients, DWT1d, DWT2d
+from awd_core.dwt import Coefficients, DWT1d, DWT2d, transformed_axes
 from awd_core.wavelet import Wavelet
 from awd_core.whole_numbers import whole_number
 

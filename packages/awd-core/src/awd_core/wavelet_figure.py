@@ -12,9 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from awd_core.palette import BEFORE as BEFORE
-from awd_core.palette import HIGH as HIGH
-from awd_core.palette import LOW as LOW
+from awd_core.palette import BEFORE, HIGH, LOW
+from awd_core.panels import label
 
 if TYPE_CHECKING:
     from awd_core.wavelet import Wavelet
@@ -88,15 +87,6 @@ def _draw_response(axes: Axes, wavelet: "Wavelet", *, behind: bool = False) -> N
     omega, lowpass, highpass = wavelet.frequency_response(512)
     for values, style, colour in ((lowpass, "-", LOW), (highpass, "--", HIGH)):
         axes.plot(omega, values, style, color=BEFORE if behind else colour, linewidth=1.2 if behind else 1.6)
-
-
-def label(axes: Axes, title: str, x: str = "", y: str = "") -> None:
-    """Name a panel and its axes, as all figures of the reports do."""
-    axes.set_title(title, loc="left", fontsize=10, fontweight="bold")
-    axes.set_xlabel(x, fontsize=9)
-    axes.set_ylabel(y, fontsize=9)
-    axes.tick_params(labelsize=8)
-    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _label(axes: Axes, title: str, x: str, y: str) -> None:

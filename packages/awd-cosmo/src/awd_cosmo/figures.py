@@ -13,9 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from awd_core.comparison_figure import Method, Score, comparison_figure
-from awd_core.figures import panels
 from awd_core.palette import BEFORE, DARK, style_of
-from awd_core.wavelet_figure import label
+from awd_core.panels import label, panels
 from awd_cosmo.report_data import Predictions, Protocol, Row
 
 SERIES = {"held_out": "new cosmologies", "published": "known cosmologies"}

@@ -20,11 +20,10 @@ from astropy.table import QTable
 from awd_core.files import make_atomically
 from awd_cosmo.fits_writer import write_map
 from awd_cosmo.layouts import LAYOUTS, PARAMETER_FILE
-from awd_cosmo.map_names import map_name
+from awd_cosmo.map_names import map_folder, map_name
 from awd_cosmo.maps import MapSet
 from awd_cosmo.parameter_file import write_parameter_file
 from awd_cosmo.parameters import RANGES, UNITS
-from awd_cosmo.suite import map_folder
 
 TABLE_FILE = "maps.ecsv"
 """The table that names the files, in the layout "table"."""

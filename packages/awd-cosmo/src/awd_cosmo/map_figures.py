@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import FuncFormatter
 
-from awd_core.figures import NARROW
+from awd_core.panels import NARROW
 from awd_core.wavelet import Wavelet
 from awd_cosmo.kernels import WAVELET_KERNELS, wavelet_kernels
 from awd_cosmo.report_data import Attributions

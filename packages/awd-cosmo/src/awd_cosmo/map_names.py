@@ -1,6 +1,10 @@
 """Names of files and folders of maps, as MassiveNuS has them: written and read here, whatever the layout."""
 
 import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from awd_cosmo.parameters import massivenus_name
 
 _FOLDER = re.compile(r"^Maps(\d+)$")
 _REALISATION = re.compile(r"_(\d+)r?\.fits?(\.gz|\.fz)?$")
@@ -38,6 +42,12 @@ def redshift_folder(source_redshift: float) -> str:
     ('Maps10', 'Maps05')
     """
     return f"Maps{round(10 * source_redshift):02d}"
+
+
+def map_folder(root: Path, values: Mapping[str, float], source_redshift: float) -> Path:
+    """Folder of the maps of a cosmology, named as MassiveNuS names it."""
+    name = massivenus_name(values["M_nu"], values["Omega_m"], values["A_s"])
+    return root / name / redshift_folder(source_redshift)
 
 
 def redshift_of_folder(name: str) -> float | None:

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from awd_core import bootstrap
+from awd_core.bootstrap import r_squared as r_squared_of
 
 Array = npt.NDArray[np.float64]
 
@@ -34,7 +34,7 @@ def bias(truth: npt.ArrayLike, estimate: npt.ArrayLike) -> float:
 def r_squared(truth: npt.ArrayLike, estimate: npt.ArrayLike) -> float:
     """Share of the variance of the truth that is explained, 1 − Σ(ŷ − y)² / Σ(y − ȳ)²; NaN if the truth is constant."""
     y, e = checked_pair(truth, estimate)
-    return bootstrap.r_squared(y, e)
+    return r_squared_of(y, e)
 
 
 def fair_score(truth: npt.ArrayLike, estimate: npt.ArrayLike, std: npt.ArrayLike, *, weight: float = 1000.0) -> float:

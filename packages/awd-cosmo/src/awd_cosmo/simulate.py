@@ -24,9 +24,9 @@ from awd_cosmo.fits import read_map
 from awd_cosmo.halos import HaloModel
 from awd_cosmo.lensing import lensing_theory
 from awd_cosmo.map_model import MapModel, Setup, map_model
-from awd_cosmo.map_names import map_name
+from awd_cosmo.map_names import map_folder, map_name
 from awd_cosmo.parameters import RANGES, UNITS
-from awd_cosmo.suite import Values, begin_suite, map_folder, suite_description, suite_setup
+from awd_cosmo.suite import Values, begin_suite, suite_description, suite_setup
 from awd_cosmo.suite_writer import Shares, write_share
 
 Floats = npt.NDArray[np.float32]

@@ -10,8 +10,6 @@ from typing import Any
 from awd_core.files import write_json
 from awd_cosmo.halos import HaloModel
 from awd_cosmo.map_model import Setup
-from awd_cosmo.map_names import redshift_folder
-from awd_cosmo.parameters import massivenus_name
 
 Values = dict[str, float]
 
@@ -21,12 +19,6 @@ DESCRIPTION = "suite.json"
 
 RECIPE = 1
 """Raised with every change of the program that changes maps, so that no suite is half of one kind."""
-
-
-def map_folder(root: Path, values: Mapping[str, float], source_redshift: float) -> Path:
-    """Folder of the maps of a cosmology, named as MassiveNuS names it."""
-    name = massivenus_name(values["M_nu"], values["Omega_m"], values["A_s"])
-    return root / name / redshift_folder(source_redshift)
 
 
 def begin_suite(root: Path, seed: int, cosmologies: list[Values], realisations: int, setup: Setup) -> None:
