@@ -11,8 +11,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from awd_core.figure_file import save_figure
 from awd_core.files import write_atomically
+from awd_core.plotting import save_figure
 from benchmarks import BENCHMARKS, tables
 from benchmarks.chart import draw_chart
 from benchmarks.contenders import load_awave

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from awd_core.filters import OrthonormalFilter
+from awd_core.wavelets import OrthonormalFilter
 from benchmarks.contenders import (
     ANGLES,
     OURS,

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
-from awd_core.palette import BEFORE, HIGH, LOW
+from awd_core.plotting import BEFORE, HIGH, LOW
 from benchmarks.report import Row, Section
 
 AXIS = "time of the fastest peer, or of the peer that a goal names, over ours\n(to the right of 1× ours is faster)"

@@ -18,8 +18,8 @@ import pywt
 import torch
 from torch import Tensor
 
-from awd_core.dwt import DWT1d, DWT2d
-from awd_core.filters import Filter, FreeFilter, OrthonormalFilter
+from awd_core.transforms import DWT1d, DWT2d
+from awd_core.wavelets import Filter, FreeFilter, OrthonormalFilter
 from benchmarks.timing import Settings
 
 OURS = "ours"

@@ -2,8 +2,8 @@
 
 A step is one evaluation of the objective with its gradient, on one batch. Ours is `DistillationObjective`, sparsity
 and interpretation together, into the lattice angles. Through the teacher it is the published form: the same terms into
-free taps by `awd_core.penalised`, and `awave`'s own training step where a checkout is given. Beside them stands the
-teacher's gradient, which ours needs once and not in every step.
+free taps by `awd_core.published.grid`, and `awave`'s own training step where a checkout is given. Beside them stands
+the teacher's gradient, which ours needs once and not in every step.
 """
 
 import importlib
@@ -16,13 +16,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from awd_core.dwt import DWT1d, DWT2d
-from awd_core.filters import FreeFilter
-from awd_core.gradients import input_gradients
-from awd_core.losses import LossWeights, distillation_loss
-from awd_core.objective import DistillationObjective
-from awd_core.penalised import trim_attributions
-from awd_core.wavelet import Wavelet
+from awd_core.attribution import input_gradients
+from awd_core.distill.objective import DistillationObjective
+from awd_core.published import LossWeights, distillation_loss, trim_attributions
+from awd_core.transforms import DWT1d, DWT2d
+from awd_core.wavelets import FreeFilter, Wavelet
 from benchmarks.contenders import OURS, SEED, load_awave
 from benchmarks.networks import Recurrent, residual
 from benchmarks.report import Goal, Row, Section, measures

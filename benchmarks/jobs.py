@@ -16,7 +16,7 @@ from astropy.io import fits
 
 from awd_cme.networks import SeriesLSTM
 from awd_cme.spots import fit_spots
-from awd_core.wavelet import Wavelet
+from awd_core.wavelets import Wavelet
 from awd_cosmo.maps import open_maps
 from benchmarks.contenders import OURS, load_awave
 from benchmarks.distillation import AWAVE, START, THROUGH, awave_step, frozen, our_objective, random_inputs

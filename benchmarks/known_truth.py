@@ -21,9 +21,9 @@ from rich.console import Console
 from rich.table import Table
 
 from awd_core.distill import DistillationPath, PathPoint, SearchSettings, distill_path
+from awd_core.evidence import KnownTruth, simulate_known_truth
 from awd_core.files import write_atomically, write_json
-from awd_core.simulate import KnownTruth, simulate_known_truth
-from awd_core.wavelet import Wavelet
+from awd_core.wavelets import Wavelet
 from benchmarks.landscape import draw_landscape
 from benchmarks.machine import describe, summary
 from benchmarks.page import markdown_table
@@ -262,7 +262,7 @@ def main(arguments: list[str] | None = None) -> int:
             spent = sum(recovery.seconds.values())
             progress.print(f"  {name}, seed {seed}: distance {recovery.found:.5f}, {spent:.0f} s", style="dim")
             if options.figure is not None and (name, seed) == ("db3", 0):
-                from awd_core.figure_file import save_figure
+                from awd_core.plotting import save_figure
 
                 save_figure(draw_landscape(truth, gradients, path, 21 if options.quick else 81), options.figure)
     table = Table(*HEADINGS, title="Known truth", title_justify="left")

@@ -6,12 +6,11 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from awd_core.distill import DistillationPath
-from awd_core.minima import local_minima
-from awd_core.objective import DistillationObjective
-from awd_core.simulate import KnownTruth
-from awd_core.wavelet import Wavelet
-from awd_core.wavelet_figure import HIGH, LOW
+from awd_core.distill import DistillationPath, local_minima
+from awd_core.distill.objective import DistillationObjective
+from awd_core.evidence import KnownTruth
+from awd_core.plotting import HIGH, LOW
+from awd_core.wavelets import Wavelet
 
 Array = npt.NDArray[np.float64]
 

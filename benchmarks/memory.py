@@ -21,7 +21,7 @@ from typing import Any
 
 from benchmarks.timing import quiet, use_all_cores
 
-PRELOADED = ["torch", "pywt", "ptwt", "awd_core.dwt"]
+PRELOADED = ["torch", "pywt", "ptwt", "awd_core.transforms.dwt"]
 
 Build = Callable[..., tuple[int, Callable[[], object]]]
 """Makes an input; returns its size in bytes, and the call that uses it. A function of a module, so that it travels."""

@@ -1,8 +1,9 @@
 """Whether the published form of distillation is the published one: `python -m benchmarks.parity_awave --awave PATH`.
 
-The authors' code (a checkout of Yu-Group/adaptive-wavelets) and `awd_core.penalised` get the same start, inputs, order,
-teacher and weights. Compared are the loss terms of the first batch and the filter after fifty steps of Adam. Nothing of
-theirs has to be replaced for that: their `Trainer`, losses and transforms import with torch, NumPy and PyWavelets.
+The authors' code (a checkout of Yu-Group/adaptive-wavelets) and `awd_core.published.grid` get the same start, inputs,
+order, teacher and weights. Compared are the loss terms of the first batch and the filter after fifty steps of Adam.
+Nothing of theirs has to be replaced for that: their `Trainer`, losses and transforms import with torch, NumPy and
+PyWavelets.
 
 Their parameter h0 holds the taps as a correlation wants them, so it is `dec_lo` reversed, with two axes in front; their
 high-pass (−1)ⁿ h0(L − 1 − n) is then PyWavelets' `dec_hi` reversed. Their inputs have an axis for the channel, which
@@ -23,11 +24,11 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
-from awd_core.dwt import DWT1d, DWT2d
-from awd_core.filters import FreeFilter
-from awd_core.losses import LossWeights, distillation_loss
-from awd_core.penalised import PenalisedFit, batch_rows, distill_penalised, hessian_term, trim_attributions
-from awd_core.samples import Samples
+from awd_core.published import LossWeights, distill_penalised, distillation_loss, hessian_term, trim_attributions
+from awd_core.published.grid import PenalisedFit, batch_rows
+from awd_core.teacher.samples import Samples
+from awd_core.transforms import DWT1d, DWT2d
+from awd_core.wavelets import FreeFilter
 from benchmarks.contenders import load_awave
 from benchmarks.networks import Recurrent
 from benchmarks.timing import quiet

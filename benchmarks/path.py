@@ -11,8 +11,9 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.distill import SHARES, distill_path
-from awd_core.gradients import input_gradients
+from awd_core.attribution import input_gradients
+from awd_core.distill import distill_path
+from awd_core.distill.distill import SHARES
 from benchmarks.contenders import OURS, SEED
 from benchmarks.distillation import AWAVE, CASES, LEVELS, ONCE, START, THROUGH, frozen, random_inputs, step_contenders
 from benchmarks.report import Goal, Measure, Row, Section

@@ -15,8 +15,8 @@ import numpy.typing as npt
 import pywt
 import torch
 
-from awd_core.dwt import DWT1d, DWT2d
-from awd_core.wavelet import Wavelet
+from awd_core.transforms import DWT1d, DWT2d
+from awd_core.wavelets import Wavelet
 from benchmarks.timing import quiet
 
 Array = npt.NDArray[Any]

@@ -20,8 +20,8 @@ from typing import Any
 
 from rich.console import Console
 
-from awd_core.figure_file import save_figure
 from awd_core.files import write_json
+from awd_core.plotting import save_figure
 from benchmarks import scale_growth, scale_page, scale_throughput
 from benchmarks.machine import describe, summary
 from benchmarks.page import update_page

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from awd_core.palette import BEFORE, HIGH, LOW
+from awd_core.plotting import BEFORE, HIGH, LOW
 from benchmarks.many_runs import met_or_missed
 from benchmarks.page import markdown_table
 from benchmarks.scale_growth import FLAT, SIDE, TITLES, Size, flatness, line

@@ -39,7 +39,7 @@ def statistic_of_peaks() -> Any:
 
 def count_maps(folder: Path, crew: Workers) -> tuple[int, Mapping[str, float], Iterable[npt.NDArray[Any]]]:
     """Read a folder of FITS maps into a cache, and count the peaks of all, as a run does."""
-    from awd_core.run_folder import RunFolder
+    from awd_core.run import RunFolder
     from awd_cosmo.features import Features
     from awd_cosmo.maps import open_maps
 

@@ -15,8 +15,8 @@ import torch
 from sklearn.datasets import load_sample_image
 
 from awd_core import DWT2d, OrthonormalFilter, Wavelet
-from awd_core.figure_file import save_figure
-from awd_core.plot import plot_wavelet
+from awd_core.plotting import save_figure
+from awd_core.wavelets import plot_wavelet
 
 parser = argparse.ArgumentParser(description="Learn the wavelet in which a photograph is sparsest.")
 parser.add_argument("--out", type=Path, default=Path("runs/photograph"), help="folder for the files")

@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from awd_core import SearchSettings, distill_path, input_gradients
-from awd_core.figures import path_figure
+from awd_core.report import path_figure
 from awd_cosmo import (
     CountRidge,
     MapTeacher,

@@ -23,12 +23,18 @@ from awd_cme.scaling import fit_z_scores
 from awd_cme.series_file import save_series
 from awd_cme.series_set import SeriesSettings, example_set
 from awd_cme.track_figures import examples_figure
-from awd_core.distill import SearchSettings, distill_path
-from awd_core.path_file import save_path
-from awd_core.quality import AttributionQuality, Completeness, PerturbationCurves, RandomisedTeacher, SeedAgreement
-from awd_core.run_folder import RunFolder
-from awd_core.scores import coefficient_scores
-from awd_core.wavelet import Wavelet
+from awd_core.distill.distill import SearchSettings, distill_path
+from awd_core.distill.path_file import save_path
+from awd_core.evidence.quality import (
+    AttributionQuality,
+    Completeness,
+    PerturbationCurves,
+    RandomisedTeacher,
+    SeedAgreement,
+)
+from awd_core.evidence.scores import coefficient_scores
+from awd_core.run.folder import RunFolder
+from awd_core.wavelets.wavelet import Wavelet
 
 NAMES = {
     "awd": ("AWD", "awd", 45),

@@ -9,7 +9,7 @@ from sklearn.base import clone
 
 from awd_cme.coefficients import MODES, Selection, analysis_matrices, centre_times, scales
 from awd_cme.features import MaxCoefficients
-from awd_core.wavelet import Wavelet
+from awd_core.wavelets.wavelet import Wavelet
 
 
 def wavedec(X, name, mode, levels):

@@ -29,7 +29,7 @@ from awd_cme.series_set import example_set
 from awd_cme.sources import cell_name, recognise_source
 from awd_cme.splits_of_run import averaged
 from awd_cme.tracks import make_table
-from awd_core.path_file import load_path
+from awd_core.distill.path_file import load_path
 
 TINY = {"size": [64, 64], "frames": 100, "pits": 60}
 SMALL = {
@@ -239,7 +239,7 @@ def test_yeast_is_recognised_and_split_as_published(real_data, tmp_path):
 def test_what_cannot_be_told_apart_stays_with_the_simplest():
     problem = _problem(cells=1)
     job = RunJob("x", "y", starts=("haar",), repeats=3, seed=1)
-    from awd_core.wavelet import Wavelet
+    from awd_core.wavelets.wavelet import Wavelet
 
     haar = Candidate(Wavelet.from_name("haar"), "haar")
     twin = Candidate(Wavelet.from_name("haar"), "haar", 0.5)

@@ -9,7 +9,7 @@ from awd_cme.networks import SeriesLSTM, stack_inputs
 from awd_cme.scaling import fit_z_scores
 from awd_cme.series_set import example_set
 from awd_cme.teacher import PUBLISHED, SeriesEnsemble, SeriesTeacher, SeriesTeacherClassifier
-from awd_core.gradients import input_gradients
+from awd_core.attribution.gradients import input_gradients
 
 
 @pytest.fixture(scope="module")

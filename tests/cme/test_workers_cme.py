@@ -30,7 +30,7 @@ from awd_cme.readers import read_tracks
 from awd_cme.run_job import RunJob
 from awd_cme.simulate import simulate_dataset
 from awd_cme.splits_of_run import run_splits
-from awd_core.workers import open_workers
+from awd_core.workers.open import open_workers
 from cmeanalysis_files import make_tracks, write_matlab5
 
 TINY = {"size": (64, 64), "frames": 60, "pits": 40}

@@ -123,7 +123,7 @@ def test_predict_takes_real_maps_and_says_how_far_they_are(run, real_data, tmp_p
         (["run", "maps", "--suite", "tiny", "--out", "x"], "--suite is for simulated maps"),
         (["run", "--simulate", "--preset", "huge", "--out", "x"], "choose one of quick, full, tiny"),
         (["run", "no-such-folder", "--out", "x"], "no-such-folder"),
-        (["run", "--simulate", "--teacher", "awd_core.networks:MLP", "--out", "x"], "its weights"),
+        (["run", "--simulate", "--teacher", "awd_core.teacher.networks:MLP", "--out", "x"], "its weights"),
         (["simulate", "x", "--preset", "huge"], "choose one of tiny, quick"),
         (["teach", "no-run"], "holds no run"),
         (["predict", "no-model.json", "map.fits"], "no-model.json"),

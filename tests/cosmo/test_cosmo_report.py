@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from torch import nn
 
-from awd_core.distill import SearchSettings, distill_path
-from awd_core.distill_quality import attribution_quality
-from awd_core.path_file import save_path
-from awd_core.quality_record import QualitySettings
-from awd_core.report import data_uri
-from awd_core.run_folder import RunFolder
-from awd_core.scores import coefficient_scores
-from awd_core.wavelet import Wavelet
+from awd_core.distill.distill import SearchSettings, distill_path
+from awd_core.distill.path_file import save_path
+from awd_core.evidence.assessment import attribution_quality
+from awd_core.evidence.quality_record import QualitySettings
+from awd_core.evidence.scores import coefficient_scores
+from awd_core.report.page import data_uri
+from awd_core.run.folder import RunFolder
+from awd_core.wavelets.wavelet import Wavelet
 from awd_cosmo import figures, map_figures, report_text
 from awd_cosmo.distance import TrainingDistribution
 from awd_cosmo.model import Model

@@ -17,7 +17,7 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from awd_core.wavelet import Wavelet
+from awd_core.wavelets.wavelet import Wavelet
 from awd_cosmo import counts as module
 from awd_cosmo import histograms
 from awd_cosmo.counts import PUBLISHED_BOUNDS, PUBLISHED_RANGES, PeakCounts

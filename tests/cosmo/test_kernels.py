@@ -9,7 +9,7 @@ import pywt
 import torch
 from scipy.ndimage import correlate
 
-from awd_core.wavelet import Wavelet
+from awd_core.wavelets.wavelet import Wavelet
 from awd_cosmo import kernels as module
 from awd_cosmo.kernels import (
     LAPLACE_V1,

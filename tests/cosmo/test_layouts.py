@@ -9,7 +9,7 @@ from astropy import units
 from astropy.io import fits
 from astropy.table import QTable, Table
 
-from awd_core.worker_map import Serial
+from awd_core.workers.mapping import Serial
 from awd_cosmo.archives import BadMap
 from awd_cosmo.asked_headers import asked_headers, read_headers
 from awd_cosmo.fits_writer import write_map

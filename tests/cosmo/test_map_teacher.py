@@ -7,9 +7,9 @@ import zarr
 from safetensors.torch import save_file
 from sklearn.base import clone
 
-from awd_core.checkpoint import State
-from awd_core.gradients import input_gradients
-from awd_core.teacher import Teacher
+from awd_core.attribution.gradients import input_gradients
+from awd_core.teacher.checkpoint import State
+from awd_core.teacher.teacher import Teacher
 from awd_cosmo import observe
 from awd_cosmo.map_set import MapSet
 from awd_cosmo.resnet import ResNet18, ResNet34

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from awd_core.wavelet import Wavelet
+from awd_core.wavelets.wavelet import Wavelet
 from awd_cosmo.counts import PeakCounts
 from awd_cosmo.distance import TrainingDistribution
 from awd_cosmo.model import Model

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from awd_core.run_folder import RunFolder
-from awd_core.worker_map import Serial
+from awd_core.run.folder import RunFolder
+from awd_core.workers.mapping import Serial
 from awd_cosmo.distance import TrainingDistribution
 from awd_cosmo.job import PRESETS
 from awd_cosmo.layout_writer import SuiteWriter

@@ -16,9 +16,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from awd_core.arrays import read_array
-from awd_core.path_file import load_path
-from awd_core.wavelet import Wavelet
+from awd_core.distill.path_file import load_path
+from awd_core.files.arrays import read_array
+from awd_core.wavelets.wavelet import Wavelet
 from awd_cosmo.job import PRESETS, SIMULATED, Job
 from awd_cosmo.maps import open_maps
 from awd_cosmo.model import Model
@@ -177,7 +177,7 @@ def test_the_attributions_are_checked_unless_told_otherwise(finished, tmp_path):
 
 
 def test_epochs_are_told(suite, tmp_path, monkeypatch):
-    from awd_core.run_progress import Screen
+    from awd_core.run.screen import Screen
 
     told, original = [], Screen.task
 

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 
-from awd_core.wavelet import Wavelet
+from awd_core.wavelets.wavelet import Wavelet
 from awd_cosmo.bands import COUNTED
 from awd_cosmo.peaks import find_peaks, usable_pixels
 from awd_cosmo.scales import ScaleCounts

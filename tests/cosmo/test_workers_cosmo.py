@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from awd_core.run_folder import RunFolder
-from awd_core.worker_map import LostItemError, Serial, WorkerDied
-from awd_core.workers import open_workers
+from awd_core.run.folder import RunFolder
+from awd_core.workers.mapping import LostItemError, Serial, WorkerDied
+from awd_core.workers.open import open_workers
 from awd_cosmo.archives import BadMap
 from awd_cosmo.cache import cached
 from awd_cosmo.cli import app

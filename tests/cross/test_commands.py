@@ -10,9 +10,9 @@ import typer
 from typer.testing import CliRunner
 
 from awd_cme.cli import app as cme
-from awd_core.choices import check_choice
-from awd_core.cli import app as core
-from awd_core.program import make_app
+from awd_core.app.main import app as core
+from awd_core.checks.choices import check_choice
+from awd_core.run.program import make_app
 from awd_cosmo.cli import app as cosmo
 
 APPS = {"awd": core, "awd-cosmo": cosmo, "awd-cme": cme}
@@ -59,7 +59,7 @@ def here(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", APPS)
 def test_no_help_imports_anything_heavy(name):
-    module = {"awd": "awd_core.cli", "awd-cosmo": "awd_cosmo.cli", "awd-cme": "awd_cme.cli"}[name]
+    module = {"awd": "awd_core.app.main", "awd-cosmo": "awd_cosmo.cli", "awd-cme": "awd_cme.cli"}[name]
     script = (
         f"import sys\nfrom {module} import app\nfrom typer.testing import CliRunner\n"
         f"for words in [[], *([name] for name in {commands_of(APPS[name])})]:\n"
@@ -124,7 +124,7 @@ WRONG = {
     "awd distill X.npy --gradients G.npy --wavelet db99 --out r": "did you mean db9",
     "awd distill X.npy --gradients G.npy --shares a,b --out r": "shares is 'a,b'; give numbers",
     "awd distill X.npy --teacher no.such:net --weights damaged.safetensors --out r": "there is no module 'no'",
-    "awd distill X.npy --teacher awd_core.networks:MLP --weights damaged.safetensors --out r": "--factory-args",
+    "awd distill X.npy --teacher awd_core.teacher.networks:MLP --weights damaged.safetensors --out r": "--factory-args",
     "awd-cosmo run simulated --preset tny --out r": "(did you mean tiny?); choose one of quick, full, tiny",
     "awd-cosmo run simulated --suite small --out r": "--suite is 'small'; choose one of tiny, quick",
     "awd-cosmo run maps --layout mine --out r": "unknown layout 'mine'; known are auto",
@@ -230,7 +230,7 @@ def test_a_choice_is_checked_by_name():
 @pytest.mark.parametrize(
     ("line", "work"),
     [
-        ("awd distill X.npy --gradients G.npy --out r", "awd_core.distill_run.distill_files"),
+        ("awd distill X.npy --gradients G.npy --out r", "awd_core.app.pipeline.distill_files"),
         ("awd-cosmo run simulated --preset tiny --out r", "awd_cosmo.pipeline.run_pipeline"),
         ("awd-cosmo distill r", "awd_cosmo.pipeline.run_pipeline"),
         ("awd-cosmo simulate r --preset tiny --quiet", "awd_cosmo.simulate.simulate_suite"),

@@ -17,8 +17,8 @@ from sklearn.utils import estimator_checks as checks
 
 import awd_cme
 import awd_core
-from awd_core.estimator import KIND
-from awd_core.weights import load_tensors, save_tensors
+from awd_core.teacher.estimator import KIND
+from awd_core.teacher.weights import load_tensors, save_tensors
 from estimators import MAPS, OF_MAPS, OF_TABLES, SMALL, TABLE, TRUTH, Linear, called, data_for, methods_of
 from estimators import public_estimators as public
 

@@ -20,7 +20,7 @@ from cosmo.test_cosmo_report import build_run, reopened
 from PIL import Image
 
 from awd_cme.report import write_report as write_cme
-from awd_core.wavelet import Wavelet
+from awd_core.wavelets.wavelet import Wavelet
 from awd_cosmo.report import write_report as write_cosmo
 
 path, scores, page = core_path, core_scores, core_page  # fixtures: a path, its scores, the report of awd distill

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.bootstrap import percentile_interval, r_squared, r_squared_of_sums
+from awd_core.evidence import percentile_interval, r_squared, r_squared_of_sums
 
 Array = npt.NDArray[np.float64]
 Metric = Literal["r2", "auc"]

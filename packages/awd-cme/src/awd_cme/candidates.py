@@ -10,7 +10,7 @@ from awd_cme.regress import SeriesLogistic, SeriesRidge, least_squares
 from awd_cme.run_job import RunJob
 from awd_cme.settings_search import SettingsSearch, search_settings
 from awd_core.distill import DistillationPath
-from awd_core.wavelet import Wavelet
+from awd_core.wavelets import Wavelet
 
 Predictor = SeriesRidge | SeriesLogistic
 

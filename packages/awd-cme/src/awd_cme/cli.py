@@ -2,7 +2,7 @@
 
 from awd_cme.run_command import distill, evaluate, report, run, teach
 from awd_cme.step_commands import extract, predict, simulate, tracks
-from awd_core.program import make_app
+from awd_core.run import make_app
 
 app = make_app(
     "awd-cme",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.whole_numbers import whole_number
+from awd_core.checks import whole_number
 
 Array = npt.NDArray[Any]
 

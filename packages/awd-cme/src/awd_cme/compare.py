@@ -17,7 +17,7 @@ from awd_cme.regress import fit_predictor
 from awd_cme.run_job import RunJob
 from awd_cme.settings_search import search_settings
 from awd_core.distill import DistillationPath
-from awd_core.wavelet import Wavelet
+from awd_core.wavelets import Wavelet
 
 Array = npt.NDArray[np.float64]
 OTHERS = ("haar", "db2", "db3", "db5", "sym5")

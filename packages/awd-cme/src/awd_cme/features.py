@@ -8,8 +8,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from awd_cme.coefficients import Selection, analysis_matrices, centre_times, scales
-from awd_core.columns import Columns
-from awd_core.wavelet import Wavelet
+from awd_core.checks import Columns
+from awd_core.wavelets import Wavelet
 
 Array = npt.NDArray[np.float64]
 

@@ -14,9 +14,8 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Bbox
 
 from awd_cme.report_words import Effect
-from awd_core.comparison_figure import Method, Score, comparison_figure, crop
-from awd_core.palette import BEFORE, FAINT, GREEN, HIGH, LOW, ORANGE, PURPLE, SKY, style_of
-from awd_core.panels import NARROW, label
+from awd_core.plotting import BEFORE, FAINT, GREEN, HIGH, LOW, NARROW, ORANGE, PURPLE, SKY, label, style_of
+from awd_core.report import Method, Score, comparison_figure, crop
 
 Rows = Sequence[Mapping[str, Any]]
 

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.folds import Folds, balanced_folds, train_and_test
-from awd_core.whole_numbers import whole_number
+from awd_core.checks import whole_number
+from awd_core.features import Folds, balanced_folds, train_and_test
 
 
 def grouped_folds(groups: npt.ArrayLike, folds: int, seed: int, labels: npt.NDArray[Any] | None = None) -> Folds:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from awd_cme.run_job import RunJob
-from awd_core.choices import check_choice, check_files
+from awd_core.checks import check_choice, check_files
 
 
 def check_job(job: RunJob) -> None:
@@ -33,7 +33,7 @@ def check_job(job: RunJob) -> None:
     from awd_cme.series_set import SETTINGS
     from awd_cme.simulate_settings import PRESETS
     from awd_cme.targets import TARGETS
-    from awd_core.wavelet import Wavelet
+    from awd_core.wavelets import Wavelet
 
     check_choice("--preset", job.preset, PRESETS)
     check_choice("--format", job.format, ("auto", *sorted(FORMATS)))
@@ -43,7 +43,7 @@ def check_job(job: RunJob) -> None:
     for name in job.starts:
         Wavelet.from_name(name)
     if job.network is not None:
-        from awd_core.weights import resolve_factory
+        from awd_core.teacher import resolve_factory
 
         resolve_factory(job.network)
     check_files(None if file is None else Path(file) for file in (job.tracks, job.gradients))

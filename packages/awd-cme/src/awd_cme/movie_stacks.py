@@ -14,7 +14,7 @@ from awd_cme.file_names import ENDINGS, folders_in, images_in
 from awd_cme.movie_metadata import NOTHING
 from awd_cme.movie_planes import Planes, open_planes
 from awd_cme.units import Fact
-from awd_core.whole_numbers import is_whole_number
+from awd_core.checks import is_whole_number
 
 Array = npt.NDArray[Any]
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]

@@ -1,6 +1,6 @@
 """From movies or tracks to a report: `run_pipeline(RunJob("movies", "run"))`, what `awd-cme run` does.
 
-A run is a folder (`awd_core.run_folder`). Every step writes what it made, whole or not at all, and reads it back before
+A run is a folder (`awd_core.run.folder`). Every step writes what it made, whole or not at all, and reads it back before
 it goes on; a run that was killed goes on where it was and ends with the same bits, but for `timings.json`, which, like
 `sessions.json` and `log.txt`, is about the clock.
 """
@@ -17,7 +17,7 @@ from awd_cme.run_files import ARTEFACTS
 from awd_cme.run_job import PROGRAM, RunJob
 from awd_cme.series_file import write_arrays
 from awd_cme.sources import recognise_source
-from awd_core.run_folder import RunFolder
+from awd_core.run import RunFolder
 from awd_core.workers import Workers, open_workers
 
 PACKAGES = ("awd-cme", "scikit-learn", "pandas", "pyarrow", "tifffile", "laptrack", "scikit-image", "lightning")
@@ -91,9 +91,8 @@ def _results(
     from awd_cme.compare import fit_all
     from awd_cme.examples import examples_of
     from awd_cme.results import card_of, predictions_of, results_of, timings_of
-    from awd_core.path_file import save_path
-    from awd_core.score_records import write_scores
-    from awd_core.scores import score_pair
+    from awd_core.distill import save_path
+    from awd_core.evidence import score_pair, write_scores
 
     network = None if taught is None else taught.teacher.as_torch()
     if not (run / "results.json").exists():

@@ -12,7 +12,7 @@ from awd_cme.losses import LossReport
 from awd_cme.run_job import RunJob
 from awd_cme.sources import SIMULATED, Source, recognise_source
 from awd_cme.writers import write_parquet
-from awd_core.run_folder import RunFolder
+from awd_core.run import RunFolder
 from awd_core.workers import Workers, open_workers
 
 

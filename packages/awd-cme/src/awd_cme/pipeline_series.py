@@ -15,7 +15,7 @@ from awd_cme.scaling import Rule, ZScores, fit_z_scores
 from awd_cme.series_file import load_series, save_series
 from awd_cme.series_set import SETTINGS, SeriesSet, SeriesSettings
 from awd_cme.targets import NEED_P
-from awd_core.run_folder import RunFolder
+from awd_core.run import RunFolder
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]

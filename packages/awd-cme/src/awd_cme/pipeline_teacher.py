@@ -18,13 +18,12 @@ from awd_cme.folds import grouped_folds
 from awd_cme.pipeline_series import Problem
 from awd_cme.run_job import RunJob
 from awd_cme.teacher import SeriesTeacher, SeriesTeacherClassifier
-from awd_core.boundary import without_boundary_warnings
-from awd_core.distill import DistillationPath, SearchSettings, distill_path
+from awd_core.attribution import check_gradients, input_gradients
+from awd_core.distill import DistillationPath, SearchSettings, distill_path, load_path, save_path
 from awd_core.files import make_atomically
-from awd_core.gradients import check_gradients, input_gradients
-from awd_core.path_file import load_path, save_path
-from awd_core.run_folder import RunFolder
-from awd_core.wavelet import Wavelet
+from awd_core.run import RunFolder
+from awd_core.transforms import without_boundary_warnings
+from awd_core.wavelets import Wavelet
 from awd_core.workers import Workers
 
 Array = npt.NDArray[Any]
@@ -140,7 +139,7 @@ def given_gradients(file: str | os.PathLike[str], problem: Problem) -> Array:
     ValueError
         If their shape is another, or they will not do.
     """
-    from awd_core.arrays import read_array
+    from awd_core.files import read_array
 
     values = np.asarray(read_array(file)[:], dtype=np.float32)
     if values.shape != problem.raw.X.shape:
@@ -183,7 +182,7 @@ def quality_of(run: RunFolder, job: RunJob, problem: Problem, taught: Taught, gr
     """Check the attributions in the chosen wavelet, with a second teacher of another seed; writes quality.json."""
     if (run / "quality.json").exists():
         return
-    from awd_core.distill_quality import attribution_quality
+    from awd_core.evidence import attribution_quality
 
     X = problem.training.X.astype(np.float32)
     with run.step("Teacher of another seed"):

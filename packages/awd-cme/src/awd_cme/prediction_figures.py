@@ -7,8 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from awd_core.palette import BEFORE, DARK, GREEN, HIGH, LOW
-from awd_core.panels import label, panels
+from awd_core.plotting import BEFORE, DARK, GREEN, HIGH, LOW, label, panels
 
 Array = npt.NDArray[Any]
 

@@ -15,8 +15,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_array, check_is_fitted, check_X_y
 
 from awd_cme.folds import grouped_folds
-from awd_core.columns import Columns
-from awd_core.whole_numbers import whole_number
+from awd_core.checks import Columns, whole_number
 
 Array = npt.NDArray[np.float64]
 

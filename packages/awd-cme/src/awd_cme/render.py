@@ -22,7 +22,7 @@ from awd_cme.frames import Movie
 from awd_cme.psf import add_spots
 from awd_cme.tracks import MEASURES, validate
 from awd_cme.tracks import channels as channels_of
-from awd_core.whole_numbers import whole_number
+from awd_core.checks import whole_number
 
 Array = npt.NDArray[np.float64]
 Background = float | Array | Mapping[str, float | Array] | Callable[[int, int], float | Array]

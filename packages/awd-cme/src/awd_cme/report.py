@@ -14,13 +14,20 @@ from awd_cme.report_artefacts import Artefacts, read_artefacts
 from awd_cme.report_words import Effect, bands, effects, sentence, sparser, strongest
 from awd_cme.result_lines import metric_name
 from awd_cme.run_files import ARTEFACTS
-from awd_core.distill_report import DistillationPart, distillation_part, picture_count
-from awd_core.quality_report import quality_part
-from awd_core.report import save_report
-from awd_core.report_pictures import Planned, Progress, after, draw_pictures
-from awd_core.report_table import Table
-from awd_core.run_folder import RunFolder
-from awd_core.run_report import run_part
+from awd_core.report import (
+    DistillationPart,
+    Planned,
+    Progress,
+    Table,
+    after,
+    distillation_part,
+    draw_pictures,
+    picture_count,
+    quality_part,
+    run_part,
+    save_report,
+)
+from awd_core.run import RunFolder
 
 CITATIONS = {
     "cmeanalysis": "cmeAnalysis",

@@ -19,13 +19,11 @@ import pandas as pd
 
 from awd_cme.card import ModelCard
 from awd_cme.report_examples import Examples, FeatureSpread, feature_spread
-from awd_core.distill import DistillationPath, PathPoint
-from awd_core.path_file import load_path
-from awd_core.quality_record import CheckedQuality
-from awd_core.report_read import read_json, read_quality, read_scores
-from awd_core.run_folder import RunFolder
-from awd_core.score_records import Scores
-from awd_core.wavelet import Wavelet
+from awd_core.distill import DistillationPath, PathPoint, load_path
+from awd_core.evidence import CheckedQuality, Scores
+from awd_core.report import read_json, read_quality, read_scores
+from awd_core.run import RunFolder
+from awd_core.wavelets import Wavelet
 
 PROGRAM = "awd-cme"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from awd_cme.report_artefacts import Artefacts
 from awd_cme.report_words import compared
-from awd_core.report_table import number
+from awd_core.report import number
 
 TARGETS = {
     "mean_significant": "the mean {} amplitude over the frames where it is significant",

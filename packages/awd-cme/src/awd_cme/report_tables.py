@@ -6,7 +6,7 @@ from typing import Any
 from awd_cme.card import ModelCard
 from awd_cme.report_examples import Examples
 from awd_cme.report_words import Effect
-from awd_core.report_table import Column, Table
+from awd_core.report import Column, Table
 
 Rows = Sequence[Mapping[str, Any]]
 

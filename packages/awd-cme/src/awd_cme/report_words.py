@@ -11,7 +11,7 @@ from typing import Any
 
 from awd_cme.card import ModelCard
 from awd_cme.report_examples import FeatureSpread
-from awd_core.report_table import number
+from awd_core.report import number
 
 ORDINALS = ("", "second ", "third ", "fourth ", "fifth ", "sixth ")
 KINDS = {

@@ -13,7 +13,7 @@ from awd_cme.compare import Fitted
 from awd_cme.intervals import coefficient_intervals
 from awd_cme.pipeline_series import FEWEST_CLUSTERS, Problem
 from awd_cme.run_job import RunJob
-from awd_core.timing import shortest_seconds
+from awd_core.run import shortest_seconds
 
 Array = npt.NDArray[np.float64]
 

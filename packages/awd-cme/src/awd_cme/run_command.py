@@ -7,14 +7,14 @@ from typing import Annotated, Any
 import typer
 
 from awd_cme.run_job import RunJob, job_of
-from awd_core.interruption import goes_on
-from awd_core.options import (
+from awd_core.run import (
     RUN,
     NoQualityOption,
     OverwriteOption,
     QuietOption,
     SchedulerOption,
     WorkersOption,
+    goes_on,
     parse_names,
     parse_shares,
 )

@@ -166,7 +166,7 @@ def job_of(out: str, **changes: Any) -> RunJob:
     ValueError
         If it is a run of another program, or its configuration is damaged.
     """
-    from awd_core.run_folder import stored_run
+    from awd_core.run import stored_run
 
     config = stored_run(out, PROGRAM, "awd-cme run or awd-cme teach")
     stored = {**config["settings"], **config["options"], "out": out, "overwrite": False, **changes}

@@ -23,7 +23,7 @@ from awd_cme.spots import SpotFits as SpotFits
 from awd_cme.spots import fit_spots as fit_spots
 from awd_cme.tracks import MEASURES, LossReport, columns, validate
 from awd_cme.windows import Floats, checked_sigma, inside
-from awd_core.warn import warn
+from awd_core.checks import warn
 from awd_core.workers import Progress, Workers, open_workers
 
 __all__ = ["ApertureSums", "SpotFits", "aperture_sums", "extract", "fit_spots"]

@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from awd_core.bootstrap import r_squared
+from awd_core.evidence import r_squared
 
 Array = npt.NDArray[np.float64]
 

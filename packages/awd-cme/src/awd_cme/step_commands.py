@@ -22,9 +22,8 @@ from awd_cme.run_command import (
     note_channels,
 )
 from awd_cme.run_job import RunJob
-from awd_core.choices import check_choice
-from awd_core.interruption import goes_on
-from awd_core.options import QuietOption, SchedulerOption, WorkersOption, parse_names
+from awd_core.checks import check_choice
+from awd_core.run import QuietOption, SchedulerOption, WorkersOption, goes_on, parse_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +50,7 @@ def simulate(
     The same command goes on with a simulation that was interrupted.
     """
     from awd_cme.simulate import PRESETS, simulate_dataset
-    from awd_core.run_progress import Screen
+    from awd_core.run import Screen
     from awd_core.workers import open_workers
 
     check_choice("--preset", preset, PRESETS)
@@ -139,7 +138,7 @@ def _tracked(
     from awd_cme.losses import LossReport
     from awd_cme.pipeline_data import read_positions, tracking_settings
     from awd_cme.writers import write_parquet
-    from awd_core.run_progress import Screen
+    from awd_core.run import Screen
 
     note_channels(job, quiet)
     out = Path(job.out)

@@ -1,7 +1,7 @@
 """The teacher for series: `awd_core`'s teachers with a recurrent network and defaults for a few hundred short series.
 
 Any other teacher fits in its place: `factory` takes a network of your own, and what is distilled needs no more than its
-input gradients (`awd_core.gradients`).
+input gradients (`awd_core.attribution.gradients`).
 """
 
 import os
@@ -15,13 +15,8 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from awd_cme.networks import MeanOf
-from awd_core.columns import Columns
-from awd_core.problem import Validation
-from awd_core.real_numbers import real_array
-from awd_core.samples import in_memory
-from awd_core.teacher import Teacher, TeacherClassifier
-from awd_core.weights import Factory
-from awd_core.whole_numbers import whole_number
+from awd_core.checks import Columns, real_array, whole_number
+from awd_core.teacher import Factory, Teacher, TeacherClassifier, Validation, in_memory
 
 TUNED = "awd_cme.networks:TunedSeriesLSTM"
 PUBLISHED = "awd_cme.networks:SeriesLSTM"

@@ -11,9 +11,8 @@ from matplotlib.lines import Line2D
 from awd_cme.card import ModelCard
 from awd_cme.report_examples import Examples
 from awd_cme.report_words import bands
-from awd_core.palette import BEFORE, FAINT, GREEN, HIGH, LOW, PURPLE
-from awd_core.panels import NARROW
-from awd_core.wavelet import Wavelet
+from awd_core.plotting import BEFORE, FAINT, GREEN, HIGH, LOW, NARROW, PURPLE
+from awd_core.wavelets import Wavelet
 
 Array = npt.NDArray[np.float64]
 

@@ -21,7 +21,7 @@ def lazy_names(package: str, home: Mapping[str, str]) -> tuple[Callable[[str], o
 
     Examples
     --------
-    >>> load, names = lazy_names("awd_core", {"Wavelet": "wavelet"})
+    >>> load, names = lazy_names("awd_core", {"Wavelet": "wavelets.wavelet"})
     >>> load("Wavelet").__name__, "Wavelet" in names()
     ('Wavelet', True)
     """

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from awd_core.worker_map import Lost, OnDemand, Workers
+from awd_core.workers import Lost, OnDemand, Workers
 from awd_cosmo.archives import BadMap
 from awd_cosmo.fits import read_header
 from awd_cosmo.headers import MapHeader

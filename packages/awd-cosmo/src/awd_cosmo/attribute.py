@@ -7,15 +7,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from awd_core.attribution import coefficient_attributions
+from awd_core.attribution import coefficient_attributions, input_gradients
 from awd_core.distill import SearchSettings
-from awd_core.distill_quality import attribution_quality
-from awd_core.dwt import DWT2d
+from awd_core.evidence import QualitySettings, attribution_quality
 from awd_core.files import make_atomically
-from awd_core.gradients import input_gradients
-from awd_core.quality_record import QualitySettings
-from awd_core.run_folder import RunFolder
-from awd_core.wavelet import Wavelet
+from awd_core.run import RunFolder
+from awd_core.transforms import DWT2d
+from awd_core.wavelets import Wavelet
 from awd_cosmo.job import Job
 from awd_cosmo.prepare import Prepared
 from awd_cosmo.teach import Taught

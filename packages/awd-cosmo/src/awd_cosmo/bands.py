@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.choices import check_choice
+from awd_core.checks import check_choice
 from awd_cosmo.histograms import FIT_VALUES, feature_names, histogram, learnt_edges, some_of, thresholds
 from awd_cosmo.peaks import (
     BLOCK,

@@ -29,9 +29,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from awd_core.file_lock import lock_file
-from awd_core.worker_map import Lost, OnDemand, Workers
-from awd_core.workers import open_workers
+from awd_core.files import lock_file
+from awd_core.workers import Lost, OnDemand, Workers, open_workers
 from awd_cosmo.archives import BadMap
 from awd_cosmo.cache_blocks import (
     Block,
@@ -126,8 +125,8 @@ def cached(
     progress : callable, optional
         Told (maps done, of how many) while the cache is built.
     workers : int or Workers, optional
-        Processes, or open `awd_core.workers`, that read files and write blocks; each holds a block at a time. Maps in
-        memory are not sent to them.
+        Processes, or open `awd_core.workers.open`, that read files and write blocks; each holds a block at a time. Maps
+        in memory are not sent to them.
 
     Returns
     -------

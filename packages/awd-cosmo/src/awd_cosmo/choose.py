@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from awd_core.distill import DistillationPath
-from awd_core.run_folder import RunFolder
-from awd_core.wavelet import Wavelet
-from awd_core.worker_map import Workers
+from awd_core.run import RunFolder
+from awd_core.wavelets import Wavelet
+from awd_core.workers import Workers
 from awd_cosmo.compare import CLASSICAL_NAMES, Choice, Comparison, wavelet_counts
 from awd_cosmo.features import Features
 from awd_cosmo.job import Job

@@ -1,6 +1,6 @@
 """The command `awd-cosmo`. Nothing heavy is imported here, so that `--help` answers at once."""
 
-from awd_core.program import make_app
+from awd_core.run import make_app
 from awd_cosmo import run_commands
 from awd_cosmo.predict_command import predict
 from awd_cosmo.simulate_command import simulate

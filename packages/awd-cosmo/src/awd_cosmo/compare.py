@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.wavelet import Wavelet
+from awd_core.wavelets import Wavelet
 from awd_cosmo.counts import PUBLISHED_BOUNDS, PeakCounts
 from awd_cosmo.features import Features, described, statistic_key
 from awd_cosmo.job import Job

@@ -23,7 +23,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.whole_numbers import whole_number
+from awd_core.checks import whole_number
 
 Array = npt.NDArray[np.float64]
 Kind = Literal["gp", "linear", "quadratic"]

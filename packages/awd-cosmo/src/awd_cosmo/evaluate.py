@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.distill import DistillationPath
-from awd_core.run_folder import RunFolder
-from awd_core.timing import shortest_seconds
-from awd_core.wavelet import Wavelet
-from awd_core.worker_map import Workers
+from awd_core.run import RunFolder, shortest_seconds
+from awd_core.wavelets import Wavelet
+from awd_core.workers import Workers
 from awd_cosmo.compare import (
     CLASSICAL_NAMES,
     Choice,

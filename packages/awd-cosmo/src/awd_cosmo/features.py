@@ -16,10 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.files import make_atomically
-from awd_core.run_folder import RunFolder
-from awd_core.timing import shortest_seconds
-from awd_core.worker_map import Serial, Workers
-from awd_core.workers import available_cores
+from awd_core.run import RunFolder, shortest_seconds
+from awd_core.workers import Serial, Workers, available_cores
 from awd_cosmo.map_set import MapSet
 from awd_cosmo.sources import HANDED, Maps, Source, maps_at_a_time
 from awd_cosmo.statistic import Statistic

@@ -12,9 +12,8 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from awd_core.comparison_figure import Method, Score, comparison_figure
-from awd_core.palette import BEFORE, DARK, style_of
-from awd_core.panels import label, panels
+from awd_core.plotting import BEFORE, DARK, label, panels, style_of
+from awd_core.report import Method, Score, comparison_figure
 from awd_cosmo.report_data import Predictions, Protocol, Row
 
 SERIES = {"held_out": "new cosmologies", "published": "known cosmologies"}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.folds import Rows, dealt_folds
+from awd_core.features import Rows, dealt_folds
 from awd_cosmo.parts import checked_columns
 
 

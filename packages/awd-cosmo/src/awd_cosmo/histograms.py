@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.choices import check_choice
-from awd_core.whole_numbers import whole_number
+from awd_core.checks import check_choice, whole_number
 from awd_cosmo.peaks import Floats, Mask
 
 Array = npt.NDArray[np.float64]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from awd_core.choices import check_choice, check_files
+from awd_core.checks import check_choice, check_files
 from awd_cosmo.job import Job
 
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
@@ -35,8 +35,8 @@ def check_job(job: Job, files: Iterable[Path | None] = ()) -> None:
     """
     from typing import get_args
 
-    from awd_core.wavelet import Wavelet
-    from awd_core.weights import resolve_factory
+    from awd_core.teacher import resolve_factory
+    from awd_core.wavelets import Wavelet
     from awd_cosmo.observe import CONVENTIONS
     from awd_cosmo.parameters import RANGES
     from awd_cosmo.simulate import PRESETS

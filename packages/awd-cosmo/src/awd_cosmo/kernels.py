@@ -17,7 +17,7 @@ from awd_cosmo.peaks import Floats
 if TYPE_CHECKING:
     import pywt
 
-    from awd_core.wavelet import Wavelet
+    from awd_core.wavelets import Wavelet
 
 Array = npt.NDArray[np.float64]
 
@@ -116,7 +116,7 @@ def low_pass_taps(wavelet: Any) -> Array:
         if abs(taps.sum() - math.sqrt(2)) > 0.01:
             raise ValueError(f"low-pass taps must add up to √2 (PyWavelets' dec_lo), theirs is {taps.sum():.4g}")
         return taps
-    from awd_core.wavelet import Wavelet
+    from awd_core.wavelets import Wavelet
 
     return np.array(Wavelet.of(wavelet).taps)
 

@@ -22,8 +22,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from awd_core.worker_map import Workers
-from awd_core.workers import open_workers
+from awd_core.workers import Workers, open_workers
 from awd_cosmo.archives import MEMBER, BadMap, tar_members
 from awd_cosmo.asked_headers import read_headers
 from awd_cosmo.headers import redshift_from_name
@@ -148,7 +147,7 @@ def list_maps(
     hdu : int, optional
         HDU of the maps; otherwise the first image.
     workers : int or Workers, optional
-        Processes, or open `awd_core.workers`, that read headers.
+        Processes, or open `awd_core.workers.open`, that read headers.
 
     Returns
     -------

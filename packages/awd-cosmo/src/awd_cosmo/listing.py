@@ -11,7 +11,7 @@ import numpy as np
 from astropy import units
 from astropy.table import QTable
 
-from awd_core.worker_map import Workers
+from awd_core.workers import Workers
 from awd_cosmo.archives import BadMap
 from awd_cosmo.asked_headers import TRIES, Ask, asked_headers
 from awd_cosmo.headers import MapHeader

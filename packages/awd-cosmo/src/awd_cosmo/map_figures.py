@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import FuncFormatter
 
-from awd_core.panels import NARROW
-from awd_core.wavelet import Wavelet
+from awd_core.plotting import NARROW
+from awd_core.wavelets import Wavelet
 from awd_cosmo.kernels import WAVELET_KERNELS, wavelet_kernels
 from awd_cosmo.report_data import Attributions
 from awd_cosmo.undecimated import equivalent_filters, frame_filters

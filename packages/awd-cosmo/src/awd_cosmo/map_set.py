@@ -17,8 +17,7 @@ import numpy.typing as npt
 from astropy import units
 from astropy.table import QTable
 
-from awd_core.worker_map import Lost, OnDemand, Workers
-from awd_core.workers import available_cores, open_workers
+from awd_core.workers import Lost, OnDemand, Workers, available_cores, open_workers
 from awd_cosmo import derived, observe
 from awd_cosmo.fits import read_map
 from awd_cosmo.listing import COLUMNS
@@ -213,7 +212,7 @@ class MapSet:
     def check(self, progress: Report | None = None, *, workers: int | Workers = 1) -> dict[int, tuple[str, str]]:
         """Read every map and tell which are bad: {row: (file, reason)}. Only pixels of files can be bad.
 
-        With workers (processes, or open `awd_core.workers`), a file that kills whoever reads it is bad as well.
+        With workers (processes, or open `awd_core.workers.open`), a file that kills whoever reads it is bad as well.
         """
         source: Source = self.source
         rows = np.arange(len(self))

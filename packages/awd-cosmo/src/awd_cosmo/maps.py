@@ -8,8 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.worker_map import Workers
-from awd_core.workers import open_workers
+from awd_core.workers import Workers, open_workers
 from awd_cosmo.archives import BadMap
 from awd_cosmo.layouts import list_maps, recognise
 from awd_cosmo.listing import Listing
@@ -69,7 +68,7 @@ def open_maps(
     threads : int, optional
         Threads that read maps in this process; otherwise as many as there are cores.
     workers : int or Workers, optional
-        Processes, or open `awd_core.workers`, that read headers and check maps now; a file that kills one is bad.
+        Processes, or open `awd_core.workers.open`, that read headers and check maps now; a file that kills one is bad.
     progress : callable, optional
         Told (maps done, of how many) while maps are checked.
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.checks import warn
 from awd_core.files import write_atomically
-from awd_core.warn import warn
 from awd_cosmo.distance import TrainingDistribution
 from awd_cosmo.pixel_scale import arcmin_per_pixel
 from awd_cosmo.preprocessing import Maps, Preprocessing, block_means, map_stack
@@ -29,7 +29,7 @@ from awd_cosmo.regressor import CountRegressor
 from awd_cosmo.statistic import STATISTICS, Statistic
 
 if TYPE_CHECKING:
-    from awd_core.wavelet import Wavelet
+    from awd_core.wavelets import Wavelet
 
 Array = npt.NDArray[np.float64]
 FORMAT, VERSION = "awd-cosmo-model", 1
@@ -383,7 +383,7 @@ def _statistic(record: Any, own: Mapping[str, Any]) -> MapStatistic:
 
 
 def _wavelet(values: Mapping[str, Any]) -> "Wavelet":
-    from awd_core.wavelet import Wavelet
+    from awd_core.wavelets import Wavelet
 
     return Wavelet.from_taps(
         values["taps"], name=values["name"], tolerance=values["tolerance"], metadata=values["metadata"]

@@ -1,11 +1,11 @@
-"""Options of `awd-cosmo` commands, besides those of `awd_core.options`. Nothing heavy is imported here."""
+"""Options of `awd-cosmo` commands, besides those of `awd_core.run.options`. Nothing heavy is imported here."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from awd_core.options import RUN
+from awd_core.run import RUN
 
 DATA, MAPS, TEACHER, LEARNING = "Data", "Maps", "Teacher", "Distillation and comparison"
 

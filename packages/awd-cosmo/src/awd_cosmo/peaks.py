@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.whole_numbers import whole_number
+from awd_core.checks import whole_number
 from awd_core.workers import available_cores
 
 if TYPE_CHECKING:

@@ -15,10 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from awd_core.device import check_device
-from awd_core.run_folder import RunFolder, stored_run
-from awd_core.worker_map import Workers
-from awd_core.workers import open_workers
+from awd_core.run import RunFolder, check_device, stored_run
+from awd_core.workers import Workers, open_workers
 from awd_cosmo.job import SIMULATED, Job
 from awd_cosmo.map_set import MapSet
 from awd_cosmo.prepare import Prepared, data_identity, open_data, prepare, simulate_first
@@ -100,7 +98,7 @@ def run_pipeline(
     mask : path, optional
         Of the observed maps.
     workers : int or Workers
-        Processes, or open `awd_core.workers`, that simulate, read and cache maps, count, and follow the paths from
+        Processes, or open `awd_core.workers.open`, that simulate, read and cache maps, count, and follow the paths from
         several starts. The results do not depend on them. Each holds at a time one simulated map, 16 MiB of maps to
         cache or to count in, 64 maps to ask the teacher for, or all maps that are distilled and their
         gradients.
@@ -271,7 +269,7 @@ def _with_digests(job: Job, weights: PathLike | None, gradients: PathLike | None
     if weights is not None:
         job = job.changed(teacher_digest=hashlib.sha256(Path(weights).read_bytes()).hexdigest())
     if gradients is not None:
-        from awd_core.arrays import identity, read_array
+        from awd_core.files import identity, read_array
 
         told = json.dumps(identity(read_array(gradients)), sort_keys=True)
         job = job.changed(gradients_digest=hashlib.sha256(told.encode()).hexdigest())

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.whole_numbers import whole_number
+from awd_core.checks import whole_number
 from awd_cosmo.covariance import hartlap_factor, shrunk_covariance
 from awd_cosmo.emulator import CountEmulator, fit_emulator, log_density
 from awd_cosmo.regressor import Array, CountRegressor, Transform, parameters_of, transformed

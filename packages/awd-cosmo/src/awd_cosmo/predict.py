@@ -21,9 +21,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.warn import warn
-from awd_core.worker_map import Lost, Workers
-from awd_core.workers import open_workers
+from awd_core.checks import warn
+from awd_core.workers import Lost, Workers, open_workers
 from awd_cosmo.model import Model, Prediction
 from awd_cosmo.observed_maps import map_files, read_mask, read_observed, tiles_of
 
@@ -105,7 +104,7 @@ def predict_files(
     mask : path, optional
         A map of 1 where observed and 0 elsewhere, for all maps.
     workers : int or Workers, optional
-        Processes, or open `awd_core.workers`; each holds one map at a time.
+        Processes, or open `awd_core.workers.open`; each holds one map at a time.
 
     Raises
     ------

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from awd_core.options import SchedulerOption, WorkersOption
+from awd_core.run import SchedulerOption, WorkersOption
 from awd_cosmo.options import Mask, PixelScale
 
 

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.run_folder import RunFolder
-from awd_core.worker_map import Workers
-from awd_core.workers import available_cores
+from awd_core.run import RunFolder
+from awd_core.workers import Workers, available_cores
 from awd_cosmo.job import Job
 from awd_cosmo.map_set import MapSet
 from awd_cosmo.maps import open_maps

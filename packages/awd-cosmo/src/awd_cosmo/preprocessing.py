@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.whole_numbers import whole_number
+from awd_core.checks import whole_number
 from awd_cosmo.pixel_scale import arcmin_per_pixel
 
 Maps = npt.NDArray[Any]

@@ -15,9 +15,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.columns import Columns
-from awd_core.warn import warn
-from awd_core.whole_numbers import whole_number
+from awd_core.checks import Columns, warn, whole_number
 from awd_cosmo.folds import cross_validation_folds
 from awd_cosmo.posterior import EmulatorPosterior as EmulatorPosterior
 from awd_cosmo.regressor import Array, CountRegressor, Transform, parameters_of, transformed

@@ -10,8 +10,7 @@ from typing import Any, ClassVar, Literal, Self, get_args, overload
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.columns import Columns
-from awd_core.real_numbers import real_array
+from awd_core.checks import Columns, real_array
 from awd_cosmo.estimator import Estimator, not_fitted
 from awd_cosmo.scoring import calibration_factor, r_squared
 

@@ -7,13 +7,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from awd_core.distill_report import distillation_part, picture_count
-from awd_core.quality_report import quality_part
-from awd_core.report import save_report
-from awd_core.report_pictures import after, draw_pictures
-from awd_core.report_table import Table
-from awd_core.run_folder import RunFolder
-from awd_core.run_report import run_part
+from awd_core.report import (
+    Table,
+    after,
+    distillation_part,
+    draw_pictures,
+    picture_count,
+    quality_part,
+    run_part,
+    save_report,
+)
+from awd_core.run import RunFolder
 from awd_cosmo import report_tables, report_text
 from awd_cosmo.report_data import Protocol, RunRecord
 from awd_cosmo.report_pictures import bands, plan, shape_level

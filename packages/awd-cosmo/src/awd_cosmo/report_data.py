@@ -13,9 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.distill import DistillationPath, PathPoint
-from awd_core.quality_record import CheckedQuality
-from awd_core.score_records import Scores
-from awd_core.wavelet import Wavelet
+from awd_core.evidence import CheckedQuality, Scores
+from awd_core.wavelets import Wavelet
 from awd_cosmo.model import Model
 from awd_cosmo.results import RECOGNISES
 

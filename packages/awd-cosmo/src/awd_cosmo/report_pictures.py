@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from awd_core.report_pictures import Draw, Planned
+from awd_core.report import Draw, Planned
 from awd_cosmo import figures, map_figures, report_tables, report_text, run_figures
 from awd_cosmo.report_bands import BandShare, band_shares, model_levels, scales_of
 from awd_cosmo.report_data import SYMBOLS, Row, RunRecord

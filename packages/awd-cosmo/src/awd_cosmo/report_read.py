@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from awd_core.path_file import load_path
-from awd_core.report_read import read_json, read_quality, read_scores
-from awd_core.run_folder import RunFolder
-from awd_core.wavelet import Wavelet
+from awd_core.distill import load_path
+from awd_core.report import read_json, read_quality, read_scores
+from awd_core.run import RunFolder
+from awd_core.wavelets import Wavelet
 from awd_cosmo.model import Model
 from awd_cosmo.report_data import PROTOCOLS, Attributions, Predictions, Protocol, Ratio, Row, RunRecord
 

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from awd_core.report_table import Column, Table
-from awd_core.run_folder import flat
+from awd_core.report import Column, Table
+from awd_core.run import flat
 from awd_cosmo.report_bands import BandShare, readable_band
 from awd_cosmo.report_data import PROTOCOL_NAMES, SYMBOLS, Protocol, Row, RunRecord, validation_error
 from awd_cosmo.undecimated import BandScale

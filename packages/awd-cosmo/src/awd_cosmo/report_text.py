@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from awd_core.report_table import number
+from awd_core.report import number
 from awd_cosmo.predict import FAR
 from awd_cosmo.report_data import Predictions, Protocol, Ratio, Row, RunRecord
 

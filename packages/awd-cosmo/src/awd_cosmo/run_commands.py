@@ -6,15 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from awd_core.choices import check_choice
-from awd_core.interruption import goes_on
-from awd_core.options import (
+from awd_core.checks import check_choice
+from awd_core.run import (
     RUN,
     NoQualityOption,
     OverwriteOption,
     QuietOption,
     SchedulerOption,
     WorkersOption,
+    goes_on,
     parse_arguments,
     parse_names,
     parse_shares,

@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
-from awd_core.palette import BEFORE, HIGH, LOW
-from awd_core.panels import NARROW, label, panels
+from awd_core.plotting import BEFORE, HIGH, LOW, NARROW, label, panels
 from awd_cosmo.figures import written
 from awd_cosmo.predict import FAR
 from awd_cosmo.report_bands import BandShare

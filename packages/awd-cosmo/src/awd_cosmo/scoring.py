@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.bootstrap import r_squared as r_squared_of
+from awd_core.evidence import r_squared as r_squared_of
 
 Array = npt.NDArray[np.float64]
 

@@ -17,8 +17,7 @@ import numpy.typing as npt
 from astropy import units
 from astropy.table import QTable
 
-from awd_core.worker_map import Workers
-from awd_core.workers import open_workers
+from awd_core.workers import Workers, open_workers
 from awd_cosmo.design import MASSIVENUS_RANGES, latin_hypercube, sobol
 from awd_cosmo.fits import read_map
 from awd_cosmo.halos import HaloModel
@@ -139,7 +138,7 @@ def simulate_suite(
     setup : Setup, optional
         How maps are made.
     workers : int or Workers
-        Processes, or open `awd_core.workers`. Each holds one map at a time.
+        Processes, or open `awd_core.workers.open`. Each holds one map at a time.
     progress : callable, optional
         Called with the number of maps that are there and the number of all maps.
 

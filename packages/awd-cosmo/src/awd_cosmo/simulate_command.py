@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
-from awd_core.choices import check_choice
-from awd_core.interruption import goes_on
-from awd_core.options import QuietOption, SchedulerOption, WorkersOption
+from awd_core.checks import check_choice
+from awd_core.run import QuietOption, SchedulerOption, WorkersOption, goes_on
 from awd_cosmo.options import Pixels
 
 
@@ -31,7 +30,7 @@ def simulate(
     """
     from dataclasses import replace
 
-    from awd_core.run_progress import Screen
+    from awd_core.run import Screen
     from awd_core.workers import open_workers
     from awd_cosmo.simulate import PRESETS, simulate_suite, theory_table
 

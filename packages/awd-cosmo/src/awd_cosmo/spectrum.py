@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.whole_numbers import whole_number
+from awd_core.checks import whole_number
 from awd_cosmo.peaks import BLOCK, Floats, Mask, checked_maps, checked_mask, for_each_block, refuse_not_finite, rows_of
 from awd_cosmo.pixel_scale import arcmin_per_pixel
 from awd_cosmo.statistic import Statistic

@@ -25,7 +25,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.warn import warn
+from awd_core.checks import warn
 from awd_cosmo.parts import (
     PARTS,
     agreeing,

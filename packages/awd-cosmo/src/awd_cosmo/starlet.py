@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.choices import check_choice
+from awd_core.checks import check_choice
 from awd_cosmo.bands import BandCounts, Energy, Pixels
 from awd_cosmo.peaks import Floats, checked_maps
 from awd_cosmo.undecimated import (

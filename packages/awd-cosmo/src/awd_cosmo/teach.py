@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from awd_core.files import make_atomically
-from awd_core.run_folder import RunFolder
+from awd_core.run import RunFolder
 from awd_cosmo.job import Job
 from awd_cosmo.map_set import MapSet
 from awd_cosmo.prepare import Prepared
@@ -179,7 +179,7 @@ def _columns(targets: Array) -> Array:
 
 
 def _own(job: Job, weights: Path | None) -> Taught:
-    from awd_core.weights import load_module
+    from awd_core.teacher import load_module
 
     if weights is None or job.teacher is None:
         raise ValueError("a teacher of your own needs its weights, a .safetensors file (--weights)")

@@ -1,7 +1,7 @@
 """The teacher for maps: `awd_core`'s teacher with a residual network, turns of the sky, and defaults for small maps.
 
 Any other teacher fits in its place: `factory` takes a network of your own, and what is distilled needs no more than its
-input gradients (`awd_core.gradients`).
+input gradients (`awd_core.attribution.gradients`).
 """
 
 import copy
@@ -17,18 +17,13 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from awd_core.problem import Validation
-from awd_core.teacher import Teacher
-from awd_core.weights import Factory, resolve_factory
-from awd_core.whole_numbers import whole_number
+from awd_core.checks import whole_number
+from awd_core.teacher import Factory, Teacher, Validation, resolve_factory
 from awd_cosmo.resnet import SMALL, ResNet, ResNet18
 from awd_cosmo.turns import OverTurns, SkyAugmentation, WithChannel
 
 if TYPE_CHECKING:
-    from awd_core.checkpoint import State
-    from awd_core.networks import Standardised
-    from awd_core.problem import Problem
-    from awd_core.training import Augment
+    from awd_core.teacher import Augment, Problem, Standardised, State
     from awd_cosmo.map_set import MapSet
 
 HELD_OUT = 0

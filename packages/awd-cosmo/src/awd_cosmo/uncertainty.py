@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.bootstrap import percentile_interval, r_squared_of_sums
+from awd_core.evidence import percentile_interval, r_squared_of_sums
 from awd_cosmo.scoring import LEVELS, calibration_factor, checked_bars, checked_pair, fair_terms, within
 
 Array = npt.NDArray[np.float64]

@@ -20,8 +20,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.choices import check_choice
-from awd_core.whole_numbers import whole_number
+from awd_core.checks import check_choice, whole_number
 from awd_cosmo.kernels import correlation_pair
 from awd_cosmo.peaks import Floats, checked_maps
 from awd_cosmo.pixel_scale import arcmin_per_pixel

@@ -13,18 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from awd_core.arrays import read_array
-from awd_core.distill import DistillationPath, SearchSettings, distill_path
-from awd_core.gradients import check_gradients, input_gradients
-from awd_core.objective import threads
-from awd_core.path_file import load_path, save_path
-from awd_core.report_read import read_json
-from awd_core.run_folder import RunFolder
-from awd_core.score_records import write_scores
-from awd_core.scores import score_pair
-from awd_core.wavelet import Wavelet
-from awd_core.worker_map import Serial, Workers
-from awd_core.workers import available_cores
+from awd_core.attribution import check_gradients, input_gradients
+from awd_core.distill import DistillationPath, SearchSettings, distill_path, load_path, save_path, threads
+from awd_core.evidence import score_pair, write_scores
+from awd_core.files import read_array
+from awd_core.report import read_json
+from awd_core.run import RunFolder
+from awd_core.wavelets import Wavelet
+from awd_core.workers import Serial, Workers, available_cores
 from awd_cosmo.job import Job
 from awd_cosmo.prepare import Prepared
 from awd_cosmo.sources import Source
@@ -45,7 +41,7 @@ class Slopes:
     maps, gradients : ndarray, shape (m, ny, nx)
     scale : float
         Standard deviation of the maps: inputs are divided by it, gradients multiplied with it, so that the thresholds
-        of `awd_core.scores` mean what they meant in the paper. The path does not depend on it.
+        of `awd_core.evidence.scores` mean what they meant in the paper. The path does not depend on it.
     """
 
     rows: npt.NDArray[np.int64]
@@ -69,7 +65,7 @@ class SlopesOnDisk:
     maps : Source
         Rows 0 to m − 1 of it are the maps.
     gradients : str
-        An array on the disk, as `awd_core.arrays.read_array` takes it.
+        An array on the disk, as `awd_core.files.read_array` takes it.
     places : ndarray of int, shape (m,)
         Rows of that array.
     """

@@ -1,0 +1,130 @@
+"""The report of `awd distill`: the distillation, the data and settings, and how it was run."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from awd_core.distill.distill import DistillationPath, PathPoint
+from awd_core.evidence.quality_record import CheckedQuality
+from awd_core.evidence.score_records import Scores
+from awd_core.report.distillation import distillation_part
+from awd_core.report.page import save_report
+from awd_core.report.quality import quality_part
+from awd_core.report.run import run_part
+from awd_core.report.table import Column, Table
+from awd_core.run.folder import RunFolder
+
+if TYPE_CHECKING:
+    from awd_core.features.select import Selection
+
+OTHERS = (
+    "Networks that were trained with other seeds would tell whether the attributions belong to the data or to this one "
+    "network: the same command with --other-weights FILE, once for each of them, adds that check to this run."
+)
+
+
+def write_page(
+    run: RunFolder,
+    path: DistillationPath,
+    chosen: PathPoint,
+    selection: "Selection | None" = None,
+    *,
+    scores: Scores,
+    quality: CheckedQuality | None = None,
+    artefacts: Mapping[str, str],
+    progress: Callable[[int, int], object] = lambda done, total: None,
+) -> None:
+    """Write figures, animation and report.html into a run's folder.
+
+    Parameters
+    ----------
+    run : RunFolder
+        A run of `awd distill`.
+    path, chosen : DistillationPath, PathPoint
+        What came of it, and the point that was taken.
+    selection : Selection, optional
+        Scores by which the point was taken.
+    scores : tuple of CoefficientScores
+        Of the start and of the chosen wavelet.
+    quality : CheckedQuality, optional
+        Whether the attributions deserve trust, if that was looked at.
+    artefacts : mapping
+        What lies in the folder, from the names to a few words on each.
+    progress : callable, optional
+        Called with (pictures done, pictures in all).
+    """
+    part = distillation_part(path, chosen, run, scores=scores, progress=progress)
+    settings, options = run.config["settings"], run.config["options"]
+    trust = quality_part(quality or _unchecked(settings), run, hints=[] if options.get("other_weights") else [OTHERS])
+    save_report(
+        run,
+        "awd_core.report/distill.html.j2",
+        made_with=("awd-core", "python", "torch"),
+        title=f"{path.start.name} distilled on {Path(options['X']).name}",
+        summary=part.summary,
+        facts=[*part.facts, *trust.facts],
+        distillation=part,
+        quality=trust,
+        selection=None if selection is None else _selection(selection),
+        nothing_predicted=selection is not None and max(selection.mean) <= 0,
+        predictor=options["predictor"],
+        data=_data(settings, options),
+        snippet=snippet(run.path, settings),
+        run=run_part(run, artefacts),
+    )
+
+
+def snippet(folder: Path, settings: Mapping[str, Any]) -> str:
+    """How to use the wavelet in Python."""
+    transform, shape = ("DWT1d", "(…, N)") if settings["ndim"] == 1 else ("DWT2d", "(…, H, W)")
+    return (
+        f"from awd_core import {transform}, Wavelet\n"
+        f'wavelet = Wavelet.load("{(folder / "wavelet.json").as_posix()}")\n'
+        f'coefficients = {transform}(wavelet, levels={settings["levels"]}, mode="{settings["mode"]}")(x)'
+        f"  # x: a tensor {shape}"
+    )
+
+
+def _unchecked(settings: Mapping[str, Any]) -> str:
+    if "factory" in settings["gradients"]:
+        return "That was not checked, as --no-quality asked. The same command without it adds the checks to this run."
+    return (
+        "That could not be checked: the gradients were given, and not the network that they come from, and all checks "
+        "ask the network. A run with --teacher PKG.MODULE:FACTORY and --weights FILE instead of --gradients makes them."
+    )
+
+
+def _data(settings: Mapping[str, Any], options: Mapping[str, Any]) -> Table:
+    columns = [Column("what"), Column("file"), Column("shape"), Column("type"), Column("SHA-256")]
+    held: list[tuple[str, str, Mapping[str, Any]]] = [("inputs X", options["X"], settings["X"])]
+    gradients = settings["gradients"]
+    held.append(("teacher" if "factory" in gradients else "gradients", options["gradients"], gradients))
+    if options["y"] is not None:
+        held.append(("truths y", options["y"]["file"], options["y"]))
+    rows = [
+        [
+            what,
+            file,
+            " × ".join(map(str, about["shape"])) if "shape" in about else "–",
+            about.get("dtype", about.get("factory")),
+            about["sha256"],
+        ]
+        for what, file, about in held
+    ]
+    return Table("data-table", columns, rows)
+
+
+def _selection(selection: "Selection") -> Table:
+    columns = [
+        Column("share α", "", "g"),
+        Column("R²", "mean over the folds", ".4f"),
+        Column("standard error", "", ".4f"),
+        Column("within one standard error of the best"),
+    ]
+    best = selection.index
+    limit = selection.mean[best] - selection.standard_error[best]
+    rows = [
+        [share, mean, error, mean >= limit]
+        for share, mean, error in zip(selection.shares, selection.mean, selection.standard_error, strict=True)
+    ]
+    return Table("selection-table", columns, rows, marked=best)

@@ -1,0 +1,168 @@
+"""Gradients in a Zarr store, batch by batch, so that an interrupted run can go on where it stopped.
+
+The store is a Zarr group with two arrays: ``gradients``, one chunk per batch, and ``completed``, one mark per batch.
+A batch's chunk is written before its mark, so a mark never stands for a chunk that is not there, whenever the process
+is killed. The group's attribute ``awd_input_gradients`` describes the job; a run continues a store only if its own job
+is the same, item by item.
+"""
+
+import hashlib
+import os
+import shutil
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from awd_core.files.urls import local_path
+
+if TYPE_CHECKING:
+    import zarr
+
+ATTRIBUTE = "awd_input_gradients"
+FORMAT = 1
+UNFINISHED = "unfinished"
+"""In place of a job while a store is made."""
+
+Job = dict[str, Any]
+
+
+class GradientStore:
+    """An open store of gradients.
+
+    Parameters
+    ----------
+    path : path or URL
+        Folder of the store; made if it is not there.
+    job : dict
+        What identifies the job, as JSON values.
+    shape : tuple of int
+        Shape of the gradients, samples first.
+    dtype : dtype
+        Their type.
+    batch_size : int
+        Samples per chunk.
+
+    Raises
+    ------
+    ValueError
+        If something else lies at `path`, or the gradients of another job.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], job: Job, shape: tuple[int, ...], dtype: np.dtype[Any], batch_size: int
+    ) -> None:
+        job = {"format": FORMAT, **job}
+        folder = local_path(path)
+        if folder is None:
+            _create_elsewhere(str(path), job, shape, dtype, batch_size)
+        elif not folder.exists():
+            _create(folder, job, shape, dtype, batch_size)
+        group = _group(path)
+        stored = None if group is None else group.attrs.get(ATTRIBUTE)
+        if group is None or not isinstance(stored, dict):
+            raise ValueError(f"{path} exists and holds no gradients of input_gradients; give another path as out.")
+        _check_same(path, cast(Job, stored), job)
+        self._take(group)
+
+    @classmethod
+    def opened(cls, path: str | os.PathLike[str]) -> Self:
+        """A store that is there, whatever its job."""
+        store, group = cls.__new__(cls), _group(path)
+        if group is None:
+            raise FileNotFoundError(
+                f"this process sees no store {path}: workers need the same files at the same paths, on a disk that all "
+                "machines share"
+            )
+        store._take(group)
+        return store
+
+    def _take(self, group: "zarr.Group") -> None:
+        self.gradients = cast("zarr.Array[Any]", group["gradients"])
+        self._completed = cast("zarr.Array[Any]", group["completed"])
+
+    def is_done(self, batch: int) -> bool:
+        """Whether the chunk of a batch is written."""
+        try:
+            return bool(np.asarray(self._completed[batch : batch + 1])[0])
+        except ValueError:
+            # A mark whose file was made but not filled: versions of Zarr before atomic writes, killed in between.
+            return False
+
+    def write(self, batch: int, start: int, gradients: npt.NDArray[Any]) -> None:
+        """Write the chunk of a batch that starts at the sample `start`, then its mark."""
+        self.gradients[start : start + len(gradients)] = gradients
+        self._completed[batch : batch + 1] = np.ones(1, dtype=np.uint8)
+
+
+def model_digest(model: nn.Module) -> str:
+    """SHA-256 of a model's state (names, types, shapes and values) and of the class names of its modules."""
+    sha = hashlib.sha256()
+    for name, module in model.named_modules():
+        sha.update(f"{name}:{type(module).__qualname__};".encode())
+    for name, value in sorted(model.state_dict().items()):
+        if isinstance(value, torch.Tensor):
+            sha.update(f"{name}={value.dtype}{tuple(value.shape)};".encode())
+            sha.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        else:
+            sha.update(f"{name}={value!r};".encode())
+    return sha.hexdigest()
+
+
+def _create(folder: Path, job: Job, shape: tuple[int, ...], dtype: np.dtype[Any], batch_size: int) -> None:
+    """A store in a folder; made beside and moved into place, so that it is there as a whole or not at all."""
+    import zarr
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    made = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.partial")
+    try:
+        _add_arrays(zarr.create_group(made, attributes={ATTRIBUTE: job}), shape, dtype, batch_size)
+        made.rename(folder)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _create_elsewhere(url: str, job: Job, shape: tuple[int, ...], dtype: np.dtype[Any], batch_size: int) -> None:
+    """A store at a URL, if there is none: nothing can be moved there, so the job is named when all else is made."""
+    import zarr
+
+    group = _group(url)
+    if group is not None and group.attrs.get(ATTRIBUTE) != UNFINISHED:
+        return
+    group = zarr.create_group(url, attributes={ATTRIBUTE: UNFINISHED}, overwrite=True)
+    _add_arrays(group, shape, dtype, batch_size)
+    group.attrs[ATTRIBUTE] = job
+
+
+def _add_arrays(group: "zarr.Group", shape: tuple[int, ...], dtype: np.dtype[Any], batch_size: int) -> None:
+    chunks, batches = (min(batch_size, shape[0]), *shape[1:]), -(-shape[0] // batch_size)
+    group.create_array("gradients", shape=shape, dtype=dtype, chunks=chunks, fill_value=0)
+    group.create_array("completed", shape=(batches,), dtype="uint8", chunks=(1,), compressors=None, fill_value=0)
+
+
+def _group(path: str | os.PathLike[str]) -> "zarr.Group | None":
+    """The group at a place, to write into; None if there is none, or a folder without its arrays."""
+    import zarr
+
+    folder = local_path(path)
+    if folder is not None:
+        whole = all((folder / name).exists() for name in ("zarr.json", "gradients", "completed"))
+        return zarr.open_group(folder, mode="r+") if whole else None
+    try:
+        return zarr.open_group(str(path), mode="r+")
+    except FileNotFoundError:
+        return None
+
+
+def _check_same(place: str | os.PathLike[str], stored: Job, job: Job) -> None:
+    different = [key for key in sorted({*stored, *job}) if stored.get(key) != job.get(key)]
+    if different:
+        items = "; ".join(f"{key} (there {stored.get(key)!r}, now {job.get(key)!r})" for key in different)
+        raise ValueError(
+            f"{place} holds the gradients of another job. These differ: {items}. Give another path as out, or delete"
+            " that folder."
+        )

@@ -1,0 +1,318 @@
+"""Do the attributions deserve trust? What four checks found, and a verdict in plain words.
+
+- Removing the coefficients with the largest attributions must change the prediction more than removing others, and
+  putting them back must restore it sooner (`awd_core.evidence.insertion_deletion`).
+- Where the method promises that attributions add up to a difference of predictions, they must
+  (`awd_core.evidence.completeness_gap`).
+- Teachers that differ in their seed alone must name the same coefficients (`awd_core.evidence.seed_agreement`).
+- A network that has learnt nothing must name others (`awd_core.evidence.randomised_teacher_check`).
+
+`awd_core.evidence.assessment` makes all of them for a distilled wavelet.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+
+from awd_core.files.atomic import json_values
+
+if TYPE_CHECKING:
+    from awd_core.attribution.points import Method
+
+FORMAT, VERSION = "awd-quality", 1
+CHECKS = ("order", "completeness", "agreement", "randomised")
+"""The checks, in the order of the verdict."""
+DEVIATIONS = 3.0
+"""By how many standard deviations of random orders the areas of the curves must be better than their mean."""
+COMPLETE = 0.05
+"""Largest relative gap of completeness; quadrature with 50 steps leaves less than a hundredth for smooth networks."""
+AGREEMENT = 0.5
+"""Least overlap of the largest attributions of teachers with different seeds. By chance it would be `top`. Not the rank
+correlation: among coefficients that hardly matter, which may be most of them, ranks are noise."""
+ADVICE: "dict[Method, str]" = {
+    "saliency": "saliency promises no sum",
+    "input_x_gradient": "input × gradient does so for networks alone that are linear in their inputs",
+    "integrated_gradients": "take more n_steps",
+    "gradient_shap": "take more n_samples, and one baseline",
+}
+"""What to say where attributions do not add up."""
+RANDOMISED = 0.5
+"""Largest rank correlation with a randomised teacher, as a share of that between trained ones (of 1 if unknown)."""
+
+
+class Finding(NamedTuple):
+    """One sentence of a verdict: what speaks for the attributions, against them, or is open since nobody looked."""
+
+    outcome: Literal["pass", "warn", "open"]
+    sentence: str
+
+
+@dataclass(frozen=True)
+class PerturbationCurves:
+    """How much of the predictions is left when some coefficients are removed; made by `insertion_deletion`.
+
+    With f_k the predictions when k coefficients are put back (or removed), f those for the inputs and f₀ those with
+    all coefficients removed, a curve is 1 − Σ(f_k − f)² / Σ(f₀ − f)², sums over inputs: 1 where the predictions are
+    as they were, 0 where they are as bad as without any coefficient. It can fall below 0, where what is left of
+    coefficients that cancel each other misleads.
+
+    Attributes
+    ----------
+    order : str
+        "attribution" or "random".
+    fractions : tuple of float
+        Share of the coefficients that were put back or removed, from 0 to 1.
+    insertion, deletion : tuple of float
+        The curves; means over the random orders.
+    insertion_error, deletion_error : tuple of float
+        Standard deviations over the random orders; NaN where there is one order.
+    insertion_area, deletion_area : float
+        Areas below the curves. Of good attributions the first is large and the second small.
+    insertion_area_error, deletion_area_error : float
+        Standard deviations over the random orders; NaN where there is one order.
+    """
+
+    order: str
+    fractions: tuple[float, ...]
+    insertion: tuple[float, ...]
+    deletion: tuple[float, ...]
+    insertion_error: tuple[float, ...]
+    deletion_error: tuple[float, ...]
+    insertion_area: float
+    deletion_area: float
+    insertion_area_error: float
+    deletion_area_error: float
+
+
+@dataclass(frozen=True)
+class Completeness:
+    """Σ attributions against f(x) − f(b); made by `completeness_gap`.
+
+    Attributes
+    ----------
+    relative : float
+        Σ|gap| / Σ|f(x) − f(b)|, sums over inputs.
+    worst : float
+        Largest |gap| over the mean |f(x) − f(b)|.
+    method : Method
+        Of the attributions. Input × gradient promises the sum for networks alone that are linear in their inputs.
+    """
+
+    relative: float
+    worst: float
+    method: "Method" = "integrated_gradients"
+
+
+@dataclass(frozen=True)
+class SeedAgreement:
+    """How alike attributions of several teachers are; made by `seed_agreement`.
+
+    Attributes
+    ----------
+    spearman, overlap : float
+        Means over pairs of teachers and inputs: rank correlation of the absolute attributions; share of the largest
+        that both name.
+    worst_overlap : float
+        Of the pair that agrees least.
+    top : float
+        Which share of the coefficients are the largest: the overlap that chance would give.
+    teachers : int
+        How many there were.
+    """
+
+    spearman: float
+    overlap: float
+    worst_overlap: float
+    top: float
+    teachers: int
+
+
+@dataclass(frozen=True)
+class RandomisedTeacher:
+    """A trained teacher against one that has learnt nothing; made by `randomised_teacher_check`.
+
+    Attributes
+    ----------
+    spearman, cosine : float
+        Means over inputs: rank correlation of the absolute attributions, and cosine of the attributions themselves.
+    distance : float
+        Between the taps of the wavelets that are distilled from either.
+    trained_spearman, trained_cosine, trained_distance : float
+        The same between trained teachers, means over pairs; NaN where only one was given.
+    """
+
+    spearman: float
+    cosine: float
+    distance: float
+    trained_spearman: float
+    trained_cosine: float
+    trained_distance: float
+
+    @property
+    def limit(self) -> float:
+        """Largest rank correlation that passes."""
+        return RANDOMISED * (1.0 if math.isnan(self.trained_spearman) else self.trained_spearman)
+
+
+@dataclass(frozen=True)
+class AttributionQuality:
+    """What is known about some attributions; a check that was not made is None.
+
+    Attributes
+    ----------
+    curves, random_curves : PerturbationCurves, optional
+        In the order of the attributions, and at random.
+    completeness : Completeness, optional
+        Whether attributions add up.
+    agreement : SeedAgreement, optional
+        With teachers of other seeds.
+    randomised : RandomisedTeacher, optional
+        Against a network without training.
+    reasons : mapping of str to str
+        Why a check of `CHECKS` was not made, as a sentence.
+
+    Examples
+    --------
+    >>> AttributionQuality(completeness=Completeness(0.001, 0.01)).verdict()[1].sentence
+    'The attributions add up to the difference of predictions (relative gap 0.001, 0.05 allowed).'
+    """
+
+    curves: PerturbationCurves | None = None
+    random_curves: PerturbationCurves | None = None
+    completeness: Completeness | None = None
+    agreement: SeedAgreement | None = None
+    randomised: RandomisedTeacher | None = None
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values; what is not known is None."""
+        findings = [finding._asdict() for finding in self.verdict()]
+        return {"format": FORMAT, "version": VERSION, **json_values(asdict(self)), "verdict": findings}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> "AttributionQuality":
+        """What `to_dict` returned.
+
+        Raises
+        ------
+        ValueError
+            If it is something else.
+        """
+        if (record.get("format"), record.get("version")) != (FORMAT, VERSION):
+            raise ValueError(
+                f"this is no record of attribution quality: format {record.get('format')!r}, version "
+                f"{record.get('version')!r}, expected {FORMAT!r}, {VERSION}"
+            )
+        try:
+            return cls(
+                _from(PerturbationCurves, record["curves"]),
+                _from(PerturbationCurves, record["random_curves"]),
+                _from(Completeness, record["completeness"]),
+                _from(SeedAgreement, record["agreement"]),
+                _from(RandomisedTeacher, record["randomised"]),
+                dict(record["reasons"]),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"the record of attribution quality is damaged: {error}") from error
+
+    def verdict(self) -> list[Finding]:
+        """One sentence for each of `CHECKS`, by the thresholds of this module."""
+        return [self._order(), self._completeness(), self._agreement(), self._randomised()]
+
+    @property
+    def headline(self) -> str:
+        """The verdict in one sentence."""
+        outcomes = [finding.outcome for finding in self.verdict()]
+        passed, warned = outcomes.count("pass"), outcomes.count("warn")
+        made = passed + warned
+        if made == 0:
+            return "That is not known: none of the checks was made."
+        if warned:
+            speaks = "speaks" if warned == 1 else "speak"
+            return f"Not without care: of {made} checks that were made, {warned} {speaks} against them."
+        if made == len(outcomes):
+            return "Yes: all checks speak for them."
+        return (
+            f"As far as is known: of {len(outcomes)} checks, {made} {'was' if made == 1 else 'were'} made, and "
+            f"{'it speaks' if made == 1 else 'they speak'} for them."
+        )
+
+    def _open(self, check: str, question: str) -> Finding:
+        reason = self.reasons.get(check)
+        return Finding("open", f"It was not checked whether {question}{f': {reason}' if reason else '.'}")
+
+    def _order(self) -> Finding:
+        mine, chance = self.curves, self.random_curves
+        if mine is None or chance is None:
+            return self._open("order", "the coefficients with large attributions matter")
+        better = mine.insertion_area > chance.insertion_area + DEVIATIONS * chance.insertion_area_error
+        worse = mine.deletion_area < chance.deletion_area - DEVIATIONS * chance.deletion_area_error
+        numbers = (
+            f"area {mine.insertion_area:.2f} when they are put back, in random order {chance.insertion_area:.2f} ± "
+            f"{chance.insertion_area_error:.2f}; {mine.deletion_area:.2f} when they are removed, in random order "
+            f"{chance.deletion_area:.2f} ± {chance.deletion_area_error:.2f}"
+        )
+        return _finding(
+            better and worse,
+            f"The coefficients with large attributions carry the prediction ({numbers}).",
+            f"Large attributions do not tell clearly better than chance what matters ({numbers}).",
+        )
+
+    def _completeness(self) -> Finding:
+        known = self.completeness
+        if known is None:
+            return self._open("completeness", "attributions add up to the difference of predictions")
+        numbers = f"relative gap {known.relative:.2g}, {COMPLETE:g} allowed"
+        return _finding(
+            known.relative <= COMPLETE,
+            f"The attributions add up to the difference of predictions ({numbers}).",
+            f"The attributions do not add up to the difference of predictions ({numbers}): {ADVICE[known.method]}.",
+        )
+
+    def _agreement(self) -> Finding:
+        known = self.agreement
+        if known is None:
+            return self._open("agreement", "teachers with other seeds give the same attributions")
+        numbers = (
+            f"{known.teachers} teachers share {known.overlap:.0%} of the largest {known.top:.0%}, {AGREEMENT:.0%} "
+            f"wanted; rank correlation {known.spearman:.2f}"
+        )
+        return _finding(
+            known.overlap >= AGREEMENT,
+            f"Teachers with other seeds name the same coefficients ({numbers}).",
+            f"What the attributions name depends on the teacher's seed ({numbers}).",
+        )
+
+    def _randomised(self) -> Finding:
+        known = self.randomised
+        if known is None:
+            return self._open("randomised", "a network without training gives other attributions")
+        alone = math.isnan(known.trained_spearman)
+        numbers = (
+            f"rank correlation {known.spearman:.2f}, {known.limit:.2f} allowed; wavelets {known.distance:.3f} apart"
+        )
+        numbers += "" if alone else f", those of trained teachers {known.trained_distance:.3f}"
+        same_wavelet = not alone and known.distance <= known.trained_distance
+        same = "the same wavelet" if same_wavelet else "much the same attributions"
+        return _finding(
+            known.spearman <= known.limit and not same_wavelet,
+            f"A network without training gives other attributions ({numbers}).",
+            f"A network without training gives {same} ({numbers}).",
+        )
+
+
+def _finding(good: bool, yes: str, no: str) -> Finding:
+    return Finding("pass", yes) if good else Finding("warn", no)
+
+
+_Record = TypeVar("_Record", PerturbationCurves, Completeness, SeedAgreement, RandomisedTeacher)
+
+
+def _from(kind: type[_Record], record: Mapping[str, Any] | None) -> _Record | None:
+    """A dataclass from JSON values, in which None stands for NaN."""
+    return None if record is None else kind(**{key: _plain(value) for key, value in record.items()})
+
+
+def _plain(value: Any) -> Any:
+    return tuple(map(_plain, value)) if isinstance(value, list) else math.nan if value is None else value

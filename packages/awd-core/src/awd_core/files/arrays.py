@@ -1,0 +1,254 @@
+"""Arrays of samples, in memory or in files: .npy, .npz and Zarr, read without ever unpickling anything.
+
+A file is named as `X.npy`, `data.npz` (if it holds one array), `data.npz:X`, `X.zarr` or `data.zarr:group/X`. What lies
+in an .npy file or a Zarr store is not read but opened: it may be larger than memory. A Zarr store may lie at a URL of
+whatever fsspec knows, as in `s3://bucket/data.zarr:X`.
+"""
+
+import hashlib
+import json
+import os
+import re
+import zipfile
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from awd_core.files.urls import local_path
+
+if TYPE_CHECKING:
+    import zarr
+
+Array = npt.NDArray[Any]
+
+FORMATS = (
+    "an array is named FILE.npy, FILE.npz:NAME, FOLDER.zarr or FOLDER.zarr:NAME (a .zarr.zip file, or a URL of a Zarr "
+    "store, likewise)"
+)
+
+
+class SampleArray(Protocol):
+    """What is asked of an array of samples: NumPy's and Zarr's have it, and memory maps and HDF5 data sets."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Samples first."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values."""
+        ...
+
+    def __getitem__(self, key: slice, /) -> Any:
+        """Samples from … to …, read when asked for."""
+        ...
+
+
+def as_samples(X: Any, name: str) -> SampleArray:
+    """Return an array of float32 or float64 samples as something that can be sliced into NumPy blocks.
+
+    Parameters
+    ----------
+    X : ndarray, Tensor, zarr array or the like, shape (n, …)
+        Not read here, so that it may be larger than memory.
+    name : str
+        Its name, for errors.
+
+    Returns
+    -------
+    SampleArray
+        A tensor becomes a NumPy array; anything else is returned as it is.
+
+    Raises
+    ------
+    TypeError
+        If it is no array, or does not hold float32 or float64.
+    ValueError
+        If it is empty or has no axes.
+    """
+    if not all(hasattr(X, attribute) for attribute in ("shape", "dtype", "__getitem__")):
+        raise TypeError(f"{name} must be a NumPy array, a torch tensor or a Zarr array, got {type(X)}.")
+    if str(X.dtype).rpartition(".")[2].lstrip("<>=") not in ("float32", "float64", "f4", "f8"):
+        raise TypeError(f"{name} must hold float32 or float64, got {X.dtype}; convert it first.")
+    if len(X.shape) == 0 or 0 in X.shape:
+        raise ValueError(f"{name} must hold at least one sample along its first axis, got shape {tuple(X.shape)}.")
+    samples: SampleArray = X.detach().cpu().numpy() if isinstance(X, Tensor) else X
+    return samples
+
+
+def read_block(samples: SampleArray, start: int, stop: int) -> Array:
+    """Samples from start to stop, contiguous and in the machine's byte order (FITS files hold the other one)."""
+    return np.ascontiguousarray(samples[start:stop], dtype=np.dtype(samples.dtype).newbyteorder("="))
+
+
+def digest(samples: SampleArray, rows: int = 256) -> str:
+    """SHA-256 of the values, in C order; the same however the array is stored or chunked."""
+    sha = hashlib.sha256()
+    for start in range(0, samples.shape[0], rows):
+        sha.update(read_block(samples, start, start + rows).data)
+    return sha.hexdigest()
+
+
+def read_array(source: str | os.PathLike[str]) -> SampleArray:
+    """Open the array that a user named.
+
+    Parameters
+    ----------
+    source : str or path
+        `FILE.npy`; `FILE.npz` or `FILE.npz:NAME`; `FOLDER.zarr`, `FOLDER.zarr:NAME`, or the same with `.zarr.zip`; a
+        URL in place of the folder. The name may be left out where there is only one array.
+
+    Returns
+    -------
+    ndarray, memory map or zarr.Array
+        Of any numeric type. Writing to a memory map changes the memory, never the file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it has another ending, is damaged, holds objects instead of numbers, lacks the name, or holds several arrays
+        and none is named.
+    ImportError
+        If it is a URL, and fsspec or what it needs for such URLs is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> place = Path(tempfile.mkdtemp()) / "data.npz"
+    >>> np.savez(place, X=np.zeros((2, 3)), y=np.zeros(2))
+    >>> read_array(f"{place}:X").shape
+    (2, 3)
+    """
+    text = os.fspath(source)
+    path, name = _parted(text)
+    local = local_path(path)
+    if local is None:
+        array = _at_url(path, name)
+    else:
+        if not local.exists():
+            raise FileNotFoundError(f"there is no file {local}; {FORMATS}")
+        read = {".npy": _npy, ".npz": _npz, ".zarr": _zarr, ".zip": _zarr}.get(local.suffix.lower())
+        if read is None:
+            raise ValueError(f"{local} has the ending {local.suffix or 'of nothing'!r}; {FORMATS}")
+        try:
+            array = read(local, name)
+        except (zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
+            raise ValueError(f"{local} cannot be read as an array; it may be damaged or cut short: {error}") from error
+    if np.dtype(array.dtype).kind not in "fiub":
+        raise ValueError(f"{source} holds {array.dtype} values; it must hold real numbers")
+    return array
+
+
+def identity(array: SampleArray) -> dict[str, Any]:
+    """What tells an array from others, as JSON: shape, type and SHA-256 of the values, however they are stored.
+
+    Examples
+    --------
+    >>> identity(np.zeros((2, 3), np.float32))["shape"]
+    [2, 3]
+    """
+    dtype = np.dtype(array.dtype).newbyteorder("=")
+    return {"shape": list(array.shape), "dtype": str(dtype), "sha256": digest(array)}
+
+
+def _parted(source: str) -> tuple[str, str | None]:
+    """Path or URL and name; a colon may also belong to the path, as in C:."""
+    match = re.fullmatch(r"(.+\.(?:npz|zarr|zarr\.zip)):(.+)", source, re.IGNORECASE)
+    if match is None or Path(source).exists():
+        return source, None
+    return match[1], match[2]
+
+
+def _npy(path: Path, _: str | None) -> SampleArray:
+    with path.open("rb") as file:
+        if file.read(6) != np.lib.format.MAGIC_PREFIX:
+            raise ValueError(f"{path} is no .npy file, whatever its name says; write it with numpy.save")
+    try:
+        # Copy-on-write: torch warns of arrays that can't be written to, and the file stays as it is.
+        array: SampleArray = np.load(path, mmap_mode="c", allow_pickle=False)
+    except ValueError as error:
+        raise ValueError(
+            f"{path} cannot be read as an array of numbers: {str(error).rstrip('.')}. Pickled objects are never "
+            "loaded; write it with numpy.save from an array of numbers"
+        ) from error
+    return array
+
+
+def _npz(path: Path, name: str | None) -> SampleArray:
+    # Opened here, since NumPy leaves a damaged archive open.
+    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+        chosen = _chosen(path, name, [member.removesuffix(".npy") for member in archive.namelist()])
+        with archive.open(f"{chosen}.npy") as member:
+            try:
+                array: SampleArray = np.lib.format.read_array(member, allow_pickle=False)
+            except ValueError as error:
+                raise ValueError(
+                    f"{path}:{chosen} cannot be read as an array of numbers: {str(error).rstrip('.')}. Pickled "
+                    "objects are never loaded"
+                ) from error
+    return array
+
+
+def _zarr(path: Path, name: str | None) -> SampleArray:
+    import zarr
+
+    try:
+        return _array_in(zarr.storage.ZipStore(path, mode="r") if path.suffix.lower() == ".zip" else path, path, name)
+    except (FileNotFoundError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is not a Zarr array or group: {error}") from error
+
+
+def _at_url(url: str, name: str | None) -> SampleArray:
+    if not url.lower().rstrip("/").endswith(".zarr"):
+        raise ValueError(f"{url} is a URL of no Zarr store; {FORMATS}")
+    try:
+        return _array_in(url, url, name)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"there is no Zarr store at {url}") from error
+
+
+def _array_in(store: Any, place: str | Path, name: str | None) -> SampleArray:
+    """The array of that name in a Zarr store, or the only one."""
+    import zarr
+
+    try:
+        found = zarr.open(store, mode="r")
+        if isinstance(found, zarr.Group):
+            arrays = {key: item for key, item in found.members(max_depth=None) if isinstance(item, zarr.Array)}
+            found = arrays[_chosen(place, None if name is None else name.strip("/"), list(arrays))]
+        elif name is not None:
+            raise ValueError(f"{place} is one array, it has no {name!r} in it; leave the name out")
+    except ValueError as error:
+        # From 3.1 on, Zarr itself refuses what `_names_pickle` looks for.
+        raise (_pickled(place) if "pickle" in str(error) else error) from error
+    if _names_pickle(found):
+        raise _pickled(place)
+    array: SampleArray = found
+    return array
+
+
+def _names_pickle(array: "zarr.Array[Any]") -> bool:
+    """Zarr's second format lets a store name a filter that unpickles every chunk that is read."""
+    return "pickle" in json.dumps(array.metadata.to_dict(), default=repr).lower()
+
+
+def _pickled(path: str | Path) -> ValueError:
+    return ValueError(f"{path} is stored with pickled chunks. Pickled objects are never loaded; store numbers instead")
+
+
+def _chosen(path: str | Path, name: str | None, names: list[str]) -> str:
+    held = f"it holds {', '.join(sorted(names)) or 'no arrays'}"
+    if name is None:
+        if len(names) != 1:
+            raise ValueError(f"{path} does not say which array is meant: {held}; name one as {path}:NAME")
+        return names[0]
+    if name not in names:
+        raise ValueError(f"there is no array {name!r} in {path}: {held}")
+    return name

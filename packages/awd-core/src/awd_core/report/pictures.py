@@ -1,0 +1,77 @@
+"""The pictures of a report: each is drawn twice, for a page and for a telephone, and lies in figures/ as well."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+from awd_core.plotting.export import png
+from awd_core.report.page import Picture
+from awd_core.run.folder import RunFolder
+
+Draw = Callable[[bool], Figure]
+"""From whether the page is narrow to a figure."""
+Progress = Callable[[int, int], object]
+"""Called with (pictures done, pictures in all)."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A picture that is to be drawn.
+
+    Attributes
+    ----------
+    key : str
+        Its place in the page, and its name in figures/.
+    alt : str
+        What is drawn, for who does not see it.
+    draw : callable
+        From whether the page is narrow to a figure.
+    """
+
+    key: str
+    alt: str
+    draw: Draw
+
+
+def draw_picture(run: RunFolder, planned: Planned) -> Picture:
+    """Draw a picture into a run's folder, and once more for a narrow page."""
+    drawn = run.write_figure(f"figures/{planned.key}.png", planned.draw(False), dpi=140)
+    return Picture(planned.key, planned.alt, drawn, narrow=png(planned.draw(True), dpi=130))
+
+
+def draw_pictures(run: RunFolder, planned: Sequence[Planned], tell: Progress, *, others: int = 0) -> dict[str, Picture]:
+    """Draw pictures one after the other.
+
+    Parameters
+    ----------
+    run : RunFolder
+        Where figures/*.png are written.
+    planned : sequence of Planned
+        What to draw.
+    tell : callable
+        Called with (pictures done, pictures in all).
+    others : int
+        How many more pictures the report will have.
+
+    Returns
+    -------
+    dict of str to Picture
+        By their keys.
+    """
+    made = {}
+    for one in planned:
+        made[one.key] = draw_picture(run, one)
+        tell(len(made), len(planned) + others)
+    return made
+
+
+def after(done: int, tell: Progress) -> Progress:
+    """Progress of pictures that come after others.
+
+    Examples
+    --------
+    >>> after(3, lambda done, total: print(done, total))(1, 4)
+    4 7
+    """
+    return lambda more, of_more: tell(done + more, done + of_more)
