@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from awd_cosmo.job import PRESETS, SIMULATED
-from awd_cosmo.results import Results
+from awd_cosmo.inference import Results
+from awd_cosmo.run import PRESETS
+from awd_cosmo.run.job import SIMULATED
 from benchmarks import cosmo_page
 from benchmarks.many_runs import make_runs
 from benchmarks.page import update_page
@@ -89,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def one_run(folder: str, variant: str, seed: int) -> str:
     """One variant and seed; a line on what came of it."""
-    from awd_cosmo.pipeline import run_pipeline
+    from awd_cosmo.run import run_pipeline
 
     out = Path(folder, variant, f"seed{seed}")
     out.parent.mkdir(parents=True, exist_ok=True)

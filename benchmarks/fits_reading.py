@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from awd_cosmo.fits import read_map
-from awd_cosmo.fits_writer import write_map
+from awd_cosmo.formats import read_map, write_map
 from awd_cosmo.maps import open_maps
 from benchmarks.contenders import OURS, SEED
 from benchmarks.report import Goal, Row, Section, measures

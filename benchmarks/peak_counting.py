@@ -15,9 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from awd_cosmo.counts import PeakCounts
-from awd_cosmo.kernels import wavelet_kernels
-from awd_cosmo.peaks import find_peaks
+from awd_cosmo.statistics import PeakCounts, find_peaks, wavelet_kernels
 from benchmarks.contenders import OURS, SEED
 from benchmarks.report import Goal, Row, Section, measures
 from benchmarks.timing import Settings, take_turns

@@ -27,7 +27,7 @@ ROWS = 4096
 
 def peak_counts() -> Any:
     """Counts under the four kernels of db5, as published, in one thread."""
-    from awd_cosmo.counts import PeakCounts
+    from awd_cosmo.statistics import PeakCounts
 
     return PeakCounts("db5", range=(0.0, 0.03), workers=1)
 
@@ -40,8 +40,8 @@ def statistic_of_peaks() -> Any:
 def count_maps(folder: Path, crew: Workers) -> tuple[int, Mapping[str, float], Iterable[npt.NDArray[Any]]]:
     """Read a folder of FITS maps into a cache, and count the peaks of all, as a run does."""
     from awd_core.run import RunFolder
-    from awd_cosmo.features import Features
     from awd_cosmo.maps import open_maps
+    from awd_cosmo.run.features import Features
 
     steps = Steps()
     maps = open_maps(folder, threads=1, workers=crew)
@@ -108,7 +108,7 @@ def wake(crew: Workers, count: int) -> None:
 
 
 def _imported(number: int) -> int:
-    for name in ("awd_cme.link", "awd_cosmo.counts", "awd_cosmo.maps"):
+    for name in ("awd_cme.link", "awd_cosmo.statistics.counts", "awd_cosmo.maps.open"):
         importlib.import_module(name)
     time.sleep(0.2)  # so that each gets one
     return number

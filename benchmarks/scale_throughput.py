@@ -26,9 +26,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from awd_cme.movie_spots import Detection, movie_spots
 from awd_cme.movies import MovieFile, open_movie
 from awd_core.workers import Workers, open_workers
-from awd_cosmo.features import Piece, features_of, pieces_of
-from awd_cosmo.map_set import MapSet
-from awd_cosmo.maps import open_maps
+from awd_cosmo.maps import MapSet, open_maps
+from awd_cosmo.run.features import Piece, features_of, pieces_of
 from benchmarks.fits_reading import write_files
 from benchmarks.scale_growth import movie_file
 from benchmarks.scale_tasks import SIGMA, WINDOW, statistic_of_peaks, wake

@@ -28,9 +28,9 @@ from awd_cosmo import (
     simulate_suite,
     split_maps,
 )
-from awd_cosmo.design import MASSIVENUS_RANGES
-from awd_cosmo.distance import TrainingDistribution
-from awd_cosmo.map_figures import shapes_figure
+from awd_cosmo.inference import TrainingDistribution
+from awd_cosmo.report import shapes_figure
+from awd_cosmo.simulate import MASSIVENUS_RANGES
 
 parser = argparse.ArgumentParser(description="Ω_m from convergence maps, with a wavelet distilled from a network.")
 parser.add_argument("--maps", type=Path, help="folder of maps with their cosmologies; simulated if not given")

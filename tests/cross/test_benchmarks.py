@@ -201,7 +201,7 @@ def test_a_quick_run_is_not_kept(house, capsys):
 
 
 def run_of(seed, awd, teacher, filters):
-    table, results = load("cosmo_table"), importlib.import_module("awd_cosmo.results")
+    table, results = load("cosmo_table"), importlib.import_module("awd_cosmo.inference.results")
 
     def row(key, rmse, validation, name=None, estimator="ridge"):
         return {
@@ -269,7 +269,7 @@ def test_the_lensing_page_tells_every_seed_and_both_forms_of_awd():
 
 
 def test_a_run_in_the_wrong_folder_is_named(tmp_path):
-    table, job = load("cosmo_table"), importlib.import_module("awd_cosmo.job")
+    table, job = load("cosmo_table"), importlib.import_module("awd_cosmo.run.job")
     place = tmp_path / "noise" / "seed1"
     place.mkdir(parents=True)
     (place / "report.html").write_text("")

@@ -13,7 +13,7 @@ from awd_cme.cli import app as cme
 from awd_core.app.main import app as core
 from awd_core.checks.choices import check_choice
 from awd_core.run.program import make_app
-from awd_cosmo.cli import app as cosmo
+from awd_cosmo.app.main import app as cosmo
 
 APPS = {"awd": core, "awd-cosmo": cosmo, "awd-cme": cme}
 HEAVY = [
@@ -59,7 +59,7 @@ def here(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", APPS)
 def test_no_help_imports_anything_heavy(name):
-    module = {"awd": "awd_core.app.main", "awd-cosmo": "awd_cosmo.cli", "awd-cme": "awd_cme.cli"}[name]
+    module = {"awd": "awd_core.app.main", "awd-cosmo": "awd_cosmo.app.main", "awd-cme": "awd_cme.cli"}[name]
     script = (
         f"import sys\nfrom {module} import app\nfrom typer.testing import CliRunner\n"
         f"for words in [[], *([name] for name in {commands_of(APPS[name])})]:\n"
@@ -231,9 +231,9 @@ def test_a_choice_is_checked_by_name():
     ("line", "work"),
     [
         ("awd distill X.npy --gradients G.npy --out r", "awd_core.app.pipeline.distill_files"),
-        ("awd-cosmo run simulated --preset tiny --out r", "awd_cosmo.pipeline.run_pipeline"),
-        ("awd-cosmo distill r", "awd_cosmo.pipeline.run_pipeline"),
-        ("awd-cosmo simulate r --preset tiny --quiet", "awd_cosmo.simulate.simulate_suite"),
+        ("awd-cosmo run simulated --preset tiny --out r", "awd_cosmo.run.pipeline.run_pipeline"),
+        ("awd-cosmo distill r", "awd_cosmo.run.pipeline.run_pipeline"),
+        ("awd-cosmo simulate r --preset tiny --quiet", "awd_cosmo.simulate.simulation.simulate_suite"),
         ("awd-cme run simulated --out r", "awd_cme.pipeline.run_pipeline"),
         ("awd-cme run simulated --splits 2 --out r", "awd_cme.splits_of_run.run_splits"),
         ("awd-cme teach simulated --out r", "awd_cme.pipeline.run_pipeline"),

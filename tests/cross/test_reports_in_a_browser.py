@@ -21,7 +21,7 @@ from PIL import Image
 
 from awd_cme.report import write_report as write_cme
 from awd_core.wavelets.wavelet import Wavelet
-from awd_cosmo.report import write_report as write_cosmo
+from awd_cosmo.report.page import write_report as write_cosmo
 
 path, scores, page = core_path, core_scores, core_page  # fixtures: a path, its scores, the report of awd distill
 

@@ -2,7 +2,7 @@
 
 `render` fills a template that extends `awd_core.report/base.html.j2`; `save_report` writes what comes of it into a
 run's folder. A package brings its own templates in a folder `templates` and names them with its import name before:
-`awd_cosmo/run.html.j2`. They are given `Picture` and `awd_core.report.Table`, and print them with the macros of
+`awd_cosmo.report/run.html.j2`. They are given `Picture` and `awd_core.report.Table`, and print them with the macros of
 `awd_core.report/parts.html.j2`. Nothing is loaded from anywhere: pictures are in the file, and a content security
 policy in its head forbids the rest.
 """

@@ -1,0 +1,20 @@
+"""The command `awd-cosmo`. Nothing heavy is imported here, so that `--help` answers at once."""
+
+from awd_core.run import make_app
+from awd_cosmo.app import run
+from awd_cosmo.app.predict import predict
+from awd_cosmo.app.simulate import simulate
+
+app = make_app(
+    "awd-cosmo",
+    "awd-cosmo",
+    "Cosmological parameters from weak-lensing mass maps with an adaptively distilled wavelet.",
+)
+app.command("run")(run.run)
+app.command("simulate")(simulate)
+app.command("prepare")(run.prepare)
+app.command("teach")(run.teach)
+app.command("distill")(run.distill)
+app.command("evaluate")(run.evaluate)
+app.command("report")(run.report)
+app.command("predict")(predict)

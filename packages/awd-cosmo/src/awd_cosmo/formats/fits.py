@@ -1,0 +1,279 @@
+"""Convergence maps in FITS files: whatever is in use is read. `awd_cosmo.formats.fits_writer` writes them.
+
+Most files of the suites are the simplest there are: one header block, a square of big-endian floats. For those the
+header is parsed here and the pixels are swapped straight out of the file's bytes, which is several times as fast as
+astropy; everything else (extensions, compression, scaled integers, odd cards) goes to astropy. Both give the same
+pixels, bit for bit.
+
+κ is dimensionless; the first row of an array is at the bottom of the sky, as FITS has it.
+"""
+
+import gzip
+import io
+import math
+import os
+import re
+import threading
+import warnings
+import zlib
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from astropy.io import fits
+
+from awd_cosmo.formats.archives import MEMBER, BadMap, read_bytes
+from awd_cosmo.formats.headers import MapHeader, describe
+
+UNSEEN = -1.6375e30
+"""HEALPix' value of a pixel that was not observed."""
+
+Floats = npt.NDArray[np.floating[Any]]
+
+_BLOCK, _CARD = 2880, 80
+_END = b"END" + b" " * 77
+# astropy's warnings about a file are silenced while it is read, and Python keeps that setting for all threads at once.
+_astropy_lock = threading.Lock()
+
+
+def read_map(
+    path: str | os.PathLike[str],
+    hdu: int | str | None = None,
+    *,
+    pixel_scale: Any = None,
+    source_redshift: float | None = None,
+) -> tuple[Floats, MapHeader]:
+    """Read one map.
+
+    Parameters
+    ----------
+    path : str or path
+        FITS: primary HDU, extension, compressed by gzip or by fpack; or a member of a tar, "archive.tar!member".
+    hdu : int or str, optional
+        Number or name of the HDU; otherwise the first that holds an image.
+    pixel_scale : Quantity or float, optional
+        Side of a pixel (arcmin if a number), where the header has none, or to overrule it.
+    source_redshift : float, optional
+        Where header and name have none, or to overrule them.
+
+    Returns
+    -------
+    kappa : ndarray, shape (ny, nx)
+        float32 or float64 in the machine's byte order. Blank pixels of integer images are NaN.
+    header : MapHeader
+        What the file says of it.
+
+    Raises
+    ------
+    BadMap
+        A ValueError: if the file is truncated, is no FITS, holds no image, or its header contradicts itself.
+    FileNotFoundError
+        If there is no such file or member.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from astropy import units
+    >>> from awd_cosmo.formats import write_map
+    >>> place = Path(tempfile.mkdtemp()) / "WLconv_z1.00_0001r.fits"
+    >>> write_map(place, np.zeros((4, 4), np.float32), pixel_scale=0.41 * units.arcmin, parameters={"Omega_m": 0.3})
+    >>> kappa, header = read_map(place)
+    >>> kappa.shape, round(header.arcmin_per_pixel, 2), header.source_redshift, header.parameters
+    ((4, 4), 0.41, 1.0, {'Omega_m': 0.3})
+    """
+    name = os.fspath(path)
+    pixels, cards, number = image(read_bytes(name), name, hdu)
+    header = describe(cards, name, number, pixels.shape, pixel_scale=pixel_scale, source_redshift=source_redshift)
+    return np.ascontiguousarray(pixels.astype(pixels.dtype.newbyteorder("="))), header
+
+
+def read_header(
+    path: str | os.PathLike[str],
+    hdu: int | str | None = None,
+    *,
+    pixel_scale: Any = None,
+    source_redshift: float | None = None,
+) -> MapHeader:
+    """What a file says of its map; of a plain file, only its first blocks are read.
+
+    Parameters
+    ----------
+    path, hdu, pixel_scale, source_redshift
+        As in `read_map`.
+
+    Returns
+    -------
+    MapHeader
+        As `read_map` returns it.
+
+    Raises
+    ------
+    BadMap
+        As `read_map` does, truncated files included: their length is compared with what the header promises.
+    FileNotFoundError
+        If there is no such file or member.
+    """
+    name = os.fspath(path)
+    shape: tuple[int, ...]
+    if MEMBER not in name and hdu in (None, 0):
+        with io.FileIO(name) as file:
+            simple = _simple(file.read(4 * _BLOCK) or b"")
+            size = os.fstat(file.fileno()).st_size
+        if simple is not None:
+            offset, dtype, shape, cards = simple
+            _check_length(size, offset + dtype.itemsize * math.prod(shape), name)
+            return describe(cards, name, 0, shape, pixel_scale=pixel_scale, source_redshift=source_redshift)
+    pixels, cards, number = image(read_bytes(name), name, hdu)
+    return describe(cards, name, number, pixels.shape, pixel_scale=pixel_scale, source_redshift=source_redshift)
+
+
+def image(content: bytes, name: str, hdu: int | str | None = None) -> tuple[Floats, Mapping[str, Any], int]:
+    """Pixels, header cards and number of the HDU from the bytes of a FITS file.
+
+    Parameters
+    ----------
+    content : bytes
+        The file.
+    name : str
+        For messages.
+    hdu : int or str, optional
+        Number or name of the HDU; otherwise the first that holds an image.
+
+    Returns
+    -------
+    pixels : ndarray, shape (ny, nx)
+        float32 or float64, in the byte order of the file; not to be written to.
+    cards : mapping
+        Keyword to value.
+    hdu : int
+        Number of the HDU.
+
+    Raises
+    ------
+    BadMap
+        As in `read_map`.
+    """
+    if content[:2] == b"\x1f\x8b":
+        try:
+            content = gzip.decompress(content)
+        except (EOFError, OSError, zlib.error) as error:
+            raise BadMap([(name, f"truncated or damaged gzip file: {error}")]) from error
+    if hdu in (None, 0):
+        simple = _simple(content)
+        if simple is not None:
+            offset, dtype, shape, cards = simple
+            _check_length(len(content), offset + dtype.itemsize * math.prod(shape), name)
+            return np.frombuffer(content, dtype, math.prod(shape), offset).reshape(shape), cards, 0
+    return _by_astropy(content, name, hdu)
+
+
+_Simple = tuple[int, "np.dtype[Any]", tuple[int, int], Mapping[str, Any]]
+
+
+def _simple(content: bytes) -> _Simple | None:
+    header = content[:_BLOCK]
+    if not header.startswith(b"SIMPLE  =") or len(header) < _BLOCK:
+        return None
+    end = _end(header)
+    blocks = 1
+    while end < 0 and blocks < 16 and len(content) > blocks * _BLOCK:
+        blocks += 1
+        header = content[: blocks * _BLOCK]
+        end = _end(header)
+    return _parse(header[: end + _CARD], blocks * _BLOCK) if end >= 0 else None
+
+
+def _end(header: bytes) -> int:
+    at = header.rfind(_END)
+    return at if at >= 0 and at % _CARD == 0 and not header[at + _CARD :].strip() else -1
+
+
+@lru_cache(maxsize=256)  # the maps of a suite share their header
+def _parse(header: bytes, offset: int) -> _Simple | None:
+    cards: dict[str, Any] = {}
+    for at in range(0, len(header) - _CARD, _CARD):
+        card = header[at : at + _CARD]
+        key = card[:8].rstrip()
+        if key in (b"CONTINUE", b"HIERARCH"):
+            return None
+        if card[8:10] != b"= ":
+            continue  # COMMENT, HISTORY, blank
+        try:
+            value = _value(card[10:].decode("ascii"))
+        except ValueError:
+            return None
+        cards.setdefault(key.decode("ascii"), value)
+    plain = (
+        cards.get("SIMPLE") is True
+        and cards.get("BITPIX") in (-32, -64)
+        and cards.get("NAXIS") == 2
+        and cards.get("GROUPS") is not True
+        and cards.get("BSCALE", 1) == 1
+        and cards.get("BZERO", 0) == 0
+        and "BLANK" not in cards
+    )
+    shape = (cards.get("NAXIS2"), cards.get("NAXIS1"))
+    if not plain or not all(type(side) is int and side > 0 for side in shape):
+        return None
+    return offset, np.dtype(">f4" if cards["BITPIX"] == -32 else ">f8"), shape, cards  # type: ignore[return-value]
+
+
+def _value(text: str) -> Any:
+    text = text.strip()
+    if text.startswith("'"):
+        inside = re.match(r"'((?:[^']|'')*)'", text)
+        if inside is None:
+            raise ValueError(text)
+        return inside[1].replace("''", "'").rstrip()
+    text = text.partition("/")[0].strip()
+    if text in ("T", "F", ""):
+        return {"T": True, "F": False, "": None}[text]
+    return int(text) if re.fullmatch(r"[+-]?\d+", text) else float(text.replace("D", "E").replace("d", "e"))
+
+
+def _check_length(length: int, needed: int, name: str) -> None:
+    if length < needed:
+        raise BadMap([(name, f"truncated: {length} bytes where its header promises {needed}")])
+
+
+def _by_astropy(content: bytes, name: str, hdu: int | str | None) -> tuple[Floats, Mapping[str, Any], int]:
+    if not content.startswith(b"SIMPLE  ="):
+        what = "an empty file" if not content else f"no FITS file (it starts with {content[:9]!r})"
+        raise BadMap([(name, what)])
+    with _astropy_lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with fits.open(io.BytesIO(content), memmap=False) as hdus:
+                number: int = _image_hdu(hdus, name) if hdu is None else hdus.index_of(hdu)
+                found = hdus[number]
+                place = found.fileinfo()
+                # astropy fills what lies behind the end with nothing, and only warns
+                _check_length(len(content), place["datLoc"] + place["datSpan"] if place else 0, name)
+                blank = found.header.get("BLANK")
+                data: npt.NDArray[Any] = np.asarray(found.data) if found.data is not None else np.zeros(0)
+                cards = {key: found.header[key] for key in found.header if key not in ("COMMENT", "HISTORY", "")}
+        except BadMap:
+            raise
+        except Exception as error:  # whatever astropy's many readers raise is one thing here: this file is bad
+            raise BadMap([(name, f"unreadable: {error}; if it is a FITS file, fetch it again")]) from error
+    while data.ndim > 2 and data.shape[0] == 1:
+        data = data[0]
+    if data.ndim != 2 or data.size == 0 or data.dtype.kind not in "fiu":
+        raise BadMap([(name, f"HDU {number} holds no map, but an array of shape {data.shape}; pass hdu=")])
+    if data.dtype.kind in "iu":
+        whole = data
+        data = whole.astype(np.float32 if whole.dtype.itemsize <= 2 else np.float64)
+        if blank is not None:
+            data[whole == blank] = np.nan
+    return data, cards, number
+
+
+def _image_hdu(hdus: Any, name: str) -> int:
+    for number, found in enumerate(hdus):
+        shape: tuple[int, ...] = found.shape if found.is_image else ()
+        if math.prod(shape[:-2]) == 1 and len(shape) >= 2:
+            return number
+    raise BadMap([(name, f"none of its {len(hdus)} HDUs holds a map; pass hdu= to name one")])

@@ -1,0 +1,390 @@
+"""The saved model: one JSON document from which NumPy alone goes from maps to parameters.
+
+    {"format": "awd-cosmo-model", "version": 1, "parameters": ["Omega_m"], "pixel_scale_arcmin": 0.41,
+     "shape": [512, 512], "preprocessing": {…}, "statistics": [{…}, …], "regressor": {…}, "training": {…},
+     "wavelet": {…} or null, "provenance": {…}}
+
+It is read without running anything that it names: statistics and regressors are looked up among this package's own
+classes, and others only where the caller hands them over. Neither torch nor scikit-learn, SciPy or astropy is imported.
+"""
+
+import copy
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from awd_core.checks import warn
+from awd_core.files import write_atomically
+from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
+from awd_cosmo.inference.estimators import regressor_from_dict
+from awd_cosmo.inference.regressor import CountRegressor
+from awd_cosmo.inference.training_range import TrainingDistribution
+from awd_cosmo.maps.preprocessing import Maps, Preprocessing, block_means, map_stack
+from awd_cosmo.statistics.statistic import STATISTICS, Statistic
+
+if TYPE_CHECKING:
+    from awd_core.wavelets import Wavelet
+
+Array = npt.NDArray[np.float64]
+FORMAT, VERSION = "awd-cosmo-model", 1
+
+SCALE_TOLERANCE = 0.02
+"""Relative difference of pixel scales that is taken for none."""
+
+
+class MapStatistic(Protocol):
+    """What a model needs of a statistic: the classes of `awd_cosmo.statistics.statistic`, or a user's own."""
+
+    def transform(self, X: Any, mask: Any = None) -> Array:
+        """Features (n, F) of maps (n, ny, nx), observed where the mask is True."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values with the class' name as "statistic"."""
+
+
+class Prediction(NamedTuple):
+    """What a model says of maps.
+
+    Attributes
+    ----------
+    estimate, std : ndarray, shape (n,) or (n, k)
+        Parameters and their error bars (1σ), in the order of `Model.parameters`.
+    distance : ndarray, shape (n,)
+        Mahalanobis distance of the maps' features from the training maps' mean.
+    percentile : ndarray, shape (n,)
+        Share of training maps, in percent, that lie nearer. At 100 a map lies outside of all that was trained on, and
+        its estimate is an extrapolation.
+    """
+
+    estimate: Array
+    std: Array
+    distance: Array
+    percentile: Array
+
+
+@dataclass(frozen=True)
+class Model:
+    """Everything between a map and its parameters.
+
+    Parameters
+    ----------
+    parameters : sequence of str
+        Names of what is estimated, such as ("Omega_m",), in the order of the regressor's targets.
+    pixel_scale : float
+        Arcmin per pixel of the maps, before `preprocessing`.
+    shape : (int, int)
+        (ny, nx) of the training maps, before `preprocessing`.
+    statistics : sequence
+        Fitted statistics; their features are put side by side.
+    regressor : CountRegressor
+        Fitted, with error bars.
+    training : TrainingDistribution
+        Of the statistics' features.
+    preprocessing : Preprocessing
+        What is done to maps first.
+    wavelet : Wavelet, optional
+        The wavelet that was distilled.
+    provenance : mapping
+        JSON values: data, split, scores, versions, seeds.
+
+    Raises
+    ------
+    ValueError
+        If the parts do not fit each other.
+    """
+
+    parameters: Sequence[str]
+    pixel_scale: float
+    shape: tuple[int, int]
+    statistics: Sequence[MapStatistic]
+    regressor: CountRegressor
+    training: TrainingDistribution
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    wavelet: "Wavelet | None" = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parameters", tuple(self.parameters))
+        object.__setattr__(self, "pixel_scale", arcmin_per_pixel(self.pixel_scale))
+        object.__setattr__(self, "shape", tuple(int(side) for side in self.shape))
+        object.__setattr__(self, "statistics", tuple(self.statistics))
+        if not self.statistics:
+            raise ValueError("a model needs at least one statistic")
+        self.regressor._check_fitted()
+        if len(self.parameters) != self.regressor.n_targets_:
+            raise ValueError(
+                f"{len(self.parameters)} parameters are named ({', '.join(self.parameters)}) and the regressor "
+                f"estimates {self.regressor.n_targets_}; name each once"
+            )
+        if len(self.training.mean) != self.regressor.n_features_in_:
+            raise ValueError(
+                f"the training distribution has {len(self.training.mean)} features and the regressor takes "
+                f"{self.regressor.n_features_in_}; give those of the same statistics"
+            )
+
+    def features(self, maps: npt.ArrayLike, *, pixel_scale: Any = None, mask: npt.ArrayLike | None = None) -> Array:
+        """Features of maps, (n, F), preprocessed as the training maps were; see `predict`."""
+        stack = self._at_scale(maps, pixel_scale, mask)
+        self._check_size(stack)
+        return self.measure(self.preprocessing.apply(stack, pixel_scale=self.pixel_scale))
+
+    def prepare(self, maps: npt.ArrayLike, *, pixel_scale: Any = None, mask: npt.ArrayLike | None = None) -> Maps:
+        """Maps of any size brought to the model's scale and preprocessed, before they are cut into tiles.
+
+        Training maps were preprocessed whole and then cut, so that the smoothing of a tile reaches into its neighbours;
+        `measure` takes the tiles.
+
+        Parameters
+        ----------
+        maps, pixel_scale, mask
+            As for `predict`; the sides are multiples of the blocks of which means are taken.
+
+        Returns
+        -------
+        ndarray, shape (n, ny / b, nx / b)
+            NaN where not observed; b is how many pixels of these maps are a side of one that is measured.
+
+        Raises
+        ------
+        ValueError
+            If the maps have another pixel scale, or blocks do not fill them.
+        """
+        return self.preprocessing.apply(self._at_scale(maps, pixel_scale, mask), pixel_scale=self.pixel_scale)
+
+    def measure(self, prepared: Maps) -> Array:
+        """Features (n, F) of what `prepare` made, cut to the size of the training maps; NaN where not observed."""
+        missing = np.isnan(prepared)
+        seen = ~missing if missing.any() else None
+        columns = [statistic.transform(prepared, mask=seen) for statistic in self.statistics]
+        return np.hstack([np.asarray(column, dtype=np.float64).reshape(len(prepared), -1) for column in columns])
+
+    def predict(self, maps: npt.ArrayLike, *, pixel_scale: Any = None, mask: npt.ArrayLike | None = None) -> Prediction:
+        """Estimate the parameters of maps, and how far they lie from the training maps.
+
+        Parameters
+        ----------
+        maps : array_like, shape (n, ny, nx) or (ny, nx)
+            Convergence; NaN where not observed.
+        pixel_scale : float or Quantity, optional
+            Of these maps, arcmin per pixel. Finer maps are brought to the model's scale by block means where it is a
+            multiple of theirs; if not given, theirs is taken to be the model's.
+        mask : array_like of bool, optional, shape (ny, nx) or (n, ny, nx)
+            True where observed.
+
+        Returns
+        -------
+        Prediction
+
+        Raises
+        ------
+        ValueError
+            If the maps have another pixel scale, or another size while the statistics count per map.
+
+        Warns
+        -----
+        UserWarning
+            If pixels are missing while the statistics count per map.
+        """
+        features = self.features(maps, pixel_scale=pixel_scale, mask=mask)
+        estimate, std = self.regressor.predict(features, return_std=True)
+        return Prediction(estimate, std, *self.training.distance(features))
+
+    def distance_from_training(
+        self, maps: npt.ArrayLike, *, pixel_scale: Any = None, mask: npt.ArrayLike | None = None
+    ) -> tuple[Array, Array]:
+        """Mahalanobis distance of maps from the training maps, and its percentile among those, both (n,)."""
+        return self.training.distance(self.features(maps, pixel_scale=pixel_scale, mask=mask))
+
+    def groups(self) -> list[str]:
+        """What each feature is counted in: a band and its median wavelength on the sky, a filter, or a statistic.
+
+        Empty if a statistic does not name its features.
+        """
+        told: list[str] = []
+        arcmin = self.pixel_scale * self.preprocessing.downsample
+        for statistic in self.statistics:
+            if not hasattr(statistic, "get_feature_names_out"):
+                return []
+            count = len(statistic.get_feature_names_out())
+            names = [str(name) for name in getattr(statistic, "names_", [type(statistic).__name__])]
+            if hasattr(statistic, "scales"):
+                sized: Any = copy.copy(statistic)
+                sized.set_params(pixel_scale=arcmin)
+                wavelengths = {scale.band: f"{scale.band} at {scale.arcmin:.1f} arcmin" for scale in sized.scales()}
+                names = [wavelengths.get(name.split()[0], name) for name in names]
+            told += [name for name in names for _ in range(count // len(names))]
+        return told
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values of the whole model."""
+        wavelet = self.wavelet
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "parameters": list(self.parameters),
+            "pixel_scale_arcmin": self.pixel_scale,
+            "shape": list(self.shape),
+            "preprocessing": asdict(self.preprocessing),
+            "statistics": [statistic.to_dict() for statistic in self.statistics],
+            "regressor": self.regressor.to_dict(),
+            "training": self.training.to_dict(),
+            "wavelet": wavelet
+            and {
+                "name": wavelet.name,
+                "taps": wavelet.taps.tolist(),
+                "tolerance": wavelet.tolerance,
+                "metadata": wavelet.metadata,
+            },
+            "provenance": dict(self.provenance),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], *, statistics: Iterable[type] = ()) -> "Model":
+        """Model from what `to_dict` gave.
+
+        Parameters
+        ----------
+        values : mapping
+            JSON values.
+        statistics : iterable of classes
+            Statistics of the caller's own, for models that use them. Only these and this package's are looked up.
+
+        Raises
+        ------
+        ValueError
+            If it is no model, of a later version, lacks something, or names a statistic that is not known.
+        """
+        if not isinstance(values, Mapping) or values.get("format") != FORMAT:
+            raise ValueError(f'it has no "format": "{FORMAT}"; files like this are written by Model.save')
+        if values.get("version") != VERSION:
+            raise ValueError(
+                f"its version is {values.get('version')!r} and this awd-cosmo reads version {VERSION}; a later "
+                "awd-cosmo may have written it: update"
+            )
+        wanted = ("parameters", "pixel_scale_arcmin", "shape", "preprocessing", "statistics", "regressor", "training")
+        missing = [key for key in wanted if values.get(key) is None]
+        if missing:
+            raise ValueError(f"it lacks {', '.join(missing)}")
+        own = {kind.__name__: kind for kind in statistics}
+        wavelet = values.get("wavelet")
+        try:
+            return cls(
+                parameters=values["parameters"],
+                pixel_scale=values["pixel_scale_arcmin"],
+                shape=values["shape"],
+                statistics=[_statistic(record, own) for record in values["statistics"]],
+                regressor=regressor_from_dict(values["regressor"]),
+                training=TrainingDistribution.from_dict(values["training"]),
+                preprocessing=Preprocessing(**values["preprocessing"]),
+                wavelet=None if wavelet is None else _wavelet(wavelet),
+                provenance=values.get("provenance") or {},
+            )
+        except KeyError as error:
+            raise ValueError(f"a part of it lacks {error}") from error
+        except (TypeError, AttributeError) as error:
+            raise ValueError(f"a part of it is not as it should be: {error}") from error
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write it to a JSON file, whole or not at all; `load` gives a model with the same predictions, bit for bit.
+
+        Raises
+        ------
+        ValueError
+            If something in it, such as the provenance, is not JSON.
+        """
+        try:
+            text = json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                "the model cannot be written as JSON; provenance and options must hold strings, finite numbers, "
+                f"booleans, None, lists and mappings only: {error}"
+            ) from error
+        write_atomically(path, (text + "\n").encode())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, statistics: Iterable[type] = ()) -> "Model":
+        """Read a file that `save` wrote.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If it is not a model, or was cut short; see `from_dict`, also for `statistics`.
+        """
+        content = Path(path).read_bytes()
+        try:
+            return cls.from_dict(json.loads(content), statistics=statistics)
+        except ValueError as error:
+            what = "it is not JSON, or was cut short: " if isinstance(error, json.JSONDecodeError) else ""
+            raise ValueError(f"{os.fspath(path)} cannot be read as a model: {what}{error}") from error
+
+    def _at_scale(self, maps: npt.ArrayLike, pixel_scale: Any, mask: npt.ArrayLike | None) -> Maps:
+        """Maps (n, ny, nx) at the model's pixel scale, before preprocessing; NaN where not observed."""
+        stack = map_stack(maps)
+        if mask is not None:
+            observed = np.asarray(mask)
+            if observed.dtype != np.bool_ or observed.shape not in (stack.shape, stack.shape[1:]):
+                raise ValueError(
+                    f"a mask must be bool, True where observed, of the shape {stack.shape[1:]} or {stack.shape}; got "
+                    f"{observed.dtype} of the shape {observed.shape}"
+                )
+            stack = np.where(observed, stack, np.asarray(np.nan, stack.dtype))
+        return block_means(stack, self._coarser(pixel_scale))
+
+    def _coarser(self, pixel_scale: Any) -> int:
+        """Side of the blocks that bring maps to the model's pixel scale."""
+        if pixel_scale is None:
+            return 1
+        ratio = self.pixel_scale / arcmin_per_pixel(pixel_scale)
+        factor = max(1, round(ratio))
+        if abs(ratio / factor - 1) > SCALE_TOLERANCE:
+            raise ValueError(
+                f"the maps have {arcmin_per_pixel(pixel_scale):g} arcmin per pixel and the model {self.pixel_scale:g}, "
+                "which is no multiple; regrid the maps, or train a model at their scale"
+            )
+        return factor
+
+    def _check_size(self, stack: Maps) -> None:
+        per_map = [type(statistic).__name__ for statistic in self.statistics if getattr(statistic, "per", "") == "map"]
+        if not per_map:
+            return
+        if stack.shape[1:] != self.shape:
+            raise ValueError(
+                f"the maps have {stack.shape[1]} × {stack.shape[2]} pixels, the model was trained on {self.shape[0]} × "
+                f"{self.shape[1]}, and {per_map[0]} counts per map; cut the maps to that size, or train a model with "
+                "per='pixel'"
+            )
+        missing = float(np.isnan(stack).mean())
+        if missing > 0:
+            warn(
+                f"{missing:.1%} of the pixels were not observed and {per_map[0]} counts per map: fewer counts than in "
+                "training are no sign of cosmology. Train with per='pixel' for masked maps"
+            )
+
+
+def _statistic(record: Any, own: Mapping[str, Any]) -> MapStatistic:
+    name = str(record.get("statistic")) if isinstance(record, Mapping) else ""
+    if name in own:
+        made: MapStatistic = own[name].from_dict(record)
+        return made
+    if name not in STATISTICS:
+        raise ValueError(
+            f"it uses the statistic {name!r}, which is none of {', '.join(STATISTICS)}; if it is yours and you trust "
+            "the file, hand its class over: Model.load(path, statistics=[…])"
+        )
+    return Statistic.from_dict(record)
+
+
+def _wavelet(values: Mapping[str, Any]) -> "Wavelet":
+    from awd_core.wavelets import Wavelet
+
+    return Wavelet.from_taps(
+        values["taps"], name=values["name"], tolerance=values["tolerance"], metadata=values["metadata"]
+    )

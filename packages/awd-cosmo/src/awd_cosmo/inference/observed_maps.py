@@ -1,0 +1,115 @@
+"""Observed maps as a saved model wants them: the files that hold some, their pixels and scale, and tiles of them."""
+
+import math
+import os
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from awd_cosmo.inference.model import Model
+
+ENDINGS = (".fits", ".fit", ".fits.gz", ".fit.gz", ".fits.fz", ".npy")
+
+
+def map_files(names: Collection[str | os.PathLike[str]]) -> list[Path]:
+    """Files of maps: those named, and those in folders that are named, by their endings.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a file or folder is not there, or a folder holds no maps.
+    """
+    found: list[Path] = []
+    for name in names:
+        path = Path(name)
+        if path.is_dir():
+            inside = sorted(file for file in path.iterdir() if file.name.lower().endswith(ENDINGS))
+            if not inside:
+                raise FileNotFoundError(f"{path} holds no maps; their names end in {', '.join(ENDINGS)}")
+            found += inside
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise FileNotFoundError(f"there is no file or folder {path}")
+    return found
+
+
+def tiles_of(
+    model: Model, image: npt.NDArray[np.float64], scale: float, file: str
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
+    """Tiles of the sky area of a training map, preprocessed, and how much of each was observed.
+
+    The whole map is preprocessed and then cut, as training maps are: only at the map's own border, and at holes, does
+    the smoothing of a tile not see what lies beyond.
+
+    Parameters
+    ----------
+    model : Model
+    image : ndarray, shape (ny, nx)
+        NaN where not observed.
+    scale : float
+        Its arcmin per pixel.
+    file : str
+        Its name, for messages.
+
+    Returns
+    -------
+    tiles : ndarray, shape (k, my, mx)
+        As `Model.measure` takes them.
+    shares : ndarray, shape (k,)
+        Share of the map's own pixels that were observed.
+
+    Raises
+    ------
+    ValueError
+        If the map is smaller than a tile, or has a pixel scale that the model's is no multiple of.
+    """
+    factor = max(1, round(model.pixel_scale / scale))
+    ny, nx = (side * factor for side in model.shape)
+    if image.shape[0] < ny or image.shape[1] < nx:
+        raise ValueError(
+            f"{file or 'the map'} has {image.shape[0]} × {image.shape[1]} pixels of {scale:.3g} arcmin; the model was "
+            f"trained on maps of {model.shape[0] * model.pixel_scale:.3g} × {model.shape[1] * model.pixel_scale:.3g} "
+            f"arcmin, which are {ny} × {nx} such pixels"
+        )
+    block = factor * model.preprocessing.downsample
+    if ny % block or nx % block:
+        raise ValueError(
+            f"blocks of {model.preprocessing.downsample} pixels do not fill the model's training maps of "
+            f"{model.shape[0]} × {model.shape[1]}; train it again"
+        )
+    # What fills no tile is left at all edges alike.
+    top, left = (image.shape[0] % ny) // 2, (image.shape[1] % nx) // 2
+    corners = [
+        (y, x)
+        for y in range(top, image.shape[0] - ny + 1, ny)
+        for x in range(left, image.shape[1] - nx + 1, nx)
+    ]  # fmt: skip
+    shares = np.array([np.isfinite(image[y : y + ny, x : x + nx]).mean() for y, x in corners])
+    # Blocks begin where tiles do, so that less than a block is lost at an edge.
+    within = image[top % block :, left % block :]
+    height, width = (side // block * block for side in within.shape)
+    ready = model.prepare(within[:height, :width], pixel_scale=scale)[0]
+    tiles = [ready[y // block :, x // block :][: ny // block, : nx // block] for y, x in corners]
+    return np.stack(tiles), shares
+
+
+def read_observed(file: Path) -> tuple[npt.NDArray[np.float64], float, float]:
+    """Convergence, arcmin per pixel and redshift of the sources, NaN where the file does not tell."""
+    if file.suffix == ".npy":
+        return np.asarray(np.load(file, allow_pickle=False), np.float64), math.nan, math.nan
+    from awd_cosmo.formats.fits import read_map
+
+    kappa, header = read_map(file)
+    return np.asarray(kappa, np.float64), float(header.arcmin_per_pixel), float(header.source_redshift)
+
+
+def read_mask(file: Path) -> npt.NDArray[np.bool_]:
+    """A mask, True where observed."""
+    values, _, _ = read_observed(file)
+    if not np.isin(values, (0, 1)).all():
+        raise ValueError(f"{file} is no mask: it must hold 1 where observed and 0 elsewhere")
+    return values > 0

@@ -1,0 +1,187 @@
+"""The posterior of cosmological parameters under an emulator of mean counts."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from awd_core.checks import whole_number
+from awd_cosmo.inference.covariance import hartlap_factor, shrunk_covariance
+from awd_cosmo.inference.emulator import CountEmulator, fit_emulator, log_density
+from awd_cosmo.inference.regressor import Array, CountRegressor, Transform, parameters_of, transformed
+
+_POINTS = {1: 400, 2: 80, 3: 24, 4: 12}
+_BLOCK = 4_000_000  # posterior probabilities held at a time: 32 MB
+
+
+class EmulatorPosterior(CountRegressor):
+    """Posterior mean and standard deviation under an emulator of mean counts; see `awd_cosmo.inference.emulator`.
+
+    The prior is flat in the box of the training parameters, the likelihood normal in compressed features. Parameters
+    other than the targets are marginalised over; where `fit` is given the targets alone, the scatter that the others
+    cause counts as noise.
+
+    Parameters
+    ----------
+    emulator : {"gp", "quadratic", "linear"}
+        A Gaussian process for each component, or a polynomial.
+    transform : {"sqrt", "log", "none"}
+        Applied to features first. Square roots make the scatter of counts the same everywhere; logarithms suit power
+        spectra.
+    components : int, optional
+        Number of components; as many as stand above noise if not given.
+    shrinkage : {"ledoit-wolf", "oas", "none"}
+        Of the covariance.
+    hartlap : bool
+        Whether to apply Hartlap's factor.
+    points : int, optional
+        Grid points a parameter; if not given 400, 80, 24, 12 for 1 to 4 parameters.
+
+    Attributes
+    ----------
+    emulator_ : CountEmulator
+        The emulator, of the features that vary, after `transform`.
+    used_ : ndarray, shape (F,)
+        1 for features that vary within cosmologies; the others are not used.
+    shrinkage_, hartlap_ : float
+        What was applied.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> omega = np.repeat(np.linspace(0.2, 0.4, 12), 40)
+    >>> counts = rng.poisson(1000 * omega[:, None] * [1.0, 0.5, 0.2])
+    >>> estimate, std = EmulatorPosterior("quadratic").fit(counts, omega).predict([[312, 155, 61]], return_std=True)
+    >>> print(f"{estimate[0]:.2f} ± {std[0]:.2f}")
+    0.31 ± 0.01
+    """
+
+    _arrays = ("used_",)
+    emulator_: CountEmulator
+    used_: Array
+    shrinkage_: float
+    hartlap_: float
+    _curves: tuple[CountEmulator, Array, Array]
+
+    def __init__(
+        self,
+        emulator: Literal["gp", "quadratic", "linear"] = "gp",
+        *,
+        transform: Transform = "sqrt",
+        components: int | None = None,
+        shrinkage: Literal["ledoit-wolf", "oas", "none"] = "ledoit-wolf",
+        hartlap: bool = True,
+        points: int | None = None,
+    ) -> None:
+        self.emulator = emulator
+        self.transform = transform
+        self.components = components
+        self.shrinkage = shrinkage
+        self.hartlap = hartlap
+        self.points = points
+
+    def posterior(self, X: npt.ArrayLike, target: int = 0) -> tuple[Array, Array]:
+        """Marginal posterior of one target, before calibration.
+
+        Returns
+        -------
+        values : ndarray, shape (g,)
+            Grid of the target, the middles of equal cells of its range.
+        density : ndarray, shape (n, g)
+            Its posterior for each map, with an integral of 1.
+        """
+        values, places = np.unique(self._grid()[:, target], return_inverse=True)
+        density = np.empty((0, len(values)))
+        for weights in self._weights(self._checked(X)):
+            marginal = np.zeros((len(weights), len(values)))
+            np.add.at(marginal.T, places, weights.T)
+            density = np.vstack([density, marginal])
+        return values, density / (values[1] - values[0])
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values; see `CountRegressor.to_dict`."""
+        values = super().to_dict()
+        values["state"] |= {"shrinkage_": self.shrinkage_, "hartlap_": self.hartlap_}
+        return values | {"emulator": self.emulator_.to_dict()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Fitted estimator from what `to_dict` gave."""
+        made = super().from_dict(values)
+        if "emulator" not in values:
+            raise ValueError("the values of EmulatorPosterior lack emulator")
+        made.emulator_ = CountEmulator.from_dict(values["emulator"])
+        made.shrinkage_ = float(values["state"].get("shrinkage_", np.nan))
+        made.hartlap_ = float(values["state"].get("hartlap_", np.nan))
+        return made
+
+    def _fit(self, features: Array, theta: Array, ids: npt.NDArray[np.int64]) -> None:
+        self._points(theta.shape[1])
+        features = transformed(features, self.transform)
+        of_each = parameters_of(theta, ids)
+        maps = np.bincount(ids)
+        means = np.array([features[ids == c].mean(axis=0) for c in range(len(maps))])
+        residuals = features - means[ids]
+        # Where a bin is empty, or always holds the same, what is left over is rounding.
+        used = residuals.std(axis=0) > 1e-9 * (np.abs(features).max(axis=0) + 1e-300)
+        if not used.any():
+            raise ValueError("no feature varies within a cosmology, so there is no covariance; give several maps each")
+        degrees = len(features) - len(maps)
+        covariance, self.shrinkage_ = shrunk_covariance(residuals[:, used], degrees, self.shrinkage)
+        self.hartlap_ = hartlap_factor(degrees, int(used.sum())) if self.hartlap else 1.0
+        self.emulator_ = fit_emulator(
+            of_each,
+            means[:, used],
+            maps,
+            covariance / self.hartlap_,
+            kind=self.emulator,
+            components=self.components,
+        )
+        self.used_ = used.astype(np.float64)
+
+    def _estimate(self, features: Array) -> tuple[Array, Array | None]:
+        grid = self._grid()[:, : self.n_targets_]
+        # A grid cannot know better than its cells.
+        cell = (
+            (self.emulator_.high - self.emulator_.low)[: self.n_targets_] / self._points(len(self.emulator_.low))
+        ) ** 2
+        estimates, stds = [], []
+        for weights in self._weights(features):
+            mean = weights @ grid
+            estimates.append(mean)
+            middle = grid.mean(axis=0)
+            variance = weights @ (grid - middle) ** 2 - (mean - middle) ** 2
+            stds.append(np.sqrt(np.maximum(variance, 0) + cell / 12))
+        return np.concatenate(estimates), np.concatenate(stds)
+
+    def _points(self, parameters: int) -> int:
+        if parameters not in _POINTS:
+            raise ValueError(
+                f"a grid over {parameters} parameters is too large; give the targets and the one, two or three "
+                "parameters that matter most"
+            )
+        return _POINTS[parameters] if self.points is None else whole_number("points", self.points, 2)
+
+    def _grid(self) -> Array:
+        """Middles of the cells of the training box, shape (G, p)."""
+        self._check_fitted()
+        low, high = self.emulator_.low, self.emulator_.high
+        steps = (np.arange(self._points(len(low))) + 0.5) / self._points(len(low))
+        axes = [a + (b - a) * steps for a, b in zip(low, high, strict=True)]
+        return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(low))
+
+    def _weights(self, features: Array) -> Iterator[Array]:
+        """Posterior probabilities of the grid points, block by block of maps."""
+        t = self.emulator_.compress(transformed(features, self.transform)[:, self.used_ > 0])
+        grid = self._grid()
+        # Curves over a grid of three parameters take seconds: they are drawn once.
+        known = vars(self).get("_curves")
+        if known is None or known[0] is not self.emulator_ or len(known[1]) != len(grid):
+            known = self._curves = (self.emulator_, *self.emulator_.predict(grid))
+        block = max(1, _BLOCK // len(grid))
+        for start in range(0, max(len(t), 1), block):
+            log = log_density(t[start : start + block], *known[1:])
+            log -= log.max(axis=1, keepdims=True)
+            weights = np.exp(log)
+            yield weights / weights.sum(axis=1, keepdims=True)

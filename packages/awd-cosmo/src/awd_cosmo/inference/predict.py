@@ -1,0 +1,320 @@
+"""A saved model asked for maps: NumPy and the JSON file alone, beside astropy, which reads FITS.
+
+Observed maps are brought to the model's pixel scale by block means, smoothed if training maps were, and cut into tiles
+of the size of the training maps, since noise in counts, and with it error bars and distances, depends on the area. The
+estimate is the mean over tiles. A pixel that was not observed has no weight in the means and in the smoothing of its
+neighbours, and is not measured.
+"""
+
+import csv
+import io
+import json
+import math
+import os
+import warnings
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from awd_core.checks import warn
+from awd_core.workers import Lost, Workers, open_workers
+from awd_cosmo.inference.model import Model, Prediction
+from awd_cosmo.inference.observed_maps import map_files, read_mask, read_observed, tiles_of
+
+LEAST_OBSERVED = 0.8
+"""Share of a tile that must have been observed."""
+FAR = 99.0
+"""Percentile of the distance from the training maps above which an estimate is an extrapolation."""
+EDGE = 1.25
+"""So many times as far as 99 % of the training maps is still called their edge."""
+NAMED = 3
+"""Groups of features that are named where a map lies far from the training maps."""
+REDSHIFTS = 0.05
+"""Difference of the sources' redshifts that is told."""
+TOGETHER = 4
+"""Files that a worker is given at a time."""
+
+
+@dataclass(frozen=True)
+class MapPrediction:
+    """What a model says of one map.
+
+    Attributes
+    ----------
+    file : str
+    parameter : str
+    estimate, std : float
+        Mean over tiles and its error bar (1σ), in the parameter's unit.
+    distance : float
+        Median Mahalanobis distance of its tiles from the training maps.
+    percentile : float
+        Median share of training maps, in percent, that lie nearer.
+    tiles : int
+        Tiles that were used.
+    observed : float
+        Share of the map's pixels that were observed.
+    arcmin_per_pixel : float
+        Of the map as it came.
+    warning : str
+        What to know before the estimate is used; empty if nothing.
+    times : float or None
+        The distance over that within which 99 % of the training maps lie.
+    farthest : str
+        In which bands or filters it is most unlike training maps, and how much; empty if it is not.
+    """
+
+    file: str
+    parameter: str
+    estimate: float
+    std: float
+    distance: float
+    percentile: float
+    tiles: int
+    observed: float
+    arcmin_per_pixel: float
+    warning: str
+    times: float | None = None
+    farthest: str = ""
+
+
+def predict_files(
+    model: Model | str | os.PathLike[str],
+    names: Collection[str | os.PathLike[str]],
+    *,
+    pixel_scale: float | None = None,
+    mask: str | os.PathLike[str] | None = None,
+    workers: int | Workers = 1,
+) -> list[MapPrediction]:
+    """Ask a model for the maps in files.
+
+    Parameters
+    ----------
+    model : Model or path
+        As `Model.load` reads it, or its file. Workers read the file themselves; a model in memory is sent to them.
+    names : collection of path
+        FITS files or .npy arrays of one map each, or folders of them. Maps that hold nothing but 0 and 1 are masks,
+        and are left out of folders.
+    pixel_scale : float, optional
+        Arcmin per pixel, where headers do not tell it, or to overrule them.
+    mask : path, optional
+        A map of 1 where observed and 0 elsewhere, for all maps.
+    workers : int or Workers, optional
+        Processes, or open `awd_core.workers.open`; each holds one map at a time.
+
+    Raises
+    ------
+    ValueError
+        If a map cannot be brought to the model's pixel scale, is too small, or its pixel scale is not told.
+    LostItemError
+        If a file kills whoever reads it; the message names it.
+
+    Warns
+    -----
+    UserWarning
+        If a mask is left out.
+    """
+    if not isinstance(model, Model):
+        model = Path(model).absolute()
+    folders = {Path(name).absolute() for name in names if Path(name).is_dir()}
+    files = [(file.absolute(), str(file), file.absolute().parent in folders) for file in map_files(names)]
+    ask: Callable[..., list[Any]] = partial(
+        _predicted, model, pixel_scale, None if mask is None else Path(mask).absolute()
+    )
+    found: list[MapPrediction] = []
+    with open_workers(workers) as crew:
+        for (_, name, _), answer in zip(files, crew.map_blocks(ask, files, TOGETHER, names=_file_name), strict=True):
+            if isinstance(answer, Lost):
+                raise answer.error()
+            if answer is None:
+                warn(f"{name} holds nothing but 0 and 1: it is a mask, and left out")
+                continue
+            found.append(answer)
+    return found
+
+
+def predict_map(
+    model: Model,
+    kappa: npt.ArrayLike,
+    *,
+    pixel_scale: float,
+    mask: npt.ArrayLike | None = None,
+    file: str = "",
+    source_redshift: float | None = None,
+) -> MapPrediction:
+    """Ask a model for one map.
+
+    Parameters
+    ----------
+    model : Model
+        With statistics that count per pixel, or tiles of which every pixel was observed.
+    kappa : array_like, shape (ny, nx)
+        Convergence, NaN where not observed; at least as large on the sky as a training map.
+    pixel_scale : float
+        Arcmin per pixel.
+    mask : array_like of bool, optional, shape (ny, nx)
+        True where observed.
+    file : str
+        Name, for messages.
+    source_redshift : float, optional
+        Of its sources, to be compared with that of the training maps.
+
+    Raises
+    ------
+    ValueError
+        If the map does not fit the model; the message says how.
+    """
+    image = np.asarray(kappa, dtype=np.float64)
+    if image.ndim != 2:
+        raise ValueError(f"{file or 'the map'} has the shape {image.shape}; one map (ny, nx) is asked for")
+    if mask is not None:
+        observed = np.asarray(mask)
+        if observed.shape != image.shape:
+            raise ValueError(f"the mask has the shape {observed.shape} and {file or 'the map'} {image.shape}")
+        image = np.where(observed.astype(np.bool_), image, np.nan)
+    # HEALPix' UNSEEN, −1.6375e30, is no convergence.
+    image = np.where(np.isfinite(image) & (np.abs(image) < 1e10), image, np.nan)
+    tiles, shares = tiles_of(model, image, pixel_scale, file)
+    usable = shares >= LEAST_OBSERVED
+    if not usable.any():
+        raise ValueError(
+            f"{file or 'the map'}: no tile of the size of the training maps was observed to {LEAST_OBSERVED:.0%}; the "
+            f"best has {shares.max():.0%}"
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of missing pixels: said below
+        features = model.measure(tiles[usable])
+    answer = Prediction(*model.regressor.predict(features, return_std=True), *model.training.distance(features))
+    estimates = answer.estimate.reshape(len(answer.estimate), -1)[:, 0]
+    stds = answer.std.reshape(len(answer.std), -1)[:, 0]
+    rho = float(model.provenance.get("tile_correlation", 1.0))
+    k = len(estimates)
+    estimate, std = float(estimates.mean()), float(stds.mean()) * math.sqrt(rho + (1 - rho) / k)
+    percentile, distance = float(np.median(answer.percentile)), float(np.median(answer.distance))
+    times = float(model.training.times(distance))
+    farthest = _farthest(model, features) if percentile >= FAR else ""
+    said = []
+    if percentile >= FAR:
+        where = f", farthest in {farthest}" if farthest else ""
+        far = f"{times:.1f} times as far as 99 % of the training maps{where}"
+        if times < EDGE:
+            said.append(f"it lies at the edge of what the model was trained on, {far}")
+        else:
+            said.append(
+                f"it lies outside of what the model was trained on, {far}: an extrapolation, and so the error bar"
+            )
+    low, high = model.provenance.get("parameters", {}).get(model.parameters[0], (-math.inf, math.inf))
+    if not low <= estimate <= high:
+        said.append(f"the estimate is outside the training range, {low:.3g} to {high:.3g}")
+    trained = model.provenance.get("z_s")
+    if source_redshift is not None and trained is not None and abs(source_redshift - trained) > REDSHIFTS:
+        said.append(f"its sources are at z = {source_redshift:.3g}, those of the training maps at z = {trained:.3g}")
+    share = float(np.isfinite(image).mean())
+    if share < 1:
+        said.append(f"{1 - share:.0%} of the pixels were not observed")
+    return MapPrediction(
+        file, model.parameters[0], estimate, std, distance, percentile, k, share, float(pixel_scale), "; ".join(said),
+        times, farthest,
+    )  # fmt: skip
+
+
+def table_text(predictions: Sequence[MapPrediction]) -> str:
+    """A table for a terminal, and what its columns and the warnings mean."""
+    width = max((len(Path(p.file).name) for p in predictions), default=4)
+    name = predictions[0].parameter if predictions else "estimate"
+    lines = [f"{'map':<{width}}  {name:>8} ± {'error':<7} {'distance':>8} {'times':>6} {'nearer':>7}  tiles"]
+    for p in predictions:
+        times = "–" if p.times is None else f"{p.times:.2f}"
+        lines.append(
+            f"{Path(p.file).name:<{width}}  {p.estimate:8.4f} ± {p.std:<7.4f} {p.distance:8.1f} {times:>6} "
+            f"{p.percentile:6.1f}%  {p.tiles:>5}{'  !' if p.warning else ''}"
+        )
+    if not predictions:
+        return lines[0]
+    lines += ["", *(f"! {Path(p.file).name}: {p.warning}." for p in predictions if p.warning)]
+    lines += [
+        "Distance: from the mean of the training maps. Times: over the distance within which 99 % of new maps of the",
+        "same kind lie, those that validated the model. Nearer: share of these that lie nearer.",
+    ]
+    far = [p for p in predictions if p.percentile >= FAR]
+    if far:
+        lines += [
+            f"{len(far)} of {len(predictions)} lie beyond 99 % of the training maps: nothing that was measured on test",
+            "maps, error bars included, holds for them. Train on maps with their resolution, noise and source",
+            "redshift. In brackets: how many times as far as usual in that band alone, and whether its values scatter",
+            "less or more.",
+        ]
+    return "\n".join(lines)
+
+
+def to_csv(predictions: Sequence[MapPrediction]) -> bytes:
+    """All columns, one row a map.
+
+    Examples
+    --------
+    >>> one = MapPrediction("a.fits", "Omega_m", 0.3, 0.01, 20.0, 50.0, 4, 1.0, 0.41, "")
+    >>> print(to_csv([one]).decode().splitlines()[1])
+    a.fits,Omega_m,0.3,0.01,20.0,50.0,4,1.0,0.41,,,
+    """
+    text = io.StringIO()
+    rows: list[Mapping[str, Any]] = [asdict(p) for p in predictions]
+    writer = csv.DictWriter(text, list(rows[0]) if rows else ["file"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def to_json(predictions: Sequence[MapPrediction]) -> bytes:
+    """A list of mappings, one a map."""
+    return (json.dumps([asdict(p) for p in predictions], indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _predicted(
+    model: Model | Path,
+    pixel_scale: float | None,
+    mask: Path | None,
+    files: Sequence[tuple[Path, str, bool]],
+) -> list[MapPrediction | None]:
+    """Predictions for files, each with its name and whether it is from a folder; None for a mask in a folder."""
+    ready = model if isinstance(model, Model) else _loaded(model, model.stat().st_mtime_ns)
+    seen = None if mask is None else read_mask(mask)
+    found: list[MapPrediction | None] = []
+    for file, name, in_folder in files:
+        kappa, scale, z = read_observed(file)
+        if in_folder and np.isin(kappa, (0, 1)).all():
+            found.append(None)
+            continue
+        scale = pixel_scale if pixel_scale is not None else scale
+        if not (math.isfinite(scale) and scale > 0):
+            raise ValueError(f"{name} does not tell its pixel scale (ANGLE, or a WCS); give it, in arcmin")
+        z_s = z if math.isfinite(z) else None
+        found.append(predict_map(ready, kappa, pixel_scale=scale, mask=seen, file=name, source_redshift=z_s))
+    return found
+
+
+@lru_cache(maxsize=2)
+def _loaded(file: Path, changed: int) -> Model:
+    return Model.load(file)
+
+
+def _file_name(file: tuple[Path, str, bool]) -> str:
+    return file[1]
+
+
+def _farthest(model: Model, features: npt.NDArray[np.float64]) -> str:
+    """In words: where maps are most unlike those of training, beginning with the worst."""
+    groups = model.groups()
+    if len(groups) != features.shape[1]:
+        return ""
+    found = sorted(model.training.by_group(features, groups).items(), key=lambda one: -one[1][0])
+    told = []
+    for name, (times, outer) in found[:NAMED]:
+        if times < 1:
+            break
+        how = "" if not math.isfinite(outer) or 0.8 < outer < 1.25 else ", less" if outer < 1 else ", more"
+        told.append(f"{name} ({times:.1f}{how})")
+    return ", ".join(told)

@@ -1,0 +1,337 @@
+"""A zarr cache of maps: built once, block by block, and used as long as the files behind it hold what they held.
+
+What is it a cache of? Its folder is named by a digest of the rows (file, HDU, tile) and of what was done to them. The
+contents of the files are kept beside it: for every file its size, its times and the digest (BLAKE2b) of its bytes. When
+the cache is opened, a file whose size and times (of its content and of its inode, which no ordinary program can set
+back) are unchanged is trusted; any other is digested again. A file that was copied or touched costs one reading; a file
+that holds something else costs its block. With `verify=True` every file is digested, whatever its times say.
+
+What if it is interrupted? A cache grows in a folder with the ending ".part". A block counts when its line is in
+`blocks.jsonl`, which is written after the block is on the disk; the next attempt goes on from there. The folder gets
+its name when it is whole; one that is to be replaced stays until then. So a full disk or a kill leaves an earlier cache
+as it was.
+
+The array is plain zarr (format 3, no compression: noise does not compress), one block a chunk.
+"""
+
+import errno
+import hashlib
+import io
+import json
+import os
+import shutil
+import sys
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from awd_core.files import lock_file
+from awd_core.workers import Lost, OnDemand, Workers, open_workers
+from awd_cosmo.formats.archives import BadMap
+from awd_cosmo.maps.cache_blocks import (
+    Block,
+    Contents,
+    Record,
+    States,
+    block_line,
+    chunk_path,
+    file_digest,
+    write_blocks,
+)
+from awd_cosmo.maps.sources import (
+    BLOCK,
+    HANDED,
+    InMemory,
+    Mapped,
+    Maps,
+    Report,
+    Rows,
+    Selected,
+    Source,
+    Tiled,
+    maps_at_a_time,
+    room_for,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from awd_cosmo.maps.map_set import MapSet
+
+FORMAT = 1
+"""Part of every key: a cache of another format is another cache."""
+
+
+@dataclass(frozen=True)
+class Cached:
+    """Maps in the chunks of a cache: a source.
+
+    A chunk is the bytes of its maps, one after the other, so that single maps are read without the rest of theirs.
+    """
+
+    folder: Path
+    block: int
+    shape: tuple[int, int]
+
+    def __call__(self, rows: Rows, threads: int, report: Report | None, out: Maps | None = None) -> Maps:
+        """Read runs of neighbouring rows at once."""
+        out = room_for(len(rows), self.shape, out)
+        row_bytes = 4 * self.shape[0] * self.shape[1]
+        same_run = (np.diff(rows) == 1) & (rows[1:] % self.block != 0)
+        starts = np.flatnonzero(np.concatenate([[True], ~same_run]))[: len(rows)]
+        for start, stop in zip(starts, [*starts[1:], len(rows)][: len(starts)], strict=True):
+            number, place = divmod(int(rows[start]), self.block)
+            with io.FileIO(chunk_path(self.folder, number)) as file:
+                file.seek(place * row_bytes)
+                if file.readinto(out[start:stop].data.cast("B")) != (stop - start) * row_bytes:
+                    raise OSError(f"the cache {self.folder} is damaged: block {number} is too short; delete the folder")
+            if sys.byteorder == "big":  # as chunks are not
+                out[start:stop].byteswap(inplace=True)
+            if report is not None:
+                report(int(stop), len(rows))
+        return out
+
+    def part(self, rows: Rows) -> Selected:
+        """These rows of the same cache."""
+        return Selected(Cached(self.folder.absolute(), self.block, self.shape), rows)
+
+
+def cached(
+    maps: "MapSet",
+    folder: str | os.PathLike[str],
+    *,
+    verify: bool = False,
+    block: int | None = None,
+    progress: Report | None = None,
+    workers: int | Workers = 1,
+) -> Cached:
+    """The source that reads a set's maps out of its cache, which is built or brought up to date first.
+
+    Parameters
+    ----------
+    maps : MapSet
+        Whatever it is made of: files, tiles, noisy maps.
+    folder : str or path
+        Holds caches, each in a folder of its own; made if it is not there.
+    verify : bool
+        Digest every file again, even if its size and times say that it is as it was.
+    block : int, optional
+        Maps in a block, which is what a worker needs memory for; otherwise as many as
+        `awd_cosmo.maps.sources.maps_at_a_time` says.
+    progress : callable, optional
+        Told (maps done, of how many) while the cache is built.
+    workers : int or Workers, optional
+        Processes, or open `awd_core.workers.open`, that read files and write blocks; each holds a block at a time. Maps
+        in memory are not sent to them.
+
+    Returns
+    -------
+    Cached
+        A source for a `MapSet`; `MapSet.cached` does that.
+
+    Raises
+    ------
+    BadMap
+        If a map is bad, or kills whoever reads it; the blocks before it are kept.
+    LostItemError
+        If a block kills its workers, and no single map of it does.
+    OSError
+        If the disk is full; an earlier cache is as it was, and what is done is kept for the next attempt.
+    RuntimeError
+        If a file changes while it is read, or another process is building the same cache.
+    """
+    if len(maps) == 0:
+        raise ValueError("there is no map to be cached: the set is empty")
+    per_block = block or min(len(maps), maps_at_a_time(maps.shape))
+    if per_block < 1:
+        raise ValueError(f"a block must hold at least one map, got block = {block}")
+    place = Path(folder)
+    place.mkdir(parents=True, exist_ok=True)
+    builder = _Builder(maps, place / _key(maps, per_block), per_block, verify)
+    with _locked(place / f".{builder.final.name}.lock"):
+        if not builder.is_current():
+            try:
+                with open_workers(workers if builder.root else 1) as crew:
+                    builder.build(progress, crew)
+            except OSError as error:
+                if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    size = 4 * len(maps) * maps.shape[0] * maps.shape[1] / 2**20
+                    raise OSError(
+                        error.errno,
+                        f"the disk is full: the cache needs {size:.0f} MiB in all. What is done is kept in "
+                        f"{builder.part}, an earlier cache is as it was; make room and start again",
+                    ) from error
+                raise
+    return Cached(builder.final, per_block, maps.shape)
+
+
+class _Builder:
+    def __init__(self, maps: "MapSet", final: Path, block: int, verify: bool) -> None:
+        self.maps, self.final, self.block, self.verify = maps, final, block, verify
+        self.part = final.with_name(final.name + ".part")
+        self.count = -(-len(maps) // block)
+        self.names = np.asarray(maps.table["file"])
+        root = maps.table.meta.get("root")
+        self.root = Path.cwd() / root if root else None
+        self.states = States()
+
+    def is_current(self) -> bool:
+        """Whether the finished cache can be used as it is."""
+        if not self.final.is_dir():
+            return False
+        record = Record.read(self.final)
+        valid, newer = 0, {}
+        for number, files, touched in self._valid(self.final, record):
+            valid += 1
+            if touched:
+                newer[number] = block_line(number, files)
+        if valid < self.count:
+            return False
+        if newer:
+            with suppress(OSError):  # without it, files that were touched are only digested again next time
+                record.rewrite(newer)
+        return True
+
+    def build(self, progress: Report | None, crew: Workers) -> None:
+        self.part.mkdir(exist_ok=True)
+        record = Record.read(self.part)
+        done = set()
+        for number, files, touched in self._valid(self.part, record):
+            done.add(number)
+            if touched:
+                record.add(number, files)
+        self._make_array()
+        for number, files, _ in self._valid(self.final, Record.read(self.final)):
+            if number not in done:
+                _copy(chunk_path(self.final, number), chunk_path(self.part, number))
+                record.add(number, files)
+                done.add(number)
+        todo = sorted(set(range(self.count)) - done)
+        write = partial(write_blocks, str(self.part.absolute()), self.maps.threads if crew.here else None)
+        blocks = OnDemand(self.block_of, todo)  # together their paths are as many as there are maps
+        written = len(self.maps) - sum(len(self._rows(number)) for number in todo)
+        at_a_time = 1 if crew.here else HANDED
+        for k, found in enumerate(crew.map_blocks(write, blocks, at_a_time, names=self._name)):
+            if isinstance(found, Lost):
+                raise self._guilty(blocks[k], found, crew)
+            record.add(todo[k], found)
+            written += len(self._rows(todo[k]))
+            if progress is not None:
+                progress(written, len(self.maps))
+        record.rewrite()
+        old = self.final.with_name(self.final.name + ".old")
+        shutil.rmtree(old, ignore_errors=True)
+        if self.final.exists():
+            self.final.rename(old)
+        self.part.rename(self.final)
+        shutil.rmtree(old, ignore_errors=True)
+
+    def block_of(self, number: int) -> Block:
+        """What whoever writes a block needs to know."""
+        rows = self._rows(number)
+        return Block(number, int(rows[0]), len(rows), self.maps.source.part(rows), self._files(number))
+
+    def _guilty(self, block: Block, lost: Lost, crew: Workers) -> Exception:
+        """Which maps of a block kill whoever reads them."""
+        alone = [block.source.part(np.array([i])) for i in range(block.count)]
+        bad = [
+            (str(self.names[block.first + i]), found.reason)
+            for i, found in enumerate(crew.map_or_lose(_read_one, alone))
+            if isinstance(found, Lost)
+        ]
+        return BadMap(bad) if bad else lost.error("give the workers more memory")
+
+    def _name(self, block: Block) -> str:
+        return f"maps {block.first} to {block.first + block.count - 1}"
+
+    def _make_array(self) -> None:
+        import zarr
+
+        n, (ny, nx) = len(self.maps), self.maps.shape
+        place = self.part / "maps.zarr"
+        if (place / "zarr.json").is_file():
+            return
+        chunks = (self.block, ny, nx)
+        array = zarr.create_array(
+            place, shape=(n, ny, nx), chunks=chunks, dtype="float32", fill_value=np.nan, compressors=None, zarr_format=3
+        )
+        array.attrs["quantity"] = "convergence kappa, dimensionless; NaN where not observed"
+        array.attrs["arcmin_per_pixel"] = self.maps.arcmin_per_pixel
+        array.attrs["processing"] = list(self.maps.processing)
+
+    def _valid(self, folder: Path, record: Record) -> "Iterator[tuple[int, Contents, bool]]":
+        """Blocks that are on the disk and whose files hold what they held.
+
+        Of each its number, its contents with the states that its files have now, and whether one was touched.
+        """
+        size = 4 * self.block * self.maps.shape[0] * self.maps.shape[1]
+        for number in sorted(record.places):
+            chunk = chunk_path(folder, number)
+            if number >= self.count or not chunk.is_file() or chunk.stat().st_size != size:
+                continue
+            before, paths = record.contents(number), self._files(number)
+            if paths.keys() != before.keys():
+                continue
+            current = self.states.of(paths)
+            now = {name: (current[name], digest) for name, (_, digest) in before.items()}
+            suspect = [name for name in before if self.verify or now[name] != before[name]]
+            if all(_holds(paths[name], now[name][1]) for name in suspect):
+                yield number, now, now != before
+
+    def _rows(self, number: int) -> Rows:
+        return np.arange(number * self.block, min((number + 1) * self.block, len(self.maps)))
+
+    def _files(self, number: int) -> dict[str, str]:
+        if self.root is None:
+            return {}
+        return {name: str(self.root / name) for name in self.names[self._rows(number)].tolist()}
+
+
+def _read_one(source: Source) -> None:
+    source(np.array([0]), 1, None)
+
+
+def _key(maps: "MapSet", block: int) -> str:
+    """Name of a cache: what the rows are, and what was done to them."""
+    digest = hashlib.sha256(json.dumps([FORMAT, block, maps.shape, maps.arcmin_per_pixel, maps.processing]).encode())
+    columns = ("file", "hdu", "tile", "tile_y", "tile_x", "z_s")
+    for start in range(0, len(maps), BLOCK):
+        part = (np.asarray(maps.table[name][start : start + BLOCK]).tolist() for name in columns)
+        for row in zip(*part, strict=True):
+            digest.update(repr(row).encode())
+    if not maps.table.meta.get("root"):
+        source: Any = maps.source
+        while isinstance(source, Selected | Mapped | Tiled):
+            source = source.parent
+        # maps in memory have no file: their own bytes are their identity
+        if isinstance(source, InMemory):
+            digest.update(np.ascontiguousarray(source.maps).view(np.uint8).data)
+    return digest.hexdigest()[:24]
+
+
+def _holds(path: str, digest: str) -> bool:
+    try:
+        return file_digest(path) == digest
+    except (OSError, ValueError):
+        return False  # it is gone, or its tar is damaged
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)  # a chunk is replaced, never written into: the two can share their bytes
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _locked(path: Path) -> AbstractContextManager[object]:
+    """Keep another process from building the same cache; the system lets go of the lock when a process dies."""
+    try:
+        return lock_file(path) or nullcontext()
+    except BlockingIOError:
+        raise RuntimeError(f"another process is building the cache {path.parent}; wait until it is done") from None

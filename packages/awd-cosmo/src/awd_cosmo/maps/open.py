@@ -1,0 +1,152 @@
+"""Open maps, whatever their layout: names, tables and a few headers are read now, pixels when they are asked for."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from awd_core.workers import Workers, open_workers
+from awd_cosmo.formats.archives import BadMap
+from awd_cosmo.formats.layouts import list_maps, recognise
+from awd_cosmo.formats.listing import Listing
+from awd_cosmo.maps.map_set import MapSet, read_mask_of
+from awd_cosmo.maps.sources import Files, Mask, Report
+
+Invalid = Literal["raise", "mask", "zero"]
+
+__all__ = ["Invalid", "MapSet", "open_maps"]
+
+
+def open_maps(
+    path: str | os.PathLike[str],
+    layout: str = "auto",
+    *,
+    on_error: Literal["raise", "skip"] = "raise",
+    invalid: Invalid = "raise",
+    mask: npt.ArrayLike | str | os.PathLike[str] | None = None,
+    pixel_scale: Any = None,
+    source_redshift: float | None = None,
+    columns: Sequence[str] | None = None,
+    pattern: str | None = None,
+    hdu: int | None = None,
+    check: bool | None = None,
+    threads: int | None = None,
+    workers: int | Workers = 1,
+    progress: Report | None = None,
+) -> MapSet:
+    """Open a folder of maps, whatever its layout.
+
+    Parameters
+    ----------
+    path : str or path
+        A suite's folder, one model's folder or tar, one FITS file, or the table that names the files.
+    layout : str
+        One of `awd_cosmo.formats.layouts.LAYOUTS`, or "auto".
+    on_error : {"raise", "skip"}
+        What to do about bad maps (truncated, of another size, with NaN, without parameters, twice there): an error
+        that names them, or leave them out and list them in `skipped`.
+    invalid : {"raise", "mask", "zero"}
+        What NaN, infinite and UNSEEN pixels are: a fault of the map; not observed (NaN when read); or zeros.
+    mask : array_like of bool, shape (ny, nx), or path, optional
+        True, or 1 in a FITS file, where observed. Pixels outside are NaN when read (0 with invalid="zero").
+    pixel_scale : Quantity or float, optional
+        Side of a pixel, arcmin if a number, where the headers do not tell it, or to overrule them.
+    source_redshift : float, optional
+        Which to read where there are several (1.00 if not told), or what it is where nothing tells it.
+    columns : sequence of str, optional
+        Names of the columns of `cosmological_parameters.txt`, where it has no header.
+    pattern : str, optional
+        Take only files whose name matches, as "convergence_*.fit".
+    hdu : int, optional
+        HDU of the maps; otherwise the first image of each file.
+    check : bool, optional
+        Whether every map is read once now. By default only with on_error="skip": a bad map must be known before rows
+        are counted. Without it, a bad map is an error when it is read.
+    threads : int, optional
+        Threads that read maps in this process; otherwise as many as there are cores.
+    workers : int or Workers, optional
+        Processes, or open `awd_core.workers.open`, that read headers and check maps now; a file that kills one is bad.
+    progress : callable, optional
+        Told (maps done, of how many) while maps are checked.
+
+    Returns
+    -------
+    MapSet
+        `account` says what was recognised, `skipped` what was left out.
+
+    Raises
+    ------
+    BadMap
+        A ValueError that names the bad maps.
+    ValueError
+        If no layout or more than one is recognised, or the pixel scale or the parameters are not told.
+    FileNotFoundError
+        If nothing is there.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from awd_cosmo.formats import write_map
+    >>> root = Path(tempfile.mkdtemp())
+    >>> (root / "Om0.260_si0.800").mkdir()
+    >>> place = root / "Om0.260_si0.800" / "WLconv_z1.00_0001r.fits"
+    >>> write_map(place, np.ones((8, 8), np.float32), pixel_scale=0.5)
+    >>> maps = open_maps(root)
+    >>> maps.read().shape, maps.parameters(["Omega_m", "sigma8"]).tolist()
+    ((1, 8, 8), [[0.26, 0.8]])
+    """
+    if on_error not in ("raise", "skip"):
+        raise ValueError(f"on_error = {on_error!r} must be 'raise' or 'skip'")
+    if invalid not in ("raise", "mask", "zero"):
+        raise ValueError(f"invalid = {invalid!r} must be 'raise', 'mask' or 'zero'")
+    with open_workers(workers) as crew:
+        listing = list_maps(
+            recognise(path, layout),
+            source_redshift=source_redshift,
+            pixel_scale=pixel_scale,
+            columns=columns,
+            pattern=pattern,
+            hdu=hdu,
+            workers=crew,
+        )
+        if listing.problems and on_error == "raise":
+            raise BadMap(listing.problems)
+        if not listing.arcmin_per_pixel > 0:
+            raise ValueError(
+                f"no pixel scale in the headers of {path} (ANGLE in degrees, or a WCS): pass pixel_scale=, in arcmin"
+            )
+        maps = _from_files(listing, read_mask_of(mask, listing.shape), invalid, threads)
+        if not (on_error == "skip" if check is None else check):
+            return maps
+        bad = maps.check(progress, workers=crew)
+    if bad and on_error == "raise":
+        raise BadMap(list(bad.values()))
+    good = np.setdiff1d(np.arange(len(maps)), list(bad))
+    if not len(good):
+        raise BadMap(list(bad.values()))
+    kept = maps.select(good)
+    kept.skipped = [*listing.problems, *bad.values()]
+    return kept
+
+
+def _from_files(listing: Listing, mask: Mask | None, invalid: Invalid, threads: int | None) -> MapSet:
+    root = listing.table.meta["root"]
+    source = Files(
+        root, np.asarray(listing.table["file"]), np.asarray(listing.table["hdu"]), listing.shape, mask, invalid
+    )
+    digest = "none" if mask is None else hashlib.sha256(np.packbits(mask).tobytes()).hexdigest()[:16]
+    return MapSet(
+        listing.table,
+        listing.shape,
+        listing.arcmin_per_pixel,
+        source,
+        mask=mask,
+        processing=(f"invalid={invalid}",) * (invalid != "raise") + (f"mask={digest}",) * (mask is not None),
+        account=listing.account,
+        skipped=listing.problems,
+        threads=threads,
+    )

@@ -1,0 +1,314 @@
+"""Where the maps of a set come from: files, arrays, or another set of which they are made when they are asked for.
+
+A source is called with row numbers and returns those maps. Sources are plain data, so that a set can be sent to another
+process, or a part of it with what belongs to its rows alone; and they work in blocks, so that making small maps out of
+large ones never holds all the large ones.
+"""
+
+import math
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from awd_core.workers import available_cores
+from awd_cosmo.formats.archives import BadMap, read_bytes
+from awd_cosmo.formats.fits import image
+
+Maps = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+Report = Callable[[int, int], object]
+"""Told how many maps are done, of how many."""
+
+BLOCK = 64
+"""Maps that a derived set asks its parent for at a time."""
+HELD_BYTES = 16 * 2**20
+"""Maps that are read at a time to be cached or counted, in bytes: what that needs memory for."""
+HANDED = 4
+"""So many times as many are handed to a worker: enough work that it costs little to hand it out."""
+
+_PART = 16
+_LEAST = -1e30  # UNSEEN is −1.6375e30, in whatever precision it was written
+
+
+class Source(Protocol):
+    """Maps by row number, (k, ny, nx) float32, NaN where not observed; into `out`, if it is given."""
+
+    def __call__(self, rows: Rows, threads: int, report: Report | None, out: Maps | None = None) -> Maps:
+        """Read, in so many threads."""
+
+    def part(self, rows: Rows) -> "Source":
+        """The source of these rows alone, from 0 on: a small thing to send, that is read where it arrives."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """Maps in files.
+
+    Parameters
+    ----------
+    root : str
+        The folder that names are relative to.
+    names : ndarray of str, shape (n,)
+        The file of each row; a set has them once, in its table.
+    hdus : ndarray, shape (n,)
+        −1 for the first image.
+    shape : tuple of int
+        (ny, nx) that every one must have.
+    mask : ndarray, shape (ny, nx), optional
+        True where observed.
+    invalid : {"raise", "mask", "zero"}
+        What to do with NaN, infinite and UNSEEN pixels that the mask says were observed.
+    """
+
+    root: str
+    names: npt.NDArray[np.str_]
+    hdus: Rows
+    shape: tuple[int, int]
+    mask: Mask | None
+    invalid: str
+
+    def __call__(self, rows: Rows, threads: int, report: Report | None, out: Maps | None = None) -> Maps:
+        """Read, in parallel if asked; all bad maps are named in one error."""
+        out = room_for(len(rows), self.shape, out)
+        bad: dict[int, tuple[str, str]] = {}
+
+        def read(part: range) -> int:
+            for i in part:
+                if reason := self.fill(int(rows[i]), out[i]):
+                    bad[i] = (self.path(int(rows[i])), reason)
+            return len(part)
+
+        done = 0
+        for count in in_parallel(read, _parts(len(rows)), threads):
+            done += count
+            if report is not None:
+                report(done, len(rows))
+        if bad:
+            raise BadMap([bad[i] for i in sorted(bad)])
+        return out
+
+    def part(self, rows: Rows) -> "Files":
+        """These files alone, by paths that hold wherever a process was started."""
+        return replace(self, root=str(Path.cwd() / self.root), names=self.names[rows], hdus=self.hdus[rows])
+
+    def path(self, row: int) -> str:
+        """Path of a row's file."""
+        return str(Path(self.root) / str(self.names[row]))
+
+    def item(self, row: int) -> tuple[str, int]:
+        """A row for `bad_files`: its file, by the name that it has here, and its HDU."""
+        return str(self.names[row]), int(self.hdus[row])
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Paths of all files."""
+        return tuple(self.path(row) for row in range(len(self.names)))
+
+    def reasons(self, threads: int) -> list[str]:
+        """Read all files, one after the other, and keep none: why each is bad, or nothing."""
+        found = [""] * len(self.names)
+
+        def look(part: range) -> int:
+            pixels = np.empty(self.shape, np.float32)
+            for i in part:
+                found[i] = self.fill(i, pixels)
+            return len(part)
+
+        for _ in in_parallel(look, _parts(len(found)), threads):
+            pass
+        return found
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A mask is most of what would be sent, and most of it is alike; an array of names has four bytes a character.
+        mask = None if self.mask is None else (zlib.compress(np.packbits(self.mask).tobytes()), self.mask.shape)
+        return _files, (self.root, self.names.tolist(), self.hdus, self.shape, mask, self.invalid)
+
+    def fill(self, row: int, out: Maps) -> str:
+        """Read one map into `out`, shape (ny, nx); the reason why it is bad, or nothing."""
+        path, hdu = self.path(row), int(self.hdus[row])
+        try:
+            pixels, _, _ = image(read_bytes(path), path, None if hdu < 0 else hdu)
+        except BadMap as error:
+            return error.bad[0][1]
+        except OSError as error:
+            return f"unreadable: {error.strerror or error}"
+        except MemoryError:
+            return "too large for the memory that there is"
+        if pixels.shape != self.shape:
+            return f"wrong size: {pixels.shape[0]} × {pixels.shape[1]} where {self.shape[0]} × {self.shape[1]} is right"
+        with np.errstate(over="ignore", invalid="ignore"):
+            np.copyto(out, pixels, casting="same_kind")
+            # Least and largest are NaN if anything is: two cheap passes say that all is well, as it nearly always is.
+            fine = out.min() > _LEAST and out.max() < math.inf
+        if not fine:
+            wrong = ~((out > _LEAST) & (out < math.inf))
+            if self.mask is not None:
+                wrong &= self.mask
+            if self.invalid == "raise" and wrong.any():
+                return (
+                    f"{int(wrong.sum())} of {out.size} pixels are NaN, infinite or UNSEEN; pass mask=, or "
+                    f"invalid='mask' to take them for not observed"
+                )
+            out[wrong] = 0.0 if self.invalid == "zero" else np.nan
+        if self.mask is not None:
+            out[~self.mask] = 0.0 if self.invalid == "zero" else np.nan
+        return ""
+
+
+@dataclass(frozen=True)
+class InMemory:
+    """Maps in an array (n, ny, nx), or in anything that is indexed as one."""
+
+    maps: Any
+
+    def __call__(self, rows: Rows, threads: int, report: Report | None, out: Maps | None = None) -> Maps:
+        """Copy."""
+        out = room_for(len(rows), self.maps.shape[1:], out)
+        out[...] = self.maps[rows]
+        return out
+
+    def part(self, rows: Rows) -> "InMemory":
+        """These maps alone; whoever sends them sends their pixels."""
+        return InMemory(self.maps[rows])
+
+
+@dataclass(frozen=True)
+class Selected:
+    """Some rows of another source."""
+
+    parent: Source
+    rows: Rows
+
+    def __call__(self, rows: Rows, threads: int, report: Report | None, out: Maps | None = None) -> Maps:
+        """Read from the parent."""
+        return self.parent(self.rows[rows], threads, report, out)
+
+    def part(self, rows: Rows) -> Source:
+        """Part of the parent."""
+        return self.parent.part(self.rows[rows])
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """What a function makes of the maps of another source: (maps (k, …), their rows (k,)) to as many maps.
+
+    A function that keeps something for each row has a method `part(rows)`, as a source has.
+    """
+
+    parent: Source
+    function: Callable[[Maps, Rows], npt.NDArray[Any]]
+    shape: tuple[int, int]
+
+    def __call__(self, rows: Rows, threads: int, report: Report | None, out: Maps | None = None) -> Maps:
+        """Read and apply, block by block."""
+        out = room_for(len(rows), self.shape, out)
+        for start in range(0, len(rows), BLOCK):
+            block = rows[start : start + BLOCK]
+            out[start : start + len(block)] = self.function(self.parent(block, threads, None), block)
+            if report is not None:
+                report(start + len(block), len(rows))
+        return out
+
+    def part(self, rows: Rows) -> "Mapped":
+        """The same function of a part of the parent."""
+        cut = getattr(self.function, "part", None)
+        return Mapped(self.parent.part(rows), self.function if cut is None else cut(rows), self.shape)
+
+
+@dataclass(frozen=True)
+class Tiled:
+    """Tiles cut out of the maps of another source: row = parent's row · tiles a map + tile."""
+
+    parent: Source
+    corners: tuple[tuple[int, int], ...]
+    size: int
+
+    def __call__(self, rows: Rows, threads: int, report: Report | None, out: Maps | None = None) -> Maps:
+        """Read each parent once, block by block, and cut."""
+        out = room_for(len(rows), (self.size, self.size), out)
+        parents, which = np.unique(rows // len(self.corners), return_inverse=True)
+        order = np.argsort(which, kind="stable")
+        bounds = np.searchsorted(which[order], np.arange(0, len(parents) + BLOCK, BLOCK))
+        for b, start in enumerate(range(0, len(parents), BLOCK)):
+            maps = self.parent(parents[start : start + BLOCK], threads, None)
+            for i in order[bounds[b] : bounds[b + 1]]:
+                y, x = self.corners[int(rows[i]) % len(self.corners)]
+                out[i] = maps[which[i] - start, y : y + self.size, x : x + self.size]
+            if report is not None:
+                report(int(bounds[b + 1]), len(rows))
+        return out
+
+    def part(self, rows: Rows) -> Selected:
+        """The parents of these tiles, each once, and where the tiles lie in them."""
+        parents, which = np.unique(rows // len(self.corners), return_inverse=True)
+        tiles = Tiled(self.parent.part(parents), self.corners, self.size)
+        return Selected(tiles, which * len(self.corners) + rows % len(self.corners))
+
+
+def maps_at_a_time(shape: tuple[int, int]) -> int:
+    """Maps (ny, nx) that make `HELD_BYTES` as float32; one, if it is larger.
+
+    Examples
+    --------
+    >>> maps_at_a_time((256, 256)), maps_at_a_time((1024, 1024)), maps_at_a_time((10000, 10000))
+    (64, 4, 1)
+    """
+    return max(1, HELD_BYTES // (4 * shape[0] * shape[1]))
+
+
+def room_for(n: int, shape: tuple[int, ...], out: Maps | None) -> Maps:
+    """The array to be filled: the caller's, if it fits, or a new one."""
+    wanted = (n, *shape)
+    if out is None:
+        return np.empty(wanted, np.float32)
+    if out.shape != wanted or out.dtype != np.float32 or not (out.flags.writeable and out.flags.c_contiguous):
+        raise ValueError(
+            f"out must be a writeable, contiguous float32 array of shape {wanted}, got {out.dtype} {out.shape}"
+        )
+    return out
+
+
+def in_parallel(function: Callable[[range], int], parts: list[range], threads: int) -> Iterator[int]:
+    """Results in order. Threads, not processes: reading lets go of Python's lock, and all write into one array."""
+    if threads <= 1 or len(parts) <= 2:
+        yield from map(function, parts)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        yield from pool.map(function, parts)
+
+
+def bad_files(like: Files, threads: int | None, items: Sequence[tuple[str, int]]) -> list[str]:
+    """Read maps of some files and HDUs, all of them like others, and keep none: why each is bad, or nothing.
+
+    Threads are those of whoever reads, as many as it has cores if their number is None.
+    """
+    names, hdus = zip(*items, strict=True)
+    files = replace(like, names=np.array(names, np.str_), hdus=np.array(hdus, np.int64))
+    return files.reasons(available_cores() if threads is None else threads)
+
+
+def _parts(count: int) -> list[range]:
+    return [range(start, min(start + _PART, count)) for start in range(0, count, _PART)]
+
+
+def _files(
+    root: str,
+    names: list[str],
+    hdus: Rows,
+    shape: tuple[int, int],
+    mask: tuple[bytes, tuple[int, int]] | None,
+    invalid: str,
+) -> Files:
+    files = Files(root, np.array(names, np.str_), hdus, shape, None, invalid)
+    if mask is None:
+        return files
+    packed, (ny, nx) = mask
+    bits = np.unpackbits(np.frombuffer(zlib.decompress(packed), np.uint8), count=ny * nx)
+    return replace(files, mask=bits.astype(np.bool_).reshape(ny, nx))

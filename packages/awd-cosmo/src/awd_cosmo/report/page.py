@@ -1,0 +1,146 @@
+"""The report of `awd-cosmo run`: one HTML file that an astronomer can send to a colleague.
+
+It only reads the run's folder; see `awd_cosmo.report.artefacts` for what lies there. Figures go to figures/*.png as
+well.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from awd_core.report import (
+    Table,
+    after,
+    distillation_part,
+    draw_pictures,
+    picture_count,
+    quality_part,
+    run_part,
+    save_report,
+)
+from awd_core.run import RunFolder
+from awd_cosmo.report import sentences, tables
+from awd_cosmo.report.artefacts import Protocol, RunRecord
+from awd_cosmo.report.pictures import bands, plan, shape_level
+from awd_cosmo.report.read import read_record
+
+UNCHECKED = "That was not checked in this run: there is no quality.json in its folder."
+
+
+def write_report(
+    run: RunFolder,
+    *,
+    artefacts: Mapping[str, str] | None = None,
+    progress: Callable[[int, int], object] = lambda done, total: None,
+) -> Path:
+    """Write figures and report.html into the folder of a run.
+
+    Parameters
+    ----------
+    run : RunFolder
+        An open run of `awd-cosmo run`. maps.json and results.json must be there; the report says what else is missing.
+    artefacts : mapping
+        What may lie in the folder, from the names to a few words on each; such as
+        `awd_cosmo.run.pipeline.ARTEFACTS`.
+    progress : callable, optional
+        Called with (pictures done, pictures in all).
+
+    Returns
+    -------
+    Path
+        The file report.html.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the run has not come to its results yet.
+    ValueError
+        If an artefact is damaged; the message names it.
+    """
+    record = read_record(run)
+    planned, point = plan(record), record.shown
+    of_path = 0 if record.path is None else picture_count(record.scores)
+    pictures = draw_pictures(run, planned, progress, others=of_path)
+    distillation = (
+        None
+        if record.path is None or point is None
+        else distillation_part(record.path, point, run, scores=record.scores, progress=after(len(planned), progress))
+    )
+    trust = quality_part(record.quality or UNCHECKED, run)
+    if distillation is not None and record.chosen is None:
+        distillation.notes.append(
+            f"wavelet.json holds none of this path's wavelets. Shown is the point at α = {distillation.chosen.share:g}."
+        )
+    return save_report(
+        run,
+        "awd_cosmo.report/run.html.j2",
+        made_with=("awd-cosmo", "awd-core", "python", "torch"),
+        title=f"{record.symbol} from convergence maps, with a distilled wavelet",
+        packages=["awd_cosmo.report"],
+        summary=sentences.summary(record),
+        facts=[*sentences.facts(record), *trust.facts],
+        record=record,
+        notes=sentences.honest_notes(record),
+        paper=sentences.PAPER,
+        data_sentences=sentences.data_sentences(record),
+        split_sentences=sentences.split_sentences(record),
+        observed_sentence=sentences.observed_sentence(record),
+        calibration=sentences.calibration_sentence(record.predictions.get(record.main.name), record.main),
+        rivals=[name for _, name in sentences.rivals(record, record.main)],
+        pictures=pictures,
+        tables=_tables(record),
+        distillation=distillation,
+        quality=trust,
+        split_warnings=list(dict.fromkeys(w for split in record.splits.values() for w in split.get("warnings", ()))),
+        shape_level=shape_level(record),
+        snippet=snippet(record),
+        uses=_uses(record),
+        run=run_part(run, artefacts or {}),
+    )
+
+
+def snippet(record: RunRecord) -> str:
+    """How to use the model in Python."""
+    scale = "" if record.model is None else f", pixel_scale={record.model.pixel_scale:.6g}"
+    return (
+        "from awd_cosmo.inference import Model\n"
+        f'model = Model.load("{(record.folder / "model.json").as_posix()}")\n'
+        f"estimate, std, distance, percentile = model.predict(maps{scale})"
+        "  # maps: κ of shape (n, ny, nx), NaN where not observed; arcmin per pixel"
+    )
+
+
+def _tables(record: RunRecord) -> dict[str, Any]:
+    protocols: list[Protocol] = [record.main, *(p for n, p in record.protocols.items() if n != record.main.name)]
+    names = tables.row_names(protocols)
+    scales, shares = bands(record)
+    results: list[tuple[Protocol, Table]] = [
+        (protocol, tables.results_table(protocol, names, record.symbol)) for protocol in protocols
+    ]
+    return {
+        "results": results,
+        "ratios": tables.ratios_table(record) if record.ratios else None,
+        "costs": tables.costs_table(record, names),
+        "split": tables.split_table(record),
+        "cosmologies": tables.cosmologies_table(record),
+        "skipped": tables.skipped_table(record),
+        "candidates": tables.candidates_table(record),
+        "bands": tables.scales_table(scales, shares, record.symbol) if scales else None,
+        "weighed": bool(shares),
+        "teacher": tables.teacher_table(record),
+        "observed": tables.observed_table(record),
+    }
+
+
+def _uses(record: RunRecord) -> dict[str, bool]:
+    """What must be cited beside the method."""
+    rows = [row for protocol in record.protocols.values() for row in protocol.rows]
+    layout = f"{record.maps.get('layout', '')} {record.maps.get('account', '')}".lower()
+    simulated = bool(record.maps.get("simulation"))
+    return {
+        "pyccl": simulated,
+        "massivenus": not simulated and ("massivenus" in layout or "columbia" in layout or "model%03d" in layout),
+        "filters": any(row.key.startswith(("laplace", "roberts")) for row in rows),
+        "starlet": any(row.key.startswith("starlet") for row in rows),
+        "emulator": any(row.estimator == "emulator" for row in rows),
+    }

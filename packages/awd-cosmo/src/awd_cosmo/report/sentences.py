@@ -1,0 +1,296 @@
+"""What a cosmological report says in words: what was found, and what it does not show.
+
+The words follow the numbers: a bootstrap interval on one side of 1 is a difference, one that holds 1 is none that could
+be told.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from awd_core.report import number
+from awd_cosmo.inference.predict import FAR
+from awd_cosmo.report.artefacts import Predictions, Protocol, Ratio, Row, RunRecord
+
+PAPER = {"network": 0.89, "classical": 0.82}
+"""RMSE of AWD over that of the teacher and of the best classical filter, as published (Ha et al. 2021)."""
+LEARNT = 0.8
+"""A teacher whose RMSE is more than so much of the spread of the truth has learnt little."""
+FEW = 10
+"""Fewer test cosmologies than that give rough error bars."""
+
+
+def with_error(value: float, error: float | None) -> str:
+    """A number with its error, to two digits of that.
+
+    Examples
+    --------
+    >>> with_error(0.021967, 0.00112), with_error(0.0123, None)
+    ('0.0220 ± 0.0011', '0.0123')
+    """
+    if error is None or not (math.isfinite(error) and error > 0):
+        return number(value, ".4f")
+    digits = max(0, 1 - math.floor(math.log10(error)))
+    return f"{number(value, f'.{digits}f')} ± {error:.{digits}f}"
+
+
+def compared(ratio: Ratio, other: str) -> str:
+    """One clause on AWD against another model.
+
+    Examples
+    --------
+    >>> compared(Ratio("held_out", "awd", "teacher", 0.9, 0.85, 0.96), "the teacher")
+    '10.0 % smaller than that of the teacher (ratio 0.900, 95 %: 0.850 to 0.960)'
+    """
+    if not math.isfinite(ratio.value):
+        return f"not comparable with that of {other}"
+    percent = f"{abs(100 * (ratio.value - 1)):.1f} %"
+    if ratio.low is None or ratio.high is None:
+        known = f"(ratio {ratio.value:.3f}, without an error bar)"
+        return f"{percent} {'smaller' if ratio.value < 1 else 'larger'} than that of {other} {known}"
+    interval = f"(ratio {ratio.value:.3f}, 95 %: {ratio.low:.3f} to {ratio.high:.3f})"
+    if ratio.low <= 1 <= ratio.high:
+        return f"not distinguishable from that of {other} {interval}"
+    return f"{percent} {'smaller' if ratio.value < 1 else 'larger'} than that of {other} {interval}"
+
+
+def rivals(record: RunRecord, protocol: Protocol) -> list[tuple[Row, str]]:
+    """Teacher and best classical statistic of a protocol, with what to call them in a sentence."""
+    teacher, classical = protocol.of("teacher") or protocol.best("network"), record.classical(protocol)
+    found = [] if teacher is None else [(teacher, "the teacher")]
+    if classical is not None:
+        found.append((classical, f"the classical statistic that validation chose, {classical.name}"))
+    return found
+
+
+def verdict(record: RunRecord, protocol: Protocol) -> str:
+    """What AWD came to in a protocol, in one or two sentences."""
+    mine = protocol.of("awd")
+    if mine is None:
+        return "AWD is not among the models that were scored."
+    error = with_error(mine.rmse, mine.error)
+    where = (
+        f"On {_count(protocol.test, 'map')} of {_count(protocol.test_cosmologies, 'cosmology', 'cosmologies')} that no "
+        "model was trained on"
+        if protocol.name == "held_out"
+        else "In the published protocol, on new maps of cosmologies that are known from training"
+    )
+    clauses = [_against(record, protocol, row, name) for row, name in rivals(record, protocol)]
+    said = f"{where}, AWD estimates {record.symbol} with an RMSE of {error}"
+    return f"{said}: {', and '.join(clauses)}." if clauses else f"{said}."
+
+
+def _against(record: RunRecord, protocol: Protocol, row: Row, name: str) -> str:
+    """One clause on AWD against a rival; a teacher that errs as much as the truths scatter is none."""
+    if row.kind == "network" and protocol.spread is not None and row.rmse >= protocol.spread:
+        return (
+            f"the teacher has learnt nothing (its RMSE is {number(row.rmse, '.4f')}, the spread of the truths "
+            f"{number(protocol.spread, '.4f')}), so a ratio to it says nothing"
+        )
+    return compared(record.ratio(protocol, row), name)
+
+
+def summary(record: RunRecord) -> str:
+    """Summarise the run, for the head of the page."""
+    ordered = [record.main, *(p for name, p in record.protocols.items() if name != record.main.name)]
+    return " ".join(verdict(record, protocol) for protocol in ordered)
+
+
+def honest_notes(record: RunRecord) -> list[str]:
+    """What the reader should beware of; may be empty."""
+    notes = []
+    protocol = record.main
+    mine = protocol.of("awd")
+    if mine is not None:
+        for row, name in rivals(record, protocol):
+            ratio = record.ratio(protocol, row)
+            if (ratio.low if ratio.low is not None else ratio.value) > 1:
+                notes.append(
+                    f"AWD does worse here than {name}: its RMSE is {ratio.value:.2f} times as large. Where the "
+                    "estimate alone counts, take that instead."
+                )
+            elif ratio.low is not None and ratio.high is not None and ratio.low <= 1 <= ratio.high:
+                notes.append(f"These test maps do not tell AWD and {name} apart. More of them would.")
+        notes += _like_kin(record, protocol)
+        notes += _beaten_by_kin(protocol, mine)
+        if protocol.spread is not None and mine.rmse > 0.95 * protocol.spread:
+            notes.append(
+                f"AWD's RMSE is hardly below {number(protocol.spread, '.4f')}, the spread of {record.symbol} among the "
+                "test maps: it knows little more than their mean."
+            )
+    teacher = protocol.of("teacher")
+    if teacher is not None and protocol.spread is not None and teacher.rmse > LEARNT * protocol.spread:
+        notes.append(
+            f"The teacher has learnt little: its RMSE is {number(teacher.rmse, '.4f')}, the spread of {record.symbol} "
+            f"{number(protocol.spread, '.4f')}. To do better than it means little, and its attributions mean little."
+        )
+    few = protocol.test_cosmologies
+    if protocol.name == "held_out" and few is not None and few < FEW:
+        notes.append(f"The test has but {_count(few, 'cosmology', 'cosmologies')}, so all error bars are rough.")
+    if record.main.name != "held_out":
+        notes.append("No cosmologies were held out, so nothing here says how the models do on a new one.")
+    chosen = record.taken
+    if chosen is not None and chosen.get("share") is None:
+        notes.append(
+            f"Cross-validation preferred a wavelet that was not distilled, {chosen.get('wavelet')}: distillation "
+            "brought nothing that this data could tell."
+        )
+    return list(dict.fromkeys(notes))
+
+
+def _like_kin(record: RunRecord, protocol: Protocol) -> list[str]:
+    """Say where adapting the wavelet, or the interpretation term, made no difference that could be told."""
+    same = []
+    for ratio in record.ratios:
+        row = protocol.of(ratio.to) if (ratio.protocol, ratio.of) == (protocol.name, "awd") else None
+        within = ratio.low is not None and ratio.high is not None and ratio.low <= 1 <= ratio.high
+        if row is not None and row.kind in ("ablation", "wavelet") and within:
+            same.append(f"{row.name} ({ratio.value:.3f}, {ratio.low:.3f} to {ratio.high:.3f})")
+    if not same:
+        return []
+    return [
+        f"AWD's error is not distinguishable from that of {' and '.join(same)}, with statistics from the same "
+        "candidates and the same estimator: what it gains over others, it owes to these, and not to the distilled "
+        "wavelet as far as these maps can tell."
+    ]
+
+
+def _beaten_by_kin(protocol: Protocol, mine: Row) -> list[str]:
+    kin = [row for row in protocol.rows if row.kind in ("ablation", "wavelet") and row.rmse < mine.rmse]
+    if not kin:
+        return []
+    best = min(kin, key=lambda row: row.rmse)
+    return [
+        f"{best.name} has a smaller RMSE on the test maps than AWD ({number(best.rmse, '.4f')} against "
+        f"{number(mine.rmse, '.4f')}). AWD was chosen without a look at the test maps."
+    ]
+
+
+def facts(record: RunRecord) -> list[tuple[str, str, str]]:
+    """The numbers to remember."""
+    protocol = record.main
+    mine = protocol.of("awd")
+    found = []
+    if mine is not None:
+        found.append((f"RMSE of {record.symbol}", number(mine.rmse, ".4f"), _plus_minus(mine)))
+        for row, name in rivals(record, protocol):
+            ratio = record.ratio(protocol, row)
+            interval = "" if ratio.low is None else f"{ratio.low:.2f} to {ratio.high:.2f}; "
+            short = "AWD / teacher" if name == "the teacher" else "AWD / classical"
+            found.append((short, number(ratio.value, ".3f"), f"{interval}below 1: AWD is better"))
+        if mine.r2 is not None:
+            found.append(("R²", number(mine.r2, ".2f"), "on test maps"))
+        if mine.parameters is not None:
+            teacher = protocol.of("teacher")
+            beside = "" if teacher is None or teacher.parameters is None else f"the teacher has {teacher.parameters:,}"
+            found.append(("Parameters", f"{mine.parameters:,}", beside))
+        times = record.timings.get("ms_per_map") or {}
+        if times.get("awd"):
+            beside = f"the teacher takes {times['teacher']:.2g} ms" if times.get("teacher") else ""
+            found.append(("Time per map", f"{times['awd']:.2g} ms", beside))
+    return found
+
+
+def _plus_minus(row: Row) -> str:
+    return "AWD, new cosmologies" if row.error is None else f"± {number(row.error, '.2g')}, AWD"
+
+
+def data_sentences(record: RunRecord) -> list[str]:
+    """What maps these are."""
+    maps = record.maps
+    shape, scale = maps.get("shape"), maps.get("arcmin_per_pixel")
+    said = f"{maps.get('maps', 0):,} maps of {_count(maps.get('cosmologies'), 'cosmology', 'cosmologies')}"
+    if (per := maps.get("realisations_per_cosmology")) is not None:
+        said += f", {per[0]} each" if per[0] == per[1] else f", {per[0]} to {per[1]} of each"
+    if shape:
+        said += f"; {shape[0]} × {shape[1]} pixels"
+        if scale:
+            said += f" of {scale:.3g} arcmin, {shape[0] * scale / 60:.2g}° × {shape[1] * scale / 60:.2g}°"
+    source = maps.get("z_s")
+    said += f"; sources at z = {source:g}." if source is not None else "; the redshift of the sources is not known."
+    sentences = [said]
+    if maps.get("account"):
+        told = [" ".join(line.split()) for line in str(maps["account"]).splitlines() if line.strip()]
+        sentences.append(f"{'; '.join(told).rstrip('.')}.")
+    if simulated := maps.get("simulation"):
+        sentences.append(
+            "The maps are simulated: lensing power spectra from pyccl, a lognormal convergence field"
+            + (" and halos painted on it." if _has_halos(simulated) else ", no halos.")
+            + " Real surveys have noise, masks and systematic errors beside."
+        )
+    return sentences
+
+
+def _has_halos(simulation: Mapping[str, Any]) -> bool:
+    setup = simulation.get("setup", simulation)
+    return isinstance(setup, Mapping) and bool(setup.get("halos"))
+
+
+def split_sentences(record: RunRecord) -> list[str]:
+    """Which split, and why."""
+    said = []
+    if "held_out" in record.protocols:
+        said.append(
+            "Cosmologies held out: whole cosmologies are kept for validation and for the test. A model that merely "
+            "recognises the cosmologies of its training fails here. This is the protocol that counts."
+        )
+    if "published" in record.protocols:
+        said.append(
+            "Published protocol: the realisations of every cosmology are divided, so test maps are new but their "
+            "cosmologies are known. It is kept to compare with the paper; its errors are no forecast for a new "
+            "cosmology."
+        )
+    said.append(
+        "Wavelet and statistic were chosen by the error on cosmologies left out of training and validation, fold by "
+        "fold; bins and penalties come from training maps, error bars from validation maps. Tiles of a map are never "
+        "in two parts."
+    )
+    if len(record.protocols) > 1:
+        said.append(
+            "The choices are made in the first of these protocols and hold in both. Test maps of the second are kept "
+            "out of them."
+        )
+    seen = (record.splits.get("held_out") or {}).get("counts", {}).get("test_number_seen")
+    simulation = record.maps.get("simulation")
+    if seen and simulation and not (simulation.get("setup") or {}).get("shared_phases", False):
+        said.append(
+            "Equal numbers of realisations mean nothing here: every simulated map has random phases of its own."
+        )
+    elif seen:
+        said.append(
+            f"{seen} test maps bear a realisation number that occurs in training too. Where equal numbers mean equal "
+            "initial phases, as in MassiveNuS, that is a leak."
+        )
+    return said
+
+
+def observed_sentence(record: RunRecord) -> str:
+    """What to make of the estimates of observed maps."""
+    rows = record.observed or ()
+    far = sum(float(row.get("percentile") or 0.0) >= FAR for row in rows)
+    if not far:
+        return (
+            f"All {_count(len(rows), 'map')} lie among the training maps: no estimate is an extrapolation of the "
+            "statistic. That says nothing of systematic errors which training maps have not."
+        )
+    these = "The map lies" if far == len(rows) == 1 else f"{far} of {_count(len(rows), 'map')} lie"
+    return (
+        f"{these} outside of nearly all that the model was trained on (percentile {FAR:g} or more). Such estimates are "
+        "extrapolations, and their error bars mean little: noise, smoothing, mask and pixel scale of the training maps "
+        "must first be made like theirs."
+    )
+
+
+def calibration_sentence(predictions: Predictions | None, protocol: Protocol) -> str | None:
+    """Say how AWD's own error bars did on test maps."""
+    mine = protocol.of("awd")
+    if mine is None or mine.coverage68 is None or predictions is None:
+        return None
+    word = "too small" if mine.coverage68 < 0.6 else "too large" if mine.coverage68 > 0.76 else "about right"
+    return f"AWD's own 68 % error bars hold {100 * mine.coverage68:.0f} % of the test maps: they are {word}."
+
+
+def _count(count: int | None, one: str, many: str | None = None) -> str:
+    if count is None:
+        return f"some {many or one + 's'}"
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -1,0 +1,109 @@
+"""Attributions of some test maps, in pixels and in the chosen wavelet's bands."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from awd_core.attribution import coefficient_attributions, input_gradients
+from awd_core.distill import SearchSettings
+from awd_core.evidence import QualitySettings, attribution_quality
+from awd_core.files import make_atomically
+from awd_core.run import RunFolder
+from awd_core.transforms import DWT2d
+from awd_core.wavelets import Wavelet
+from awd_cosmo.run.distill import MODE, Slopes, levels_for
+from awd_cosmo.run.job import Job
+from awd_cosmo.run.prepare import Prepared
+from awd_cosmo.run.teach import Taught
+
+Floats = npt.NDArray[np.float32]
+
+QUALITY = QualitySettings(
+    inputs=8, least=8, steps=8, repeats=5,
+    search=SearchSettings(random_starts=2, small_batch=1 << 14, large_batch=1 << 16, finalists=1),
+)  # fmt: skip
+"""A teacher in eight orientations takes its time: these checks take some ten seconds for maps of 64²."""
+
+
+def shown_rows(prepared: Prepared, number: int = 4) -> npt.NDArray[np.int64]:
+    """Test maps at evenly spaced ranks of the target."""
+    test = prepared.splits["held_out"].test
+    order = test[np.argsort(prepared.target[test], kind="stable")]
+    places = np.round((np.arange(number) + 0.5) / number * len(order) - 0.5).astype(int)
+    return np.asarray(order[places], np.int64)
+
+
+def write_attributions(run: RunFolder, job: Job, prepared: Prepared, taught: Taught, wavelet: Wavelet) -> None:
+    """Write attributions.npz: maps, gradients, and for each band the magnitude of its attributions, as large as maps.
+
+    Attributions are Ψ₀∇f(x), the gradient with respect to the wavelet's coefficients (saliency).
+    """
+    if (run / "attributions.npz").exists():
+        return
+    rows = shown_rows(prepared)
+    maps = prepared.maps.read(rows)
+    slopes = input_gradients(taught.module, maps[:, None], _target(taught, maps))[:, 0]
+    bands = band_magnitudes(wavelet, maps, np.asarray(slopes), job.path_levels)
+    arrays = {f"wavelet_{name}": image for name, image in bands.items()}
+    held: dict[str, Any] = {
+        "maps": maps, "gradients": slopes, "rows": rows, "truth": prepared.target[rows],
+        "bands": np.array(list(bands)), **arrays,
+    }  # fmt: skip
+    make_atomically(run / "attributions.npz", lambda place: np.savez(place, **held))
+
+
+def check_attributions(run: RunFolder, job: Job, taught: Taught, slopes: Slopes, wavelet: Wavelet) -> None:
+    """Write quality.json: whether the attributions in the chosen wavelet deserve trust.
+
+    There is one teacher a protocol, so that the agreement of teachers with other seeds stays open.
+    """
+    if (run / "quality.json").exists():
+        return
+    with run.step("Checks of the attributions") as progress:
+        attribution_quality(
+            taught.module, slopes.maps[:, None], slopes.gradients[:, None], wavelet,
+            levels=levels_for(slopes.maps, job.path_levels), mode=MODE, ndim=2, target=_target(taught, slopes.maps),
+            seed=job.seed, settings=QUALITY, store=run / "quality.json", progress=progress,
+        )  # fmt: skip
+
+
+def _target(taught: Taught, maps: Floats) -> int | None:
+    with torch.no_grad():
+        answer = taught.module(torch.from_numpy(maps[:1, None]))
+    return None if answer.ndim == 1 else taught.output
+
+
+def band_magnitudes(wavelet: Wavelet, maps: Floats, gradients: Floats, levels: int) -> dict[str, Floats]:
+    """Magnitudes of attributions by band, "a3", "h3", … "d1", each brought to the size of the maps (n, ny, nx).
+
+    Examples
+    --------
+    >>> maps = np.random.default_rng(0).normal(size=(1, 16, 16)).astype(np.float32)
+    >>> images = band_magnitudes(Wavelet.from_name("haar"), maps, np.ones_like(maps), 1)
+    >>> {name: image.shape for name, image in images.items()}
+    {'a1': (1, 16, 16), 'h1': (1, 16, 16), 'v1': (1, 16, 16), 'd1': (1, 16, 16)}
+    """
+    levels = levels_for(maps, levels)
+    dwt = DWT2d(wavelet, levels=levels, mode=MODE)
+    with warnings.catch_warnings():
+        # On small maps a long filter meets the border at every place; the levels are those that were distilled with.
+        warnings.filterwarnings("ignore", "levels is", UserWarning)
+        found = coefficient_attributions(dwt, torch.from_numpy(maps), gradients=torch.from_numpy(gradients))
+    images = {f"a{levels}": _as_large(found[0].abs().numpy(), maps.shape[1:], levels, wavelet.length)}
+    for depth, details in enumerate(found[1:]):
+        level = levels - depth
+        for letter, band in zip("hvd", details, strict=True):
+            images[f"{letter}{level}"] = _as_large(band.abs().numpy(), maps.shape[1:], level, wavelet.length)
+    return images
+
+
+def _as_large(band: Floats, shape: tuple[int, ...], level: int, taps: int) -> Floats:
+    """Each pixel takes the coefficient whose filter is centred nearest to it."""
+    step = 1 << level
+    # With zeros beyond the border, coefficient k of level j is centred on about 2^j k − (L/2 − 1)(2^j − 1).
+    offset = (taps // 2 - 1) * (step - 1)
+    places = [np.clip((np.arange(n) + offset) // step, 0, band.shape[axis + 1] - 1) for axis, n in enumerate(shape)]
+    return np.asarray(band[:, places[0][:, None], places[1][None, :]], np.float32)

@@ -1,0 +1,248 @@
+"""The comparison of a run on its test maps, asked for once, and the model that is saved."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from awd_core.distill import DistillationPath
+from awd_core.run import RunFolder, shortest_seconds
+from awd_core.wavelets import Wavelet
+from awd_core.workers import Workers
+from awd_cosmo.inference.model import Model
+from awd_cosmo.inference.partition import shared_numbers
+from awd_cosmo.inference.regressor import CountRegressor
+from awd_cosmo.inference.results import Answer, predictions_csv, ratio, score_row
+from awd_cosmo.inference.scores import rmse
+from awd_cosmo.inference.training_range import TrainingDistribution
+from awd_cosmo.run.compare import (
+    CLASSICAL_NAMES,
+    Choice,
+    Comparison,
+    classical_statistics,
+    published_filters,
+    wavelet_counts,
+)
+from awd_cosmo.run.features import Features
+from awd_cosmo.run.job import Job
+from awd_cosmo.run.prepare import Prepared
+from awd_cosmo.run.teach import Taught
+from awd_cosmo.run.teach import answers as teacher_answers
+from awd_cosmo.statistics.kernels import wavelet_kernels
+from awd_cosmo.statistics.statistic import Statistic
+
+Array = npt.NDArray[np.float64]
+TIMED = 128
+"""Maps on which the time per map is taken."""
+
+
+def evaluate(
+    run: RunFolder, job: Job, prepared: Prepared, paths: Mapping[str, DistillationPath], chosen: Mapping[str, Any],
+    taught: Mapping[str, Taught], workers: Workers,
+) -> None:  # fmt: skip
+    """Ask all models for the test maps, and write results.json, predictions.csv, model.json and timings.json."""
+    if all((run / name).exists() for name in ("results.json", "predictions.csv", "model.json")):
+        return
+    comparison = Comparison(job, prepared, Features(run, prepared.maps, prepared.both_train(), job.seed, workers))
+    awd, ablation = (paths[s][i].wavelet for s, i in (chosen["awd"], chosen["awd_no_interpretation"]))
+    maps = prepared.maps
+    models: list[tuple[str, str, str, Statistic, str]] = []
+    for key, name, kind, wavelet in (
+        ("awd", "AWD", "awd", awd),
+        ("awd_no_interpretation", "AWD without interpretation", "ablation", ablation),
+        *((name, name, "wavelet", name) for name in job.baselines),
+    ):
+        models.append((key, name, kind, wavelet_counts(wavelet, chosen["statistics"][key]), chosen["estimator"]))
+    angles = {"awd": awd.free_angle_count, "awd_no_interpretation": ablation.free_angle_count}
+    for key, (index, estimator) in chosen["classical"].items():
+        statistic = classical_statistics(key, maps.arcmin_per_pixel, min(maps.shape))[index]
+        models.append((key, CLASSICAL_NAMES[key], "classical", statistic, estimator))
+    protocols, ratios, tables, timings = {}, [], {}, {}
+    with run.step("Comparison") as progress:
+        total = len(models) * len(prepared.splits)
+        for number, (protocol, split) in enumerate(prepared.splits.items()):
+            truth = prepared.target[split.test]
+            answers: list[Answer] = []
+            fits: dict[str, tuple[Statistic, CountRegressor]] = {}
+            for k, (key, name, kind, statistic, estimator) in enumerate(models):
+                progress(number * len(models) + k, total, name)
+                choice = Choice(statistic, estimator, 0.0, 0.0)
+                answer, fitted = comparison.answer(
+                    choice, protocol, key=key, name=name, kind=kind, angles=angles.get(key, 0)
+                )
+                answers.append(answer)
+                fits[key] = (statistic, fitted)
+            if protocol in taught:
+                answers.append(_teacher_answer(run, prepared, taught[protocol], protocol))
+            answers.append(_mean_answer(prepared, protocol))
+            main = {answer.key: answer for answer in answers}
+            if protocol == "published":
+                answers += _nearest(run, comparison, awd)
+            groups, resampled = bootstrap_groups(prepared, protocol)
+            options: dict[str, Any] = {"resamples": job.resamples, "seed": job.seed}
+            rows = [score_row(answer, truth, groups, **options) for answer in answers]
+            # Each statistic is tried once with each estimator, and validation of this protocol says which is best.
+            best = min((a for a in main.values() if a.kind == "classical"), key=lambda a: a.validation_rmse or 0.0)
+            for other in ("teacher", best.key, "awd_no_interpretation", "db5"):
+                if other in main:
+                    ratios.append(ratio(protocol, main["awd"], main[other], truth, groups, **options))
+            protocols[protocol] = {
+                "rows": rows,
+                "train": len(split.train),
+                "validation": len(split.validation),
+                "test": len(split.test),
+                "test_cosmologies": len(np.unique(prepared.cosmology[split.test])),
+                "spread": float(truth.std()),
+                "best_classical": best.key,
+                "resampled": resampled,
+            }
+            tables[protocol] = _table(prepared, protocol, main, best.key)
+            if protocol == "held_out":
+                timings = _timings(comparison, fits, taught.get(protocol), prepared)
+                summary = {row["key"]: row["rmse"] for row in rows if row["key"] in ("awd", "teacher", "mean")}
+                _save_model(run, job, comparison, fits["awd"], awd, main["awd"], summary)
+    run.write_bytes("predictions.csv", predictions_csv(tables))
+    run.write_json("timings.json", {"ms_per_map": timings, "seconds": run.seconds()})
+    run.write_json("results.json", {"target": job.target, "protocols": protocols, "ratios": ratios})
+
+
+def bootstrap_groups(prepared: Prepared, protocol: str) -> tuple[npt.NDArray[np.int64], str]:
+    """What the bootstrap draws, and its name: whole cosmologies where they were held out, else whole maps.
+
+    Maps of known cosmologies that may have the same phases err together: then all that bear a number are drawn at once.
+    """
+    rows = prepared.splits[protocol].test
+    if protocol == "held_out":
+        return prepared.cosmology[rows], "cosmologies"
+    numbers = prepared.realisation[rows]
+    if (
+        not prepared.independent
+        and len(np.unique(numbers)) > 1
+        and len(shared_numbers(prepared.cosmology[rows], numbers))
+    ):
+        return numbers, "realisations"
+    pairs = np.column_stack([prepared.cosmology[rows], numbers])
+    return np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64), "maps"
+
+
+def _teacher_answer(run: RunFolder, prepared: Prepared, taught: Taught, protocol: str) -> Answer:
+    seed = int(run.config["settings"]["job"]["seed"])
+    rows, found = teacher_answers(run, taught, prepared, protocol, "validation", seed=seed)
+    error = rmse(prepared.target[rows], found)
+    _, estimate = teacher_answers(run, taught, prepared, protocol, "test", seed=seed)
+    std = np.full(len(estimate), error)
+    return Answer(
+        "teacher", f"teacher ({taught.name})", "network", "maps", "network", estimate, std, error, taught.parameters
+    )
+
+
+def _mean_answer(prepared: Prepared, protocol: str) -> Answer:
+    split, target = prepared.splits[protocol], prepared.target
+    mean = float(target[split.train].mean())
+    error = rmse(target[split.validation], np.full(len(split.validation), mean))
+    estimate = np.full(len(split.test), mean)
+    return Answer("mean", "mean of the training maps", "trivial", "none", "mean", estimate, None, error, 1)
+
+
+def _nearest(run: RunFolder, comparison: Comparison, awd: Wavelet) -> list[Answer]:
+    """The published estimators by name, for the protocol that they are for."""
+    prepared = comparison.prepared
+    if np.unique(prepared.cosmology[prepared.splits["published"].train], return_counts=True)[1].min() < 2:
+        run.say("Too few training maps a cosmology for a covariance: the published nearest-χ² is left out.")
+        return []
+    rows = [
+        ("awd", "AWD kernels, as published", "awd", wavelet_kernels(awd)),
+        ("db5", "db5 kernels, as published", "wavelet", wavelet_kernels("db5")),
+        ("raw", "raw peak heights, as published", "classical", "raw"),
+        ("laplace_v1", "Laplace v1, as published", "classical", "laplace_v1"),
+        ("laplace_v2", "Laplace v2, as published", "classical", "laplace_v2"),
+        ("roberts", "Roberts cross, as published", "classical", "roberts_cross"),
+    ]
+    return [comparison.nearest(published_filters(filter), key, name, kind) for key, name, kind, filter in rows]
+
+
+def _table(prepared: Prepared, protocol: str, answers: Mapping[str, Answer], best: str) -> dict[str, Any]:
+    rows = prepared.splits[protocol].test
+    columns: dict[str, Any] = {
+        "map": rows,
+        "cosmology": prepared.cosmology[rows],
+        "realisation": prepared.realisation[rows],
+        "truth": prepared.target[rows],
+    }
+    for key in ("awd", "teacher", best, "awd_no_interpretation", "db5"):
+        if key in answers:
+            columns[key], columns[f"{key}_std"] = answers[key].estimate, answers[key].std
+    return columns
+
+
+def _timings(
+    comparison: Comparison, fits: Mapping[str, tuple[Statistic, CountRegressor]], teacher: Taught | None,
+    prepared: Prepared,
+) -> dict[str, float]:  # fmt: skip
+    """Milliseconds a map, reading left out: the shortest of repeated calls."""
+    rows = prepared.splits["held_out"].test[:TIMED]
+    found = {}
+    for key, (statistic, fitted) in fits.items():
+        took = comparison.features.milliseconds(statistic, rows)
+        features = comparison.features.of(statistic, rows)
+        took += 1000 * shortest_seconds(partial(fitted.predict, features)) / len(rows)
+        found[key] = round(took, 4)
+    if teacher is not None:
+        maps = prepared.maps.read(rows)
+        took = shortest_seconds(partial(teacher.predict_stacks, [maps]))
+        found["teacher"] = round(1000 * took / len(rows), 4)
+    return found
+
+
+def _save_model(
+    run: RunFolder, job: Job, comparison: Comparison, fit: tuple[Statistic, CountRegressor], wavelet: Wavelet,
+    answer: Answer, summary: Mapping[str, float],
+) -> None:  # fmt: skip
+    """Write model.json: what NumPy alone goes from maps to the target with."""
+    prepared = comparison.prepared
+    split = prepared.splits["held_out"]
+    statistic, regressor = fit
+    features = comparison.features.of(statistic)
+    errors = regressor.predict(features[split.validation]) - prepared.target[split.validation]
+    model = Model(
+        parameters=(job.target,),
+        pixel_scale=prepared.raw_scale,
+        shape=prepared.raw_shape,
+        statistics=[comparison.features.fitted(statistic)],
+        regressor=regressor,
+        training=TrainingDistribution.from_features(features[split.train], reference=features[split.validation]),
+        preprocessing=prepared.preprocessing,
+        wavelet=wavelet,
+        provenance={
+            "program": "awd-cosmo run",
+            "protocol": "held_out",
+            "seed": job.seed,
+            "training_maps": len(split.train),
+            "maps_sha256": prepared.account["sha256"],
+            "rmse": dict(summary),
+            "validation_rmse": answer.validation_rmse,
+            "tile_correlation": tile_correlation(errors, prepared, split.validation),
+            "parameters": prepared.account["parameters"],
+            "z_s": prepared.account["z_s"],
+        },
+    )
+    model.save(run / "model.json")
+
+
+def tile_correlation(errors: Array, prepared: Prepared, rows: npt.NDArray[np.int64]) -> float:
+    """Correlation of the errors of two tiles of a map, 0 to 1: the mean over k tiles errs by σ √(ρ + (1 − ρ)/k).
+
+    1 where maps are not cut, or nothing is known.
+    """
+    names = np.column_stack([prepared.cosmology[rows], prepared.realisation[rows]])
+    if (prepared.realisation[rows] < 0).any():
+        return 1.0
+    groups = np.unique(names, axis=0, return_inverse=True)[1].reshape(-1)
+    number = np.bincount(groups)
+    pairs = float((number * (number - 1)).sum())
+    if pairs == 0:
+        return 1.0
+    products = float((np.bincount(groups, errors) ** 2 - np.bincount(groups, errors**2)).sum())
+    return float(np.clip(products / pairs / np.mean(errors**2), 0.0, 1.0))

@@ -1,0 +1,215 @@
+"""Features of all maps of a run, computed once for each statistic and kept in the run's folder.
+
+Bins are learnt from maps that train in every protocol, so that one array of features serves all protocols.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from awd_core.files import make_atomically
+from awd_core.run import RunFolder, shortest_seconds
+from awd_core.workers import Serial, Workers, available_cores
+from awd_cosmo.maps.map_set import MapSet
+from awd_cosmo.maps.sources import HANDED, Maps, Source, maps_at_a_time
+from awd_cosmo.statistics.statistic import Statistic
+
+Array = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+
+BIN_MAPS = 512
+"""Maps that bins are learnt from, at most."""
+
+
+@dataclass
+class Features:
+    """What statistics say of a run's maps.
+
+    Attributes
+    ----------
+    run : RunFolder
+        Features are kept in its folder `features`.
+    maps : MapSet
+        All maps.
+    bins_from : ndarray of int
+        Rows that bins are learnt from: training maps of every protocol.
+    seed : int
+        Of the draw among them.
+    workers : Workers
+        Who reads maps and counts, `HANDED` times as many in a piece of work as `maps_at_a_time` are held.
+    """
+
+    run: RunFolder
+    maps: MapSet
+    bins_from: Rows
+    seed: int
+    workers: Workers = field(default_factory=Serial)
+    _fitted: dict[str, Statistic] = field(default_factory=dict)
+    _sample: npt.NDArray[np.float32] | None = None
+    _last: dict[tuple[str, bytes], Array] = field(default_factory=dict)
+
+    def fitted(self, statistic: Statistic) -> Statistic:
+        """The statistic with its bins learnt."""
+        key = statistic_key(statistic)
+        if key not in self._fitted:
+            if self._sample is None:
+                rng = np.random.default_rng([self.seed, 0xB125])
+                rows = rng.permutation(self.bins_from)[:BIN_MAPS]
+                self._sample = self.maps.read(np.sort(rows))
+            self._fitted[key] = statistic.fit(self._sample)
+        return self._fitted[key]
+
+    def of(self, statistic: Statistic, rows: Rows | None = None) -> Array:
+        """Features (n, F) of some rows, of all if none are given; those of all are kept.
+
+        Parameters
+        ----------
+        statistic : Statistic
+            Not fitted: its parameters alone say what it is.
+        rows : ndarray of int, optional
+            Which maps.
+        """
+        place = self.run / "features" / f"{statistic_key(statistic)}.npy"
+        if place.exists():
+            kept: Array = np.load(place, allow_pickle=False)
+            return kept if rows is None else kept[rows]
+        wanted = np.arange(len(self.maps)) if rows is None else rows
+        # Estimators are tried on the same features one after the other, so a few are remembered.
+        memory = (statistic_key(statistic), wanted.tobytes())
+        if rows is not None and memory in self._last:
+            return self._last[memory]
+        found = self._measured(statistic, wanted)
+        if rows is None:
+            place.parent.mkdir(exist_ok=True)
+            make_atomically(place, lambda path: np.save(path, found))
+            return found
+        while len(self._last) > 1:
+            self._last.pop(next(iter(self._last)))
+        self._last[memory] = found
+        return found
+
+    def _measured(self, statistic: Statistic, rows: Rows) -> Array:
+        """Features of rows, block by block, by whoever works."""
+        ready = self.fitted(statistic)
+        if self.workers.here:
+            return _part_by_part(ready, self.maps.read, rows, maps_at_a_time(self.maps.shape))
+        # They are as large as a tenth of the maps: workers leave them in the folder, and send word.
+        folder = (
+            self.run.path.absolute()
+            / "features"
+            / f"{statistic_key(statistic)}-{hashlib.sha256(rows.tobytes()).hexdigest()[:16]}"
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        todo = [_Task(piece, folder / f"{k}.npy") for k, piece in enumerate(pieces_of(self.maps, rows))]
+        places = list(self.workers.map(partial(_measure, ready), todo))
+        found = stacked((np.load(place, allow_pickle=False) for place in places), len(rows))
+        shutil.rmtree(folder)
+        return found
+
+    def milliseconds(self, statistic: Statistic, rows: Rows) -> float:
+        """Milliseconds that the statistic takes for a map, reading left out: the shortest of repeated calls."""
+        ready, maps = self.fitted(statistic), self.maps.read(rows)
+        return 1000 * shortest_seconds(partial(ready.transform, maps)) / len(maps)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Maps that a worker is handed, rows 0 to `count` − 1 of a source, of which it reads `held` at a time."""
+
+    source: Source
+    count: int
+    held: int
+
+    def __str__(self) -> str:
+        return f"{self.count} maps"
+
+
+def pieces_of(maps: MapSet, rows: Rows) -> list[Piece]:
+    """Rows of a set, cut into what is worth handing out."""
+    held = maps_at_a_time(maps.shape)
+    blocks = [rows[start : start + HANDED * held] for start in range(0, len(rows), HANDED * held)]
+    return [Piece(maps.source.part(block), len(block), held) for block in blocks]
+
+
+def features_of(statistic: Statistic, piece: Piece) -> Array:
+    """Features (count, F) of the maps of a piece."""
+
+    def read(rows: Rows) -> Maps:
+        return piece.source(rows, available_cores(), None)
+
+    return _part_by_part(statistic, read, np.arange(piece.count), piece.held)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A piece of which features are wanted, and the file for them."""
+
+    piece: Piece
+    place: Path
+
+    def __str__(self) -> str:
+        return f"features of {self.piece} for {self.place}"
+
+
+def _measure(statistic: Statistic, task: _Task) -> Path:
+    """Write the features of a piece, unless they are there."""
+    if not task.place.exists():
+        features = features_of(statistic, task.piece)
+        make_atomically(task.place, lambda path: np.save(path, features))
+    return task.place
+
+
+def _part_by_part(statistic: Statistic, read: Callable[[Rows], Maps], rows: Rows, held: int) -> Array:
+    """Features of rows, of which `held` are read at a time."""
+    parts = (rows[start : start + held] for start in range(0, len(rows), held))
+    return stacked((statistic.transform(read(part)) for part in parts), len(rows))
+
+
+def stacked(parts: Iterable[Array], count: int) -> Array:
+    """Parts (k, F) one below the other, `count` rows in all; no two of them are held at a time beside the whole.
+
+    Examples
+    --------
+    >>> stacked((np.full((2, 3), i) for i in range(2)), 4)[:, 0].tolist()
+    [0, 0, 1, 1]
+    """
+    whole, done = np.zeros((0, 0)), 0
+    for part in parts:
+        if not done:
+            whole = np.empty((count, *part.shape[1:]), part.dtype)
+        whole[done : done + len(part)] = part
+        done += len(part)
+    return whole
+
+
+def described(statistic: Statistic) -> dict[str, Any]:
+    """Parameters of a statistic as JSON values, without what does not change its features."""
+    record = statistic.to_dict() if statistic.__sklearn_is_fitted__() else None
+    values: Mapping[str, Any] = record["parameters"] if record is not None else _plain(statistic.get_params())
+    told = {key: value for key, value in values.items() if key not in ("workers", "mask") and value is not None}
+    return {"statistic": type(statistic).__name__, **told}
+
+
+def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for key, value in parameters.items():
+        if isinstance(value, np.ndarray):
+            made[key] = {"array": value.tolist()}
+        else:
+            made[key] = list(value) if isinstance(value, tuple) else value
+    return made
+
+
+def statistic_key(statistic: Statistic) -> str:
+    """What tells statistics with different features apart: a digest of their parameters."""
+    told = {"statistic": type(statistic).__name__, **_plain(statistic.get_params())}
+    told.pop("workers", None)
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,316 @@
+"""The first step of a run: maps read, prepared, cached and split, before anything is fitted."""
+
+import hashlib
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from awd_core.run import RunFolder
+from awd_core.workers import Workers, available_cores
+from awd_cosmo.formats.parameters import RANGES
+from awd_cosmo.inference.partition import count_parts
+from awd_cosmo.inference.splits import PUBLISHED_FRACTIONS, Split, split_maps
+from awd_cosmo.maps.map_set import MapSet
+from awd_cosmo.maps.open import open_maps
+from awd_cosmo.maps.preprocessing import Preprocessing
+from awd_cosmo.maps.sources import Source
+from awd_cosmo.run.job import Job
+from awd_cosmo.simulate.suite_folder import DESCRIPTION, suite_description
+
+Rows = npt.NDArray[np.int64]
+Array = npt.NDArray[np.float64]
+PROTOCOLS = ("held_out", "published")
+NO_PUBLISHED = "the published protocol, other maps of cosmologies that were trained on, is left out"
+TOGETHER = 256
+"""Maps that are digested at a time."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Maps that are ready to be learnt from.
+
+    Attributes
+    ----------
+    maps : MapSet
+        In the run's cache, finite.
+    splits : mapping of str to Split
+        "held_out", and "published" where realisations are known.
+    target : ndarray, shape (n,)
+        What is estimated.
+    targets : ndarray, shape (n, k)
+        What the teacher learns; the target first.
+    parameters : ndarray, shape (n, p)
+        All parameters that vary, the target first.
+    cosmology, realisation : ndarray of int, shape (n,)
+    preprocessing : Preprocessing
+        What was done to the maps, for the saved model.
+    raw_shape, raw_scale : (int, int), float
+        Size [pixels] and pixel scale [arcmin] of the maps before preprocessing; the size is that of a tile.
+    account : mapping
+        What maps.json tells.
+    independent : bool
+        Whether maps of different cosmologies that bear the same number of a realisation are known to have phases of
+        their own.
+    """
+
+    maps: MapSet
+    splits: dict[str, Split]
+    target: Array
+    targets: Array
+    parameters: Array
+    cosmology: Rows
+    realisation: Rows
+    preprocessing: Preprocessing
+    raw_shape: tuple[int, int]
+    raw_scale: float
+    account: dict[str, Any]
+    independent: bool
+
+    def both_train(self) -> Rows:
+        """Training maps of every protocol: what may be looked at whatever the protocol."""
+        rows = self.splits["held_out"].train
+        for split in self.splits.values():
+            rows = np.intersect1d(rows, split.train)
+        return rows
+
+
+def simulate_first(job: Job, folder: Path, *, workers: Workers, progress: Callable[[int, int], object]) -> Path:
+    """Make the embedded suite, or what is missing of it."""
+    from awd_cosmo.simulate.simulation import PRESETS, simulate_suite
+
+    if job.suite not in PRESETS:
+        raise ValueError(f"the suite must be one of {', '.join(PRESETS)}; got {job.suite!r}")
+    preset = PRESETS[job.suite]
+    preset = replace(preset, cosmologies=job.suite_cosmologies or preset.cosmologies)
+    setup = preset.setup if job.suite_pixels is None else replace(preset.setup, pixels=job.suite_pixels)
+    simulate_suite(
+        folder, seed=job.seed, preset=job.suite, design=preset.table(job.seed), setup=setup,
+        # Where this process does all, other steps have threads for the other cores; this one has not.
+        workers=available_cores() if workers.here else workers,
+        realisations=job.suite_realisations or preset.realisations, progress=progress,
+    )  # fmt: skip
+    return folder
+
+
+def open_data(job: Job, data: str | Path, workers: Workers) -> MapSet:
+    """The maps of a job, as they lie there, with the parameters that are needed."""
+    maps = open_maps(
+        data, job.layout, on_error="skip" if job.on_error == "skip" else "raise",
+        source_redshift=job.source_redshift, pixel_scale=job.pixel_scale, workers=workers,
+    )  # fmt: skip
+    for name in job.targets:
+        if np.isnan(maps.parameters([name])).any():
+            raise ValueError(f"some maps have no {name}; it is to be learnt, so leave them out or complete their table")
+    if job.maps_per_cosmology is not None:
+        ids, numbers = _integers(maps, "cosmology"), _integers(maps, "realisation")
+        keep = np.zeros(len(maps), np.bool_)
+        for cosmology in np.unique(ids):
+            rows = np.flatnonzero(ids == cosmology)
+            keep[rows[np.argsort(numbers[rows], kind="stable")][: job.maps_per_cosmology]] = True
+        maps = maps.select(keep)
+    return maps
+
+
+def data_identity(maps: MapSet) -> dict[str, Any]:
+    """What tells maps from others without reading their pixels: for a run's settings."""
+    digest = hashlib.sha256()
+    sizes: dict[str, int] = {}
+    for name, path, hdu, cosmology in zip(
+        maps.table["file"], maps.files, maps.table["hdu"], maps.table["cosmology"], strict=True
+    ):
+        file = path.split("!")[0]
+        sizes[file] = sizes[file] if file in sizes else Path(file).stat().st_size
+        digest.update(f"{name}|{hdu}|{cosmology}|{sizes[file]}\n".encode())
+    digest.update(maps.parameters([name for name in RANGES if name in maps.table.colnames]).tobytes())
+    return {"maps": len(maps), "sha256": digest.hexdigest()}
+
+
+def independent_phases(data: str | Path) -> bool:
+    """Whether a folder holds a suite of our own simulation, of which every map has noise of its own."""
+    if not (Path(data) / DESCRIPTION).is_file():
+        return False
+    return not suite_description(Path(data))["setup"].get("shared_phases", False)
+
+
+def prepare(run: RunFolder, job: Job, data: str | Path, maps: MapSet, workers: Workers) -> Prepared:
+    """Prepare maps, cache them in the run's folder, split them, and write maps.json and split.json.
+
+    Raises
+    ------
+    ValueError
+        If maps have pixels that were not observed, or there are too few cosmologies or maps to split.
+    """
+    raw_scale = maps.arcmin_per_pixel
+    said = []
+    ready = maps
+    if job.noise is not None:
+        ready = ready.with_shape_noise(job.noise, galaxies_per_arcmin2=job.galaxies, seed=job.seed)  # type: ignore[arg-type]
+        said.append(f"shape noise of {job.galaxies:g} galaxies per arcmin² by the convention {job.noise}")
+    if job.downsample > 1:
+        ready = ready.downsampled(job.downsample)
+        said.append(f"means over blocks of {job.downsample} × {job.downsample} pixels")
+    if job.smoothing > 0:
+        ready = ready.smoothed(sigma_arcmin=job.smoothing)
+        said.append(f"smoothed by a Gaussian with a standard deviation of {job.smoothing:g} arcmin")
+    if job.tile is not None and max(ready.shape) > job.tile:
+        said.append(f"cut into tiles of {job.tile} × {job.tile} pixels")
+        ready = ready.tiles(job.tile, rest="drop")
+    elif job.tile is not None and max(ready.shape) < job.tile:
+        size = " × ".join(map(str, ready.shape))
+        run.say(f"Note: maps of {size} pixels are smaller than tiles of {job.tile} × {job.tile}; they stay whole.")
+    with run.step("Maps") as progress:
+        cached = ready.cached(run / "cache", progress=lambda done, total: progress(done, total), workers=workers)
+    cosmology, realisation = _integers(cached, "cosmology"), _integers(cached, "realisation")
+    names = _varying(cached, job.target)
+    noise = None if job.noise is None else {"convention": job.noise, "galaxies_per_arcmin2": job.galaxies}
+    independent = independent_phases(data) or job.phases == "independent"
+    splits = _split(job, independent, cosmology, realisation)
+    account = _account(cached, data, said, names, splits, workers)
+    if not (run / "maps.json").exists():
+        for warning in dict.fromkeys(warning for split in splits.values() for warning in split.warnings):
+            run.say(f"Note: {warning}.")
+    run.write_json("maps.json", account)
+    run.write_json("split.json", {name: split.to_dict() for name, split in splits.items()})
+    raw_side = (cached.shape[0] * job.downsample, cached.shape[1] * job.downsample)
+    return Prepared(
+        cached, splits, cached.parameters([job.target])[:, 0], cached.parameters(job.targets), cached.parameters(names),
+        cosmology, realisation, Preprocessing(job.downsample, job.smoothing, noise=noise), raw_side, raw_scale, account,
+        independent,
+    )  # fmt: skip
+
+
+def _split(job: Job, independent: bool, cosmology: Rows, realisation: Rows) -> dict[str, Split]:
+    """Both protocols, of which no choice that is made in the one has seen a test map of the other.
+
+    The published protocol's test maps are of cosmologies that the held-out protocol trains on. They are left out there:
+    then whatever is chosen by its training and validation maps, the wavelet above all, may be used in both.
+    """
+    phases: Any = "independent" if independent else job.phases
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # they stand in the split, and in the report
+        held_out = split_maps(
+            cosmology, realisation, by="cosmology", seed=job.seed, fractions=job.fractions, shared_phases=phases
+        )
+        least = min(len(np.unique(realisation[cosmology == c])) for c in np.unique(cosmology))
+        if (realisation < 0).any():
+            return _without_published(held_out, "the realisations of maps are not known")
+        if least < 3:
+            return _without_published(held_out, f"it needs 3 realisations of each cosmology, one has {least}")
+        fractions = PUBLISHED_FRACTIONS
+        published = split_maps(cosmology, realisation, by="published", seed=job.seed, fractions=fractions)
+    train, validation = (np.setdiff1d(rows, published.test) for rows in (held_out.train, held_out.validation))
+    usable = np.intersect1d(train, published.train)
+    if not (len(train) and len(validation) and len(usable) > 1):
+        # The protocol that counts is kept whole.
+        return _without_published(
+            held_out,
+            f"with {least} realisations of a cosmology nothing is left to train on that is test map in neither",
+        )
+    part = np.full(len(cosmology), -1)
+    for number, rows in enumerate((train, validation, held_out.test)):
+        part[rows] = number
+    counts = count_parts(cosmology, realisation, part)
+    return {
+        "held_out": replace(held_out, train=train, validation=validation, counts=counts),
+        "published": published,
+    }
+
+
+def _without_published(split: Split, reason: str) -> dict[str, Split]:
+    """The one protocol, with the warning that the other is missing: split.json, the log and the report tell it."""
+    return {"held_out": replace(split, warnings=(*split.warnings, f"{NO_PUBLISHED}: {reason}"))}
+
+
+def _account(
+    maps: MapSet, data: str | Path, said: list[str], names: list[str], splits: dict[str, Split], workers: Workers
+) -> dict[str, Any]:
+    ids = _integers(maps, "cosmology")
+    first = np.unique(ids, return_index=True)[1]
+    known = [name for name in RANGES if name in maps.table.colnames]
+    values = maps.parameters(known)
+    redshifts = np.unique(np.asarray(maps.table["z_s"], np.float64))
+    numbers = _integers(maps, "realisation")
+    per = [len(np.unique(numbers[ids == c])) if (numbers >= 0).all() else int((ids == c).sum()) for c in ids[first]]
+    table = [
+        {"cosmology": int(ids[i])}
+        | {name: float(v) for name, v in zip(known, values[i], strict=True) if math.isfinite(v)}
+        | {"maps": int((ids == ids[i]).sum())}
+        for i in first
+    ]
+    simulated = (Path(data) / DESCRIPTION).is_file()
+    return {
+        "account": maps.account,
+        "layout": str(maps.table.meta.get("layout", maps.account.split(":")[0])),
+        "maps": len(maps),
+        "shape": list(maps.shape),
+        "arcmin_per_pixel": maps.arcmin_per_pixel,
+        "z_s": float(redshifts[0]) if len(redshifts) == 1 and np.isfinite(redshifts[0]) else None,
+        "cosmologies": len(first),
+        "realisations_per_cosmology": [min(per), max(per)],
+        "parameters": {
+            name: [float(np.nanmin(values[:, k])), float(np.nanmax(values[:, k]))]
+            for k, name in enumerate(known)
+            if np.isfinite(values[:, k]).any()
+        },
+        "varying": names,
+        "processing": said,
+        "skipped": [list(entry) for entry in maps.skipped],
+        "table": table,
+        "simulation": _told(suite_description(Path(data))) if simulated else None,
+        "warnings": {name: list(split.warnings) for name, split in splits.items() if split.warnings},
+        "sha256": _identity(maps, workers),
+    }
+
+
+def _identity(maps: MapSet, workers: Workers) -> str:
+    """Digest of the digests of all pixels, 256 maps at a time; maps with pixels that were not observed are refused."""
+    digest = hashlib.sha256()
+    blocks = [maps.source.part(np.arange(k, min(k + TOGETHER, len(maps)))) for k in range(0, len(maps), TOGETHER)]
+    counts = [min(TOGETHER, len(maps) - k) for k in range(0, len(maps), TOGETHER)]
+    for found in workers.map(_digest, list(zip(blocks, counts, strict=True)), names=_block_name):
+        if found is None:
+            raise ValueError(
+                "these maps have pixels that were not observed; train on whole maps, and give masked ones as observed "
+                "maps"
+            )
+        digest.update(found)
+    return digest.hexdigest()
+
+
+def _digest(block: tuple[Source, int]) -> bytes | None:
+    """Digest of the maps of a source, rows 0 to count − 1; None if pixels are missing."""
+    source, count = block
+    maps = source(np.arange(count), available_cores(), None)
+    return hashlib.sha256(maps.data).digest() if np.isfinite(maps).all() else None
+
+
+def _block_name(block: tuple[Source, int]) -> str:
+    return f"the digest of {block[1]} maps"
+
+
+def _told(suite: dict[str, Any]) -> dict[str, Any]:
+    """What suite.json tells, without its table, which is in maps.json already, and its versions."""
+    return {key: value for key, value in suite.items() if key not in ("cosmologies", "versions")}
+
+
+def _varying(maps: MapSet, target: str) -> list[str]:
+    """Parameters that vary from cosmology to cosmology and do not follow from the others, the target first."""
+    known = [name for name in RANGES if name in maps.table.colnames]
+    values = maps.parameters(known)
+    vary = [
+        name
+        for k, name in enumerate(known)
+        if np.isfinite(values[:, k]).all() and np.ptp(values[:, k]) > 1e-9 and name != target
+    ]
+    # σ8 follows from A_s and the others, which are what is varied.
+    return [target, *(name for name in vary if not (name == "sigma8" and "A_s" in vary))]
+
+
+def _integers(maps: MapSet, column: str) -> Rows:
+    return np.asarray(maps.table[column], np.int64)

@@ -1,0 +1,191 @@
+"""Teachers within a run: one for each protocol, trained once, or a network of the user's own."""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from awd_core.files import make_atomically
+from awd_core.run import RunFolder
+from awd_cosmo.inference.scores import rmse
+from awd_cosmo.maps.map_set import MapSet
+from awd_cosmo.maps.sources import HANDED, maps_at_a_time
+from awd_cosmo.run.job import Job
+from awd_cosmo.run.prepare import Prepared
+from awd_cosmo.teacher.teacher import MapTeacher
+
+Array = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+BLOCK = 512
+"""Maps that a teacher is asked for at a time, at most."""
+ASKED = 500
+"""Validation maps that a teacher is asked for, at most."""
+
+ARCHITECTURES = {"resnet18": "awd_cosmo.teacher.resnet:ResNet18", "resnet34": "awd_cosmo.teacher.resnet:ResNet34"}
+
+
+@dataclass(frozen=True)
+class Taught:
+    """A teacher that answers.
+
+    Attributes
+    ----------
+    module : torch.nn.Module
+        From maps (n, 1, ny, nx) to predictions (n, k) or (n,), in evaluation mode.
+    output : int
+        Which prediction is the target.
+    name : str
+        Such as "ResNet-18, width 12".
+    parameters : int
+        Number of its weights.
+    """
+
+    module: nn.Module
+    output: int
+    name: str
+    parameters: int
+
+    def predict(self, maps: MapSet, rows: Rows) -> Array:
+        """Estimates of the target, (n,)."""
+        size = min(BLOCK, HANDED * maps_at_a_time(maps.shape))
+        return self.predict_stacks(maps.read(rows[start : start + size]) for start in range(0, len(rows), size))
+
+    def predict_stacks(self, stacks: Any) -> Array:
+        """Estimates of the target for stacks (m, ny, nx), one after the other."""
+        found = []
+        with torch.no_grad():
+            for stack in stacks:
+                answer = self.module(torch.from_numpy(np.ascontiguousarray(stack[:, None], np.float32)))
+                found.append((answer if answer.ndim == 1 else answer[:, self.output]).double().numpy())
+        return np.concatenate(found)
+
+
+def teach(run: RunFolder, job: Job, prepared: Prepared, weights: Path | None) -> dict[str, Taught]:
+    """Teachers by protocol, trained if they are not in the run's folder yet; empty where there is none.
+
+    A training that was killed goes on from its last epoch.
+
+    Parameters
+    ----------
+    run : RunFolder
+        teacher/<protocol>.safetensors, teacher/<protocol>.history.json and teacher.json are written there.
+    job, prepared
+        The run.
+    weights : Path, optional
+        Of a teacher of the user's own; the same network answers in every protocol.
+    """
+    if job.teacher is not None:
+        return dict.fromkeys(prepared.splits, _own(job, weights))
+    if job.epochs == 0:
+        return {}
+    taught: dict[str, Taught] = {}
+    told: dict[str, dict[str, Any]] = {}
+    (run / "teacher").mkdir(exist_ok=True)
+    for protocol, split in prepared.splits.items():
+        place = run / "teacher" / f"{protocol}.safetensors"
+        if not place.exists():
+            rows = np.random.default_rng([job.seed, 0x7EAC]).permutation(split.train)[: job.teacher_maps]
+            rows = np.sort(rows)
+            with run.step(f"Teacher ({protocol.replace('_', ' ')})") as progress:
+                teacher = _teacher(job, progress)
+                teacher.fit(
+                    prepared.maps.read(rows), _columns(prepared.targets[rows]),
+                    validation=(prepared.maps.read(split.validation), _columns(prepared.targets[split.validation])),
+                    checkpoint_dir=run / "teacher" / f"{protocol}.checkpoint",
+                )  # fmt: skip
+                # How long epochs took is no part of what was learnt.
+                history = [{k: v for k, v in epoch.items() if k != "seconds"} for epoch in teacher.history_]
+                teacher.history_ = history
+                run.write_json(f"teacher/{protocol}.history.json", history)
+                teacher.save(place)
+        teacher = MapTeacher.load(place)
+        taught[protocol] = _taught(job, teacher)
+        history = json.loads((run / "teacher" / f"{protocol}.history.json").read_text(encoding="utf-8"))
+        told[protocol] = {
+            "best_epoch": int(teacher.best_epoch_),
+            "epochs": len(history),
+            "training_maps": int(min(len(split.train), job.teacher_maps)),
+        }
+    if not (run / "teacher.json").exists():
+        for protocol in prepared.splits:
+            rows, found = answers(run, taught[protocol], prepared, protocol, "validation", seed=job.seed)
+            told[protocol]["validation_rmse"] = rmse(prepared.target[rows], found)
+        one = taught["held_out"]
+        summary: Mapping[str, Any] = {
+            "architecture": one.name,
+            "parameters": one.parameters,
+            "targets": list(job.targets),
+            "settings": _settings(job),
+            # The figures of the protocol that counts stand on top.
+            **told["held_out"],
+            "protocols": told,
+        }
+        run.write_json("teacher.json", summary)
+    return taught
+
+
+def answers(
+    run: RunFolder, taught: Taught, prepared: Prepared, protocol: str, part: str, *, seed: int
+) -> tuple[Rows, Array]:
+    """What a teacher says of the validation or test maps of a protocol: asked once, and kept.
+
+    Returns
+    -------
+    rows : ndarray of int, shape (n,)
+        All test maps; of validation maps `ASKED` at most, drawn at random, for they are asked in eight orientations.
+    estimate : ndarray, shape (n,)
+    """
+    rows = getattr(prepared.splits[protocol], part)
+    if part == "validation" and len(rows) > ASKED:
+        rows = np.sort(np.random.default_rng([seed, 0xA5CD]).permutation(rows)[:ASKED])
+    place = run / "teacher" / f"{protocol}.{part}.npy"
+    if not place.exists():
+        with run.step(f"Teacher asked ({protocol.replace('_', ' ')}, {part})"):
+            found = taught.predict(prepared.maps, rows)
+        place.parent.mkdir(exist_ok=True)
+        make_atomically(place, lambda path: np.save(path, found))
+    return rows, np.load(place, allow_pickle=False)
+
+
+def _settings(job: Job) -> dict[str, Any]:
+    names = ("width", "small_input", "epochs", "patience", "batch_size", "learning_rate", "precision")
+    return {name: getattr(job, name) for name in names}
+
+
+def _teacher(job: Job, progress: Callable[[int, int, str], object]) -> MapTeacher:
+    return MapTeacher(
+        job.targets, ARCHITECTURES[job.architecture], width=job.width, small_input=job.small_input,
+        max_epochs=job.epochs, patience=job.patience, batch_size=job.batch_size, learning_rate=job.learning_rate,
+        seed=job.seed, progress=progress, accelerator=job.accelerator, precision=job.precision,
+    )  # fmt: skip
+
+
+def _taught(job: Job, teacher: MapTeacher) -> Taught:
+    # The mean over all orientations is the better teacher, and its gradients know no preferred direction either.
+    module = teacher.as_torch(average=True)
+    name = job.architecture.replace("resnet", "ResNet-")
+    return Taught(module, 0, f"{name}, width {job.width}", _count(module))
+
+
+def _columns(targets: Array) -> Array:
+    return targets[:, 0] if targets.shape[1] == 1 else targets
+
+
+def _own(job: Job, weights: Path | None) -> Taught:
+    from awd_core.teacher import load_module
+
+    if weights is None or job.teacher is None:
+        raise ValueError("a teacher of your own needs its weights, a .safetensors file (--weights)")
+    module = load_module(job.teacher, weights=weights, **job.teacher_arguments)
+    return Taught(module.requires_grad_(False), job.teacher_output, job.teacher.split(":")[-1], _count(module))
+
+
+def _count(module: nn.Module) -> int:
+    return sum(math.prod(p.shape) for p in module.parameters())

@@ -1,0 +1,126 @@
+"""Maps of a suite, written where the work is done: some realisations of one cosmology at a time."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, overload
+
+from astropy import units
+
+from awd_cosmo.formats.fits import read_map
+from awd_cosmo.formats.fits_writer import write_map
+from awd_cosmo.formats.map_names import map_name
+from awd_cosmo.formats.parameters import RANGES
+from awd_cosmo.simulate.map_model import MapModel, Setup, map_model
+from awd_cosmo.simulate.suite_folder import Values
+
+TOGETHER = 64
+"""Realisations that a worker is given at a time."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """Some maps of a suite.
+
+    Attributes
+    ----------
+    folder : Path
+        Where they lie.
+    values : mapping
+        Parameters of their cosmology.
+    cosmology : int
+        Its number.
+    first, last : int
+        Numbers of the realisations, both included.
+    seed : int
+        Of the suite.
+    setup : Setup
+    """
+
+    folder: Path
+    values: Values
+    cosmology: int
+    first: int
+    last: int
+    seed: int
+    setup: Setup
+
+    def __str__(self) -> str:
+        return f"cosmology {self.cosmology}, realisations {self.first} to {self.last}"
+
+
+class Shares(Sequence[Share]):
+    """All maps of a suite, in shares that are put together when they are handed out."""
+
+    def __init__(
+        self, folders: Sequence[Path], cosmologies: Sequence[Values], realisations: int, seed: int, setup: Setup
+    ) -> None:
+        self.folders = [folder.absolute() for folder in folders]
+        self.cosmologies, self.realisations, self.seed, self.setup = cosmologies, realisations, seed, setup
+        self.of_each = -(-realisations // TOGETHER)
+
+    def __len__(self) -> int:
+        return self.of_each * len(self.folders)
+
+    @overload
+    def __getitem__(self, place: int) -> Share: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Share]: ...
+
+    def __getitem__(self, place: int | slice) -> Share | list[Share]:
+        if isinstance(place, slice):
+            return [self[i] for i in range(len(self))[place]]
+        if not 0 <= place < len(self):
+            raise IndexError(place)
+        i, k = divmod(place, self.of_each)
+        last = min((k + 1) * TOGETHER, self.realisations)
+        return Share(self.folders[i], self.cosmologies[i], i, k * TOGETHER + 1, last, self.seed, self.setup)
+
+
+def write_share(share: Share) -> tuple[Values, int]:
+    """Write what is missing of a share: the parameters of its cosmology, and its number of maps."""
+    setup = share.setup
+    numbers = range(share.first, share.last + 1)
+    names = {number: share.folder / map_name(setup.source_redshift, number) for number in numbers}
+    # What is whole is read no further than the header of one map: no spectrum is computed.
+    missing = [number for number, path in names.items() if not path.exists()]
+    if not missing:
+        _, header = read_map(names[share.first])
+        return header.parameters, len(names)
+    model = _model(json.dumps(share.values), setup)
+    # To the digits that headers are read with, so that a resumed suite has the very same table.
+    parameters = {name: round(x, 12) for name, x in model.theory.parameters.items() if name in RANGES}
+    cards: dict[str, Any] = {
+        "OMEGA_B": (model.theory.parameters["Omega_b"], "baryon density"),
+        "SEED": (share.seed, "seed of the suite"),
+        "COSMO": (share.cosmology, "number of the cosmology, from 0"),
+        "SHIFT": (model.theory.shift, "minus the convergence of an empty beam"),
+        "PHASES": ("shared" if setup.shared_phases else "independent", "noise across cosmologies"),
+        "PADDING": (setup.padding, "side of the periodic grid over that of the map"),
+        "TRANSFER": (setup.transfer, "linear power spectrum"),
+        "NONLIN": (setup.nonlinear, "nonlinear power spectrum"),
+        "CREATOR": (f"awd-cosmo {version('awd-cosmo')}", ""),
+    }
+    if setup.halos is not None:
+        cards["HALOMIN"] = (setup.halos.minimum_mass, "[solMass] least mass of halos")
+    share.folder.mkdir(parents=True, exist_ok=True)
+    for number in missing:
+        write_map(
+            names[number],
+            model.draw(share.seed, share.cosmology, number),
+            pixel_scale=setup.arcmin_per_pixel * units.arcmin,
+            source_redshift=setup.source_redshift,
+            parameters=parameters,
+            extra={**cards, "REALIS": (number, "number of the realisation")},
+            overwrite=True,  # by somebody who simulates the same suite: the same map
+        )
+    return parameters, len(names)
+
+
+@lru_cache(maxsize=1)  # shares of a cosmology come one after the other, and its spectra take longer than its maps
+def _model(values: str, setup: Setup) -> MapModel:
+    return map_model(json.loads(values), setup)
