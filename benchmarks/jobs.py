@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
-from awd_cme.networks import SeriesLSTM
 from awd_cme.spots import fit_spots
+from awd_cme.teacher import SeriesLSTM
 from awd_core.wavelets import Wavelet
 from awd_cosmo.maps import open_maps
 from benchmarks.contenders import OURS, load_awave

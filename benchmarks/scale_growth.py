@@ -15,10 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from awd_cme.frames import Movie
-from awd_cme.movies import write_movie
+from awd_cme.movies import Movie, write_movie
 from awd_cme.simulate import simulate_movie
-from awd_cme.simulate_settings import PRESETS, settings_for
+from awd_cme.simulate.settings import PRESETS, settings_for
 from benchmarks.fits_reading import write_files
 from benchmarks.watch import watch
 

@@ -56,8 +56,8 @@ def count_maps(folder: Path, crew: Workers) -> tuple[int, Mapping[str, float], I
 
 def track(path: Path, crew: Workers) -> tuple[int, Mapping[str, float], Iterable[npt.NDArray[Any]]]:
     """Detect, link and fit spots of a movie."""
-    from awd_cme.link import track_movie
     from awd_cme.movies import open_movie
+    from awd_cme.tracking import track_movie
 
     steps = Steps()
     movie = open_movie(path)
@@ -108,7 +108,7 @@ def wake(crew: Workers, count: int) -> None:
 
 
 def _imported(number: int) -> int:
-    for name in ("awd_cme.link", "awd_cosmo.statistics.counts", "awd_cosmo.maps.open"):
+    for name in ("awd_cme.tracking.link", "awd_cosmo.statistics.counts", "awd_cosmo.maps.open"):
         importlib.import_module(name)
     time.sleep(0.2)  # so that each gets one
     return number

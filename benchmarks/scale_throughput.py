@@ -23,8 +23,9 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from awd_cme.movie_spots import Detection, movie_spots
-from awd_cme.movies import MovieFile, open_movie
+from awd_cme.movies import open_movie
+from awd_cme.movies.open import MovieFile
+from awd_cme.tracking.movie_spots import Detection, movie_spots
 from awd_core.workers import Workers, open_workers
 from awd_cosmo.maps import MapSet, open_maps
 from awd_cosmo.run.features import Piece, features_of, pieces_of

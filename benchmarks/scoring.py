@@ -13,12 +13,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from awd_cme.card import ModelCard
-from awd_cme.features import MaxCoefficients
-from awd_cme.networks import SeriesLSTM, TunedSeriesLSTM
-from awd_cme.regress import SeriesRidge
-from awd_cme.scaling import fit_z_scores
-from awd_cme.series_set import example_set
+from awd_cme.model import MaxCoefficients, ModelCard, SeriesRidge
+from awd_cme.series import fit_z_scores
+from awd_cme.series.series_set import example_set
+from awd_cme.teacher import SeriesLSTM
+from awd_cme.teacher.networks import TunedSeriesLSTM
 from benchmarks.contenders import OURS, SEED
 from benchmarks.report import Goal, Row, Section, measures
 from benchmarks.timing import Settings, take_turns, use_all_cores

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import curve_fit, least_squares
 
-from awd_cme.psf import add_spots
 from awd_cme.spots import fit_spots
-from awd_cme.windows import half_width
+from awd_cme.spots.psf import add_spots
+from awd_cme.spots.windows import half_width
 from benchmarks.contenders import OURS, SEED
 from benchmarks.report import Goal, Row, Section, measures
 from benchmarks.timing import Settings, available_cores, take_turns

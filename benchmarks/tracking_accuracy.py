@@ -1,8 +1,8 @@
 """How many tracks of simulated movies are found, and how many of the found ones are true, by signal-to-noise ratio.
 
 `python -m benchmarks.tracking_accuracy` simulates movies of the realistic preset at several ratios, tracks them with
-the defaults of `awd_cme.link.track_movie`, and scores them by the rule of `awd_cme.evaluate`. `--frames` and `--size`
-cut the movies down, with as many pits for a pixel and a frame.
+the defaults of `awd_cme.tracking.track_movie`, and scores them by the rule of `awd_cme.tracking.evaluate`. `--frames`
+and `--size` cut the movies down, with as many pits for a pixel and a frame.
 """
 
 import argparse
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from awd_cme.evaluate import TrackScores, score_tracks
-from awd_cme.link import track_movie
 from awd_cme.simulate import simulate_movie
-from awd_cme.simulate_settings import PRESETS, settings_for
+from awd_cme.simulate.settings import PRESETS, settings_for
+from awd_cme.tracking import score_tracks, track_movie
+from awd_cme.tracking.evaluate import TrackScores
 
 RATIOS = (3.0, 5.0, 8.0)
 GOAL = 0.9
@@ -38,7 +38,7 @@ def measure(snr: float, *, frames: int, size: int, seed: int) -> Accuracy:
     Parameters
     ----------
     snr : float
-        Signal-to-noise ratio of the median successful pit, as `awd_cme.simulate` defines it.
+        Signal-to-noise ratio of the median successful pit, as `awd_cme.simulate.simulation` defines it.
     frames, size : int
         Frames, and rows and columns, of the movie.
     seed : int

@@ -1,7 +1,7 @@
 """Test R² of every model on the yeast tracks: all files, five splits each, and the figures of `docs/yeast.md`.
 
-`python -m benchmarks.yeast_table --data DATA/cme/yeast --work FOLDER` runs `awd_cme.pipeline` for each file and split
-(seeds 0 to 4 of `numpy.random.RandomState`, 70 % of the tracks to train on), two at a time, and writes the
+`python -m benchmarks.yeast_table --data DATA/cme/yeast --work FOLDER` runs `awd_cme.run.pipeline` for each file and
+split (seeds 0 to 4 of `numpy.random.RandomState`, 70 % of the tracks to train on), two at a time, and writes the
 generated part of the page. Runs that are finished are not done again; one that was interrupted goes on.
 """
 
@@ -75,8 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def one_run(file: str, out: str, seed: int) -> str:
     """One file and split; a line on what came of it."""
-    from awd_cme.pipeline import read_results, run_pipeline
-    from awd_cme.run_job import RunJob
+    from awd_cme.run import RunJob, read_results, run_pipeline
 
     run_pipeline(
         RunJob(

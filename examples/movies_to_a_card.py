@@ -32,8 +32,7 @@ from awd_cme import (
     split_tracks,
     track_movie,
 )
-from awd_cme.features import FEATURES
-from awd_cme.intervals import coefficient_intervals
+from awd_cme.model import FEATURES, coefficient_intervals
 from awd_cme.tracks import concat
 from awd_core import SearchSettings, distill_path, input_gradients
 

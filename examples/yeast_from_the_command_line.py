@@ -36,7 +36,7 @@ table, losses = read_tracks(options.data)
 print(losses)
 training, test = yeast_problem(table, seed=0)
 teacher = Teacher(
-    "awd_cme.networks:SeriesLSTM", scale_inputs="none", max_epochs=3 if options.quick else 150, patience=None,
+    "awd_cme.teacher.networks:SeriesLSTM", scale_inputs="none", max_epochs=3 if options.quick else 150, patience=None,
     accelerator="cpu",
 )  # fmt: skip
 teacher.fit(training.X, training.y, validation=None)
@@ -54,7 +54,7 @@ save_file(teacher.as_torch().network.state_dict(), options.out / "lstm.safetenso
 # %%
 command = [
     "awd", "distill", options.out / "X.npy", "--ndim", "1", "--y", options.out / "y.npy",
-    "--teacher", "awd_cme.networks:SeriesLSTM", "--weights", options.out / "lstm.safetensors", "--target", "0",
+    "--teacher", "awd_cme.teacher.networks:SeriesLSTM", "--weights", options.out / "lstm.safetensors", "--target", "0",
     "--random-starts", "2" if options.quick else "64", "--out", options.out / "run",
 ]  # fmt: skip
 if options.quick:

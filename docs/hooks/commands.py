@@ -9,7 +9,7 @@ from mkdocs.structure.files import File, Files
 from typer.main import get_command
 
 KINDS = {"str": "text", "int": "whole number", "int range": "whole number", "float": "number"}
-PROGRAMS = {"awd": "awd_core.app.main", "awd-cosmo": "awd_cosmo.app.main", "awd-cme": "awd_cme.cli"}
+PROGRAMS = {"awd": "awd_core.app.main", "awd-cosmo": "awd_cosmo.app.main", "awd-cme": "awd_cme.app.main"}
 
 
 def on_files(files: Files, config: Any) -> Files:

@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from awd_cme.cli import app as cme
+from awd_cme.app.main import app as cme
 from awd_core.app.main import app as core
 from awd_core.checks.choices import check_choice
 from awd_core.run.program import make_app
@@ -59,7 +59,7 @@ def here(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", APPS)
 def test_no_help_imports_anything_heavy(name):
-    module = {"awd": "awd_core.app.main", "awd-cosmo": "awd_cosmo.app.main", "awd-cme": "awd_cme.cli"}[name]
+    module = {"awd": "awd_core.app.main", "awd-cosmo": "awd_cosmo.app.main", "awd-cme": "awd_cme.app.main"}[name]
     script = (
         f"import sys\nfrom {module} import app\nfrom typer.testing import CliRunner\n"
         f"for words in [[], *([name] for name in {commands_of(APPS[name])})]:\n"
@@ -234,9 +234,9 @@ def test_a_choice_is_checked_by_name():
         ("awd-cosmo run simulated --preset tiny --out r", "awd_cosmo.run.pipeline.run_pipeline"),
         ("awd-cosmo distill r", "awd_cosmo.run.pipeline.run_pipeline"),
         ("awd-cosmo simulate r --preset tiny --quiet", "awd_cosmo.simulate.simulation.simulate_suite"),
-        ("awd-cme run simulated --out r", "awd_cme.pipeline.run_pipeline"),
-        ("awd-cme run simulated --splits 2 --out r", "awd_cme.splits_of_run.run_splits"),
-        ("awd-cme teach simulated --out r", "awd_cme.pipeline.run_pipeline"),
+        ("awd-cme run simulated --out r", "awd_cme.run.pipeline.run_pipeline"),
+        ("awd-cme run simulated --splits 2 --out r", "awd_cme.run.splits.run_splits"),
+        ("awd-cme teach simulated --out r", "awd_cme.run.pipeline.run_pipeline"),
     ],
 )
 def test_ctrl_c_says_that_the_same_command_goes_on(here, monkeypatch, line, work):

@@ -19,7 +19,7 @@ from core.test_report import scores as core_scores
 from cosmo.test_cosmo_report import build_run, reopened
 from PIL import Image
 
-from awd_cme.report import write_report as write_cme
+from awd_cme.report.page import write_report as write_cme
 from awd_core.wavelets.wavelet import Wavelet
 from awd_cosmo.report.page import write_report as write_cosmo
 

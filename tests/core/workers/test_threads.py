@@ -111,7 +111,7 @@ def test_waiting_threads_sleep_unless_the_user_says_otherwise(monkeypatch):
     assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
 
 
-COMMANDS = ("awd_core.app.main", "awd_cosmo.app.main", "awd_cme.cli")
+COMMANDS = ("awd_core.app.main", "awd_cosmo.app.main", "awd_cme.app.main")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -6,7 +6,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from awd_cme.losses import LossReport
+from awd_cme.tracks.losses import LossReport
 
 
 def track_rows(spots: pd.DataFrame, edges: pd.DataFrame, what: str, report: LossReport) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Canonical tables in files that `awd_cme.writers` has written: CSV and Parquet."""
+"""Canonical tables in files that `awd_cme.tracks.writers` has written: CSV and Parquet."""
 
 import os
 from pathlib import Path
@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from awd_cme.losses import LossReport, counted
 from awd_cme.readers.intake import EXACT, Options, Result
-from awd_cme.tracks import LEADING, PARTS, TRAILING, channels, columns, in_order, labels, starts, validate
-from awd_cme.writers import CONSTANTS
+from awd_cme.tracks.losses import LossReport, counted
+from awd_cme.tracks.table import LEADING, PARTS, TRAILING, channels, columns, in_order, labels, starts, validate
+from awd_cme.tracks.writers import CONSTANTS
 
 IDENTIFYING = (*LEADING, *TRAILING)
 """Columns by which a table is recognised as canonical."""

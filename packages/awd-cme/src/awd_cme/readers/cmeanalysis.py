@@ -17,11 +17,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from awd_cme.losses import LossReport
+from awd_cme.movies.units import interval_in_path
 from awd_cme.readers.intake import Options, Result, channel_names, interval, take_in
 from awd_cme.readers.matlab import StructArray, struct_array
-from awd_cme.tracks import PARTS
-from awd_cme.units import interval_in_path
+from awd_cme.tracks.losses import LossReport
+from awd_cme.tracks.table import PARTS
 
 Array = npt.NDArray[Any]
 NEEDED = ("f", "x", "y", "A")

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from awd_cme.file_names import below, natural
-from awd_cme.losses import LossReport
+from awd_cme.movies.file_names import below, natural
 from awd_cme.readers.cmeanalysis import cell_folder, read_cmeanalysis
 from awd_cme.readers.intake import Options, Result
-from awd_cme.tracks import concat, empty_table
-from awd_cme.writers import write_parquet
+from awd_cme.tracks.losses import LossReport
+from awd_cme.tracks.table import concat, empty_table
+from awd_cme.tracks.writers import write_parquet
 from awd_core.workers import Lost, Workers, open_workers
 
 FILE = "ProcessedTracks.mat"
@@ -97,7 +97,7 @@ def _place(crew: Workers, store: str | os.PathLike[str] | None) -> AbstractConte
     """Where workers put tables; nowhere if there are none but this process."""
     if crew.here:
         return nullcontext()
-    from awd_cme.movie_parts import place_for_parts
+    from awd_cme.movies.frame_ranges import place_for_parts
 
     return place_for_parts(store)
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from awd_cme.file_names import is_hidden, natural
-from awd_cme.losses import LossReport, counted
+from awd_cme.movies.file_names import is_hidden, natural
 from awd_cme.readers.intake import Options, Result
-from awd_cme.tracks import channels as channels_of
-from awd_cme.tracks import concat
+from awd_cme.tracks.losses import LossReport, counted
+from awd_cme.tracks.table import channels as channels_of
+from awd_cme.tracks.table import concat
 
 ENDINGS = (".csv", ".mat", ".parquet", ".tsv", ".txt", ".xml")
 """How the names of track files end that are looked at in folders, in small or capital letters."""

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from awd_cme.frames import default_names
-from awd_cme.losses import LossReport, counted
-from awd_cme.tracks import PARTS, empty_table, make_table
+from awd_cme.movies.movie import default_names
+from awd_cme.tracks.losses import LossReport, counted
+from awd_cme.tracks.table import PARTS, empty_table, make_table
 
 Result = tuple[pd.DataFrame, LossReport]
 Compound = Literal["join", "split", "drop"]

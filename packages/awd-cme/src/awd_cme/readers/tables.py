@@ -6,7 +6,7 @@
 | `napari` | track_id, t, (z), y, x, no header or one; t is the frame | 0 |
 | `cmeanalysis-csv` | trackId, length, t, f, x, y, A, c, the master channel's | 1 |
 | `links` | spots (id, frame, position_x, position_y) and edges (spot_source_id, spot_target_id, track_id) | 0 |
-| `awd` | all of the canonical table, as `awd_cme.writers` writes it | 0 |
+| `awd` | all of the canonical table, as `awd_cme.tracks.writers` writes it | 0 |
 """
 
 import os
@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from awd_cme.losses import LossReport
+from awd_cme.movies.units import MICROMETRES
 from awd_cme.readers.branches import track_rows
 from awd_cme.readers.intake import EXACT, Options, Result, channel_names, interval, take_in
-from awd_cme.tracks import PARTS
-from awd_cme.units import MICROMETRES
+from awd_cme.tracks.losses import LossReport
+from awd_cme.tracks.table import PARTS
 
 COLUMNS = {
     "trackpy": ("frame", "particle", "y", "x"),

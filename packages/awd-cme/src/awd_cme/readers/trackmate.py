@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from awd_cme.losses import LossReport
+from awd_cme.movies.units import MICROMETRES, SECONDS, spelled
 from awd_cme.readers.branches import track_rows
 from awd_cme.readers.intake import EXACT, Options, Result, channel_names, interval, take_in
-from awd_cme.units import MICROMETRES, SECONDS, spelled
+from awd_cme.tracks.losses import LossReport
 
 NEEDED = ("TRACK_ID", "FRAME", "POSITION_X", "POSITION_Y")
 _PIXELS = ("pixel", "pixels", "px")

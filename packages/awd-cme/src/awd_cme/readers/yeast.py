@@ -20,11 +20,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from awd_cme.losses import LossReport
+from awd_cme.movies.units import MICROMETRES
 from awd_cme.readers.intake import Options, Result, channel_names, interval, take_in
 from awd_cme.readers.matlab import struct_array
-from awd_cme.tracks import PARTS
-from awd_cme.units import MICROMETRES
+from awd_cme.tracks.losses import LossReport
+from awd_cme.tracks.table import PARTS
 
 _SERIES = ("ref_intensity", "cor_intensity", "ref_intensity_bg_corrected", "cor_intensity_bg_corrected")
 _ENDS = ("tp_prev_all", "tp_post_all", "ref_tp_first", "ref_tp_last")

@@ -1,0 +1,357 @@
+"""The model as a card: one JSON file that says all that a person asks (`model.card_file`), and NumPy alone can score.
+
+Times are in seconds where the frame interval was known, else in samples. The module imports neither torch nor
+scikit-learn nor PyWavelets.
+"""
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from awd_cme.model.card_file import Triple, fields_of, values_of
+from awd_cme.model.coefficients import Array, Selection, analysis_matrices, centre_times, scales
+from awd_cme.model.scorer import Scorer
+from awd_cme.series.resample import resample
+from awd_cme.series.scaling import Statistics, ZScores
+from awd_core.files import write_json
+
+if TYPE_CHECKING:
+    from awd_cme.model.features import MaxCoefficients
+    from awd_cme.series.series_set import SeriesSet
+
+
+@dataclass(frozen=True, eq=False)
+class ModelCard:
+    """A linear (or logistic) model on a few wavelet coefficients.
+
+    Make one with `ModelCard.of`, or read one with `ModelCard.load`.
+
+    Attributes
+    ----------
+    task : {"regression", "classification"}
+        Whether `predict` gives the target, or the probability of success.
+    channels : tuple of str
+        What is seen, and what is predicted.
+    target : str
+        Name of the target.
+    length, resampling, seconds_per_sample : int, str, float or None
+        How series were brought to one length; the median time between samples.
+    inputs, targets : Statistics
+        Z-scores, fitted on training tracks.
+    wavelet : str
+        Name of the wavelet.
+    taps : ndarray, shape (L,)
+        Its low-pass filter.
+    levels, mode : int, str
+        Of the transform.
+    selection : Selection
+        Which coefficients are features.
+    coefficients : ndarray, shape (features, 3)
+        Value, and lower and upper end of its bootstrap interval (NaN where there is none), per unit of the feature of
+        the standardised series, in units of the standardised target (or log odds).
+    intercept : (float, float, float)
+        Likewise.
+    limits : (float, float)
+        What a prediction is clipped to, in units of the standardised target; infinite for none.
+    function : ndarray, shape (2, points)
+        The wavelet function: times at the scale of one sample (in seconds if known), and values.
+    notes : dict
+        Scores, numbers of tracks and whatever else the maker wrote down, as JSON values.
+    """
+
+    task: str
+    channels: tuple[str, str]
+    target: str
+    length: int
+    resampling: str
+    seconds_per_sample: float | None
+    inputs: Statistics
+    targets: Statistics
+    wavelet: str
+    taps: npt.NDArray[np.float64]
+    levels: int
+    mode: str
+    selection: Selection
+    coefficients: npt.NDArray[np.float64]
+    intercept: Triple
+    limits: tuple[float, float]
+    function: npt.NDArray[np.float64]
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.task not in ("regression", "classification"):
+            raise ValueError(f"the task is 'regression' or 'classification'; got {self.task!r}")
+        if self.coefficients.shape != (len(self.names), 3):
+            raise ValueError(
+                f"the coefficients have the shape {self.coefficients.shape}; {len(self.names)} features of three "
+                "numbers each are described"
+            )
+        if not (np.isfinite(self.coefficients[:, 0]).all() and math.isfinite(self.intercept[0])):
+            raise ValueError("a coefficient or the intercept is not finite")
+
+    @classmethod
+    def of(
+        cls,
+        features: "MaxCoefficients",
+        predictor: Any,
+        training: "SeriesSet",
+        z_scores: ZScores,
+        *,
+        intervals: npt.ArrayLike | None = None,
+        notes: Mapping[str, Any] | None = None,
+    ) -> "ModelCard":
+        """Card of a fitted model.
+
+        Parameters
+        ----------
+        features : MaxCoefficients
+            Fitted.
+        predictor : SeriesRidge, SeriesLogistic or any linear model
+            Fitted to the features of standardised series, with `coef_` (features,) and `intercept_`.
+        training : SeriesSet
+            The training tracks, for channels, lengths and times.
+        z_scores : ZScores
+            Those that were applied.
+        intervals : array_like, shape (1 + features, 2), optional
+            Lower and upper ends for the intercept and then each coefficient, from
+            `awd_cme.model.coefficient_intervals`.
+        notes : mapping, optional
+            JSON values to keep with the card.
+
+        Raises
+        ------
+        ValueError
+            If shapes do not belong together.
+        """
+        value = np.asarray(predictor.coef_, dtype=np.float64).ravel()
+        intercept = float(np.asarray(predictor.intercept_).ravel()[0])
+        ends = np.full((1 + len(value), 2), np.nan) if intervals is None else np.asarray(intervals, dtype=np.float64)
+        if ends.shape != (1 + len(value), 2):
+            raise ValueError(f"intervals have the shape (1 + features, 2) = {(1 + len(value), 2)}; got {ends.shape}")
+        known = training.seconds_per_sample[np.isfinite(training.seconds_per_sample)]
+        step = float(np.median(known)) if len(known) else None
+        if features.positions and (features.seconds_per_sample or 1.0) != (step or 1.0):
+            raise ValueError(
+                f"times are features in units of {features.seconds_per_sample or 1} per sample, and the series have "
+                f"{step or 1}; give MaxCoefficients the median seconds_per_sample of the set"
+            )
+        drawn = features.wavelet_.functions(level=4)
+        return cls(
+            task="classification" if training.classification else "regression",
+            channels=training.channels,
+            target=training.settings.target,
+            length=training.X.shape[1],
+            resampling=training.settings.resampling,
+            seconds_per_sample=step,
+            inputs=z_scores.inputs,
+            targets=z_scores.targets,
+            wavelet=features.wavelet_.name,
+            taps=np.array(features.wavelet_.taps),
+            levels=features.levels,
+            mode=features.mode,
+            selection=features.selection,
+            coefficients=np.column_stack([value, ends[1:]]),
+            intercept=(intercept, float(ends[0, 0]), float(ends[0, 1])),
+            limits=getattr(predictor, "limits_", (-math.inf, math.inf)),
+            function=np.stack([np.asarray(drawn.x) * (step or 1.0), np.asarray(drawn.psi)]),
+            notes=dict(notes or {}),
+        )
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Names of the features, with their scale."""
+        named = zip(scales(self.levels, self.seconds_per_sample), self.matrices, strict=True)
+        return [name for (scale, _), matrix in named for name in self.selection.names(scale, len(matrix))]
+
+    @property
+    def unit(self) -> str:
+        """Unit of times: "s", or "samples" where the frame interval is unknown."""
+        return "samples" if self.seconds_per_sample is None else "s"
+
+    def predict(self, series: Any, *, cell: str | Sequence[str] | npt.NDArray[Any] | None = None) -> float | Array:
+        """Predict from series in the channel's own unit.
+
+        Parameters
+        ----------
+        series : array_like, shape (N,) or (n, N), or list of arrays of any lengths
+            Series of the card's length, as `make_series` made them; anything of other lengths is resampled as the
+            training series were (one value a frame, gaps filled). With the resampling `pad`, leave the padding away
+            (`x[mask]`): zeros in an array are taken for values.
+        cell : str or array_like of str, shape (n,), optional
+            Cells, for their z-scores; those of the training tracks pooled where it is unknown or not given. Where
+            inputs were standardised by `own`, the given series of each cell are its statistics.
+
+        Returns
+        -------
+        float or ndarray, shape (n,)
+            The target in the partner's unit (standardised where targets were by `own`), or the probability of success.
+
+        Raises
+        ------
+        ValueError
+            If a value is not finite, or lengths disagree.
+        """
+        if isinstance(series, np.ndarray) and cell is None and series.ndim and series.shape[-1] == self.length:
+            X, mask = series if series.dtype.kind == "f" else series.astype(np.float64), None
+        else:
+            X, mask = self._prepared(series)
+        if X.ndim == 1:
+            if self.inputs.rule == "own":
+                raise ValueError("inputs were standardised cell by cell; give all series of a cell at once, (n, N)")
+            name = cell if isinstance(cell, str) else None
+            if mask is not None:
+                X = _padded(X, mask, self._location(name)[0])
+            found = self._scorer(name).one(X)
+            if not math.isfinite(found):
+                raise ValueError(
+                    "the series has a NaN or an infinity; fill gaps first (awd_cme.series.resample.fill_gaps)"
+                )
+            return float(self._answer(found))
+        return self._many(X, mask, cell)
+
+    def _many(self, X: Array, mask: npt.NDArray[np.bool_] | None, cell: Any) -> Array:
+        if X.ndim != 2 or X.shape[1] != self.length:
+            raise ValueError(f"series have the shape (n, {self.length}); got {X.shape}")
+        one = "" if cell is None else cell if isinstance(cell, str) else None
+        cells = np.full(len(X), one) if one is not None else np.asarray(cell)
+        if len(cells) != len(X):
+            raise ValueError(f"cell has {len(cells)} entries for {len(X)} series; give one for each, or one for all")
+        names = np.unique(cells) if one is None else [one]
+        if self.inputs.rule != "own" and not any(str(name) in self.inputs.cells for name in names):
+            found = self._scorer(None).many(_padded(X, mask, self.inputs.mean))
+        else:
+            found = np.empty(len(X), dtype=X.dtype)
+            for name in names:
+                rows = cells == name
+                own, valid = X[rows], None if mask is None else mask[rows]
+                if self.inputs.rule == "own":
+                    mean, sd = _own_location(own if valid is None else own[valid])
+                    scorer = self._compiled(mean, sd, 0.0, 1.0)
+                else:
+                    mean, scorer = self._location(str(name))[0], self._scorer(str(name))
+                found[rows] = scorer.many(_padded(own, valid, mean))
+        if not np.isfinite(found).all():
+            bad = int(np.argmin(np.isfinite(found)))
+            raise ValueError(
+                f"series {bad} has a NaN or an infinity; fill gaps first (awd_cme.series.resample.fill_gaps)"
+            )
+        return np.asarray(self._answer(found)) if self.task == "classification" else self._restored(found, cells)
+
+    def _restored(self, found: Array, cells: npt.NDArray[Any]) -> Array:
+        if self.inputs.rule != "own" or self.targets.rule != "training":
+            return found  # the scorer of a cell has its target's unit
+        mean, sd = self.targets.of(cells)
+        return found * sd + mean
+
+    def _answer(self, found: Any) -> Any:
+        return 0.5 * (1 + np.tanh(0.5 * found)) if self.task == "classification" else found
+
+    @cached_property
+    def matrices(self) -> list[Array]:
+        """The transform, band by band from coarse to fine."""
+        return analysis_matrices(self.taps, self.length, self.levels, self.mode)
+
+    @cached_property
+    def _scorers(self) -> dict[str | None, Scorer]:
+        return {}
+
+    def _scorer(self, cell: str | None) -> Scorer:
+        """The scorer for a cell, from counts of the channel to counts of the partner."""
+        if cell not in self._scorers:
+            mean, sd = self._location(cell)
+            shift, scale = 0.0, 1.0
+            if self.task == "regression" and self.targets.rule == "training":
+                shift, scale = self.targets.cells.get(cell or "", (self.targets.mean, self.targets.sd))
+            self._scorers[cell] = self._compiled(mean, sd, shift, scale)
+        return self._scorers[cell]
+
+    def _location(self, cell: str | None) -> tuple[float, float]:
+        """Mean and deviation of the inputs of a cell; those of all where it is unknown."""
+        return self.inputs.cells.get(cell or "", (self.inputs.mean, self.inputs.sd))
+
+    def _compiled(self, mean: float, sd: float, shift: float, scale: float) -> Scorer:
+        step = self.seconds_per_sample or 1.0
+        times = [time * step for time in centre_times(self.taps, self.length, self.levels)]
+        weights = self.coefficients[:, 0] * scale
+        limits = (self.limits[0] * scale + shift, self.limits[1] * scale + shift)
+        intercept = self.intercept[0] * scale + shift
+        return Scorer(self.matrices, times, self.selection, weights, intercept, mean, sd, limits)
+
+    def _prepared(self, series: Any) -> tuple[Array, npt.NDArray[np.bool_] | None]:
+        """Series of the card's length, in the channel's unit, and which samples are no padding; None for all."""
+        if len(series) and np.ndim(series[0]) == 0:
+            X, mask = self._prepared([series])
+            return X[0], None if mask is None else mask[0]
+        if all(len(item) == self.length for item in series):
+            return np.asarray(series, dtype=np.float64), None
+        found = [resample(item, self.length, self.resampling) for item in series]
+        X = np.array([item.values for item in found])
+        return X, np.array([item.mask for item in found]) if self.resampling == "pad" else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values, in the form that `awd_cme.model.card_file` describes."""
+        return values_of(self)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the card to a JSON file, whole or not at all.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the notes hold something that JSON has no word for.
+        """
+        write_json(path, self.to_dict())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "ModelCard":
+        """Read a card that `save` wrote.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If it is no card, was written by a later version, or contradicts itself.
+        """
+        content = Path(path).read_bytes()
+        try:
+            return cls.from_dict(json.loads(content))
+        except (ValueError, TypeError, KeyError, IndexError) as error:
+            reason = f"it lacks {error}" if isinstance(error, KeyError) else error
+            raise ValueError(f"{os.fspath(path)} cannot be read as a model card: {reason}") from error
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "ModelCard":
+        """Card of what `to_dict` gave.
+
+        Raises
+        ------
+        ValueError, KeyError
+            If it is not a card, or something is missing.
+        """
+        card = cls(**fields_of(values))
+        for row, name in zip(values["coefficients"], card.names, strict=True):
+            if row["feature"] != name:
+                raise ValueError(f"its feature {row['feature']!r} stands where {name!r} belongs")
+        return card
+
+
+def _own_location(values: Array) -> tuple[float, float]:
+    """Mean and deviation of the values of a cell, padding left away."""
+    sd = float(values.std())
+    if not sd > 0:
+        raise ValueError("all values of a cell's series are the same; inputs are standardised by their own spread")
+    return float(values.mean()), sd
+
+
+def _padded(X: Array, mask: npt.NDArray[np.bool_] | None, mean: float) -> Array:
+    """Series with the mean of their cell for padding, which is thus 0 after standardising, as in `series.scaling`."""
+    return X if mask is None else np.where(mask, X, mean)

@@ -1,0 +1,156 @@
+"""Predictions for tracks by a model card: the series are made as those that the card was fitted to."""
+
+import os
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from awd_cme.model.card import ModelCard
+from awd_cme.series.problem import exclusions
+from awd_cme.series.resample import fill_gaps
+from awd_cme.series.series_set import SeriesSettings
+from awd_cme.tracks.losses import LossReport, counted
+from awd_cme.tracks.table import channels as channels_of
+from awd_cme.tracks.table import starts
+
+Array = npt.NDArray[Any]
+SHOWN = 20
+"""Rows of a table of predictions that a terminal shows; of longer tables, half as many."""
+
+
+def predict_tracks(card: ModelCard | str | os.PathLike[str], table: pd.DataFrame) -> tuple[pd.DataFrame, LossReport]:
+    """Predict for every track of a canonical table whose first channel was measured; the partner is not needed.
+
+    Parameters
+    ----------
+    card : ModelCard or path
+        The model. Its notes say which parts of a track its series are made of.
+    table : DataFrame
+        Canonical table with the card's channel, or else with one channel of any name.
+
+    Returns
+    -------
+    predictions : DataFrame
+        `cell`, `track`, `lifetime`, `prediction` and `outside`. Predictions are in the partner's unit, or the
+        probability of success. Every track is predicted; `outside` names what sets one apart from those that the
+        card was fitted to, several separated by a space, or is empty: "category", "lifetime" or "frames" where the
+        learning problem leaves such tracks out, "limit" where the prediction is the least or largest target of the
+        training tracks, beyond which no prediction goes.
+    losses : LossReport
+        Tracks without a value in the channel; what was assumed; how many tracks lie outside, and why.
+
+    Raises
+    ------
+    ValueError
+        If the channel is not there, or no track is left.
+    """
+    model = card if isinstance(card, ModelCard) else ModelCard.load(Path(card))
+    known = channels_of(table)
+    losses = LossReport()
+    name = model.channels[0]
+    if name not in known:
+        if len(known) != 1:
+            raise ValueError(
+                f"the table has the channels {', '.join(known)}, and the card reads {name}; name them in the table's "
+                f"order: --channels {','.join(model.channels)}"
+            )
+        losses.assume(f"the channel {known[0]!r} is what the card calls {name!r}.")
+        name = known[0]
+    settings = _settings_of(model)
+    used = table[table["part"].isin(list(settings.parts))].reset_index(drop=True)
+    first = starts(used)
+    frame, values = used["frame"].to_numpy(), used[f"{name}_amplitude"].to_numpy(dtype=np.float64)
+    series: list[Any] = []
+    rows: list[int] = []
+    for begin, end in zip(first, np.append(first, len(used))[1:], strict=True):
+        filled, _ = fill_gaps(frame[begin:end], values[begin:end])
+        if np.isfinite(filled).all() and len(filled):
+            series.append(filled)
+            rows.append(int(begin))
+    losses.add("tracks", len(first) - len(rows), f"no amplitude of {name}")
+    if not rows:
+        raise ValueError(f"no track of {len(first)} has an amplitude of {name!r}; extract it first (awd-cme extract)")
+    found = used.iloc[rows][["cell", "track", "lifetime"]].reset_index(drop=True)
+    cells = found["cell"].astype(str).to_numpy()
+    if unknown := sorted({str(cell) for cell in cells} - set(model.inputs.cells)):
+        are = "is new to the card: it is" if len(unknown) == 1 else "are new to the card: they are"
+        losses.assume(f"{counted(len(unknown), 'cells')} {are} taken to be like its training cells.")
+    found["prediction"] = model.predict(series, cell=cells)
+    where = np.searchsorted(first, rows)
+    marks = [(name, why, bad[where]) for name, why, bad in exclusions(used, first, settings)]
+    for name, why, bad in marks:
+        if count := int(bad.sum()):
+            losses.assume(
+                f"the card holds for {count} of {counted(len(found), 'tracks')} although its training left such out: "
+                f"{why} (outside: {name})."
+            )
+    limited = _at_limit(model, found["prediction"].to_numpy(), cells)
+    if limited.any():
+        losses.assume(
+            f"{int(limited.sum())} of {counted(len(found), 'predictions')} would lie beyond the targets of the "
+            "training tracks, and are set to the least or largest of these (outside: limit)."
+        )
+    marks.append(("limit", "", limited))
+    found["outside"] = [
+        " ".join(dict.fromkeys(name for name, _, bad in marks if bad[row])) for row in range(len(found))
+    ]
+    return found, losses
+
+
+def predictions_text(predictions: pd.DataFrame) -> str:
+    """Return a table for a terminal: all predictions or the first of many, and a summary.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As `predict_tracks` gives it.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"cell": ["a", "a"], "track": [1, 2], "lifetime": [20.0, 9.0], "prediction": [61.5, 8.25],
+    ...                       "outside": ["", "lifetime"]})
+    >>> print(predictions_text(table))
+    cell  track  lifetime  prediction  outside
+       a      1        20        61.5
+       a      2         9        8.25 lifetime
+    <BLANKLINE>
+    2 tracks, 1 of them outside what the card knows; predictions from 8.25 to 61.5, median 34.9
+    """
+    long = len(predictions) > SHOWN
+    shown = predictions.head(SHOWN // 2) if long else predictions
+    lines = [line.rstrip() for line in shown.to_string(index=False, float_format="{:.4g}".format).split("\n")]
+    if long:
+        lines.append(f"… and {len(predictions) - len(shown)} more")
+    value, outside = predictions["prediction"], int((predictions["outside"] != "").sum())
+    low, middle, high = (f"{number:.3g}" for number in (value.min(), value.median(), value.max()))
+    lines += [
+        "",
+        f"{counted(len(predictions), 'tracks')}, {outside} of them outside what the card knows; predictions "
+        f"from {low} to {high}, median {middle}",
+    ]
+    return "\n".join(lines)
+
+
+def _settings_of(model: ModelCard) -> SeriesSettings:
+    """The learning problem that the card's notes tell; without notes, no rule leaves a track out."""
+    noted = model.notes.get("series")
+    if noted is None:
+        return SeriesSettings(categories=None, longer_than=None)
+    known = {field.name for field in fields(SeriesSettings)}
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in noted.items() if name in known
+    }
+    return SeriesSettings(**values)
+
+
+def _at_limit(model: ModelCard, predictions: Array, cells: Array) -> npt.NDArray[np.bool_]:
+    """Which predictions are what the card clips to, in the unit of the predictions."""
+    if model.task == "classification":
+        return np.zeros(len(predictions), dtype=bool)
+    mean, sd = model.targets.of(cells) if model.targets.rule == "training" else (0.0, 1.0)
+    near = [np.isclose(predictions, limit * sd + mean, rtol=1e-9, atol=1e-9) for limit in model.limits]
+    return np.asarray(near[0] | near[1])

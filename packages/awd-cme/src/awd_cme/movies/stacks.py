@@ -1,0 +1,310 @@
+"""Which planes make up which frame of which channel: files, folders and lists of them brought to (t, c, y, x)."""
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from awd_cme.movies.file_names import ENDINGS, folders_in, images_in
+from awd_cme.movies.metadata import NOTHING
+from awd_cme.movies.planes import Planes, open_planes
+from awd_cme.movies.units import Fact
+from awd_core.checks import is_whole_number
+
+Array = npt.NDArray[Any]
+Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+Depth = Literal["max", "mean", "sum"] | int | None
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Frames of all channels of a file, a folder or a list, as `Movie`, with what is known of them.
+
+    Attributes
+    ----------
+    path : Path
+        The file or folder, the first of a list.
+    shape : tuple of int
+        (t, c, y, x).
+    dtype : dtype
+        Of a frame.
+    read : callable
+        Given t and c, the frame (y, x).
+    origin : str
+        Where the order of axes came from.
+    seconds_per_frame, micrometres_per_pixel, channels : Fact
+        Value and origin.
+    """
+
+    path: Path
+    shape: tuple[int, int, int, int]
+    dtype: np.dtype[Any]
+    read: Callable[[int, int], Array]
+    origin: str
+    seconds_per_frame: Fact
+    micrometres_per_pixel: Fact
+    channels: Fact
+
+
+def open_stack(
+    path: Paths,
+    *,
+    axes: str | None,
+    channels: tuple[str, ...] | None,
+    z: Depth,
+    series: int | None,
+    join: Literal["C", "T"] | None,
+) -> Stack:
+    """Frames of a file, a folder or a list; the arguments are those of `awd_cme.movies.open_movie`."""
+    if join not in (None, "C", "T"):
+        raise ValueError(f"join is {join!r}; a list is joined along 'C', channels, or 'T', time")
+
+    def one(item: Path, names: tuple[str, ...] | None) -> Stack:
+        return _of_file(open_planes(item, series=series), axes, names, z)
+
+    if not isinstance(path, (str, os.PathLike)):
+        items = [Path(item) for item in path]
+        if not items:
+            raise ValueError("the list of paths is empty; give at least one file or folder")
+        return _joined([_at(item, one, None if len(items) > 1 else channels) for item in items], join)
+    return _at(Path(path), one, channels)
+
+
+_Opener = Callable[[Path, tuple[str, ...] | None], Stack]
+
+
+def _at(path: Path, one: _Opener, channels: tuple[str, ...] | None) -> Stack:
+    if not path.is_dir():
+        return one(path, channels)
+    files = images_in(path)
+    if len(files) == 1:
+        return one(files[0], channels)
+    if files:
+        images = [one(file, channels) for file in files]
+        if long := [image.path.name for image in images if image.shape[0] > 1]:
+            raise ValueError(
+                f"{path} holds {len(files)} files, and {len(long)} of them have more than one frame "
+                f"({', '.join(long[:3])}): it cannot be told whether they are channels, parts or movies. Give one of "
+                "them, or a list of them with join='C' for channels or join='T' for parts of time"
+            )
+        whole = _in_time(images)
+        return replace(whole, path=path, origin=f"{len(files)} files of one frame each in the order of their names")
+    folders = [folder for folder in folders_in(path) if images_in(folder)]
+    if not folders:
+        raise FileNotFoundError(
+            f"{path} is a folder without a TIFF file ({', '.join(ENDINGS)}), and so are the folders in it"
+        )
+    there = [folder.name for folder in folders]
+    if channels is not None and set(channels) <= set(there):
+        folders = [folders[there.index(name)] for name in channels]
+    parts = [_at(folder, one, None) for folder in folders]
+    if len(parts) == 1:
+        return replace(parts[0], path=path)
+    names = Fact(tuple(folder.name for folder in folders), "names of the folders of the channels")
+    return replace(_side_by_side(parts), path=path, channels=names)
+
+
+def _of_file(planes: Planes, axes: str | None, channels: tuple[str, ...] | None, z: Depth) -> Stack:
+    letters, sizes, origin = _letters(planes, axes, None if channels is None else len(channels))
+    order = np.arange(planes.count).reshape(sizes)
+    for missing in set("TCZ") - set(letters):
+        order, letters = order[None], missing + letters
+    order = order.transpose([letters.index(letter) for letter in "TCZ"])
+    if order.shape[2] > 1 and z is None:
+        hint = ""
+        if order.shape[0] == 1:
+            hint = " If these are frames in time that were saved as depth, say axes='TYX', or 'TCYX' with channels."
+        raise ValueError(
+            f"{planes.path} is a stack of {order.shape[2]} planes in depth (Z); choose z='max', 'mean' or 'sum' to "
+            f"project them, or the number of a plane.{hint}"
+        )
+    dtype, read = planes.dtype, planes.read
+    if order.shape[2] == 1:
+        frame: Callable[[int, int], Array] = _Frames(order[:, :, 0], read)
+    elif is_whole_number(z):
+        if not 0 <= z < order.shape[2]:
+            raise ValueError(f"z is {z}, but {planes.path} has {order.shape[2]} planes in depth, counted from 0")
+        frame = _Frames(order[:, :, z], read)
+        origin += f"; plane {z} in depth of {order.shape[2]}"
+    elif z in ("max", "mean", "sum"):
+        dtype = dtype if z == "max" else np.dtype(np.float32 if dtype.itemsize < 4 else np.float64)
+        frame = _Projected(order, read, z, dtype)
+        origin += f"; {z} of {order.shape[2]} planes in depth"
+    else:
+        raise ValueError(f"z is {z!r}; choose 'max', 'mean', 'sum', the number of a plane, or None")
+    names = planes.metadata.channels
+    if names.value is not None and len(names.value) != order.shape[1]:
+        names = NOTHING.channels
+    return Stack(
+        planes.path,
+        (order.shape[0], order.shape[1], planes.height, planes.width),
+        dtype,
+        frame,
+        origin,
+        planes.metadata.seconds_per_frame,
+        planes.metadata.micrometres_per_pixel,
+        names,
+    )
+
+
+def _letters(planes: Planes, axes: str | None, count: int | None) -> tuple[str, tuple[int, ...], str]:
+    """Meaning of the axes of the planes in T, C, Z; their sizes; and where that came from."""
+    long = [(letter, size) for letter, size in zip(planes.axes, planes.sizes, strict=True) if size > 1]
+    found = "".join(letter for letter, _ in long)
+    sizes = tuple(size for _, size in long)
+    what = ", ".join(f"{letter} of {size}" for letter, size in long) or "a single plane"
+    if axes is not None:
+        return _as_told(planes.path, axes, sizes, what, count)
+    origin = f"the {planes.kind.upper() if planes.kind in ('ome', 'stk') else planes.kind} metadata"
+    origin = f"{origin.replace('imagej', 'ImageJ')} ({what})"
+    if planes.kind in ("uniform", "generic", "shaped"):
+        origin = f"the file's pages ({what})"
+    if "S" in found and "C" not in found:
+        found, origin = found.replace("S", "C"), f"{origin}; the samples of a pixel are taken as channels"
+    unknown = [letter for letter in found if letter not in "TCZ"]
+    if len(unknown) == 1 and "T" not in found:
+        found, origin = found.replace(unknown[0], "T"), f"{origin}; the axis {unknown[0]} is taken as time"
+    elif unknown:
+        raise ValueError(
+            f"{planes.path} does not say what its axes are ({what}, before rows and columns); say it by axes, such as "
+            "axes='TCYX'"
+        )
+    return found, sizes, origin
+
+
+def _as_told(
+    path: Path, axes: str, sizes: tuple[int, ...], what: str, count: int | None
+) -> tuple[str, tuple[int, ...], str]:
+    letters = axes.upper()
+    if not letters.endswith("YX") or len(set(letters)) < len(letters) or set(letters) - set("TCZYX"):
+        raise ValueError(
+            f"axes is {axes!r}; give T, C and Z in the file's order, slowest first, and YX: such as 'TCYX'"
+        )
+    letters, origin = letters[:-2], f"axes={axes!r}, given as an option"
+    total = math.prod(sizes)
+    if len(letters) == len(sizes):
+        return letters, sizes, origin
+    if len(letters) > len(sizes) and "C" in letters:
+        # A single long axis that holds time and channels in turn, or an axis of length 1 that was named.
+        if count is None:
+            raise ValueError(
+                f"axes is {axes!r}, but {path} has {what} before rows and columns; name the channels too, so that "
+                "their number is known: channels=('clathrin', 'auxilin')"
+            )
+        if total % count:
+            raise ValueError(f"the {total} planes of {path} ({what}) cannot be shared among {count} channels")
+        if count == 1 and len(letters) == len(sizes) + 1:
+            return letters.replace("C", ""), sizes, origin
+        if set(letters) == {"T", "C"} and len(sizes) <= 1:
+            return letters, tuple(count if letter == "C" else total // count for letter in letters), origin
+    if letters == "T" and not sizes:
+        return "", (), origin
+    raise ValueError(f"axes is {axes!r}, but {path} has {what} before rows and columns; give one letter for each")
+
+
+class _Frames:
+    """Frames that are planes."""
+
+    def __init__(self, order: npt.NDArray[np.int64], read: Callable[[int], Array]) -> None:
+        self._order, self._read = order, read
+
+    def __call__(self, t: int, c: int) -> Array:
+        return self._read(int(self._order[t, c]))
+
+
+class _Projected:
+    """Frames that are projections of planes along z; one plane at a time is in memory."""
+
+    def __init__(
+        self, order: npt.NDArray[np.int64], read: Callable[[int], Array], how: str, dtype: np.dtype[Any]
+    ) -> None:
+        self._order, self._read, self._how, self._dtype = order, read, how, dtype
+
+    def __call__(self, t: int, c: int) -> Array:
+        planes = self._order[t, c]
+        total = self._read(int(planes[0])).astype(self._dtype if self._how == "max" else np.float64)
+        for plane in planes[1:]:
+            (np.maximum if self._how == "max" else np.add)(total, self._read(int(plane)), out=total)
+        return (total / len(planes) if self._how == "mean" else total).astype(self._dtype, copy=False)
+
+
+def _joined(stacks: list[Stack], join: Literal["C", "T"] | None) -> Stack:
+    if len(stacks) == 1:
+        return stacks[0]
+    if join is None:
+        join = "T" if all(stack.shape[0] == 1 for stack in stacks) else "C"
+    return _in_time(stacks) if join == "T" else _side_by_side(stacks)
+
+
+def _in_time(stacks: list[Stack]) -> Stack:
+    _check_alike(stacks, slice(1, 4), "(channels, rows, columns)")
+    lengths = np.cumsum([stack.shape[0] for stack in stacks])
+    origin = f"a list of {len(stacks)} files, one after the other in time"
+    whole = replace(stacks[0], shape=(int(lengths[-1]), *stacks[0].shape[1:]), origin=origin)
+    return replace(whole, read=_Consecutive([stack.read for stack in stacks], lengths))
+
+
+def _side_by_side(stacks: list[Stack]) -> Stack:
+    lengths = {str(stack.path): stack.shape[0] for stack in stacks}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(
+            "the channels have different numbers of frames: "
+            + ", ".join(f"{path} has {length}" for path, length in lengths.items())
+            + "; export them anew, or remove the frames that one has too many"
+        )
+    _check_alike(stacks, slice(2, 4), "(rows, columns)")
+    first = stacks[0]
+    places = [(stack.read, c) for stack in stacks for c in range(stack.shape[1])]
+    names = [name for stack in stacks for name in (stack.channels.value or [None] * stack.shape[1])]
+    known = None not in names and len(set(names)) == len(names)
+    return replace(
+        first,
+        shape=(first.shape[0], len(places), *first.shape[2:]),
+        origin=f"{len(stacks)} files or folders, one a channel; in each, {first.origin}",
+        channels=Fact(tuple(names), first.channels.origin) if known else NOTHING.channels,
+        seconds_per_frame=_shared([stack.seconds_per_frame for stack in stacks], "seconds_per_frame"),
+        micrometres_per_pixel=_shared([stack.micrometres_per_pixel for stack in stacks], "micrometres_per_pixel"),
+        read=_Channels(places),
+    )
+
+
+def _shared(facts: list[Fact], name: str) -> Fact:
+    """What the channels' files say of one number, if they do not contradict each other."""
+    said = [fact for fact in facts if fact.value is not None]
+    if said and max(abs(fact.value / said[0].value - 1) for fact in said) > 1e-3:
+        numbers = ", ".join(f"{fact.value:g}" for fact in said)
+        return Fact(None, f"unknown: the channels' files say different numbers, {numbers}; give {name}")
+    return said[0] if said else facts[0]
+
+
+def _check_alike(stacks: list[Stack], part: slice, what: str) -> None:
+    first = stacks[0]
+    for stack in stacks[1:]:
+        if stack.shape[part] != first.shape[part] or stack.dtype != first.dtype:
+            raise ValueError(
+                f"the images of {stack.path} have {what} {stack.shape[part]} and the type {stack.dtype}, those of "
+                f"{first.path} {first.shape[part]} and {first.dtype}; all of a movie must be alike"
+            )
+
+
+class _Consecutive:
+    def __init__(self, reads: list[Callable[[int, int], Array]], ends: npt.NDArray[np.int64]) -> None:
+        self._reads, self._ends = reads, ends
+
+    def __call__(self, t: int, c: int) -> Array:
+        part = int(np.searchsorted(self._ends, t, side="right"))
+        return self._reads[part](t - (int(self._ends[part - 1]) if part else 0), c)
+
+
+class _Channels:
+    def __init__(self, places: list[tuple[Callable[[int, int], Array], int]]) -> None:
+        self._places = places
+
+    def __call__(self, t: int, c: int) -> Array:
+        read, channel = self._places[c]
+        return read(t, channel)

@@ -1,0 +1,248 @@
+"""Tracks from the files of other programs: what a file is, is seen from its content, and what is lost is told."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Literal
+
+from awd_cme.readers.intake import Compound, Options, PositionUnit, Result
+from awd_core.workers import Workers
+
+__all__ = ["FORMATS", "read_tracks", "recognise"]
+
+FORMATS = {
+    "cmeanalysis": "ProcessedTracks.mat of cmeAnalysis, MATLAB 5 or 7.3",
+    "experiment": "a folder with such files",
+    "files": "a folder of track files of one ending, a cell each",
+    "cmeanalysis-csv": "cmeAnalysis' tracks as CSV",
+    "trackmate": "TrackMate's table of spots, CSV",
+    "trackmate-xml": "TrackMate's full XML file",
+    "trackpy": "trackpy's linked features, CSV or Parquet",
+    "napari": "napari's tracks, CSV",
+    "links": "spots and the links between them, CSV",
+    "yeast": "goodTrackData of two-channel yeast tracks, MATLAB",
+    "awd": "a canonical table, CSV or Parquet",
+}
+"""What can be read, by the names that `format` takes."""
+
+
+def read_tracks(
+    path: str | os.PathLike[str],
+    *,
+    format: str = "auto",  # noqa: A002 - pandas' and matplotlib's name for it
+    channels: Sequence[str] | None = None,
+    seconds_per_frame: float | None = None,
+    micrometres_per_pixel: float | None = None,
+    position_unit: PositionUnit = "auto",
+    frames: int | None = None,
+    on_error: Literal["raise", "skip"] = "raise",
+    compound: Compound = "join",
+    cell: str | None = None,
+    master: str | None = None,
+    workers: int | Workers = 1,
+    folder: str | os.PathLike[str] | None = None,
+) -> Result:
+    r"""Read tracks of any known format into the canonical table.
+
+    Parameters
+    ----------
+    path : str or path
+        A file; the folder of an experiment of cmeAnalysis; or a folder of track files of one ending (`.csv`, `.xml`,
+        `.mat`, …), a cell each, which its file's name without the ending names.
+    format : str
+        One of `FORMATS`; "auto" sees it from the content. For a folder of files, that of each.
+    channels : sequence of str, optional
+        Names of the channels in the file's order, the master first. Default: as the file's name tells them (yeast), or
+        "clathrin", "auxilin", which the report says.
+    seconds_per_frame, micrometres_per_pixel : float, optional
+        Frame interval and size of a pixel. Default: as the file tells them, or unknown.
+    position_unit : {"auto", "pixel", "micrometre", "nanometre"}
+        Unit of positions in the file, which is needed where it does not tell. "auto": as it tells, else pixels.
+    frames : int, optional
+        How many frames the movie has; tracks with later ones are wrong.
+    on_error : {"raise", "skip"}
+        Whether tracks with wrong rows (no frame, no position, two rows for a frame, a frame beyond the movie) are an
+        error, or are dropped and listed. Files that cannot be read are an error in either case, unless they are one
+        of an experiment or of a folder of files.
+    compound : {"join", "split", "drop"}
+        What becomes of compound tracks, which split or merge. "join": one track, the segment that starts first (of
+        those the longest) keeps the frames that several have. "split": each segment becomes a track, the first keeps
+        the number. "drop": they are left out.
+    cell : str, optional
+        Name of the cell. Default: the file's or its folder's name.
+    master : str, optional
+        For an experiment, the folder of the master channel, where cells were tracked in more than one.
+    workers, folder : int or Workers, path, optional
+        For an experiment: processes, each of which reads a cell at a time, and where they put its table until all are
+        there, which they must all reach. A temporary folder if not given.
+
+    Returns
+    -------
+    table : DataFrame
+        Canonical table, as `awd_cme.tracks.table` describes it.
+    report : LossReport
+        What the file was taken for, how many tracks came, what was dropped and why, what was assumed.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing at the path.
+    ValueError
+        If the format is not known, the file is foreign, empty or broken, or tracks are wrong and shall not be skipped.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> place = Path(tempfile.mkdtemp()) / "cell1.csv"
+    >>> _ = place.write_text("frame,particle,y,x\n0,7,1.0,2.0\n2,7,1.5,2.5\n")
+    >>> table, report = read_tracks(place, seconds_per_frame=2.0)
+    >>> table[["track", "frame", "t", "y", "part"]].values.tolist()
+    [[7, 0, 0.0, 1.0, 'track'], [7, 1, 2.0, nan, 'gap'], [7, 2, 4.0, 1.5, 'track']]
+    >>> report.came, report.kept
+    (1, 1)
+    """
+    place = Path(path)
+    if format != "auto" and format not in FORMATS:
+        raise ValueError(f"format must be 'auto' or one of {sorted(FORMATS)}, got {format!r}")
+    if not place.exists():
+        raise FileNotFoundError(f"there is no file or folder {place}")
+    options = Options(
+        channels, seconds_per_frame, micrometres_per_pixel, position_unit, frames, on_error, compound, cell
+    )
+    try:
+        kind = recognise(place) if format == "auto" else format
+        if kind == "experiment":
+            from awd_cme.readers.experiment import read_experiment
+
+            if cell is not None:
+                raise ValueError(
+                    f"{place} is a whole experiment, whose cells have their names; cell={cell!r} is for a file"
+                )
+            return read_experiment(place, options, master=master, workers=workers, store=folder)
+        if place.is_dir():
+            return _read_files(place, kind, options)
+        return _reader(kind)(place, options)
+    except ValueError as error:
+        if str(place) in str(error):
+            raise
+        # What the libraries say of a broken file does not name it.
+        raise ValueError(f"{place} cannot be read: {error}") from error
+
+
+def recognise(path: str | os.PathLike[str]) -> str:
+    """Which of `FORMATS` a file or folder is, seen from its content.
+
+    Raises
+    ------
+    ValueError
+        If it is empty or none of them; the message says what is known.
+    """
+    place = Path(path)
+    if place.is_dir():
+        from awd_cme.readers.experiment import tracking_files
+        from awd_cme.readers.folder import track_files
+
+        return "files" if not tracking_files(place) and track_files(place) else "experiment"
+    with place.open("rb") as file:
+        head = file.read(4096)
+    if not head.strip():
+        raise ValueError(f"{place} is empty")
+    from awd_cme.readers.matlab import is_matlab, variables
+
+    if is_matlab(head):
+        names = variables(place)
+        known = {"tracks": "cmeanalysis", "goodTrackData": "yeast"}
+        if found := [kind for name, kind in known.items() if name in names]:
+            return found[0]
+        raise ValueError(f"{place} is a MATLAB file with the variables {names}; known are {list(known)}. {_known()}")
+    if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith((b"<?xml", b"<TrackMate", b"<Tracks")):
+        return "trackmate-xml"
+    if head.startswith(b"PAR1"):
+        import pyarrow.parquet
+
+        try:
+            names = pyarrow.parquet.read_schema(place).names
+        except pyarrow.ArrowInvalid as error:
+            raise ValueError(f"{place} is a damaged Parquet file ({error}); copy or export it again") from error
+        return _by_columns(place, list(names))
+    try:
+        first = head.decode("utf-8-sig").splitlines()[0]
+    except UnicodeDecodeError:
+        raise ValueError(f"{place} is neither a MATLAB or Parquet file nor text. {_known()}") from None
+    return _by_columns(place, [name.strip().strip('"') for name in first.replace("\t", ",").split(",")])
+
+
+def _read_files(place: Path, kind: str, options: Options) -> Result:
+    """Read a folder of files, all of a kind, or each of that which its content tells."""
+    from awd_cme.readers.folder import read_folder, track_files
+
+    if kind != "files" and not track_files(place):
+        raise ValueError(f"{place} is a folder; the format {kind!r} is read from a file")
+    if options.cell is not None:
+        raise ValueError(f"{place} is a folder of files, which name their cells; cell={options.cell!r} is for a file")
+
+    def read(path: Path, cell: str) -> Result:
+        return read_tracks(path, format="auto" if kind == "files" else kind, **asdict(replace(options, cell=cell)))
+
+    return read_folder(place, options, read)
+
+
+def _by_columns(place: Path, names: list[str]) -> str:
+    from awd_cme.readers.canonical import IDENTIFYING
+    from awd_cme.readers.tables import COLUMNS
+
+    required = {"awd": IDENTIFYING, "trackmate": ("TRACK_ID", "FRAME")} | COLUMNS
+    for kind, needed in required.items():
+        if set(needed) <= set(names):
+            return kind
+    if "FRAME" not in names and ({"SPOT_SOURCE_ID", "SPOT_TARGET_ID"} <= set(names) or "NUMBER_SPOTS" in names):
+        what = "links between spots (edges)" if "SPOT_SOURCE_ID" in names else "whole tracks"
+        raise ValueError(
+            f"{place} is TrackMate's table of {what}, which does not say where the spots are; export the table of "
+            "spots (Tracks, Spots, Export to CSV), or save TrackMate's XML file"
+        )
+    if {"id", "frame", "position_x", "position_y"} <= set(names) and place.stem.endswith("_spots"):
+        return "links"
+    if len(names) in (4, 5) and (all(map(_is_number, names)) or names[0].lower() in ("track_id", "id")):
+        return "napari"
+    # The nearest one, by its columns, tells what is missing.
+    kind = max(required, key=lambda kind: len(set(required[kind]) & set(names)) / len(required[kind]))
+    missing = [name for name in required[kind] if name not in names]
+    if len(missing) * 2 <= len(required[kind]):
+        raise ValueError(f"{place}: the columns {missing} are missing for {FORMATS[kind]}; it has {names}")
+    raise ValueError(f"{place} is a table with the columns {names[:12]}, which is no known one. {_known()}")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _known() -> str:
+    return "Known are: " + "; ".join(f"{what} ({name})" for name, what in FORMATS.items())
+
+
+def _reader(kind: str) -> Callable[[Path, Options], Result]:
+    from awd_cme.readers import canonical, cmeanalysis, tables, trackmate, yeast
+
+    return {
+        "cmeanalysis": cmeanalysis.read_cmeanalysis,
+        "cmeanalysis-csv": tables.read_cmeanalysis_csv,
+        "trackmate": trackmate.read_trackmate_csv,
+        "trackmate-xml": trackmate.read_trackmate_xml,
+        "trackpy": tables.read_trackpy,
+        "napari": tables.read_napari,
+        "links": tables.read_links,
+        "yeast": yeast.read_yeast,
+        "awd": canonical.read_canonical,
+        "files": _no_folder,
+    }[kind]
+
+
+def _no_folder(place: str | os.PathLike[str], options: Options | None = None) -> Result:
+    del options
+    raise ValueError(f"{place} is a file; the format 'files' is a folder of them")

@@ -1,0 +1,136 @@
+"""What DATA is: movies of cells, tracks in a file, a whole experiment, or a simulation to be made first."""
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from awd_cme.movies.file_names import ENDINGS, below, folders_in, images_in, is_image
+from awd_cme.movies.units import without_interval
+
+SIMULATED = "simulated"
+WHOLE = 1 << 26
+"""Bytes up to which a file is known by its content; of larger ones, by its size and both ends."""
+END = 1 << 20
+
+
+@dataclass(frozen=True)
+class Source:
+    """Data, recognised.
+
+    Attributes
+    ----------
+    kind : {"simulated", "movies", "tracks"}
+        What is there.
+    path : Path
+        Where.
+    cells : mapping of str to Path
+        Of movies: the movie of each cell.
+    """
+
+    kind: str
+    path: Path
+    cells: Mapping[str, Path] = field(default_factory=dict)
+
+    def identity(self) -> dict[str, Any]:
+        """What tells these data from others, whatever they are called, as JSON values."""
+        if self.kind == SIMULATED:
+            return {"kind": self.kind}
+        if self.kind == "movies":
+            return {"kind": self.kind, "cells": {name: _digest(path) for name, path in self.cells.items()}}
+        return {"kind": self.kind, "sha256": _digest(self.path)}
+
+
+def recognise_source(data: str | os.PathLike[str]) -> Source:
+    """Tell what the user's data are.
+
+    Parameters
+    ----------
+    data : str or path
+        "simulated"; a TIFF file (one cell); a folder of TIFF files, each a movie (a cell each) or each a single frame
+        (one cell); a folder of folders, each a cell or each a channel of one cell; a folder with files
+        Tracking/ProcessedTracks.mat (an experiment of cmeAnalysis); a folder of track files, a cell each; any other
+        file, which holds tracks. Files and folders in a folder whose names begin with a dot are left out.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing.
+    ValueError
+        If a folder holds neither movies nor tracks.
+
+    Examples
+    --------
+    >>> recognise_source("simulated").kind
+    'simulated'
+    """
+    path = Path(data)
+    if str(data) == SIMULATED and not path.exists():
+        return Source(SIMULATED, path)
+    if not path.exists():
+        raise FileNotFoundError(f'there is no file or folder {path}; "{SIMULATED}" makes the embedded simulation')
+    if path.is_file():
+        movie = path.suffix.lower() in ENDINGS
+        return Source("movies", path, {cell_name(path): path}) if movie else Source("tracks", path)
+    if any(below(path, "Tracking/ProcessedTracks.mat")):
+        return Source("tracks", path)
+    images = images_in(path)
+    if images:
+        from awd_cme.movies.open import open_movie
+
+        if len(images) == 1 or open_movie(images[0]).shape[0] > 1:
+            return Source("movies", path, {cell_name(image): image for image in images})
+        return Source("movies", path, {cell_name(path): path})
+    folders = [folder for folder in folders_in(path) if any(map(is_image, below(folder, "*")))]
+    if not folders:
+        from awd_cme.readers.folder import track_files
+
+        if track_files(path):
+            return Source("tracks", path)
+        raise ValueError(
+            f"the folder {path} holds no TIFF files, no Tracking/ProcessedTracks.mat and no files of tracks; give "
+            "movies or tracks"
+        )
+    if _is_channel(folders[0]):
+        return Source("movies", path, {cell_name(path): path})
+    return Source("movies", path, {cell_name(folder): folder for folder in folders})
+
+
+def cell_name(path: Path) -> str:
+    """Name of the cell of a movie: that of its file or folder, without endings and frame interval.
+
+    Examples
+    --------
+    >>> cell_name(Path("Cell3_1.5s.ome.tif")), cell_name(Path("day1.2/Cell 4"))
+    ('Cell3', 'Cell 4')
+    """
+    name = path.name
+    if Path(name).suffix.lower() in ENDINGS:
+        name = re.sub(r"\.ome$", "", Path(name).stem, flags=re.IGNORECASE)
+    return without_interval(name) or path.name
+
+
+def _is_channel(folder: Path) -> bool:
+    """Whether a folder among several is a channel of one cell, rather than a cell: it has no more than one channel."""
+    from awd_cme.movies.open import open_movie
+
+    return open_movie(folder).shape[1] == 1
+
+
+def _digest(path: Path) -> str:
+    if path.is_dir():
+        files = sorted(item for item in below(path, "*") if item.is_file())
+        parts = [f"{item.relative_to(path).as_posix()} {_digest(item)}" for item in files]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    size, found = path.stat().st_size, hashlib.sha256()
+    with path.open("rb") as file:
+        if size <= WHOLE:
+            found.update(file.read())
+        else:
+            found.update(f"{size}".encode() + file.read(END))
+            file.seek(-END, os.SEEK_END)
+            found.update(file.read())
+    return found.hexdigest()

@@ -1,0 +1,141 @@
+"""What a report shows of single tracks: some examples, and how much each feature varies from track to track.
+
+A card's weights are per unit of a feature, and people ask what a usual difference does: one standard deviation over the
+training tracks.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from awd_cme.model.card import ModelCard
+from awd_cme.model.coefficients import analysis_matrices, centre_times
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Example tracks: k tracks of up to T frames, and c coefficients that decided.
+
+    The file has an array for each attribute, of the same name.
+
+    Attributes
+    ----------
+    cell, track : ndarray, shape (k,)
+        Whose they are.
+    truth, prediction : ndarray, shape (k,)
+        What was measured and predicted, in the target's unit.
+    time : ndarray, shape (k, T)
+        Seconds from each track's first frame, NaN behind its last.
+    x, y : ndarray, shape (k, T)
+        Raw intensities of both channels; NaN in gaps.
+    example : ndarray of int, shape (c,)
+        To which of the k tracks a coefficient belongs.
+    scale : ndarray of str, shape (c,)
+        Its band, such as "detail 4 s" (`awd_cme.model.coefficients.scales`).
+    width : ndarray, shape (c,)
+        2^j samples, in seconds.
+    position : ndarray, shape (c,)
+        Its centre, seconds from the first frame.
+    value, weight : ndarray, shape (c,)
+        The coefficient, and what the model multiplies it by.
+    term : ndarray, shape (c,)
+        How far it moved the prediction, from that for a usual coefficient; value × weight where the file has no such
+        array.
+    """
+
+    cell: npt.NDArray[Any]
+    track: npt.NDArray[Any]
+    truth: Array
+    prediction: Array
+    time: Array
+    x: Array
+    y: Array
+    example: npt.NDArray[np.int64]
+    scale: npt.NDArray[Any]
+    width: Array
+    position: Array
+    value: Array
+    weight: Array
+    term: Array
+
+    @classmethod
+    def load(cls, file: Path) -> "Examples":
+        """Read the file.
+
+        Raises
+        ------
+        ValueError
+            If an array is missing, or its length is another than it must be.
+        """
+        with np.load(file, allow_pickle=False) as arrays:
+            needed = [name for name in cls.__dataclass_fields__ if name != "term"]
+            if missing := [name for name in needed if name not in arrays.files]:
+                raise ValueError(f"{file} lacks the arrays {', '.join(missing)}; see awd_cme.report.examples.Examples")
+            held = {name: arrays[name] for name in needed}
+            term = arrays["term"] if "term" in arrays.files else held["value"] * held["weight"]
+        examples = cls(**held, term=term)
+        tracks, coefficients = len(examples.cell), len(examples.example)
+        for name in cls.__dataclass_fields__:
+            wanted = tracks if name in ("cell", "track", "truth", "prediction", "time", "x", "y") else coefficients
+            if len(getattr(examples, name)) != wanted:
+                raise ValueError(f"{file}: {name} has {len(getattr(examples, name))} entries, not {wanted}")
+        return examples
+
+
+@dataclass(frozen=True)
+class FeatureSpread:
+    """How the card's features vary over the training tracks.
+
+    Attributes
+    ----------
+    sd : ndarray, shape (features,)
+        Standard deviation of each.
+    scale_sd : ndarray, shape (scales,)
+        Standard deviation of the sum of all contributions of a scale to the prediction, in units of the standardised
+        target (or log odds).
+    """
+
+    sd: Array
+    scale_sd: Array
+
+
+def feature_spread(card: ModelCard, series: Path, split: Mapping[str, Any] | None) -> FeatureSpread:
+    """Features of the training tracks (all tracks where the split is unknown), and how they vary.
+
+    Parameters
+    ----------
+    card : ModelCard
+        The model.
+    series : Path
+        With arrays X (n, N) in the channel's unit, mask (n, N) and cell (n,).
+    split : mapping, optional
+        With "train", indices of training tracks.
+    """
+    with np.load(series, allow_pickle=False) as arrays:
+        rows = np.arange(len(arrays["X"])) if split is None else np.asarray(split["train"], dtype=int)
+        X, mask, cell = (arrays[name][rows] for name in ("X", "mask", "cell"))
+    if card.inputs.rule == "own":
+        for name in np.unique(cell):
+            own = cell == name
+            X[own] = (X[own] - X[own].mean()) / X[own].std()
+    else:
+        mean, sd = card.inputs.of(cell)
+        X = (X - mean[:, None]) / sd[:, None]
+    if card.resampling == "pad":
+        X = np.where(mask, X, 0.0)  # padding is the mean after standardising
+    step = card.seconds_per_sample or 1.0
+    matrices = analysis_matrices(card.taps, card.length, card.levels, card.mode)
+    times = [time * step for time in centre_times(card.taps, card.length, card.levels)]
+    weights, deviations, together = iter(card.coefficients[:, 0]), [], []
+    for matrix, time in zip(matrices, times, strict=True):
+        features = card.selection.select(X @ matrix.T, time)
+        own_weights = np.array([next(weights) for _ in range(features.shape[1])])
+        deviations.append(features.std(axis=0))
+        together.append(float((features @ own_weights).std()))
+    return FeatureSpread(np.concatenate(deviations), np.array(together))

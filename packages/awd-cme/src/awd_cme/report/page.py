@@ -1,0 +1,255 @@
+"""The report of `awd-cme run`, for a group meeting: what was predicted, how well, from which coefficients.
+
+`write_report` only reads the run's folder (`awd_cme.report.artefacts` says which files), so a report can be written
+anew at any time. What is not there is left out with a sentence.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from awd_cme.report import prediction_figures, result_figures, summary, track_figures
+from awd_cme.report import tables as report_tables
+from awd_cme.report.artefacts import Artefacts, read_artefacts
+from awd_cme.report.result_lines import metric_name
+from awd_cme.report.run_files import ARTEFACTS
+from awd_cme.report.sentences import Effect, bands, effects, sentence, sparser, strongest
+from awd_core.report import (
+    DistillationPart,
+    Planned,
+    Progress,
+    Table,
+    after,
+    distillation_part,
+    draw_pictures,
+    picture_count,
+    quality_part,
+    run_part,
+    save_report,
+)
+from awd_core.run import RunFolder
+
+CITATIONS = {
+    "cmeanalysis": "cmeAnalysis",
+    "trackmate": "TrackMate",
+    "laptrack": "laptrack",
+    "goodtrackdata": "yeast",
+}
+"""What is cited where the account of the data names it, as the template calls it."""
+UNCHECKED = "That was not checked in this run: there is no quality.json."
+
+
+def write_report(run: RunFolder, *, progress: Progress = lambda done, total: None) -> Path:
+    """Write report.html and figures/*.png into a run's folder.
+
+    Parameters
+    ----------
+    run : RunFolder
+        A run of `awd-cme run`, with data.json and results.json at least.
+    progress : callable, optional
+        Called with (pictures done, pictures in all).
+
+    Returns
+    -------
+    Path
+        Of report.html: one file, under 5 MB, that loads nothing.
+
+    Raises
+    ------
+    FileNotFoundError
+        If data.json or results.json is not there.
+    ValueError
+        If a file is not what its name says.
+    """
+    found = read_artefacts(run)
+    metric = metric_name(found.results["metric"])
+    effect_list = [] if found.card is None or found.spread is None else effects(found.card, found.spread)
+    planned = list(_drawings(found, metric, effect_list))
+    of_path = 0 if found.path is None or found.chosen is None else picture_count(found.scores)
+    pictures = draw_pictures(run, planned, progress, others=of_path)
+    part = None
+    if found.path is not None and found.chosen is not None:
+        part = distillation_part(
+            found.path, found.chosen, run, scores=found.scores, progress=after(len(planned), progress)
+        )
+    trust = quality_part(found.quality or UNCHECKED, run)
+    return save_report(
+        run,
+        "awd_cme.report/report.html.j2",
+        made_with=("awd-cme", "awd-core", "python"),
+        title=summary.title(found),
+        packages=["awd_cme.report"],
+        summary=summary.summary(found, metric),
+        facts=[*summary.facts(found, metric), *trust.facts],
+        run=run_part(run, ARTEFACTS),
+        **_context(run, found, metric, effect_list, part),
+        pictures=pictures,
+        distillation=part,
+        quality=trust,
+    )
+
+
+def _context(
+    run: RunFolder, found: Artefacts, metric: str, effect_list: list[Effect], part: DistillationPart | None
+) -> dict[str, Any]:
+    """What the template asks for beside pictures, head and the parts of the core."""
+    data, results, card = found.data, found.results, found.card
+    channels, unit, names = data["channels"], summary.unit(found), summary.names(found)
+    per_cell = results.get("per_cell") or []
+    held = json.dumps([data, run.config["settings"], run.config["options"]]).lower()
+    tables: dict[str, Table] = {
+        "results": report_tables.results(results["rows"], metric),
+        "differences": report_tables.differences(results.get("differences") or [], names, metric),
+        "losses": report_tables.losses(data["losses"]),
+        "cells": report_tables.cells(data["cells"], _parts(found)),
+        "per_cell": report_tables.per_cell(per_cell, names, metric),
+    }
+    if card is not None and effect_list:
+        tables["effects"] = report_tables.effects(effect_list, card, unit)
+    if found.examples is not None and len(found.examples.example):
+        tables["terms"] = report_tables.terms(found.examples, _clock(found))
+    if found.selection:
+        tables["selection"] = report_tables.selection(found.selection, metric)
+    if found.timings is not None:
+        tables["timings"] = report_tables.timings(found.timings, names)
+    before, after = (None, None) if found.scores is None else (scores.compression for scores in found.scores)
+    return {
+        "metric": metric,
+        "channels": channels,
+        "target": summary.target(found),
+        "unit": unit,
+        "data": data,
+        "losses": data["losses"],
+        "per_cell": per_cell,
+        "notes": summary.notes(found, metric),
+        "tables": tables,
+        "sentences": [sentence(e, card, unit) for e in strongest(effect_list, 5) if e.sure] if card else [],
+        "bands": [] if card is None else bands(card),
+        "card": card,
+        "training_cells": results.get("cells_train"),
+        "drawn": "whole cells" if results.get("bootstrap", {}).get("over") != "tracks" else "tracks",
+        "left_out": (
+            "whole cells left out together" if results.get("folds_keep_together") != "tracks" else "tracks left out"
+        ),
+        "others": [name for name, path in found.paths.items() if path is not found.path],
+        "on_path": found.on_path,
+        "is_start": found.path is not None and found.path.start == found.wavelet,
+        "compression": "" if part is None else sparser(before, after, part.path.start.name),
+        "size": summary.size_sentence(found),
+        "times": summary.time_sentence(found),
+        "shown_candidates": None if not found.selection else (len(tables["selection"].rows), len(found.selection)),
+        "chosen": None if not found.selection else next((r for r in found.selection if r.get("chosen")), None),
+        "snippet": _snippet(run, found),
+        "citations": [name for word, name in CITATIONS.items() if word in held],
+    }
+
+
+def _drawings(found: Artefacts, metric: str, effect_list: list[Effect]) -> Iterator[Planned]:
+    data, results, card = found.data, found.results, found.card
+    channels, unit, names = data["channels"], summary.unit(found), summary.names(found)
+    rows, examples = results["rows"], found.examples
+    clock = _clock(found)
+    yield Planned(
+        "results",
+        f"{metric} of every method on test tracks with 95 % intervals; the table has the numbers.",
+        lambda narrow: result_figures.results_figure(rows, metric, narrow=narrow),
+    )
+    if examples is not None and len(examples.cell):
+        yield Planned(
+            "examples",
+            f"Example tracks: {channels[0]} and {channels[1]} over time ({clock}), and below each the wavelet "
+            "coefficients that decided, by scale and time.",
+            lambda narrow: track_figures.examples_figure(examples, channels, unit, clock=clock, narrow=narrow),
+        )
+    if card is not None and found.path is not None and found.chosen is not None:
+        start, wavelet = found.path.start, found.wavelet or found.chosen.wavelet
+        yield Planned(
+            "wavelet_scales",
+            f"The distilled wavelet over {start.name} at every scale, on one time axis in {card.unit}.",
+            lambda narrow: track_figures.wavelet_scales_figure(wavelet, start, card, narrow=narrow),
+        )
+    if card is not None and found.spread is not None:
+        odds = card.task == "classification"
+        most, words = strongest(effect_list, 14), "odds of success" if odds else f"predicted {channels[1]}"
+        scale = card.targets.sd if not odds and card.targets.rule != "none" else 1.0
+        scale_sd = (found.spread.scale_sd * scale).tolist()
+        yield Planned(
+            "effects",
+            "Effects of the strongest features with bootstrap intervals, and how far each scale moves the prediction; "
+            "the table has the numbers.",
+            lambda narrow: result_figures.effects_figure(
+                most, scale_sd, bands(card), words, "factor" if odds else unit, odds=odds, narrow=narrow
+            ),
+        )
+    if found.predictions is not None:
+        yield _prediction_drawing(found, metric, channels[1], unit, names)
+    if len(per_cell := results.get("per_cell") or []) > 1:
+        methods = {key: names[key] for key in report_tables.methods(per_cell)}
+        yield Planned(
+            "cells",
+            f"{metric} within every cell, for {', '.join(methods.values())}; the table has the numbers.",
+            lambda narrow: result_figures.cells_figure(per_cell, methods, metric, narrow=narrow),
+        )
+    if (selection := found.selection) and any(row.get("share") is not None for row in selection):
+        yield Planned(
+            "candidates",
+            f"Cross-validated {metric} along the path for each kind of features, the chosen candidate ringed.",
+            lambda narrow: result_figures.selection_figure(selection, metric, narrow=narrow),
+        )
+    if any(row.get("parameters") for row in rows):
+        yield Planned(
+            "economy",
+            f"{metric} of every method against the number of its parameters; the table has the numbers.",
+            lambda narrow: result_figures.economy_figure(rows, metric, narrow=narrow),
+        )
+
+
+def _prediction_drawing(found: Artefacts, metric: str, partner: str, unit: str, names: Mapping[str, str]) -> Planned:
+    table = found.predictions
+    if table is None:
+        raise ValueError("there are no predictions to draw")
+    truth = table["truth"].to_numpy(dtype=float)
+    keys = [key for key in ("awd", "teacher", "db5") if key in table.columns]
+    shown = {names.get(key, key): table[key].to_numpy(dtype=float) for key in keys}
+    listed = " and ".join(shown)
+    if metric == "AUC":
+        return Planned(
+            "predictions",
+            f"ROC curves of {listed}, and the predicted probabilities of both classes.",
+            lambda narrow: prediction_figures.roc_figure(truth, shown, partner, narrow=narrow),
+        )
+    two = dict(list(shown.items())[:2])
+    return Planned(
+        "predictions",
+        f"Predicted against measured {partner}, one dot a test track, for {' and '.join(two)}.",
+        lambda narrow: prediction_figures.scatter_figure(truth, two, partner, unit, narrow=narrow),
+    )
+
+
+def _clock(found: Artefacts) -> str:
+    """Unit of times in examples."""
+    return "s" if found.data.get("seconds_per_frame") else "frames"
+
+
+def _parts(found: Artefacts) -> dict[str, str]:
+    """Of each cell, whether it is of training or of the test."""
+    rule = None if found.split is None else found.split.get("rule")
+    used = [str(row["cell"]) for row in found.data["cells"] if row["used"]]
+    if rule == "tracks":
+        return dict.fromkeys(used, "both")
+    if found.predictions is None:
+        return {}
+    tested = set(found.predictions["cell"])
+    return {cell: "test" if cell in tested else "training" for cell in used}
+
+
+def _snippet(run: RunFolder, found: Artefacts) -> str:
+    seen = found.data["channels"][0]
+    name = (found.data["channels"][1] if found.data["target"].get("task") != "success" else "probability").lower()
+    length = found.data.get("length", 40)
+    return (
+        "from awd_cme.model import ModelCard\n"
+        f'card = ModelCard.load("{(run.path / "card.json").as_posix()}")\n'
+        f"{name} = card.predict(series)  # {seen}: an array (n, {length}), or a list of arrays, one value a frame"
+    )

@@ -1,0 +1,150 @@
+"""Which wavelet: candidates in order of preference, and the choice among them by training tracks alone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from awd_cme.model.features import FEATURES, MaxCoefficients
+from awd_cme.model.regression import SeriesLogistic, SeriesRidge, least_squares
+from awd_cme.model.settings_search import SettingsSearch, search_settings
+from awd_cme.run.job import RunJob
+from awd_cme.run.series import Problem
+from awd_core.distill import DistillationPath
+from awd_core.wavelets import Wavelet
+
+Predictor = SeriesRidge | SeriesLogistic
+
+PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0)
+"""Penalties of the logistic regression: each is some thousands of fits in the selection, so there are few of them."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A wavelet that may be chosen.
+
+    Attributes
+    ----------
+    wavelet : Wavelet
+        The wavelet.
+    start : str
+        Where its path began; its own name if it is that start itself.
+    share : float or None
+        Share of the attributions; None for the start itself.
+    """
+
+    wavelet: Wavelet
+    start: str
+    share: float | None = None
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        return self.start if self.share is None else f"from {self.start}, share {self.share:g}"
+
+    @property
+    def free(self) -> int:
+        """Numbers that were fitted to make it: the free angles of its filter."""
+        return 0 if self.share is None else self.wavelet.free_angle_count
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The candidates with their scores, and the one that was taken.
+
+    Attributes
+    ----------
+    candidates : tuple of Candidate
+        In order of preference.
+    search : SettingsSearch
+        Their scores.
+    index : int
+        The first that the folds cannot tell from the best.
+    """
+
+    candidates: tuple[Candidate, ...]
+    search: SettingsSearch
+    index: int
+
+    @property
+    def chosen(self) -> Candidate:
+        """The one that was taken."""
+        return self.candidates[self.index]
+
+    def rows(self, features: str, regression: str) -> list[dict[str, Any]]:
+        """Content of selection.json."""
+        errors = self.search.standard_error()
+        return [
+            {
+                "wavelet": candidate.name,
+                "start": candidate.start,
+                "share": candidate.share,
+                "features": features,
+                "regression": regression,
+                "mean": float(scores.mean()),
+                "standard_error": float(error),
+                "pooled": float(pooled),
+                "best": number == self.search.index,
+                "chosen": number == self.index,
+            }
+            for number, (candidate, scores, error, pooled) in enumerate(
+                zip(self.candidates, self.search.scores, errors, self.search.pooled, strict=True)
+            )
+        ]
+
+
+def candidates_of(paths: Mapping[str, DistillationPath]) -> tuple[Candidate, ...]:
+    """All candidates, in order of preference.
+
+    The starts, which nobody had to fit; then path by path, in the order of the starts, the points with the largest
+    share of the attributions first: of wavelets that the folds cannot tell apart, the one that leans most on the
+    teacher.
+    """
+    named = [Candidate(path.start, start) for start, path in paths.items()]
+    points = [Candidate(point.wavelet, start, point.share) for start, path in paths.items() for point in reversed(path)]
+    return (*named, *points)
+
+
+def transformer(job: RunJob, problem: Problem, wavelet: Wavelet | str, features: str) -> MaxCoefficients:
+    """Features by name, of a wavelet, in the units of the problem."""
+    if features not in FEATURES:
+        raise ValueError(f"features are one of {', '.join(FEATURES)}; got {features!r}")
+    return MaxCoefficients(
+        wavelet, levels=job.levels, mode=job.mode, seconds_per_sample=problem.step, **FEATURES[features]
+    )
+
+
+def predictor_of(problem: Problem, seed: int, *, published: bool = False) -> Predictor:
+    """Ridge or, for success, logistic regression; least squares in the published form of a regression."""
+    if problem.classification:
+        return SeriesLogistic(alphas=PENALTIES, folds=3, seed=seed)
+    return least_squares() if published else SeriesRidge(seed=seed)
+
+
+def choose(
+    job: RunJob,
+    problem: Problem,
+    candidates: Sequence[Candidate],
+    *,
+    features: str | None = None,
+    published: bool = False,
+) -> Choice:
+    """Cross-validate the candidates on training tracks, folds grouped as the problem says.
+
+    Parameters
+    ----------
+    job, problem : RunJob, Problem
+        What is asked and of what.
+    candidates : sequence of Candidate
+        In order of preference.
+    features : str, optional
+        Name of the features; those of the job if not given.
+    published : bool
+        The published rule: one drawing of folds, and the highest score; else several drawings, and the first candidate
+        within one standard error (of the paired difference) of the best.
+    """
+    tried = [transformer(job, problem, candidate.wavelet, features or job.features) for candidate in candidates]
+    search = search_settings(
+        tried, problem.training.X, problem.training.y, predictor_of(problem, job.seed, published=published),
+        groups=problem.groups, folds=job.folds, repeats=1 if published else job.repeats, seed=job.seed,
+    )  # fmt: skip
+    return Choice(tuple(candidates), search, search.index if published else search.first_within(1.0))

@@ -1,0 +1,226 @@
+"""The rows of the table of results: every model fitted to the training tracks, asked about the test tracks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from awd_cme.model.bootstrap import auc, r2
+from awd_cme.model.features import MaxCoefficients
+from awd_cme.model.folds import grouped_folds
+from awd_cme.model.regression import fit_predictor
+from awd_cme.model.settings_search import search_settings
+from awd_cme.run.candidates import Candidate, Choice, Predictor, candidates_of, choose, predictor_of, transformer
+from awd_cme.run.job import RunJob
+from awd_cme.run.series import Problem
+from awd_cme.run.teach import Taught
+from awd_core.distill import DistillationPath
+from awd_core.wavelets import Wavelet
+
+Array = npt.NDArray[np.float64]
+OTHERS = ("haar", "db2", "db3", "db5", "sym5")
+"""Wavelets that nobody fitted, with the same features and regression."""
+
+ROUNDS = (10, 20, 40, 80, 160, 320)
+"""Numbers of trees that cross-validation chooses from."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model and its predictions.
+
+    Attributes
+    ----------
+    key, name, kind, features, estimator : str
+        As a row of results.json has them.
+    prediction : ndarray, shape (test tracks,)
+        In the partner's unit, or a rating that rises with success.
+    cv_score : float or None
+        Cross-validated score on training tracks.
+    parameters : int
+        Numbers that were fitted: coefficients that are not zero and the intercept, the free angles of a distilled
+        wavelet, the values of all leaves and thresholds of all splits of trees, the weights of a network.
+    candidate : Candidate, optional
+        The wavelet.
+    transformer, predictor : optional
+        Fitted, of models on wavelet coefficients.
+    """
+
+    key: str
+    name: str
+    kind: str
+    features: str
+    estimator: str
+    prediction: Array
+    cv_score: float | None
+    parameters: int
+    candidate: Candidate | None = None
+    transformer: MaxCoefficients | None = None
+    predictor: Predictor | None = field(default=None, repr=False)
+
+
+def fit_all(
+    job: RunJob, problem: Problem, paths: dict[str, DistillationPath], choice: Choice, taught: Taught | None
+) -> list[Fitted]:
+    """Every row, AWD first."""
+    chosen = choice.chosen
+    own: dict[str, Any] = {"features": job.features, "score": float(choice.search.pooled[choice.index])}
+    rows = [on_wavelet(job, problem, "awd", f"AWD ({chosen.name})", "awd", chosen, **own)]
+    plain = next(c for c in choice.candidates if c.start == chosen.start and c.share == 0)
+    rows.append(
+        on_wavelet(job, problem, "awd_no_interpretation", f"AWD without attributions ({plain.name})", "ablation", plain)
+    )
+    if taught is not None:
+        rows.append(teacher_row(problem, taught))
+    for name in ("db5", *(other for other in OTHERS if other != "db5")):
+        candidate = Candidate(Wavelet.from_name(name), name)
+        rows.append(on_wavelet(job, problem, name, name, "wavelet", candidate))
+    last = "db5" if "db5" in paths else job.starts[-1]
+    old = choose(job, problem, candidates_of({last: paths[last]})[1:], features="published", published=True)
+    rows += [
+        on_wavelet(
+            job,
+            problem,
+            key,
+            f"{name}, published form",
+            kind,
+            candidate,
+            features="published",
+            published=True,
+            score=score,
+        )
+        for key, name, kind, candidate, score in (
+            ("published_awd", "AWD", "awd", old.chosen, float(old.search.pooled[old.index])),
+            ("published_db5", "db5", "wavelet", Candidate(Wavelet.from_name("db5"), "db5"), None),
+        )
+    ]
+    return [*rows, on_series(job, problem), boosted(job, problem), mean_row(problem)]
+
+
+def on_wavelet(
+    job: RunJob, problem: Problem, key: str, name: str, kind: str, candidate: Candidate,
+    *, features: str | None = None, published: bool = False, score: float | None = None,
+) -> Fitted:  # fmt: skip
+    """A row of a model on wavelet coefficients.
+
+    Parameters
+    ----------
+    job, problem : RunJob, Problem
+        What is asked and of what.
+    key, name, kind : str
+        Of the row.
+    candidate : Candidate
+        The wavelet.
+    features : str, optional
+        Name of the features; those of the job if not given.
+    published : bool
+        Least squares instead of ridge regression.
+    score : float, optional
+        Cross-validated score, where it is known already.
+    """
+    chosen = features or job.features
+    training = problem.training
+    made = transformer(job, problem, candidate.wavelet, chosen).fit(training.X)
+    model = predictor_of(problem, job.seed, published=published)
+    if score is None:
+        search = search_settings(
+            [made], training.X, training.y, model, groups=problem.groups, folds=job.folds,
+            repeats=1 if published else job.repeats, seed=job.seed,
+        )  # fmt: skip
+        score = float(search.pooled[0])
+    fit_predictor(model, made.transform(training.X), training.y, problem.groups)
+    found = asked(model, made.transform(problem.held_out.X))
+    parameters = int(np.count_nonzero(model.coef_)) + 1 + candidate.free
+    estimator = "logistic" if problem.classification else "ols" if published else "ridge"
+    return Fitted(
+        key, name, kind, chosen, estimator, problem.restored(found), score, parameters, candidate, made, model
+    )
+
+
+def on_series(job: RunJob, problem: Problem) -> Fitted:
+    """Ridge (logistic) regression on the samples of the series themselves."""
+    training = problem.training
+    held = _held_out(job, problem, lambda rows, rest: asked(
+        fit_predictor(predictor_of(problem, job.seed), training.X[rows], training.y[rows], problem.groups[rows]),
+        training.X[rest],
+    ))  # fmt: skip
+    model = fit_predictor(predictor_of(problem, job.seed), training.X, training.y, problem.groups)
+    estimator = "logistic" if problem.classification else "ridge"
+    found = problem.restored(asked(model, problem.held_out.X))
+    name = f"{estimator} on the raw series"
+    return Fitted("raw_ridge", name, "series", "samples", estimator, found, _score(problem, held), len(model.coef_) + 1)
+
+
+def boosted(job: RunJob, problem: Problem) -> Fitted:
+    """Gradient boosting on the samples and the lifetime; as many trees as cross-validation says."""
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    kind: Any = HistGradientBoostingClassifier if problem.classification else HistGradientBoostingRegressor
+    training = problem.training
+
+    def inputs(series: Any) -> Array:
+        # A lifetime that is known of no track is no input: the trees could not bin it.
+        known = np.isfinite(training.lifetime).any()
+        columns = (series.X, series.lifetime[:, None]) if known else (series.X,)
+        return np.concatenate(columns, axis=1)
+
+    def fitted(rows: Any, trees: int) -> Any:
+        return kind(
+            learning_rate=0.05, max_iter=trees, max_leaf_nodes=8, min_samples_leaf=10, l2_regularization=1.0,
+            early_stopping=False, random_state=job.seed,
+        ).fit(X[rows], training.y[rows])  # fmt: skip
+
+    X = inputs(training)
+    splits = grouped_folds(problem.groups, job.folds, job.seed, training.y if problem.classification else None)
+    held = np.zeros((len(ROUNDS), len(X)))
+    for rows, rest in splits:
+        model = fitted(rows, ROUNDS[-1])
+        staged = model.staged_predict_proba(X[rest]) if problem.classification else model.staged_predict(X[rest])
+        for trees, found in enumerate(staged, 1):
+            if trees in ROUNDS:
+                held[ROUNDS.index(trees), rest] = found[:, 1] if problem.classification else found
+    scores = [_score(problem, row) for row in held]
+    best = int(np.argmax(scores))
+    model = fitted(slice(None), ROUNDS[best])
+    found = problem.restored(asked(model, inputs(problem.held_out)))
+    numbers = sum(len(tree.nodes) for trees in model._predictors for tree in trees)
+    name = f"gradient boosting, {ROUNDS[best]} trees"
+    features = "samples and lifetime" if X.shape[1] > training.X.shape[1] else "samples"
+    return Fitted("boosting", name, "series", features, "boosting", found, scores[best], numbers)
+
+
+def teacher_row(problem: Problem, taught: Taught) -> Fitted:
+    """The network itself."""
+    found = problem.restored(taught.predict(problem.held_out.X))
+    name = "teacher (LSTM)" if "LSTM" in str(taught.teacher.factory) else "teacher"
+    return Fitted("teacher", name, "network", "samples", "network", found, taught.cv_score, taught.parameters)
+
+
+def mean_row(problem: Problem) -> Fitted:
+    """The mean of the training tracks, whatever the series."""
+    level = float(problem.training.y.mean())
+    found = problem.restored(np.full(len(problem.test), level))
+    return Fitted("mean", "mean of the training tracks", "trivial", "none", "mean", found, None, 1)
+
+
+def asked(model: Any, features: Array) -> Array:
+    """Predictions of a regression, or the probability of success."""
+    if hasattr(model, "predict_proba"):
+        return np.asarray(model.predict_proba(features)[:, 1], dtype=np.float64)
+    return np.asarray(model.predict(features), dtype=np.float64)
+
+
+def _held_out(job: RunJob, problem: Problem, ask: Any) -> Array:
+    y = problem.training.y
+    held = np.zeros(len(y))
+    splits: Sequence[Any] = grouped_folds(problem.groups, job.folds, job.seed, y if problem.classification else None)
+    for rows, rest in splits:
+        held[rest] = ask(rows, rest)
+    return held
+
+
+def _score(problem: Problem, prediction: Array) -> float:
+    y = problem.training.y
+    return auc(y, prediction) if problem.classification else r2(y, prediction)

@@ -1,0 +1,95 @@
+"""Test tracks to look at: both channels, and the coefficients that decided about each."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from awd_cme.model.coefficients import scales
+from awd_cme.run.compare import Fitted
+from awd_cme.run.series import Problem
+
+Array = npt.NDArray[np.float64]
+RANKS = (0.05, 0.25, 0.45, 0.65, 0.85, 0.97)
+"""Which test tracks are shown, by the rank of their prediction: weak ones to strong ones, good or bad alike."""
+DECIDING = 4
+
+
+def examples_of(problem: Problem, row: Fitted, table: pd.DataFrame) -> dict[str, Any]:
+    """Arrays of examples.npz.
+
+    Parameters
+    ----------
+    problem : Problem
+        For the test tracks.
+    row : Fitted
+        The model on wavelet coefficients.
+    table : DataFrame
+        Canonical table with the tracks.
+
+    Returns
+    -------
+    dict of str to array
+        `cell`, `track`, `truth`, `prediction`, shape (k,); `time` (seconds from the first frame; frames where the
+        interval is unknown), `x`, `y`, shape (k, T), NaN behind a track's end; and for each of c coefficients `example`
+        (its track), `scale`, `width`, `position` (seconds from the first frame), `value`, `weight`, and `term`: weight
+        times how far the value lies from its mean over the training tracks, which is what the coefficient moved the
+        prediction, in units of the standardised target (log odds for classes).
+    """
+    held, prediction = problem.held_out, row.prediction
+    order = np.argsort(prediction, kind="stable")
+    at = np.unique([int(rank * (len(order) - 1)) for rank in RANKS])
+    chosen = order[at]
+    series = [_raw(table, problem, int(k)) for k in chosen]
+    longest = max(len(times) for times, _, _ in series)
+    grid = np.full((3, len(chosen), longest), np.nan)
+    for k, parts in enumerate(series):
+        for place, values in enumerate(parts):
+            grid[place, k, : len(values)] = values
+    found: dict[str, Any] = {
+        "cell": held.cell[chosen].astype(str), "track": held.track[chosen],
+        "truth": problem.truth()[chosen].astype(np.float64), "prediction": prediction[chosen],
+        "time": grid[0], "x": grid[1], "y": grid[2],
+    }  # fmt: skip
+    rows = [(k, *item) for k, one in enumerate(chosen) for item in _deciding(problem, row, int(one))]
+    names = ("example", "scale", "width", "position", "value", "weight", "term")
+    return found | {name: np.array([item[place] for item in rows]) for place, name in enumerate(names)}
+
+
+def _raw(table: pd.DataFrame, problem: Problem, k: int) -> tuple[Array, Array, Array]:
+    """Times and both channels of a test track, over the frames that its series was made from."""
+    held = problem.held_out
+    own = (table["cell"] == held.cell[k]) & (table["track"] == held.track[k])
+    rows = table[own & table["part"].isin(list(held.settings.parts))]
+    frames = rows["frame"].to_numpy(dtype=np.float64)
+    interval = table.attrs.get("seconds_per_frame")
+    times = (frames - frames[0]) * (1.0 if interval is None else float(interval))
+    x, y = (rows[f"{name}_amplitude"].to_numpy(dtype=np.float64) for name in held.channels)
+    return times, x, y
+
+
+def _deciding(problem: Problem, row: Fitted, k: int) -> list[tuple[str, float, float, float, float, float]]:
+    """The selected coefficients whose term is furthest from its mean over the training tracks."""
+    made, model = row.transformer, row.predictor
+    if made is None or model is None:
+        raise ValueError(f"the row {row.key!r} has no coefficients")
+    selection, x = made.selection, problem.held_out.X[k]
+    step = float(problem.held_out.seconds_per_sample[k])
+    stretch = step / (problem.step or step) if np.isfinite(step) and problem.step else 1.0
+    means = model.feature_mean_
+    found, start = [], 0
+    for (scale, width), matrix, times in zip(
+        scales(made.levels, problem.step), made.matrices_, made.times_, strict=True
+    ):
+        coefficients, count = matrix @ x, min(selection.most, len(matrix))
+        for place, kind in enumerate(selection.kinds()):
+            key = {"positive": -coefficients, "negative": coefficients}.get(kind, -np.abs(coefficients))
+            for rank, index in enumerate(np.argsort(key, kind="stable")[:count]):
+                column = start + place * count + rank
+                value = abs(coefficients[index]) if kind == "absolute" else coefficients[index]
+                weight = float(model.coef_[column])
+                term = weight * float(value - means[column])
+                found.append((scale, width * stretch, float(times[index]) * stretch, float(value), weight, term))
+        start += selection.columns(len(matrix))
+    return sorted(found, key=lambda item: -abs(item[-1]))[:DECIDING]

@@ -1,0 +1,165 @@
+"""What is written of the models: results.json, predictions.csv, card.json, examples.npz, timings.json."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from awd_cme.model.bootstrap import auc, bootstrap_difference, clustered_bootstrap, r2
+from awd_cme.model.card import ModelCard
+from awd_cme.model.intervals import coefficient_intervals
+from awd_cme.run.compare import Fitted
+from awd_cme.run.job import RunJob
+from awd_cme.run.series import FEWEST_CLUSTERS, Problem
+from awd_core.run import shortest_seconds
+
+Array = npt.NDArray[np.float64]
+
+PAIRS = (
+    ("awd", "teacher"),
+    ("awd", "db5"),
+    ("awd", "awd_no_interpretation"),
+    ("awd", "raw_ridge"),
+    ("awd", "boosting"),
+    ("awd", "published_awd"),
+    ("published_awd", "published_db5"),
+)
+"""Differences that are asked for."""
+
+FEW = 10
+"""Test tracks of a cell below which it gets no score of its own."""
+
+COEFFICIENT_REPLICATES = 200
+
+
+def results_of(job: RunJob, problem: Problem, rows: Sequence[Fitted]) -> dict[str, Any]:
+    """Content of results.json.
+
+    Parameters
+    ----------
+    job : RunJob
+        For draws and seed of the bootstrap.
+    problem : Problem
+        For truth, cells and counts.
+    rows : sequence of Fitted
+        All models, AWD first.
+    """
+    truth, held = problem.truth(), problem.held_out
+    metric: Any = "auc" if problem.classification else "r2"
+    clusters = problem.clusters(held)
+    by_cell = len(np.unique(held.cell)) >= FEWEST_CLUSTERS
+    options = {"metric": metric, "replicates": job.replicates, "seed": job.seed}
+    found = []
+    for row in rows:
+        interval = clustered_bootstrap(truth, row.prediction, clusters, **options)
+        found.append(
+            {
+                "key": row.key, "name": row.name, "kind": row.kind, "features": row.features,
+                "estimator": row.estimator, "score": interval.value, "low": interval.low, "high": interval.high,
+                "error": interval.standard_error, "cv_score": row.cv_score, "parameters": row.parameters,
+                "wavelet": None if row.candidate is None else row.candidate.name,
+            }
+        )  # fmt: skip
+    of_key = {row.key: row for row in rows}
+    differences = []
+    for one, other in PAIRS:
+        if one in of_key and other in of_key:
+            gap = bootstrap_difference(truth, of_key[one].prediction, of_key[other].prediction, clusters, **options)
+            differences.append({"of": one, "to": other, "value": gap.value, "low": gap.low, "high": gap.high})
+    return {
+        "metric": "AUC" if problem.classification else "R2",
+        "rows": found,
+        "per_cell": per_cell(problem, of_key),
+        "differences": differences,
+        "train": len(problem.train),
+        "test": len(problem.test),
+        "cells_train": len(np.unique(problem.training.cell)),
+        "cells_test": len(np.unique(held.cell)),
+        "bootstrap": {
+            "over": "cells" if by_cell else "tracks",
+            "clusters": len(np.unique(clusters)),
+            "replicates": job.replicates,
+            "level": 0.95,
+        },
+        "folds_keep_together": "cells" if len(np.unique(problem.training.cell)) >= FEWEST_CLUSTERS else "tracks",
+    }
+
+
+def per_cell(problem: Problem, rows: dict[str, Fitted]) -> list[dict[str, Any]]:
+    """Scores of the test cells one by one; None where there are too few tracks, or one class."""
+    truth, cell = problem.truth(), problem.held_out.cell
+    score = auc if problem.classification else r2
+    found = []
+    for name in np.unique(cell):
+        own = cell == name
+        known = own.sum() >= FEW and len(np.unique(truth[own])) > 1
+        scores: dict[str, Any] = {
+            key: score(truth[own], rows[key].prediction[own]) if known else None
+            for key in ("awd", "teacher", "db5")
+            if key in rows
+        }
+        found.append({"cell": str(name), "n": int(own.sum()), **scores})
+    return found
+
+
+def predictions_of(problem: Problem, rows: Sequence[Fitted]) -> bytes:
+    """Content of predictions.csv."""
+    held = problem.held_out
+    table = pd.DataFrame({"cell": held.cell, "track": held.track, "lifetime": held.lifetime})
+    table["truth"] = problem.truth()
+    for row in rows:
+        table[row.key] = row.prediction
+    return str(table.to_csv(index=False, lineterminator="\n")).encode()
+
+
+def card_of(job: RunJob, problem: Problem, row: Fitted, result: dict[str, Any]) -> ModelCard:
+    """The card of the chosen model, with intervals of its coefficients."""
+    if row.transformer is None or row.predictor is None or row.candidate is None:
+        raise ValueError(f"the row {row.key!r} is no model on wavelet coefficients, so it has no card")
+    training = problem.training
+    intervals = coefficient_intervals(
+        row.predictor, row.transformer.transform(training.X), training.y, problem.clusters(training),
+        replicates=min(job.replicates, COEFFICIENT_REPLICATES), seed=job.seed,
+    )  # fmt: skip
+    notes = {
+        "wavelet": row.candidate.name,
+        "start": row.candidate.start,
+        "share": row.candidate.share,
+        "metric": result["metric"],
+        "test": {name: result["rows"][0][name] for name in ("score", "low", "high")},
+        "cv_score": row.cv_score,
+        "train_tracks": result["train"],
+        "test_tracks": result["test"],
+        "series": problem.raw.settings.to_dict(),
+    }
+    return ModelCard.of(
+        row.transformer, row.predictor, problem.training, problem.z_scores, intervals=intervals, notes=notes
+    )
+
+
+def timings_of(problem: Problem, card: ModelCard, network: Any | None) -> dict[str, Any]:
+    """Content of timings.json: microseconds a track on one core, of the card and of the network."""
+    X = problem.raw.X[problem.test].astype(np.float32)
+    one = X[0]
+    # Inputs standardised by "own" need the whole cell.
+    single = card.inputs.rule != "own"
+    found = {"awd": [_micro(lambda: card.predict(one), 1) if single else None, _micro(lambda: card.predict(X), len(X))]}
+    if network is not None:
+        import torch
+
+        tensor = torch.from_numpy(problem.held_out.X.astype(np.float32))
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            with torch.inference_mode():
+                first = _micro(lambda: network(tensor[:1]), 1)
+                found["teacher"] = [first, _micro(lambda: network(tensor), len(X))]
+        finally:
+            torch.set_num_threads(threads)
+    return {"microseconds_per_track": found, "tracks": len(X)}
+
+
+def _micro(call: Callable[[], object], tracks: int) -> float:
+    return round(1e6 * shortest_seconds(call) / tracks, 4)

@@ -1,0 +1,211 @@
+"""The second part of a run: the learning problem, its split by whole cells, and z-scores from training tracks."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from awd_cme.run.data import Tracked
+from awd_cme.run.job import RunJob
+from awd_cme.series.problem import make_series, split_groups, split_tracks
+from awd_cme.series.scaling import Rule, ZScores, fit_z_scores
+from awd_cme.series.series_file import load_series, save_series
+from awd_cme.series.series_set import SETTINGS, SeriesSet, SeriesSettings
+from awd_cme.series.targets import NEED_P
+from awd_cme.tracks.losses import LossReport
+from awd_core.run import RunFolder
+
+Array = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.intp]
+SUCCESS = "consecutive"
+FEWEST_CLUSTERS = 4
+"""Cells below which tracks are drawn and dealt to folds instead: of three cells there are ten different draws, and a
+fold of two would leave one to choose a penalty on."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is learnt from what, and tested on what.
+
+    Attributes
+    ----------
+    raw : SeriesSet
+        All series in the channels' units.
+    train, test : ndarray of int
+        Their split.
+    rule : {"cells", "tracks"}
+        What is kept together by it.
+    z_scores : ZScores
+        Fitted on the training tracks.
+    """
+
+    raw: SeriesSet
+    train: Indices
+    test: Indices
+    rule: str
+    z_scores: ZScores
+
+    @cached_property
+    def training(self) -> SeriesSet:
+        """Standardised training tracks."""
+        return self.z_scores.apply(self.raw.take(self.train))
+
+    @cached_property
+    def held_out(self) -> SeriesSet:
+        """Standardised test tracks; their targets are in units of the training tracks."""
+        return self.z_scores.apply(self.raw.take(self.test))
+
+    @property
+    def classification(self) -> bool:
+        """Whether success is rated, not a number predicted."""
+        return self.raw.classification
+
+    @property
+    def groups(self) -> npt.NDArray[Any]:
+        """What folds keep together, one entry a training track: cells where there are enough, else tracks."""
+        return self.clusters(self.training)
+
+    @property
+    def step(self) -> float | None:
+        """Median seconds from sample to sample of the training tracks, None where unknown."""
+        known = self.training.seconds_per_sample
+        known = known[np.isfinite(known)]
+        return float(np.median(known)) if len(known) else None
+
+    def truth(self) -> npt.NDArray[Any]:
+        """Targets of the test tracks, in the partner's unit."""
+        return self.raw.y[self.test]
+
+    def clusters(self, of: SeriesSet) -> npt.NDArray[Any]:
+        """What bootstraps draw: cells where there are enough, else tracks."""
+        return of.cell if len(np.unique(of.cell)) >= FEWEST_CLUSTERS else np.arange(len(of))
+
+    def restored(self, prediction: Array) -> Array:
+        """Predictions for the test tracks, from standardised to the partner's unit."""
+        if self.classification:
+            return prediction
+        return self.z_scores.restore_targets(prediction, self.held_out.cell)
+
+
+def problem_of(run: RunFolder, job: RunJob, tracked: Tracked) -> Problem:
+    """Make the learning problem and write series.npz, split.json, scaling.json and data.json."""
+    if not (run / "series.npz").exists():
+        with run.step("Learning problem"):
+            save_series(series_of(job, tracked), run / "series.npz")
+    raw = load_series(run / "series.npz")
+    train, test, rule = split_of(job, raw)
+    z_scores = fit_z_scores(raw.take(train), inputs=_rule(job))
+    problem = Problem(raw, train, test, rule, z_scores)
+    _check_classes(problem)
+    if not (run / "data.json").exists():
+        run.write_json(
+            "split.json",
+            {
+                "rule": rule, "seed": job.seed, "train": train.tolist(), "test": test.tolist(),
+                "train_cells": _cells(raw, train), "test_cells": _cells(raw, test),
+            },
+        )  # fmt: skip
+        run.write_json("scaling.json", {"inputs": z_scores.inputs.to_dict(), "targets": z_scores.targets.to_dict()})
+        run.write_json("data.json", account(job, tracked, raw))
+    return problem
+
+
+def series_settings(job: RunJob, tracked: Tracked) -> tuple[SeriesSettings, str | None]:
+    """The steps of the learning problem, and what was assumed to choose them."""
+    name = job.settings or ("yeast" if tracked.yeast else "published")
+    if name not in SETTINGS:
+        raise ValueError(f"settings are one of {', '.join(SETTINGS)}; got {name!r}")
+    chosen = SETTINGS[name]
+    channels = tracked.table.attrs["channels"]
+    if len(channels) > 1:
+        chosen = replace(chosen, x=channels[0], y=channels[1])
+    if job.target is not None:
+        return replace(chosen, target=SUCCESS if job.target == "success" else job.target), None
+    unknown = len(channels) > 1 and not np.isfinite(tracked.table[f"{channels[1]}_p"].to_numpy()).any()
+    if chosen.target in NEED_P and unknown:
+        said = f"{channels[1]} has no p-values, so the target is its largest amplitude, not {chosen.target!r}."
+        return replace(chosen, target="max"), said
+    return chosen, None
+
+
+def series_of(job: RunJob, tracked: Tracked) -> SeriesSet:
+    """Series and targets of all tracks, with the losses of this step and those before."""
+    settings, assumed = series_settings(job, tracked)
+    series = make_series(tracked.table, settings)
+    losses = LossReport(kept=len(series))
+    losses.merge(replace(tracked.losses, kept=0))
+    losses.merge(replace(series.losses, came=0, kept=0))
+    if assumed:
+        losses.assume(assumed)
+    return replace(series, losses=losses)
+
+
+def split_of(job: RunJob, raw: SeriesSet) -> tuple[Indices, Indices, str]:
+    """Training and test tracks: whole cells, or tracks where there is one cell."""
+    if len(np.unique(raw.cell)) > 1:
+        train, test = split_groups(raw.cell, test=job.test_cells or None, share=job.share, seed=job.seed)
+        return train, test, "cells"
+    if job.test_cells:
+        raise ValueError(f"there is one cell, {raw.cell[0]!r}, so no cells can be held out to test on; leave them out")
+    train, test = split_tracks(len(raw), job.seed, job.share)
+    return train, test, "tracks"
+
+
+def account(job: RunJob, tracked: Tracked, raw: SeriesSet) -> dict[str, Any]:
+    """Content of data.json."""
+    from awd_cme.tracks.table import starts
+
+    first = tracked.table.iloc[starts(tracked.table)]
+    rows = first.groupby("cell", observed=True)["source"].agg(["size", "first"])
+    used = {str(name): int(count) for name, count in zip(*np.unique(raw.cell, return_counts=True), strict=True)}
+    cells = [
+        {"cell": str(cell), "tracks": int(row["size"]), "used": used.get(str(cell), 0), "source": _short(row["first"])}
+        for cell, row in rows.iterrows()
+    ]
+    attrs, classify = tracked.table.attrs, raw.classification
+    simulation = None
+    if job.data == "simulated":
+        simulation = {"preset": job.preset, "cells": job.cells, "seed": job.seed, "changes": dict(job.simulation)}
+    report = raw.report()
+    return {
+        "account": tracked.account,
+        "channels": list(raw.channels),
+        "seconds_per_frame": attrs.get("seconds_per_frame"),
+        "micrometres_per_pixel": attrs.get("micrometres_per_pixel"),
+        "origin": dict(tracked.origin),
+        "cells": cells,
+        "losses": raw.losses.to_dict(),
+        "target": {
+            "name": raw.settings.target,
+            "unit": "" if classify else "counts",
+            "task": "success" if classify else "regression",
+        },
+        "series": len(raw),
+        "length": raw.X.shape[1],
+        "settings": raw.settings.to_dict(),
+        "simulation": simulation,
+        "summary": {name: report[name] for name in report if name not in ("losses", "settings", "cells")},
+    }
+
+
+def _check_classes(problem: Problem) -> None:
+    if problem.classification:
+        for name, rows in (("training", problem.train), ("test", problem.test)):
+            if len(np.unique(problem.raw.y[rows])) < 2:
+                raise ValueError(
+                    f"all {len(rows)} {name} tracks are of one class; more cells, or another target, are needed"
+                )
+
+
+def _cells(raw: SeriesSet, rows: Indices) -> list[str]:
+    return [str(name) for name in np.unique(raw.cell[rows])]
+
+
+def _short(source: Any) -> str:
+    return str(source).replace("\\", "/").rpartition("/")[2] or str(source)
+
+
+def _rule(job: RunJob) -> Rule:
+    return "own" if job.scale_inputs == "own" else "training"

@@ -1,0 +1,274 @@
+"""From the movies of cells to one table of tracks: each cell by itself, on as many workers as there are.
+
+A cell is two files in a folder: its table, and then an account that says that the table is whole. Where there are cells
+enough, a worker takes a cell at a time; where there are few, and long ones perhaps, the workers share the frames of one
+cell after the other. A movie that cannot be tracked, or kills whoever reads it, is named and set aside.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from awd_cme.tracks.losses import LossReport, losses_from
+from awd_cme.tracks.table import concat, spans, starts
+from awd_cme.tracks.writers import write_parquet
+from awd_core.files import write_json
+from awd_core.workers import Lost, LostItemError, Progress, Workers
+
+WHOLE, CUT, THROUGHOUT = 1, 3, 4
+FAILURES = (ValueError, OSError, IndexError, MemoryError)
+"""What a movie that is damaged, or too large, raises."""
+
+
+@dataclass(frozen=True)
+class TrackingSettings:
+    """How movies are opened, tracked and measured.
+
+    Attributes
+    ----------
+    axes, channels, seconds_per_frame, micrometres_per_pixel : optional
+        As for `awd_cme.movies.open_movie`.
+    sigma : float, optional
+        Width of the spots, pixels; measured if not given.
+    on_error : {"skip", "raise"}
+        What becomes of a movie that cannot be tracked, where there are others.
+    threads : int
+        For each movie.
+    """
+
+    axes: str | None = None
+    channels: tuple[str, ...] | None = None
+    seconds_per_frame: float | None = None
+    micrometres_per_pixel: float | None = None
+    sigma: float | None = None
+    on_error: str = "skip"
+    threads: int = 2
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Where cells are tracked and how; it travels to the workers.
+
+    Attributes
+    ----------
+    folder : Path
+        For the files of the cells; all workers must reach it.
+    settings : TrackingSettings
+        Of movies, width, threads and errors.
+    positions : Path, optional
+        Parquet file with the positions to measure at; spots are detected and linked if not given.
+    """
+
+    folder: Path
+    settings: TrackingSettings
+    positions: Path | None = None
+
+    def place(self, cell: str, ending: str) -> Path:
+        """A file of a cell."""
+        return self.folder / f"{cell.replace('/', '_')}.{ending}"
+
+
+def track_cells(
+    cells: Cells, movies: Mapping[str, Path], crew: Workers, progress: Progress | None = None
+) -> tuple[pd.DataFrame, LossReport, dict[str, str]]:
+    """Tracks with intensities of all cells; what is in the folder already is not done again.
+
+    Parameters
+    ----------
+    cells : Cells
+        Where and how.
+    movies : mapping of str to Path
+        The movie of each cell.
+    crew : Workers
+        Who does it.
+    progress : callable, optional
+        Called with (done, in all, what).
+
+    Returns
+    -------
+    table, losses, origin : DataFrame, LossReport, dict
+        Canonical table; what was lost; where the facts about the movies were found.
+
+    Raises
+    ------
+    ValueError
+        If a movie cannot be tracked, unless there are others and errors are to be skipped; if none can.
+    LostItemError
+        If a movie has killed its workers, likewise.
+    """
+    cells.folder.mkdir(parents=True, exist_ok=True)
+    positions = None if cells.positions is None else cells.positions.absolute()
+    cells = replace(cells, folder=cells.folder.absolute(), positions=positions)  # workers may be elsewhere
+    skip = cells.settings.on_error == "skip" and len(movies) > 1
+    todo = [(name, str(path.absolute())) for name, path in movies.items() if not cells.place(name, "json").exists()]
+    # A single movie is worked on in ranges of frames in any case: they show how far it is.
+    one_by_one = len(todo) >= max(crew.window, 2)
+    if one_by_one:
+        work = partial(_tried, cells if crew.here else _alone(cells), skip)
+        outcomes = crew.map_or_lose(work, todo, names=lambda item: item[0], progress=progress)
+    else:
+        outcomes = (_shared(cells, skip, item, crew, progress) for item in todo)
+    for (name, path), outcome in zip(todo, outcomes, strict=True):
+        if isinstance(outcome, Lost) and not skip:
+            raise Lost(path, outcome.reason).error()
+        reason = f"{path}: {outcome.reason}" if isinstance(outcome, Lost) else outcome
+        if reason is None:
+            continue
+        # A run is the same wherever it lies.
+        said = " ".join(reason.replace(f"{Path(path).parent}{os.sep}", "").split())
+        write_json(cells.place(name, "json"), {"lost": said})
+    return _together(cells, movies)
+
+
+def track_cell(
+    path: Path,
+    cell: str,
+    settings: TrackingSettings,
+    positions: Path | None = None,
+    *,
+    workers: int | Workers = 1,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+) -> tuple[pd.DataFrame, LossReport, dict[str, str]]:
+    """Tracks with intensities of one movie.
+
+    Parameters
+    ----------
+    path : Path
+        The movie.
+    cell : str
+        What the table calls it.
+    settings : TrackingSettings
+        Of the movie, width and threads.
+    positions : Path, optional
+        Parquet file, as for `Cells`.
+    workers, folder, progress : optional
+        As for `awd_cme.tracking.track_movie`.
+
+    Returns
+    -------
+    table, losses, origin : DataFrame, LossReport, dict
+        Canonical table, p-values by cmeAnalysis' test against the noise of the background; what was lost; where the
+        facts about the movie were found, and the width of its spots where it was measured.
+    """
+    from awd_cme.movies.open import open_movie
+    from awd_cme.tracking.intensities import extract
+    from awd_cme.tracking.link import track_movie
+    from awd_cme.tracking.movie_spots import measured_width
+
+    movie = open_movie(
+        path, axes=settings.axes, channels=settings.channels, seconds_per_frame=settings.seconds_per_frame,
+        micrometres_per_pixel=settings.micrometres_per_pixel,
+    )  # fmt: skip
+    losses, origin = LossReport(), dict(movie.origin)
+    sigma = settings.sigma
+    if sigma is None:
+        sigma = measured_width(movie, workers=workers).sigma
+        origin["sigma"] = f"{sigma:.4f}"
+    options: dict[str, Any] = {
+        "sigma": sigma, "test": "noise", "threads": settings.threads, "workers": workers,
+        "folder": folder, "progress": progress or False,
+    }  # fmt: skip
+    if positions is None:
+        table = track_movie(movie, cell=cell, source=path.name, losses=losses, **options)
+    else:
+        own = pd.read_parquet(positions, filters=[("cell", "==", cell)])
+        own["cell"] = own["cell"].astype("category").cat.set_categories([cell])
+        table = extract(movie, own, losses=losses, **options)
+        losses.came = losses.kept = 0
+    return categorised(table, movie.shape[0]), losses, origin
+
+
+def categorised(table: pd.DataFrame, frames: int) -> pd.DataFrame:
+    """Fill in cmeAnalysis' categories where a table has none.
+
+    1 for tracks that begin and end within the movie, 3 for those that its first or last frame cuts, 4 for those that
+    are there throughout.
+    """
+    if not len(table) or table["category"].notna().any():
+        return table
+    first, last = spans(table)
+    cut = (first <= 0).astype(int) + (last >= frames - 1)
+    category = np.select([cut == 0, cut == 1], [WHOLE, CUT], THROUGHOUT)
+    counts = np.diff(np.append(starts(table), len(table)))
+    known = table.assign(category=pd.array(np.repeat(category, counts), dtype="Int64"))
+    known.attrs = dict(table.attrs)
+    return known
+
+
+def _alone(cells: Cells) -> Cells:
+    """The same for a worker beside others, which does not take their cores."""
+    return replace(cells, settings=replace(cells.settings, threads=1))
+
+
+def _tried(cells: Cells, skip: bool, item: tuple[str, str]) -> str | None:
+    """Track a cell and write its files; if it cannot be, and that may be, why."""
+    return _outcome(cells, skip, item, lambda name, path: track_cell(path, name, cells.settings, cells.positions))
+
+
+def _shared(cells: Cells, skip: bool, item: tuple[str, str], crew: Workers, progress: Progress | None) -> Any:
+    """The same, its frames shared out among workers; a `Lost` where some of them kill."""
+    parts = cells.place(item[0], "parts")
+
+    def told(done: int, total: int, what: str) -> None:
+        if progress is not None:
+            progress(done, total, what)
+
+    def work(name: str, path: Path) -> Any:
+        return track_cell(path, name, cells.settings, cells.positions, workers=crew, folder=parts, progress=told)
+
+    try:
+        outcome = _outcome(cells, skip, item, work)
+    except LostItemError as error:
+        if not skip:
+            raise
+        outcome = f"{item[1]}: {error}"
+    shutil.rmtree(parts, ignore_errors=True)
+    return outcome
+
+
+def _outcome(cells: Cells, skip: bool, item: tuple[str, str], work: Callable[[str, Path], Any]) -> str | None:
+    name, path = item
+    try:
+        table, losses, origin = work(name, Path(path))
+    except FAILURES as error:
+        said = "it needs more memory than its process has" if isinstance(error, MemoryError) else str(error)
+        reason = said if path in said else f"{path} cannot be tracked: {said}"
+        if not skip:
+            raise ValueError(reason) from error
+        return reason
+    write_parquet(table, cells.place(name, "parquet"))
+    write_json(cells.place(name, "json"), {"losses": losses.to_dict(), "origin": origin})
+    return None
+
+
+def _together(cells: Cells, movies: Mapping[str, Path]) -> tuple[pd.DataFrame, LossReport, dict[str, str]]:
+    """All cells from their files."""
+    tables, losses, widths = [], LossReport(), []
+    origin: dict[str, str] = {}
+    for name in movies:
+        said = json.loads(cells.place(name, "json").read_bytes())
+        if "lost" in said:
+            losses.add("movies", 1, said["lost"])
+            continue
+        tables.append(pd.read_parquet(cells.place(name, "parquet")))
+        losses.merge(losses_from(said["losses"]))
+        origin = said["origin"]
+        if "sigma" in origin:
+            widths.append(float(origin.pop("sigma")))
+    if not tables:
+        raise ValueError(f"none of the {len(movies)} movies could be tracked; the first: {losses.dropped[0][2]}")
+    if widths:
+        losses.assume(
+            f"Spots are {min(widths):.2f} to {max(widths):.2f} pixels wide (sigma), measured in the first channel of "
+            f"{len(widths)} movies; this holds for all channels."
+        )
+    return concat(tables), losses, origin

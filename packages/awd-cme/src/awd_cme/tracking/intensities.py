@@ -1,0 +1,198 @@
+"""Series of every track in every channel: what a movie holds at the places of a table of tracks.
+
+Where a track has no position of its own, one is made: in gaps on the straight line between the positions around it, in
+frames before and after the track its first and last position, held. Whether the light there is any of the track's is
+for the p-values to say.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from awd_cme.movies.movie import Movie
+from awd_cme.spots.apertures import ApertureSums as ApertureSums
+from awd_cme.spots.apertures import aperture_sums as aperture_sums
+from awd_cme.spots.fit import Neighbours
+from awd_cme.spots.fit import SpotFits as SpotFits
+from awd_cme.spots.fit import fit_spots as fit_spots
+from awd_cme.spots.windows import Floats, checked_sigma, inside
+from awd_cme.tracking.measure import Measurement, Method, Test, measured, measured_in_parts
+from awd_cme.tracking.positions import frames_of_tracks, shifts_of_channels
+from awd_cme.tracks.table import MEASURES, LossReport, columns, validate
+from awd_core.checks import warn
+from awd_core.workers import Progress, Workers, open_workers
+
+__all__ = ["ApertureSums", "SpotFits", "aperture_sums", "extract", "fit_spots"]
+
+
+def extract(
+    movie: Movie,
+    table: pd.DataFrame,
+    *,
+    sigma: float | Mapping[str, float],
+    before: int = 0,
+    after: int = 0,
+    channels: Sequence[str] | Mapping[str, str] | None = None,
+    shifts: Mapping[str, npt.ArrayLike] | None = None,
+    method: Method = "fit",
+    test: Test = "amplitude",
+    neighbours: Neighbours = "joint",
+    gain: float | Mapping[str, float] = 0.0,
+    threads: int = 2,
+    losses: LossReport | None = None,
+    progress: bool | Progress = False,
+    workers: int | Workers = 1,
+    folder: str | os.PathLike[str] | None = None,
+) -> pd.DataFrame:
+    """Amplitude and background of every track in every channel.
+
+    Parameters
+    ----------
+    movie : Movie
+        Of the one cell that the table is about.
+    table : DataFrame
+        Canonical table (`awd_cme.tracks.table`) with positions. What it says of channels is replaced.
+    sigma : float or mapping of str to float
+        Standard deviation of the spots in pixels; by the movie's channels where they differ.
+    before, after : int
+        Frames to add before and after each track, in `part` "before" and "after". Those that the table has stay.
+    channels : sequence of str or mapping of str to str, optional
+        Which of the movie's channels, and under which names in the table, the master first. Default: all.
+    shifts : mapping of str to array_like, shape (2,) or (frames, 2), optional
+        By the movie's channels: (Δy, Δx) in pixels from a position of the table to the same place there; one for all
+        frames or one a frame. Default: none.
+    method : {"fit", "aperture"}
+        A Gaussian of width sigma, or the net sum over a disc of 2σ with a ring of 3σ to 5σ: then `amplitude` is a sum.
+    test : {"amplitude", "noise"}
+        What p is of: an amplitude above 0 (uniform where there is nothing), or one above 1.96 standard deviations of
+        the residuals, as in cmeAnalysis (for features that count such frames). See `awd_cme.spots.fit`.
+    neighbours : {"joint", "exclude", "flag"}
+        What becomes of other tracks of the same frame whose light reaches a spot; as `fit_spots`.
+    gain : float or mapping of str to float
+        Counts for one photon, for the shot noise of the spots in their errors; by the movie's channels where they
+        differ.
+    threads : int
+        Images that are worked on at a time, where one process does it. Reading is one at a time.
+    losses : LossReport, optional
+        Gets what is dropped and assumed. Without it, what is dropped raises a warning.
+    progress : bool or callable
+        Whether to show a progress bar; or called with (done, in all, what).
+    workers : int or Workers
+        Processes, each of which takes ranges of frames. The table does not depend on them.
+    folder : path, optional
+        For what they measure until all is there; they must all reach it. A temporary one if not given.
+
+    Returns
+    -------
+    DataFrame
+        Canonical table with a row for every frame of every track, gaps included (with positions), and these columns
+        more, true if true in any channel: `crowded`, whether another track is nearer than 3σ, and `edge`, whether the
+        image's border cuts the window (both false for apertures). Rows whose places lie outside the image stay, with
+        NaN.
+
+    Raises
+    ------
+    ValueError
+        If the table is not canonical or holds more than one cell, an option names what is not there, or there are
+        several workers and the movie lies in no file.
+    LostItemError
+        If a range of frames has killed its workers.
+
+    Warns
+    -----
+    UserWarning
+        If frames are dropped and `losses` is None.
+    """
+    names = _names(movie, channels)
+    widths = {name: checked_sigma(_one(sigma, name, "sigma")) for name in names}
+    gains = {name: _one(gain, name, "gain") for name in names}
+    for value, allowed, what in ((method, Method, "method"), (test, Test, "test")):
+        if value not in get_args(allowed):
+            raise ValueError(f"{what} must be one of {get_args(allowed)}, got {value!r}")
+    if method == "aperture" and test == "noise":
+        raise ValueError("test='noise' compares an amplitude with residuals, and a sum has none; use method='fit'")
+    if before < 0 or after < 0 or threads < 1:
+        raise ValueError(f"before and after must be 0 or more, threads 1 or more, got {before}, {after}, {threads}")
+    count, _, height, width = movie.shape
+    moved = shifts_of_channels(shifts, movie.channels, count)
+    report = LossReport() if losses is None else losses
+    rows = frames_of_tracks(validate(table), count, before, after, movie.seconds_per_frame, report)
+    del table  # of a long movie, each table goes when the next is there
+    if losses is None and report.dropped:
+        _warn(report)
+    y, x = rows["y"].to_numpy(), rows["x"].to_numpy()
+    order = np.argsort(rows["frame"].to_numpy(), kind="stable")
+    listed = [rows["frame"].to_numpy()[order].astype(np.float64)]
+    for name in names:
+        listed += [c[order] + moved[name][rows["frame"].to_numpy()[order], axis] for axis, c in enumerate((y, x))]
+    places = np.column_stack(listed)
+    del listed
+    how = Measurement(
+        tuple(movie.channels.index(name) for name in names), tuple(widths.values()), tuple(gains.values()),
+        method, test, neighbours,
+    )  # fmt: skip
+    with open_workers(workers) as crew:
+        if crew.here:
+            measures = measured(movie, places, how, threads=threads, progress=progress)
+        else:
+            told = progress if callable(progress) else None
+            measures = measured_in_parts(movie, places, how, crew, folder=folder, progress=told)
+    del places
+    back = np.empty(len(order), dtype=np.intp)
+    back[order] = np.arange(len(order))
+    for measure in measures:
+        measure[:] = measure[back]
+    found = dict(zip(names.values(), measures[:-2].reshape(len(names), len(MEASURES), -1), strict=True))
+    outside = ~inside(y, x, (height, width))
+    if outside.any():
+        report.assume(f"{int(outside.sum())} places outside the image have no values (NaN).")
+    if test == "noise":
+        report.assume("p-values test the amplitude against 1.96 standard deviations of the residuals.")
+    return _filled(rows, found, measures[-2:] == 1, movie)
+
+
+def _names(movie: Movie, channels: Sequence[str] | Mapping[str, str] | None) -> dict[str, str]:
+    chosen = movie.channels if channels is None else channels
+    if isinstance(chosen, str):
+        raise ValueError(f"channels must be a list of names, got {chosen!r}; write [{chosen!r}]")
+    names = dict(chosen) if isinstance(chosen, Mapping) else {name: name for name in chosen}
+    if unknown := [name for name in names if name not in movie.channels]:
+        raise ValueError(f"the movie has the channels {list(movie.channels)}, not {unknown}; name some of them")
+    if not names or len(set(names.values())) < len(names):
+        raise ValueError(f"channels must be one at least, each of a name of its own in the table, got {names}")
+    return names
+
+
+def _one(value: float | Mapping[str, float], name: str, what: str) -> float:
+    if not isinstance(value, Mapping):
+        return float(value)
+    if name not in value:
+        raise ValueError(f"{what} has no value for the channel {name!r}, only for {list(value)}; add it")
+    return float(value[name])
+
+
+def _filled(rows: pd.DataFrame, found: dict[str, Floats], flags: npt.NDArray[np.bool_], movie: Movie) -> pd.DataFrame:
+    measured: dict[str, npt.NDArray[Any]] = {
+        f"{name}_{measure}": column
+        for name, values in found.items()
+        for measure, column in zip(MEASURES, values, strict=True)
+    }
+    measured |= {"crowded": flags[0], "edge": flags[1]}
+    order = [*columns(list(found)), "crowded", "edge"]
+    result = pd.DataFrame({name: measured.get(name, rows.get(name)) for name in order}, copy=False)
+    known = rows.attrs
+    result.attrs = {
+        "channels": list(found),
+        "seconds_per_frame": known.get("seconds_per_frame") or movie.seconds_per_frame,
+        "micrometres_per_pixel": known.get("micrometres_per_pixel") or movie.micrometres_per_pixel,
+    }
+    return validate(result)
+
+
+def _warn(report: LossReport) -> None:
+    what = "; ".join(f"{how_many} {thing} ({why})" for thing, how_many, why in report.dropped)
+    warn(f"dropped: {what}. Pass losses=LossReport() to have this counted instead")

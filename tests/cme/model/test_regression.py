@@ -1,0 +1,225 @@
+"""Ridge, logistic, grouped folds and search, and the bootstrap over cells against brute force."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.metrics import r2_score, roc_auc_score
+
+from awd_cme.model.bootstrap import auc, bootstrap_difference, cluster_weights, clustered_bootstrap, r2
+from awd_cme.model.features import MaxCoefficients
+from awd_cme.model.folds import grouped_folds
+from awd_cme.model.intervals import coefficient_intervals
+from awd_cme.model.regression import SeriesLogistic, SeriesRidge, least_squares
+from awd_cme.model.settings_search import search_settings
+from awd_cme.series.scaling import fit_z_scores
+from awd_cme.series.series_set import example_set
+
+
+def problem(n=120, features=6, seed=0):
+    rng = np.random.default_rng(seed)
+    F = rng.standard_normal((n, features)) * 10.0 ** (np.arange(features) / 2) + 5
+    groups = np.arange(n) % 8
+    y = F[:, 0] - 0.1 * F[:, 1] + rng.standard_normal(n) + groups
+    return F, y, groups
+
+
+def test_ridge_agrees_with_scikit_learn_on_standardised_features():
+    F, y, _ = problem()
+    Z = (F - F.mean(0)) / F.std(0)
+    for alpha in (0.3, 30.0):
+        ours = SeriesRidge(alphas=(alpha,), clip=False).fit(F, y)
+        np.testing.assert_allclose(ours.predict(F), Ridge(alpha=alpha).fit(Z, y).predict(Z), rtol=1e-10)
+    np.testing.assert_allclose(least_squares().fit(F, y).predict(F), LinearRegression().fit(F, y).predict(F), rtol=1e-8)
+
+
+def test_least_squares_of_collinear_features_is_finite():
+    F, y, _ = problem()
+    more = np.hstack([F, F, np.ones((len(F), 1))])
+    expected = least_squares().fit(F, y).predict(F)
+    np.testing.assert_allclose(least_squares().fit(more, y).predict(more), expected, rtol=1e-8)
+
+
+def test_features_that_hardly_vary_are_not_blown_up():
+    F, y, _ = problem()
+    flat = np.hstack([F, 1e-9 * np.random.default_rng(1).standard_normal((len(F), 1))])
+    model = SeriesRidge(alphas=(1.0,), clip=False).fit(flat, y)
+    moved = flat.copy()
+    moved[:, -1] = 1e-3
+    # In units of its own deviation that is a million; in units of the floor it is a hundredth at most.
+    np.testing.assert_allclose(model.predict(moved), model.predict(flat), atol=1e-3 * y.std())
+
+
+def test_predictions_stay_within_the_training_range():
+    F, y, _ = problem()
+    bounded, free = SeriesRidge(alphas=(1.0,)).fit(F, y), SeriesRidge(alphas=(1.0,), clip=False).fit(F, y)
+    far = F * 100
+    assert free.predict(far).max() > y.max()
+    np.testing.assert_array_equal(bounded.predict(far), np.clip(free.predict(far), y.min(), y.max()))
+
+
+def test_the_penalty_is_chosen_on_held_out_groups():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(40), 6)
+    # Features that tell the group by chance, and a target that is the group's: tracks are predicted, new groups not.
+    marks = rng.standard_normal((40, 30))[groups] + 0.01 * rng.standard_normal((240, 30))
+    y = rng.standard_normal(40)[groups]
+    free, grouped = SeriesRidge().fit(marks, y), SeriesRidge().fit(marks, y, groups=groups)
+    assert grouped.alpha_ >= 10 * free.alpha_ * (1 - 1e-9)
+
+
+def test_logistic_agrees_with_scikit_learn_and_needs_two_classes():
+    F, y, groups = problem()
+    success = y > np.median(y)
+    Z = (F - F.mean(0)) / F.std(0)
+    ours = SeriesLogistic(alphas=(2.0,)).fit(F, success)
+    theirs = LogisticRegression(C=0.5, max_iter=2000).fit(Z, success)
+    np.testing.assert_allclose(ours.predict_proba(F), theirs.predict_proba(Z), atol=1e-10)
+    assert (ours.predict(F) == theirs.predict(Z)).all()
+    chosen = SeriesLogistic().fit(F, success, groups=groups)
+    assert chosen.alpha_ in chosen.alphas
+    with pytest.raises(ValueError, match="success has two classes; y has 1"):
+        SeriesLogistic().fit(F, np.ones(len(F), dtype=bool))
+    with pytest.raises(ValueError, match="one or more positive penalties"):
+        SeriesLogistic(alphas=(0.0,)).fit(F, success)
+    with pytest.raises(ValueError, match="alphas are one or more penalties from 0 on"):
+        SeriesRidge(alphas=(-1.0,)).fit(F, y)
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_folds_keep_groups_together_and_are_even(labelled):
+    rng = np.random.default_rng(0)
+    groups = rng.integers(0, 30, 400)
+    labels = rng.random(400) < 0.3
+    folds = grouped_folds(groups, 5, 0, labels if labelled else None)
+    assert sorted(np.concatenate([test for _, test in folds])) == list(range(400))
+    for train, test in folds:
+        assert not set(groups[train]) & set(groups[test])
+        assert 60 <= len(test) <= 100
+        if labelled:
+            assert abs(labels[test].mean() - labels.mean()) < 0.08
+    alone = grouped_folds(np.arange(50), 5, 1, np.arange(50) < 10)
+    assert [int((test < 10).sum()) for _, test in alone] == [2] * 5
+    assert not np.array_equal(alone[0][1], grouped_folds(np.arange(50), 5, 2, np.arange(50) < 10)[0][1])
+    with pytest.raises(ValueError, match="cross-validation needs two or more of both"):
+        grouped_folds(np.zeros(10), 5, 0)
+
+
+@pytest.mark.parametrize(
+    ("groups", "count", "seed", "labelled", "expected"),
+    [
+        (np.repeat(list("cabfedg"), [3, 2, 3, 2, 4, 3, 1]), 3, 0, False, "111001112200002222"),
+        (np.repeat(list("cabfedg"), [3, 2, 3, 2, 4, 3, 1]), 3, 7, True, "111222220000001112"),
+        (np.arange(18), 4, 0, False, "000213023113312102"),
+        (np.arange(18), 4, 0, True, "212002310032101133"),
+        (np.arange(18), 4, 7, False, "201003233011201213"),
+        (np.arange(18), 4, 7, True, "203030123111022301"),
+    ],
+)
+def test_the_folds_of_a_seed_stay_as_they_are(groups, count, seed, labelled, expected):
+    # Published scores rest on them.
+    found = np.full(18, -1)
+    for k, (_, test) in enumerate(grouped_folds(groups, count, seed, np.arange(18) % 3 == 0 if labelled else None)):
+        found[test] = k
+    assert "".join(map(str, found)) == expected
+
+
+def test_the_draws_of_a_seed_stay_as_they_are():
+    rng = np.random.default_rng(3)
+    y = rng.normal(size=60)
+    p = y + rng.normal(size=60)
+    found = clustered_bootstrap(y, p, rng.integers(0, 7, 60), replicates=200, seed=5)
+    assert (found.low, found.high) == pytest.approx((-1.597449976724127, 0.44264651777414854), rel=1e-12)
+    assert found.standard_error == pytest.approx(0.49137864693730376, rel=1e-12)
+    assert found.replicates == 200
+
+
+def test_the_search_finds_the_features_that_tell():
+    raw = example_set(n=200, cells=5)
+    series = fit_z_scores(raw).apply(raw)
+    tried = [MaxCoefficients("db2", levels=1, most=1, which="negative"), MaxCoefficients("db2", most=3)]
+    found = search_settings(tried, series.X, series.y, SeriesRidge(), groups=series.groups(), folds=5, repeats=2)
+    assert found.best is tried[1]
+    assert found.scores.shape == (2, 10)
+    assert found.pooled[1] > found.pooled[0]
+    assert found.standard_error().shape == (2,)
+    twice = search_settings([tried[1], *tried], series.X, series.y, SeriesRidge(), groups=series.groups())
+    assert twice.first_within() == 0
+    assert found.first_within() == 1
+    success = search_settings(tried, series.X, series.y > 0, SeriesLogistic(), groups=series.groups())
+    assert success.index == 1
+    assert success.pooled[1] > 0.9
+    other = search_settings(tried, series.X, series.y, LinearRegression())
+    assert other.index == 1
+    with pytest.raises(ValueError, match="no candidates"):
+        search_settings([], series.X, series.y, SeriesRidge())
+
+
+def test_scores_agree_with_scikit_learn():
+    rng = np.random.default_rng(0)
+    y, p = rng.standard_normal(50), rng.standard_normal(50).round(1)
+    assert r2(y, p) == pytest.approx(r2_score(y, p))
+    assert auc(y > 0, p) == pytest.approx(roc_auc_score(y > 0, p))
+
+
+@pytest.mark.parametrize("metric", ["r2", "auc"])
+def test_the_bootstrap_is_that_of_repeated_tracks(metric):
+    rng = np.random.default_rng(3)
+    y = rng.standard_normal(60)
+    p = (y + rng.standard_normal(60)).round(1)
+    groups = rng.integers(0, 7, 60)
+    truth = y > 0 if metric == "auc" else y
+    weights, places = cluster_weights(groups, 50, 0)
+    score = roc_auc_score if metric == "auc" else r2_score
+    expected = []
+    for weight in weights:
+        rows = np.repeat(np.arange(60), weight[places].astype(int))
+        expected.append(score(truth[rows], p[rows]))
+    found = clustered_bootstrap(truth, p, groups, metric=metric, replicates=50)
+    np.testing.assert_allclose([found.low, found.high], np.quantile(expected, [0.025, 0.975]), rtol=1e-9)
+    assert found.value == pytest.approx(score(truth, p))
+    assert found.clusters == 7
+    difference = bootstrap_difference(truth, p, p, groups, metric=metric, replicates=50)
+    assert (difference.value, difference.low, difference.high) == (0, 0, 0)
+
+
+def test_clusters_widen_the_interval():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(10), 40)
+    y = rng.standard_normal(10)[groups] * 2 + rng.standard_normal(400)
+    p = y + rng.standard_normal(10)[groups] * 2
+    by_cell, by_track = (clustered_bootstrap(y, p, g) for g in (groups, None))
+    assert by_cell.high - by_cell.low > 2 * (by_track.high - by_track.low)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        (([1.0, 2.0], [1.0]), {}, "one shape"),
+        (([1.0, np.nan], [1.0, 2.0]), {}, "NaN or an infinity"),
+        (([1.0, 1.0], [1.0, 2.0]), {}, "R² needs targets that differ"),
+        (([True, True], [1.0, 2.0]), {"metric": "auc"}, "two classes"),
+        (([1.0, 2.0], [1.0, 2.0], ["a", "a"]), {}, "two clusters or more"),
+        (([1.0, 2.0], [1.0, 2.0]), {"metric": "mse"}, "metric is 'r2' or 'auc'"),
+        (([1.0, 2.0, 4.0], [1.0, 2.0, 3.0]), {"level": 1.0}, "level of an interval"),
+    ],
+)
+def test_scores_that_do_not_exist(arguments, options, message):
+    with pytest.raises(ValueError, match=message):
+        clustered_bootstrap(*arguments, **options)
+
+
+@pytest.mark.parametrize("kind", [least_squares, SeriesRidge, SeriesLogistic])
+def test_intervals_of_coefficients_hold_the_truth(kind):
+    rng = np.random.default_rng(0)
+    F = rng.standard_normal((600, 3))
+    signal = F @ [1.5, 0.0, -1.0] + 0.5
+    y = signal + rng.logistic(size=600) > 0 if kind is SeriesLogistic else signal + rng.standard_normal(600)
+    predictor = kind().fit(F, y)
+    ends = coefficient_intervals(predictor, F, y, np.arange(600) // 5, replicates=60)
+    assert ends.shape == (4, 2)
+    inside = (ends[:, 0] < [0.5, 1.5, 0.0, -1.0]) & (ends[:, 1] > [0.5, 1.5, 0.0, -1.0])
+    assert inside.sum() >= 3
+    values = np.concatenate([[predictor.intercept_], predictor.coef_])
+    assert ((ends[:, 0] < values) & (values < ends[:, 1])).all()
+    with pytest.raises(ValueError, match="features of 600 tracks and 5 targets"):
+        coefficient_intervals(predictor, F, y[:5])
