@@ -16,6 +16,36 @@ PACKAGES = list(DISTRIBUTIONS)
 DOMAINS = ["awd_cosmo", "awd_cme"]
 HEAVY = ["torch", "matplotlib", "scipy", "sklearn"]
 
+FLOORS = {
+    "awd_core": [
+        "checks files workers",
+        "plotting teacher",
+        "run wavelets",
+        "transforms",
+        "attribution",
+        "distill published",
+        "evidence features",
+        "report",
+        "app",
+    ],
+    "awd_cosmo": ["formats", "maps simulate statistics", "inference teacher", "report", "run", "app"],
+    "awd_cme": [
+        "movies",
+        "tracks",
+        "readers series spots teacher",
+        "model simulate tracking",
+        "report",
+        "run",
+        "app",
+    ],
+}
+"""The rooms of each package by floors, from the ground: a room imports those of lower floors only."""
+OUTSIDE = {"awd_core": {"lazy"}, "awd_cosmo": set(), "awd_cme": set()}
+"""Modules that stand in no room: whatever a package and its rooms need to be imported themselves."""
+CROWDED = 15
+"""Modules of a room, at most."""
+ROOMS = [f"{package}.{room}" for package, floors in FLOORS.items() for floor in floors for room in floor.split()]
+
 
 # --- reading the source -----------------------------------------------------------------------------------------------
 
@@ -50,9 +80,9 @@ def statements(node):
             yield from statements(child)
 
 
-def imported(tree, module, is_package):
+def imported(tree, module, is_package, nodes=statements):
     """Absolute dotted names that a module imports, anywhere in it: `from a import b` is both a and a.b."""
-    for node in statements(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -65,12 +95,12 @@ def imported(tree, module, is_package):
             yield from (str(name.value) for name in node.args[:1] if isinstance(name, ast.Constant))
 
 
-def imports_of(module, path):
-    return set(imported(ast.parse(path.read_bytes()), module, path.name == "__init__.py"))
+def imports_of(module, path, nodes=statements):
+    return set(imported(ast.parse(path.read_bytes()), module, path.name == "__init__.py", nodes))
 
 
 def lazy_homes(tree):
-    """The table _HOME of a package whose names are loaded when they are asked for."""
+    """The table _HOME of a package, or room, whose names are loaded when they are asked for."""
     for node in tree.body:
         if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["_HOME"]:
             return ast.literal_eval(node.value)
@@ -78,23 +108,40 @@ def lazy_homes(tree):
 
 
 def typed_names(tree):
-    """Names that the TYPE_CHECKING block of a package imports, each with the module that it comes from."""
+    """Names that the TYPE_CHECKING block of a package, or room, imports, each with the module that it comes from."""
     blocks = [node for node in tree.body if is_for_types_only(node)]
     lines = [line for block in blocks for line in block.body if isinstance(line, ast.ImportFrom)]
     return {alias.asname or alias.name: line.module for line in lines for alias in line.names}
 
 
-def import_graph(package, folder):
+def import_graph(package, folder, nodes=statements):
     """Which modules of the package each of its modules imports."""
     modules = modules_of(package, folder)
-    homes = lazy_homes(ast.parse(modules[package].read_bytes()))
-    # `from awd_core import Wavelet` loads the module that Wavelet comes from.
-    lazy = {f"{package}.{name}": f"{package}.{home}" for name, home in homes.items()}
+    # `from awd_core import Wavelet` loads the module that Wavelet comes from, and a room's names come likewise.
+    lazy = {
+        f"{place}.{name}": f"{place}.{home}"
+        for place, path in modules.items()
+        if path.name == "__init__.py"
+        for name, home in lazy_homes(ast.parse(path.read_bytes())).items()
+    }
     graph = {}
     for module, path in modules.items():
-        names = {lazy.get(name, name) for name in imports_of(module, path)}
+        names = {lazy.get(name, name) for name in imports_of(module, path, nodes)}
         graph[module] = {name for name in names if name in modules and name not in (module, package)}
     return graph
+
+
+def upward(package, graph, floors):
+    """Imports of a package's modules, by `import_graph`, that lead from a room to one that is not on a lower floor."""
+    floor = {room: number for number, rooms in enumerate(floors) for room in rooms.split()}
+    room = {module: module.removeprefix(f"{package}.").partition(".")[0] for module in graph}
+    return [
+        f"{module} imports {name}"
+        for module, names in graph.items()
+        for name in sorted(names)
+        if room[module] in floor and room[name] in floor
+        if room[module] != room[name] and floor[room[module]] <= floor[room[name]]
+    ]
 
 
 def cycle_in(graph):
@@ -127,6 +174,67 @@ def test_core_imports_no_domain_and_domains_not_each_other(package, others):
 def test_a_later_step_imports_earlier_ones_and_never_back(package):
     cycle = cycle_in(import_graph(package, folder_of(package)))
     assert cycle is None, " imports ".join(cycle)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_module_stands_in_a_room(package):
+    rooms = {room for floor in FLOORS[package] for room in floor.split()}
+    modules = [tuple(name.split(".")[1:]) for name in modules_of(package, folder_of(package)) if name != package]
+    outside = [place for place in modules if place[0] not in rooms]
+    assert {".".join(place) for place in outside} == OUTSIDE[package]
+    assert [place for place in modules if len(place) > 2] == [], "a room has no rooms"
+    for room in rooms:
+        held = [place for place in modules if place[0] == room and len(place) == 2]
+        assert 1 <= len(held) <= CROWDED, f"{room} has {len(held)} modules; is it two rooms?"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_room_imports_rooms_of_lower_floors_only(package):
+    # What only a type checker reads counts as well.
+    wrong = upward(package, import_graph(package, folder_of(package), ast.walk), FLOORS[package])
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("package", DOMAINS)
+def test_a_domain_imports_what_the_rooms_of_core_offer(package):
+    """What else is in a room of the core is the core's business."""
+    offered = {"awd_core", "awd_core.lazy", "awd_core.lazy.lazy_names"}
+    for place in ["awd_core", *ROOMS]:
+        if place.startswith("awd_core"):
+            offered |= {place, *(f"{place}.{name}" for name in getattr(importlib.import_module(place), "__all__", []))}
+    wrong = [
+        f"{module} imports {name}"
+        for module, path in modules_of(package, folder_of(package)).items()
+        for name in sorted(imports_of(module, path, ast.walk))
+        if name.split(".")[0] == "awd_core" and name not in offered
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_an_import_to_an_upper_floor_is_found(tmp_path):
+    source = {
+        "__init__.py": "_HOME = {'Top': 'high.top'}\n",
+        "low/__init__.py": "",
+        "low/ground.py": "",
+        "low/beside.py": "from pack.low.ground import x\n",
+        "low/lazy.py": "def f():\n    from pack import Top\n",
+        "low/typed.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from pack.high import Top\n",
+        "other/side.py": "import pack.low.ground\n",
+        "high/__init__.py": "_HOME = {'Top': 'top'}\n",
+        "high/top.py": "from pack.low.ground import x\nfrom pack.other.side import y\n",
+    }
+    for name, text in source.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    graph = import_graph("pack", tmp_path)
+    assert upward("pack", graph, ["low", "other", "high"]) == ["pack.low.lazy imports pack.high.top"]
+    assert upward("pack", graph, ["low other", "high"]) == [
+        "pack.low.lazy imports pack.high.top",
+        "pack.other.side imports pack.low.ground",
+    ]
+    typed = upward("pack", import_graph("pack", tmp_path, ast.walk), ["low", "other", "high"])
+    assert "pack.low.typed imports pack.high" in typed
+    assert "pack.low.typed imports pack.high.top" in typed
 
 
 def test_imports_are_found_wherever_they_stand(tmp_path):
@@ -167,8 +275,9 @@ def test_imports_are_found_wherever_they_stand(tmp_path):
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_importing_a_package_loads_nothing_heavy(package):
-    script = f"import {package}, sys; print([name for name in {HEAVY} if name in sys.modules])"
+def test_importing_a_package_and_its_rooms_loads_nothing_heavy(package):
+    places = ", ".join([package, *(room for room in ROOMS if room.startswith(f"{package}."))])
+    script = f"import {places}, sys; print([name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -189,7 +298,7 @@ def test_a_domain_needs_the_core_of_its_own_version(package):
     assert [line for line in needed if line.startswith("awd-core")] == [f"awd-core=={version('awd-core')}"]
 
 
-@pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.parametrize("package", [*PACKAGES, *ROOMS])
 def test_every_public_name_can_be_loaded(package):
     module = importlib.import_module(package)
     for name in getattr(module, "__all__", []):
@@ -197,7 +306,7 @@ def test_every_public_name_can_be_loaded(package):
         assert name in dir(module)
 
 
-@pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.parametrize("package", [*PACKAGES, *ROOMS])
 def test_the_table_of_homes_is_what_type_checkers_see(package):
     tree = ast.parse((folder_of(package) / "__init__.py").read_bytes())
     homes = {name: f"{package}.{home}" for name, home in lazy_homes(tree).items()}
