@@ -315,6 +315,16 @@ def test_the_table_of_homes_is_what_type_checkers_see(package):
     assert set(homes) == set(public)
 
 
+def test_modules_that_older_files_name_are_found_where_they_are_now():
+    from awd_core.teacher.weights import MOVED
+
+    for old, new in MOVED.items():
+        assert importlib.util.find_spec(old) is None
+        assert importlib.util.find_spec(new) is not None, (
+            f"{old} has moved once more: say so in awd_core.teacher.weights"
+        )
+
+
 def test_an_unknown_name_of_the_core_is_an_attribute_error():
     with pytest.raises(AttributeError, match="module 'awd_core' has no attribute 'Wavelets'"):
         _ = importlib.import_module("awd_core").Wavelets

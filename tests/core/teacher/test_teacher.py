@@ -19,10 +19,12 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 from torch import nn
 
+from awd_core.teacher.estimator import KIND
 from awd_core.teacher.networks import MLP
 from awd_core.teacher.samples import split
 from awd_core.teacher.seeds import SPLIT, seed_for
 from awd_core.teacher.teacher import Teacher, TeacherClassifier
+from awd_core.teacher.weights import load_tensors, save_tensors
 
 RNG = np.random.default_rng(11)
 X = RNG.normal(size=(120, 2, 3)).astype(np.float32)
@@ -245,6 +247,17 @@ def test_a_saved_teacher_predicts_the_same_bits(tmp_path: Path) -> None:
     np.testing.assert_array_equal(weights_of(found.fit(X, np.column_stack([Y, -Y]))), weights_of(fitted))
     with safe_open(tmp_path / "teacher.safetensors", framework="pt") as file:
         assert '"torch": "' in file.metadata()["awd"]
+
+
+def test_a_file_from_before_the_networks_moved_loads(tmp_path: Path) -> None:
+    fitted = teacher().fit(X, Y)
+    fitted.save(tmp_path / "teacher.safetensors")
+    tensors, document = load_tensors(tmp_path / "teacher.safetensors", KIND)
+    assert document["parameters"]["factory"] == "awd_core.teacher.networks:MLP"
+    document["parameters"]["factory"] = "awd_core.networks:MLP"
+    save_tensors(tmp_path / "old.safetensors", tensors, document, KIND)
+    found = Teacher.load(tmp_path / "old.safetensors")
+    np.testing.assert_array_equal(found.predict(X), fitted.predict(X))
 
 
 def test_a_file_does_not_choose_the_code(tmp_path: Path) -> None:

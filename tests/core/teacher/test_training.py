@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from awd_core.teacher import weights
-from awd_core.teacher.checkpoint import CHECKPOINT
+from awd_core.teacher.checkpoint import CHECKPOINT, KIND
 from awd_core.teacher.networks import MLP
 from awd_core.teacher.seeds import INITIAL, seed_for
 from awd_core.teacher.teacher import Teacher, TeacherClassifier
@@ -258,6 +258,18 @@ def test_where_a_training_runs_may_change(tmp_path: Path) -> None:
         teacher(augment=Jitter(12)).fit(X, Y, checkpoint_dir=tmp_path)
     fitted = teacher(augment=Jitter(), progress=True, devices="1").fit(X, Y, checkpoint_dir=tmp_path)
     assert result(fitted) == result(teacher(augment=Jitter()).fit(X, Y))
+
+
+def test_a_checkpoint_from_before_the_networks_moved_goes_on(tmp_path: Path) -> None:
+    own: dict[str, Any] = {"factory": MLP, "factory_kwargs": {"n_in": 8}}
+    with pytest.raises(OSError, match="power"):
+        teacher(augment=Jitter(12)).set_params(**own).fit(X, Y, checkpoint_dir=tmp_path)
+    tensors, document = weights.load_tensors(tmp_path / CHECKPOINT, KIND)
+    assert document["identity"]["factory"] == "awd_core.teacher.networks:MLP"
+    document["identity"]["factory"] = "awd_core.networks:MLP"
+    weights.save_tensors(tmp_path / CHECKPOINT, tensors, document, KIND)
+    fitted = teacher(augment=Jitter()).set_params(**own).fit(X, Y, checkpoint_dir=tmp_path)
+    assert result(fitted) == result(teacher(augment=Jitter()).set_params(**own).fit(X, Y))
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:

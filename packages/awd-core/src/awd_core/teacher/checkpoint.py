@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from awd_core.teacher.weights import load_tensors, save_tensors
+from awd_core.teacher.weights import current_name, load_tensors, save_tensors
 
 CHECKPOINT = "checkpoint.safetensors"
 """Name of the file in a checkpoint directory."""
@@ -112,6 +112,7 @@ class State:
             return cls()
         tensors, document = load_tensors(path, KIND)
         theirs = document.pop("identity")
+        theirs |= {key: current_name(theirs[key]) for key in ("factory", "augment") if isinstance(theirs.get(key), str)}
         differences = [
             f"{key} is {_brief(theirs.get(key))} in the checkpoint, {_brief(identity.get(key))} now"
             for key in sorted(theirs.keys() | identity.keys())

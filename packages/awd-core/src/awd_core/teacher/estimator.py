@@ -26,6 +26,7 @@ from awd_core.teacher.weights import (
     Factory,
     as_json,
     build,
+    current_name,
     factory_name,
     fill,
     load_tensors,
@@ -356,7 +357,7 @@ class TeacherBase(BaseEstimator):  # type: ignore[misc] # scikit-learn has no ty
 
 def _own_network(name: str, path: object) -> Factory:
     """The network class that a file names, if it is one of these packages' own."""
-    package, module_name = name.partition(".")[0], name.partition(":")[0]
+    package, module_name = name.partition(".")[0], current_name(name).partition(":")[0]
     if package in OWN_PACKAGES:
         factory = resolve_factory(name)
         if isinstance(factory, type) and issubclass(factory, torch.nn.Module) and factory.__module__ == module_name:

@@ -23,6 +23,14 @@ from awd_core.files.atomic import write_atomically
 Factory = Callable[..., nn.Module]
 """What builds a network: a subclass of `torch.nn.Module`, or a function that returns a module."""
 
+MOVED = {
+    "awd_core.networks": "awd_core.teacher.networks",
+    "awd_cosmo.resnet": "awd_cosmo.teacher.resnet",
+    "awd_cosmo.turns": "awd_cosmo.teacher.augmentation",
+    "awd_cme.networks": "awd_cme.teacher.networks",
+}
+"""Modules of these packages that files name, by the names that they had when older files were written."""
+
 HEADER_KEY = "awd"
 FORMAT_VERSION = 1
 
@@ -119,7 +127,7 @@ def resolve_factory(name: str) -> Factory:
     ValueError
         The text has another form, or there is no such module, or nothing callable of that name in it.
     """
-    module_name, colon, attribute = name.partition(":")
+    module_name, colon, attribute = current_name(name).partition(":")
     if not (colon and attribute.isidentifier() and all(part.isidentifier() for part in module_name.split("."))):
         raise ValueError(
             f"a factory is named 'package.module:name', for example 'awd_core.teacher.networks:MLP'; got {name!r}."
@@ -144,10 +152,22 @@ def resolve_factory(name: str) -> Factory:
     return factory  # type: ignore[no-any-return]
 
 
+def current_name(name: str) -> str:
+    """A `"package.module:name"` as it is now, where it names a module of these packages as it was called before.
+
+    Examples
+    --------
+    >>> current_name("awd_core.networks:MLP"), current_name("mine.networks:MLP")
+    ('awd_core.teacher.networks:MLP', 'mine.networks:MLP')
+    """
+    module_name, colon, attribute = name.partition(":")
+    return f"{MOVED.get(module_name, module_name)}{colon}{attribute}"
+
+
 def factory_name(factory: Any) -> str:
-    """`"package.module:name"` of a class or function; the name itself where a name is given."""
+    """`"package.module:name"` of a class or function; the name itself, as it is now, where a name is given."""
     if isinstance(factory, str):
-        return factory
+        return current_name(factory)
     named = factory if hasattr(factory, "__qualname__") else type(factory)
     return f"{named.__module__}:{named.__qualname__}"
 
