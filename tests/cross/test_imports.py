@@ -4,6 +4,7 @@ import ast
 import graphlib
 import importlib
 import importlib.util
+import re
 import subprocess
 import sys
 from importlib.metadata import requires, version
@@ -42,6 +43,8 @@ FLOORS = {
 """The rooms of each package by floors, from the ground: a room imports those of lower floors only."""
 OUTSIDE = {"awd_core": {"lazy"}, "awd_cosmo": set(), "awd_cme": set()}
 """Modules that stand in no room: whatever a package and its rooms need to be imported themselves."""
+PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
+WAYS = {"awd_core": "The way of an array", "awd_cosmo": "The way of a map", "awd_cme": "The way of a track"}
 CROWDED = 15
 """Modules of a room, at most."""
 ROOMS = [f"{package}.{room}" for package, floors in FLOORS.items() for floor in floors for room in floor.split()]
@@ -209,6 +212,20 @@ def test_a_domain_imports_what_the_rooms_of_core_offer(package):
         if name.split(".")[0] == "awd_core" and name not in offered
     ]
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_page_on_the_house_shows_it_as_it_is(package):
+    sections = {part.partition("\n")[0]: part for part in re.split(r"^##+ ", PAGE.read_text("utf-8"), flags=re.M)}
+    rooms = {room for floor in FLOORS[package] for room in floor.split()}
+    assert set(re.findall(r"^\| `(\w+)` \|", sections[package], flags=re.M)) == rooms
+    shown = [
+        *re.findall(r"`(\w+\.\w+)`", sections[WAYS[package]]),
+        *re.findall(rf"`{package}\.([\w.]+)`", PAGE.read_text("utf-8")),
+    ]
+    assert shown
+    for name in shown:
+        assert importlib.util.find_spec(f"{package}.{name}") is not None, name
 
 
 def test_an_import_to_an_upper_floor_is_found(tmp_path):
