@@ -41,8 +41,6 @@ FLOORS = {
     ],
 }
 """The rooms of each package by floors, from the ground: a room imports those of lower floors only."""
-OUTSIDE = {"awd_core": {"lazy"}, "awd_cosmo": set(), "awd_cme": set()}
-"""Modules that stand in no room: whatever a package and its rooms need to be imported themselves."""
 PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
 WAYS = {"awd_core": "The way of an array", "awd_cosmo": "The way of a map", "awd_cme": "The way of a track"}
 CROWDED = 15
@@ -102,19 +100,11 @@ def imports_of(module, path, nodes=statements):
     return set(imported(ast.parse(path.read_bytes()), module, path.name == "__init__.py", nodes))
 
 
-def lazy_homes(tree):
-    """The table _HOME of a package, or room, whose names are loaded when they are asked for."""
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["_HOME"]:
-            return ast.literal_eval(node.value)
-    return {}
-
-
-def typed_names(tree):
-    """Names that the TYPE_CHECKING block of a package, or room, imports, each with the module that it comes from."""
-    blocks = [node for node in tree.body if is_for_types_only(node)]
-    lines = [line for block in blocks for line in block.body if isinstance(line, ast.ImportFrom)]
-    return {alias.asname or alias.name: line.module for line in lines for alias in line.names}
+def lazy_homes(path):
+    """Names of a package, or room, that are loaded when they are asked for, and their modules: its stub says both."""
+    stub = path.with_suffix(".pyi")
+    lines = ast.parse(stub.read_bytes()).body if stub.exists() else []
+    return {alias.name: line.module for line in lines if isinstance(line, ast.ImportFrom) for alias in line.names}
 
 
 def import_graph(package, folder, nodes=statements):
@@ -125,7 +115,7 @@ def import_graph(package, folder, nodes=statements):
         f"{place}.{name}": f"{place}.{home}"
         for place, path in modules.items()
         if path.name == "__init__.py"
-        for name, home in lazy_homes(ast.parse(path.read_bytes())).items()
+        for name, home in lazy_homes(path).items()
     }
     graph = {}
     for module, path in modules.items():
@@ -183,8 +173,7 @@ def test_a_later_step_imports_earlier_ones_and_never_back(package):
 def test_every_module_stands_in_a_room(package):
     rooms = {room for floor in FLOORS[package] for room in floor.split()}
     modules = [tuple(name.split(".")[1:]) for name in modules_of(package, folder_of(package)) if name != package]
-    outside = [place for place in modules if place[0] not in rooms]
-    assert {".".join(place) for place in outside} == OUTSIDE[package]
+    assert [place for place in modules if place[0] not in rooms] == []
     assert [place for place in modules if len(place) > 2] == [], "a room has no rooms"
     for room in rooms:
         held = [place for place in modules if place[0] == room and len(place) == 2]
@@ -201,7 +190,7 @@ def test_a_room_imports_rooms_of_lower_floors_only(package):
 @pytest.mark.parametrize("package", DOMAINS)
 def test_a_domain_imports_what_the_rooms_of_core_offer(package):
     """What else is in a room of the core is the core's business."""
-    offered = {"awd_core", "awd_core.lazy", "awd_core.lazy.lazy_names"}
+    offered = {"awd_core"}
     for place in ["awd_core", *ROOMS]:
         if place.startswith("awd_core"):
             offered |= {place, *(f"{place}.{name}" for name in getattr(importlib.import_module(place), "__all__", []))}
@@ -230,14 +219,16 @@ def test_the_page_on_the_house_shows_it_as_it_is(package):
 
 def test_an_import_to_an_upper_floor_is_found(tmp_path):
     source = {
-        "__init__.py": "_HOME = {'Top': 'high.top'}\n",
+        "__init__.py": "",
+        "__init__.pyi": "from .high.top import Top as Top\n",
         "low/__init__.py": "",
         "low/ground.py": "",
         "low/beside.py": "from pack.low.ground import x\n",
         "low/lazy.py": "def f():\n    from pack import Top\n",
         "low/typed.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from pack.high import Top\n",
         "other/side.py": "import pack.low.ground\n",
-        "high/__init__.py": "_HOME = {'Top': 'top'}\n",
+        "high/__init__.py": "",
+        "high/__init__.pyi": "from .top import Top as Top\n",
         "high/top.py": "from pack.low.ground import x\nfrom pack.other.side import y\n",
     }
     for name, text in source.items():
@@ -256,7 +247,8 @@ def test_an_import_to_an_upper_floor_is_found(tmp_path):
 
 def test_imports_are_found_wherever_they_stand(tmp_path):
     source = {
-        "__init__.py": "from importlib import import_module\n_HOME = {'Lazy': 'late'}\n",
+        "__init__.py": "import lazy_loader\n",
+        "__init__.pyi": "from .late import Lazy as Lazy\n",
         "early.py": "import os.path\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import pack.late\n",
         "late.py": "import importlib\ndef f():\n    from . import early\n    importlib.import_module('awd_cme.x')\n",
         "lazy.py": "def f():\n    if f:\n        from pack import Lazy\n",
@@ -321,27 +313,3 @@ def test_every_public_name_can_be_loaded(package):
     for name in getattr(module, "__all__", []):
         assert getattr(module, name) is not None, name
         assert name in dir(module)
-
-
-@pytest.mark.parametrize("package", [*PACKAGES, *ROOMS])
-def test_the_table_of_homes_is_what_type_checkers_see(package):
-    tree = ast.parse((folder_of(package) / "__init__.py").read_bytes())
-    homes = {name: f"{package}.{home}" for name, home in lazy_homes(tree).items()}
-    assert homes == typed_names(tree)
-    public = getattr(importlib.import_module(package), "__all__", [])
-    assert set(homes) == set(public)
-
-
-def test_modules_that_older_files_name_are_found_where_they_are_now():
-    from awd_core.teacher.weights import MOVED
-
-    for old, new in MOVED.items():
-        assert importlib.util.find_spec(old) is None
-        assert importlib.util.find_spec(new) is not None, (
-            f"{old} has moved once more: say so in awd_core.teacher.weights"
-        )
-
-
-def test_an_unknown_name_of_the_core_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="module 'awd_core' has no attribute 'Wavelets'"):
-        _ = importlib.import_module("awd_core").Wavelets

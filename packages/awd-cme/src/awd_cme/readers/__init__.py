@@ -3,16 +3,6 @@
 `read_tracks` reads all formats; `recognise` says which one a file has.
 """
 
-from typing import TYPE_CHECKING
+import lazy_loader
 
-from awd_core.lazy import lazy_names
-
-if TYPE_CHECKING:
-    from awd_cme.readers.read import read_tracks as read_tracks
-
-_HOME = {
-    "read_tracks": "read",
-}
-
-__all__ = sorted(_HOME)
-__getattr__, __dir__ = lazy_names(__name__, _HOME)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

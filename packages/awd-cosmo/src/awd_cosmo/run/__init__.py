@@ -3,20 +3,6 @@
 `run_pipeline` follows them: prepare, teach, distill, choose, evaluate, attribute, report.
 """
 
-from typing import TYPE_CHECKING
+import lazy_loader
 
-from awd_core.lazy import lazy_names
-
-if TYPE_CHECKING:
-    from awd_cosmo.run.job import PRESETS as PRESETS
-    from awd_cosmo.run.job import Job as Job
-    from awd_cosmo.run.pipeline import run_pipeline as run_pipeline
-
-_HOME = {
-    "Job": "job",
-    "PRESETS": "job",
-    "run_pipeline": "pipeline",
-}
-
-__all__ = sorted(_HOME)
-__getattr__, __dir__ = lazy_names(__name__, _HOME)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

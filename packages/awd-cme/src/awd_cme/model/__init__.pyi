@@ -1,0 +1,9 @@
+from .bootstrap import clustered_bootstrap as clustered_bootstrap
+from .card import ModelCard as ModelCard
+from .features import FEATURES as FEATURES
+from .features import MaxCoefficients as MaxCoefficients
+from .intervals import coefficient_intervals as coefficient_intervals
+from .predict import predict_tracks as predict_tracks
+from .regression import SeriesLogistic as SeriesLogistic
+from .regression import SeriesRidge as SeriesRidge
+from .settings_search import search_settings as search_settings

@@ -1,0 +1,1 @@
+from .read import read_tracks as read_tracks

@@ -1,0 +1,5 @@
+from .apertures import aperture_sums as aperture_sums
+from .detect import detect_spots as detect_spots
+from .detect import estimate_sigma as estimate_sigma
+from .fit import SpotFits as SpotFits
+from .fit import fit_spots as fit_spots

@@ -1,0 +1,4 @@
+from .networks import SeriesLSTM as SeriesLSTM
+from .teacher import SeriesEnsemble as SeriesEnsemble
+from .teacher import SeriesTeacher as SeriesTeacher
+from .teacher import SeriesTeacherClassifier as SeriesTeacherClassifier

@@ -1,0 +1,4 @@
+from .coefficients import coefficient_attributions as coefficient_attributions
+from .gradients import check_gradients as check_gradients
+from .gradients import input_gradients as input_gradients
+from .trim import TrimModel as TrimModel

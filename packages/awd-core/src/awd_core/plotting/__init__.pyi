@@ -1,0 +1,14 @@
+from .export import save_figure as save_figure
+from .layout import NARROW as NARROW
+from .layout import label as label
+from .layout import panels as panels
+from .palette import BEFORE as BEFORE
+from .palette import DARK as DARK
+from .palette import FAINT as FAINT
+from .palette import GREEN as GREEN
+from .palette import HIGH as HIGH
+from .palette import LOW as LOW
+from .palette import ORANGE as ORANGE
+from .palette import PURPLE as PURPLE
+from .palette import SKY as SKY
+from .palette import style_of as style_of

@@ -1,0 +1,17 @@
+from .device import check_device as check_device
+from .folder import RunFolder as RunFolder
+from .folder import flat as flat
+from .folder import stored_run as stored_run
+from .interruption import goes_on as goes_on
+from .options import RUN as RUN
+from .options import NoQualityOption as NoQualityOption
+from .options import OverwriteOption as OverwriteOption
+from .options import QuietOption as QuietOption
+from .options import SchedulerOption as SchedulerOption
+from .options import WorkersOption as WorkersOption
+from .options import parse_arguments as parse_arguments
+from .options import parse_names as parse_names
+from .options import parse_shares as parse_shares
+from .program import make_app as make_app
+from .screen import Screen as Screen
+from .timing import shortest_seconds as shortest_seconds

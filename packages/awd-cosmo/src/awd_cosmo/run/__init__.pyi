@@ -1,0 +1,3 @@
+from .job import PRESETS as PRESETS
+from .job import Job as Job
+from .pipeline import run_pipeline as run_pipeline

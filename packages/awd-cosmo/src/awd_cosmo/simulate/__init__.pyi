@@ -1,0 +1,10 @@
+from .design import MASSIVENUS_RANGES as MASSIVENUS_RANGES
+from .design import latin_hypercube as latin_hypercube
+from .design import sobol as sobol
+from .halos import HaloModel as HaloModel
+from .lensing import empty_beam as empty_beam
+from .lensing import lensing_theory as lensing_theory
+from .map_model import Setup as Setup
+from .simulation import simulate_maps as simulate_maps
+from .simulation import simulate_suite as simulate_suite
+from .simulation import theory_table as theory_table
