@@ -12,11 +12,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from chromium import Browser, found
-from cme.test_cme_report import make_run
-from core.test_report import page as core_page
-from core.test_report import path as core_path
-from core.test_report import scores as core_scores
-from cosmo.test_cosmo_report import build_run, reopened
+from cme.report.test_report import make_run
+from core.report.test_report import page as core_page
+from core.report.test_report import path as core_path
+from core.report.test_report import scores as core_scores
+from cosmo.report.test_report import build_run, reopened
 from PIL import Image
 
 from awd_cme.report.page import write_report as write_cme

@@ -159,6 +159,7 @@ def test_figures_lie_in_the_folder_too(page):
     assert data_uri((folder / "wavelet.gif").read_bytes()) in html
 
 
+@pytest.mark.filterwarnings("ignore:levels is 6, more than the 5 that fit:UserWarning")  # the report tells it, too
 def test_a_short_wavelet_and_a_single_share_have_a_report_too(tmp_path):
     X, gradients = inputs_and_gradients()
     single = distill_path(X, gradients, wavelet="haar", levels=6, shares=(0.3,))
