@@ -2,7 +2,7 @@
 
 Each kind of work runs in a process of its own, first alone and then beside programs that never rest: once with torch's
 threads as they come, which spin while they wait, and once as commands compute (`awd_core.workers.threads`): waiting
-threads sleep, and there are as many as cores are idle. A turn is long, so that it meets many of the scheduler's slices,
+threads spin briefly and then sleep, and there are as many as cores are idle. A turn is long, so that it meets many of the scheduler's slices,
 and what counts is its whole time. With n programs beside a single thread on two cores, a fair scheduler alone makes it
 (n + 1) / 2 times as slow.
 """
@@ -88,9 +88,9 @@ def _training(network: "object", x: "object", steps: int) -> Callable[[], object
 def timed(name: str, as_commands_do: bool) -> None:
     """In a process of its own: print seconds of the turns and the number of threads."""
     if as_commands_do:
-        from awd_core.workers.threads import use_threads, wait_passively
+        from awd_core.workers.threads import use_threads, wait_briefly
 
-        wait_passively()
+        wait_briefly()
     import torch
 
     chosen = use_threads().count if as_commands_do else torch.get_num_threads()
@@ -106,7 +106,9 @@ def timed(name: str, as_commands_do: bool) -> None:
 
 def turn(name: str, as_commands_do: bool) -> tuple[float, int]:
     """Median seconds and number of threads of a kind of work, in a process of its own."""
-    untold = {key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "OPENBLAS_THREAD"))}
+    untold = {
+        key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "GOMP_", "KMP_", "OPENBLAS_"))
+    }
     own = [sys.executable, "-m", "benchmarks.busy", "--work", name, *(["--as-commands-do"] if as_commands_do else [])]
     done = subprocess.run(own, env=untold, stdout=subprocess.PIPE, text=True, check=True)
     seconds, threads = json.loads(done.stdout.splitlines()[-1])

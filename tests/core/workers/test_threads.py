@@ -1,4 +1,4 @@
-"""Threads: the user's word, then the run's own number, then the cores that are free; and waiting threads sleep."""
+"""Threads: the user's word, then the run's own number, then the cores that are free; and waiting threads soon sleep."""
 
 import os
 import subprocess
@@ -10,7 +10,15 @@ import torch
 
 from awd_core.run.folder import RunFolder
 from awd_core.workers import threads
-from awd_core.workers.threads import PASSIVE, available_cores, idle_cores, use_threads, wait_passively
+from awd_core.workers.threads import (
+    BRIEFLY,
+    POLICY,
+    available_cores,
+    brief_waits,
+    idle_cores,
+    use_threads,
+    wait_briefly,
+)
 
 
 @pytest.fixture
@@ -99,16 +107,17 @@ def test_ticks_are_those_of_the_cores_asked_for(monkeypatch):
     assert threads._ticks({7}) is None
 
 
-def test_waiting_threads_sleep_unless_the_user_says_otherwise(monkeypatch):
-    for name in PASSIVE:
+def test_waiting_threads_soon_sleep_unless_the_user_says_otherwise(monkeypatch):
+    for name in (*BRIEFLY, POLICY):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
-    wait_passively()
-    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
-    assert os.environ["OPENBLAS_THREAD_TIMEOUT"] == "4"
-    monkeypatch.delenv("OMP_WAIT_POLICY")
-    wait_passively()
-    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert brief_waits() == BRIEFLY
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    assert brief_waits() == {name: value for name, value in BRIEFLY.items() if name != "GOMP_SPINCOUNT"}
+    monkeypatch.setenv(POLICY, "ACTIVE")
+    assert brief_waits() == {}
+    wait_briefly()
+    assert "KMP_BLOCKTIME" not in os.environ
+    assert os.environ["GOMP_SPINCOUNT"] == "7"
 
 
 COMMANDS = ("awd_core.app.main", "awd_cosmo.app.main", "awd_cme.app.main")
@@ -118,20 +127,21 @@ COMMANDS = ("awd_core.app.main", "awd_cosmo.app.main", "awd_cme.app.main")
 def test_commands_say_so_before_torch_is_loaded(command):
     pytest.importorskip(command.partition(".")[0])
     loaded = "*(name in sys.modules for name in ('torch', 'numpy'))"
-    told = f"import sys, os, {command}; print({loaded}, os.environ['OMP_WAIT_POLICY'])"
-    environment = {name: value for name, value in os.environ.items() if name not in PASSIVE}
+    told = f"import sys, os, {command}; print({loaded}, os.environ['GOMP_SPINCOUNT'])"
+    environment = {name: value for name, value in os.environ.items() if name not in (*BRIEFLY, POLICY)}
     done = subprocess.run([sys.executable, "-c", told], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["False", "False", "PASSIVE"]
+    assert done.stdout.split() == ["False", "False", "1000"]
 
 
-def policy(_: int) -> str | None:
-    return os.environ.get("OMP_WAIT_POLICY")
+def spins(_: int) -> str | None:
+    return os.environ.get("GOMP_SPINCOUNT")
 
 
-def test_worker_processes_wait_passively(monkeypatch):
+def test_worker_processes_wait_briefly(monkeypatch):
     from awd_core.workers.open import open_workers
 
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    for name in (*BRIEFLY, POLICY):
+        monkeypatch.delenv(name, raising=False)
     with open_workers(2) as crew:
-        assert list(crew.map(policy, range(3))) == ["PASSIVE"] * 3
-    assert "OMP_WAIT_POLICY" not in os.environ
+        assert list(crew.map(spins, range(3))) == ["1000"] * 3
+    assert "GOMP_SPINCOUNT" not in os.environ

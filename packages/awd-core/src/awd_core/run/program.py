@@ -14,10 +14,10 @@ import typer
 from typer.core import TyperGroup
 
 from awd_core.run.interruption import CODE
-from awd_core.workers.threads import wait_passively
+from awd_core.workers.threads import wait_briefly
 
 # Before a command imports torch.
-wait_passively()
+wait_briefly()
 
 SYSTEM = {
     errno.ENOENT: ("there is no such file or folder", "check the name"),

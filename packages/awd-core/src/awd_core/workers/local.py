@@ -11,7 +11,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from awd_core.workers.mapping import IN_FLIGHT, Item, Result, WorkerDied, Workers
-from awd_core.workers.threads import PASSIVE, available_cores
+from awd_core.workers.threads import available_cores, brief_waits
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """What NumPy's and torch's libraries read, once, when they are loaded."""
@@ -102,9 +102,8 @@ def _end_with_the_caller() -> None:
 
 @contextmanager
 def shared_threads(count: int) -> Iterator[None]:
-    """While processes are started: each gets its share of the cores, and waits passively, unless the user said else."""
-    wanted = dict.fromkeys(THREADS, str(max(1, available_cores() // count))) | PASSIVE
-    mine = {name: value for name, value in wanted.items() if name not in os.environ}
+    """While processes are started: each gets its share of the cores, and waits briefly, unless the user said else."""
+    mine = {name: str(max(1, available_cores() // count)) for name in THREADS if name not in os.environ} | brief_waits()
     os.environ.update(mine)
     try:
         yield

@@ -1,8 +1,10 @@
 """Threads of computations on a machine that may be shared with other programs.
 
 A thread that waits for another one spins for a while. That is quick where both have a core, and ruinous where they wait
-for one: a transform of 47 ms took 2.4 s beside programs that held both cores. So commands and worker processes let
-waiting threads sleep, and a run takes no more threads than there are cores free when it begins.
+for one: beside four programs on two cores, transforms took 11 times as long. To sleep at once is no answer, since to be
+woken takes as long as a small computation: it costs a factor of up to 1.8 where nobody else is there. So in commands and
+worker processes threads spin briefly and then sleep, which is as quick as either in its place, and a run takes no more
+threads than there are cores free when it begins. `benchmarks.busy` measures it.
 """
 
 import os
@@ -11,9 +13,11 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_THREAD_TIMEOUT": "4"}
-"""What OpenMP's and OpenBLAS' libraries read, once, when they are loaded: threads that wait sleep. OpenBLAS' is the
-logarithm of a number of processor cycles, and four is the least."""
+BRIEFLY = {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "1", "OPENBLAS_THREAD_TIMEOUT": "14"}
+"""What three libraries of threads read, once, when they are loaded: how long a waiting thread spins. GNU's OpenMP, which
+torch brings on Linux, counts turns, LLVM's milliseconds, and OpenBLAS takes the logarithm of a number of cycles."""
+POLICY = "OMP_WAIT_POLICY"
+"""What OpenMP itself has for it; a user who sets this is not overruled."""
 
 LOOKED_AT = 0.25
 """Seconds over which the load is measured."""
@@ -29,10 +33,14 @@ class Threads:
     """Puts the numbers of before back."""
 
 
-def wait_passively() -> None:
-    """Let waiting threads sleep, where the user has not said otherwise; to be called before torch and NumPy load."""
-    for name, value in PASSIVE.items():
-        os.environ.setdefault(name, value)
+def brief_waits() -> dict[str, str]:
+    """What is to be set so that waiting threads spin briefly: all that the user has not decided."""
+    return {} if POLICY in os.environ else {name: value for name, value in BRIEFLY.items() if name not in os.environ}
+
+
+def wait_briefly() -> None:
+    """Let waiting threads spin briefly and then sleep; to be called before torch and NumPy are loaded."""
+    os.environ.update(brief_waits())
 
 
 def available_cores() -> int:
