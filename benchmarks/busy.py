@@ -2,9 +2,9 @@
 
 Each kind of work runs in a process of its own, first alone and then beside programs that never rest: once with torch's
 threads as they come, which spin while they wait, and once as commands compute (`awd_core.workers.threads`): waiting
-threads spin briefly and then sleep, and there are as many as cores are idle. A turn is long, so that it meets many of the scheduler's slices,
-and what counts is its whole time. With n programs beside a single thread on two cores, a fair scheduler alone makes it
-(n + 1) / 2 times as slow.
+threads soon sleep, and there are as many as cores are idle. A turn is long, so that it meets many of the scheduler's
+slices, and what counts is its whole time. With n programs beside a single thread on two cores, a fair scheduler alone
+makes it (n + 1) / 2 times as slow.
 """
 
 import argparse

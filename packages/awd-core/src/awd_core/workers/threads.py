@@ -2,9 +2,9 @@
 
 A thread that waits for another one spins for a while. That is quick where both have a core, and ruinous where they wait
 for one: beside four programs on two cores, transforms took 11 times as long. To sleep at once is no answer, since to be
-woken takes as long as a small computation: it costs a factor of up to 1.8 where nobody else is there. So in commands and
-worker processes threads spin briefly and then sleep, which is as quick as either in its place, and a run takes no more
-threads than there are cores free when it begins. `benchmarks.busy` measures it.
+woken takes as long as a small computation: it costs a factor of up to 1.8 where nobody else is there. So in commands
+and worker processes threads spin briefly and then sleep, which is as quick as either in its place, and a run takes no
+more threads than there are cores free when it begins. `benchmarks.busy` measures it.
 """
 
 import os
@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 BRIEFLY = {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "1", "OPENBLAS_THREAD_TIMEOUT": "14"}
-"""What three libraries of threads read, once, when they are loaded: how long a waiting thread spins. GNU's OpenMP, which
-torch brings on Linux, counts turns, LLVM's milliseconds, and OpenBLAS takes the logarithm of a number of cycles."""
+"""What three libraries of threads read, once, when they are loaded: how long a waiting thread spins. GNU's OpenMP,
+which torch brings on Linux, counts turns, LLVM's milliseconds; OpenBLAS takes the logarithm of a number of cycles."""
 POLICY = "OMP_WAIT_POLICY"
 """What OpenMP itself has for it; a user who sets this is not overruled."""
 
