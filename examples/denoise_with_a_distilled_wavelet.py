@@ -20,6 +20,7 @@ from skimage.restoration import denoise_wavelet
 from torch import Tensor, nn
 
 from awd_core import SearchSettings, Wavelet, distill_path, input_gradients
+from awd_core.transforms import without_boundary_warnings
 
 parser = argparse.ArgumentParser(description="Denoise pictures with a wavelet distilled from a network.")
 parser.add_argument("--out", type=Path, default=Path("runs/denoising"), help="folder for the figures and the wavelet")
@@ -106,11 +107,12 @@ class KeptEnergy(nn.Module):
 X = (patches(number) + sigma * torch.randn(number, 1, size, size)).numpy()
 gradients = input_gradients(KeptEnergy(), X, None)
 X = X - X.mean(axis=(2, 3), keepdims=True)  # the mean of a patch is no shape
-path = distill_path(
-    X[:, 0], gradients[:, 0], wavelet=options.start, levels=levels, mode="periodization", ndim=2,
-    shares=[0, 1] if options.quick else [0, 0.25, 0.5, 0.75, 1],
-    search=SearchSettings(random_starts=starts, large_batch=1 << 21),
-)  # fmt: skip
+with without_boundary_warnings():  # patches are cut from images: their ends are no worse than others
+    path = distill_path(
+        X[:, 0], gradients[:, 0], wavelet=options.start, levels=levels, mode="periodization", ndim=2,
+        shares=[0, 1] if options.quick else [0, 0.25, 0.5, 0.75, 1],
+        search=SearchSettings(random_starts=starts, large_batch=1 << 21),
+    )  # fmt: skip
 
 # %% [markdown]
 # ## BayesShrink, with any wavelet

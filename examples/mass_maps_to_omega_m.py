@@ -83,7 +83,7 @@ gradients = input_gradients(teacher.as_torch(), kappa[train][:, None], 0)[:, 0]
 # %%
 spread = kappa[train].std()
 path = distill_path(
-    kappa[train] / spread, gradients * spread, wavelet="db3", levels=3, ndim=2,
+    kappa[train] / spread, gradients * spread, wavelet="db3", levels=2 if options.quick else 3, ndim=2,
     shares=[0, 1] if options.quick else [0, 0.25, 0.5, 0.75, 1],
     search=SearchSettings(random_starts=0 if options.quick else 16, large_batch=1 << 20),
 )  # fmt: skip

@@ -430,3 +430,13 @@ def test_shares_are_a_list_or_a_count(text, shares):
 def test_other_shares_are_refused(text, message):
     with pytest.raises(ValueError, match=message):
         parse_shares(text)
+
+
+def test_levels_beyond_the_signals_are_said_and_logged(tmp_path):
+    for name, array in zip(("X", "G"), np.random.default_rng(0).standard_normal((2, 20, 32)).astype("f4"), strict=True):
+        np.save(tmp_path / f"{name}.npy", array)
+    given = [tmp_path / "X.npy", "--gradients", tmp_path / "G.npy", "--out", tmp_path / "run"]
+    done = succeed(*given, "--wavelet", "db2", "--levels", 4, "--shares", 0.5, "--random-starts", 0, "--no-report")
+    note = "Note: levels is 4, more than the 3 that fit a signal of shape (32,) with filters of [4] taps"
+    assert note in (tmp_path / "run" / "log.txt").read_text("utf-8")
+    assert note in " ".join(done.stderr.split())

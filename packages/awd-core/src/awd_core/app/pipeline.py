@@ -23,6 +23,7 @@ from awd_core.evidence.score_records import Scores, write_scores
 from awd_core.files.arrays import SampleArray, as_samples, identity, read_array
 from awd_core.run.folder import RunFolder
 from awd_core.teacher.weights import build, load_module, resolve_factory
+from awd_core.transforms.boundary import boundary_note, without_boundary_warnings
 from awd_core.transforms.dwt import transformed_axes
 from awd_core.wavelets.wavelet import Wavelet
 from awd_core.workers.open import Workers, open_workers
@@ -100,7 +101,10 @@ def distill_files(job: DistillJob) -> Path:
         overwrite=job.overwrite, quiet=job.quiet,
     ) as run:  # fmt: skip
         slopes = gradients.read(run, X, crew)
-        with run.step("Searches") as progress:
+        note = boundary_note(job.levels, X.shape[-ndim:], [job.wavelet.length] * ndim)
+        if note:
+            run.say(f"Note: {note}.")
+        with run.step("Searches") as progress, without_boundary_warnings():
             path = distill_path(
                 X, slopes, wavelet=job.wavelet, levels=job.levels, mode=job.mode, ndim=ndim, shares=job.shares,
                 method=job.method, baseline=baseline, seed=job.seed, search=job.search, device=job.device,

@@ -158,14 +158,22 @@ def fitting_levels(size: int, taps: int) -> int:
     return max(0, (size // (taps - 1)).bit_length() - 1)
 
 
-def warn_of_boundary(levels: int, shape: tuple[int, ...], taps: Sequence[int]) -> None:
-    """Say so where there are more levels than fit signals of that shape and filters of that length along each axis."""
+def boundary_note(levels: int, shape: tuple[int, ...], taps: Sequence[int]) -> str:
+    """What to say where there are more levels than fit signals of that shape, filters given for each axis; else ""."""
     fitting = min(map(fitting_levels, shape, taps))
-    if levels > fitting:
-        warn(
-            f"levels is {levels}, more than the {fitting} that fit a signal of shape {shape} with filters of "
-            f"{list(taps)} taps: all coefficients will experience boundary effects"
-        )
+    if levels <= fitting:
+        return ""
+    return (
+        f"levels is {levels}, more than the {fitting} that fit a signal of shape {shape} with filters of {list(taps)} "
+        "taps: all coefficients will experience boundary effects"
+    )
+
+
+def warn_of_boundary(levels: int, shape: tuple[int, ...], taps: Sequence[int]) -> None:
+    """Warn with `boundary_note`, if there is any."""
+    note = boundary_note(levels, shape, taps)
+    if note:
+        warn(note)
 
 
 @contextmanager
