@@ -19,9 +19,11 @@ HEAVY = ["torch", "matplotlib", "scipy", "sklearn"]
 
 FLOORS = {
     "awd_core": [
-        "checks files workers",
+        "checks",
+        "files workers",
         "plotting teacher",
-        "run wavelets",
+        "run",
+        "wavelets",
         "transforms",
         "attribution",
         "distill published",

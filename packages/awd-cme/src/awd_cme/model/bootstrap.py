@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.checks import whole_number
 from awd_core.evidence import percentile_interval, r_squared, r_squared_of_sums
 
 Array = npt.NDArray[np.float64]
@@ -160,7 +161,8 @@ def cluster_weights(groups: npt.ArrayLike, replicates: int, seed: int) -> tuple[
     names, places = np.unique(np.asarray(groups), return_inverse=True)
     if len(names) < 2:
         raise ValueError("a bootstrap needs two clusters or more; where there is one cell, draw tracks")
-    rng = np.random.default_rng([seed, 0])
+    rng = np.random.default_rng([whole_number("seed", seed, 0), 0])
+    replicates = whole_number("replicates", replicates)
     share = np.full(len(names), 1 / len(names))
     return rng.multinomial(len(names), share, size=replicates).astype(np.float64), places
 

@@ -21,6 +21,7 @@ from awd_cme.model.coefficients import Array, Selection, analysis_matrices, cent
 from awd_cme.model.scorer import Scorer
 from awd_cme.series.resample import resample
 from awd_cme.series.scaling import Statistics, ZScores
+from awd_core.checks import check_file
 from awd_core.files import write_json
 
 if TYPE_CHECKING:
@@ -321,6 +322,7 @@ class ModelCard:
         ValueError
             If it is no card, was written by a later version, or contradicts itself.
         """
+        check_file(Path(path))
         content = Path(path).read_bytes()
         try:
             return cls.from_dict(json.loads(content))

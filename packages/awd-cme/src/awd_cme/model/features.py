@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from awd_cme.model.coefficients import Selection, analysis_matrices, centre_times, scales
-from awd_core.checks import Columns
+from awd_core.checks import Columns, is_real_number, real_array
 from awd_core.wavelets import Wavelet
 
 Array = npt.NDArray[np.float64]
@@ -106,11 +106,15 @@ class MaxCoefficients(TransformerMixin, BaseEstimator):  # type: ignore[misc] # 
         ValueError
             If X, the wavelet or an option will not do.
         """
-        x = check_array(X, dtype=np.float64, input_name="X")
+        x = check_array(real_array(X), dtype=np.float64, input_name="X")
         self.selection  # noqa: B018 - raises for options that will not do
         self.wavelet_ = Wavelet.of(self.wavelet)
         Columns.of(X, x.shape).keep(self)
         self.matrices_ = analysis_matrices(self.wavelet_.taps, x.shape[1], self.levels, self.mode)
+        if self.seconds_per_sample is not None and not (
+            is_real_number(self.seconds_per_sample) and self.seconds_per_sample > 0
+        ):
+            raise ValueError(f"seconds_per_sample is {self.seconds_per_sample!r}; give a positive number, or None")
         step = 1.0 if self.seconds_per_sample is None else float(self.seconds_per_sample)
         self.times_ = [times * step for times in centre_times(self.wavelet_.taps, x.shape[1], self.levels)]
         return self
@@ -134,7 +138,7 @@ class MaxCoefficients(TransformerMixin, BaseEstimator):  # type: ignore[misc] # 
             Scales from coarse to fine, each as `awd_cme.model.coefficients.Selection.select` orders it.
         """
         check_is_fitted(self)
-        x = check_array(X, dtype=np.float64, input_name="X")
+        x = check_array(real_array(X), dtype=np.float64, input_name="X")
         Columns.kept_by(self).check(X, x.shape, self)
         selection = self.selection
         bands = zip(self.matrices_, self.times_, strict=True)

@@ -5,9 +5,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
+from sklearn.utils.validation import check_is_fitted
 
 from awd_cme.model.bootstrap import cluster_weights
 from awd_cme.model.regression import SeriesLogistic, SeriesRidge
+from awd_core.checks import is_real_number
 
 Array = npt.NDArray[np.float64]
 
@@ -58,6 +60,9 @@ def coefficient_intervals(
     >>> bool(ends[1, 0] < 1 < ends[1, 1]), bool(ends[2, 0] < 0.05 and ends[2, 1] > -0.05)
     (True, True)
     """
+    check_is_fitted(predictor)
+    if not is_real_number(level) or not 0 < level < 1:
+        raise ValueError(f"the level of an interval lies between 0 and 1; got {level!r}")
     F, targets = np.asarray(features, dtype=np.float64), np.asarray(y)
     if len(F) != len(targets):
         raise ValueError(f"there are features of {len(F)} tracks and {len(targets)} targets")

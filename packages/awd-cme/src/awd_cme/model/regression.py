@@ -15,7 +15,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_array, check_is_fitted, check_X_y
 
 from awd_cme.model.folds import grouped_folds
-from awd_core.checks import Columns, whole_number
+from awd_core.checks import Columns, plain_array, real_array, whole_number
 
 Array = npt.NDArray[np.float64]
 
@@ -83,7 +83,9 @@ class SeriesRidge(RegressorMixin, BaseEstimator):  # type: ignore[misc] # scikit
         ValueError
             If the penalties are none, negative or not finite, or there is a choice and fewer than two groups.
         """
-        features, targets = check_X_y(X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2, estimator=self)
+        features, targets = check_X_y(
+            real_array(X), plain_array(y, "y"), dtype=np.float64, y_numeric=True, ensure_min_samples=2, estimator=self
+        )
         seed = whole_number("seed", self.seed, 0)
         alphas = np.asarray(self.alphas, dtype=np.float64)
         if alphas.ndim != 1 or not len(alphas) or not (np.isfinite(alphas) & (alphas >= 0)).all():
@@ -145,7 +147,7 @@ class SeriesLogistic(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sc
         ValueError
             If there are not two classes, or penalties are not positive.
         """
-        features, labels = check_X_y(X, y, dtype=np.float64, estimator=self)
+        features, labels = check_X_y(real_array(X), plain_array(y, "y"), dtype=np.float64, estimator=self)
         seed = whole_number("seed", self.seed, 0)
         self.classes_ = np.unique(labels)
         if len(self.classes_) != 2:
@@ -209,7 +211,7 @@ def fit_predictor(predictor: Any, F: Array, y: npt.NDArray[Any], groups: npt.NDA
 def _checked(model: SeriesRidge | SeriesLogistic, X: Any) -> Array:
     """Features (n, features) with the columns that the model was fitted to."""
     check_is_fitted(model)
-    features: Array = check_array(X, dtype=np.float64, estimator=model, input_name="X")
+    features: Array = check_array(real_array(X), dtype=np.float64, estimator=model, input_name="X")
     Columns.kept_by(model).check(X, features.shape, model)
     return features
 

@@ -12,6 +12,7 @@ from awd_cme.model.bootstrap import auc, r2
 from awd_cme.model.features import MaxCoefficients
 from awd_cme.model.folds import grouped_folds
 from awd_cme.model.regression import fit_predictor
+from awd_core.checks import check_kind, plain_array, real_array, whole_number
 
 Array = npt.NDArray[np.float64]
 
@@ -140,13 +141,16 @@ def search_settings(
     """
     if not len(candidates):
         raise ValueError("there are no candidates to choose from")
-    series, targets = np.asarray(X, dtype=np.float64), np.asarray(y)
+    for candidate in candidates:
+        check_kind("a candidate", candidate, MaxCoefficients)
+    repeats, seed = whole_number("repeats", repeats), whole_number("seed", seed, 0)
+    series, targets = real_array(X).astype(np.float64), plain_array(y, "y")
+    if len(targets) != len(series):
+        raise ValueError(f"y has {len(targets)} entries for {len(series)} series; give one for each")
     labels = np.arange(len(series)) if groups is None else np.asarray(groups)
     classify = isinstance(predictor, ClassifierMixin)
     metric = auc if classify else r2
-    draws = [
-        grouped_folds(labels, folds, seed + draw, targets if classify else None) for draw in range(max(1, repeats))
-    ]
+    draws = [grouped_folds(labels, folds, seed + draw, targets if classify else None) for draw in range(repeats)]
     scores, pooled = [], []
     for candidate in candidates:
         F = clone(candidate).fit_transform(series)

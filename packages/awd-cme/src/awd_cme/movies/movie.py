@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.checks import is_real_number, is_whole_number, plain_array
+
 if TYPE_CHECKING:
     from awd_cme.movies.open import MovieFile
 
@@ -62,8 +64,8 @@ class Movie:
             )
         for name in ("seconds_per_frame", "micrometres_per_pixel"):
             value = getattr(self, name)
-            if value is not None and not (np.isfinite(value) and value > 0):
-                raise ValueError(f"{name} is {value}; it must be above 0, or None where it is unknown")
+            if value is not None and not (is_real_number(value) and value > 0):
+                raise ValueError(f"{name} is {value!r}; it must be above 0, or None where it is unknown")
 
     def frame(self, t: int, c: int | str = 0) -> Array:
         """One frame of one channel.
@@ -85,8 +87,8 @@ class Movie:
             If there is no such frame or channel.
         """
         channel = self.channel(c)
-        if not 0 <= t < self.shape[0]:
-            raise IndexError(f"frame {t} was asked for; the movie has {self.shape[0]}, counted from 0")
+        if not is_whole_number(t) or not 0 <= t < self.shape[0]:
+            raise IndexError(f"frame {t!r} was asked for; the movie has {self.shape[0]}, counted from 0")
         return self.read(int(t), channel)
 
     def channel(self, c: int | str) -> int:
@@ -95,8 +97,8 @@ class Movie:
             if c not in self.channels:
                 raise IndexError(f"there is no channel {c!r}; the movie has {', '.join(self.channels)}")
             return self.channels.index(c)
-        if not 0 <= c < self.shape[1]:
-            raise IndexError(f"channel {c} was asked for; the movie has {self.shape[1]}, counted from 0")
+        if not is_whole_number(c) or not 0 <= c < self.shape[1]:
+            raise IndexError(f"channel {c!r} was asked for; the movie has {self.shape[1]}, counted from 0")
         return int(c)
 
     def stack(self, c: int | str = 0, start: int = 0, stop: int | None = None) -> Array:
@@ -150,8 +152,8 @@ class Movie:
         ValueError
             If the axes do not fit the array.
         """
-        frames = np.asarray(array)
-        letters = axes.upper()
+        frames = plain_array(array, "the array")
+        letters = axes.upper() if isinstance(axes, str) else ""
         if (
             len(letters) != frames.ndim
             or sorted(set(letters) | set("TC")) != sorted("TCYX")
@@ -166,6 +168,8 @@ class Movie:
         for missing in set("TC") - set(letters):
             frames, letters = frames[None], missing + letters
         frames = frames.transpose([letters.index(letter) for letter in "TCYX"])
+        if isinstance(channels, str):
+            raise TypeError(f"channels are {channels!r}; give a list of names, [{channels!r}]")
         names = tuple(channels) if channels is not None else default_names(frames.shape[1])
         given: dict[str, Any] = {"seconds_per_frame": seconds_per_frame, "micrometres_per_pixel": micrometres_per_pixel}
         origin = {name: "unknown" if value is None else "given as an argument" for name, value in given.items()}

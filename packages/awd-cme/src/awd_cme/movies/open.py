@@ -21,6 +21,7 @@ from awd_cme.movies.movie import Movie, default_names
 from awd_cme.movies.stacks import Stack, open_stack
 from awd_cme.movies.units import Fact, interval_in_path
 from awd_cme.movies.writer import write_movie
+from awd_core.checks import is_whole_number, whole_number
 
 Array = npt.NDArray[Any]
 
@@ -128,6 +129,10 @@ def open_movie(
     >>> movie.shape, movie.seconds_per_frame, movie.origin["seconds_per_frame"]
     ((5, 2, 8, 8), 2.0, "the name 'cell_2s.tif' in the path")
     """
+    if z is not None and z not in ("max", "mean", "sum") and not is_whole_number(z):
+        raise ValueError(f"z is {z!r}; choose 'max', 'mean', 'sum' to project planes in depth, or the number of one")
+    if series is not None:
+        whole_number("series", series, 0, none="the largest")
     names = None if channels is None else tuple(channels)
     given: dict[str, Any] = {
         "axes": axes, "channels": names, "seconds_per_frame": seconds_per_frame,

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_cme.movies.movie import Movie
+from awd_core.checks import is_real_number
 from awd_core.files import make_atomically
 
 Array = npt.NDArray[Any]
@@ -85,6 +86,12 @@ def write_movie(
         seconds_per_frame = frames.seconds_per_frame if seconds_per_frame is None else seconds_per_frame
         micrometres_per_pixel = frames.micrometres_per_pixel if micrometres_per_pixel is None else micrometres_per_pixel
         channels = frames.channels if channels is None else channels
+    if compression not in (None, "zlib"):
+        raise ValueError(f"compression is {compression!r}; choose 'zlib', or None")
+    facts = {"seconds_per_frame": seconds_per_frame, "micrometres_per_pixel": micrometres_per_pixel}
+    for name, value in facts.items():
+        if value is not None and not (is_real_number(value) and value > 0):
+            raise ValueError(f"{name} is {value!r}; it must be above 0, or None where it is unknown")
     if count is None:
         if not isinstance(frames, Sized):
             raise ValueError("the number of frames is unknown: give count, or frames that have a length")

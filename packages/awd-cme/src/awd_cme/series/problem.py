@@ -18,8 +18,10 @@ from awd_cme.series.scaling import Rule, fit_z_scores
 from awd_cme.series.series_set import SETTINGS, DayOf, SeriesSet, SeriesSettings
 from awd_cme.series.targets import HOT_SPOTS, NEED_P, TARGETS, PartnerSeries, Target
 from awd_cme.tracks.losses import LossReport, counted
+from awd_cme.tracks.rules import PARTS
 from awd_cme.tracks.table import channels as channels_of
 from awd_cme.tracks.table import starts
+from awd_core.checks import check_kind, is_real_number, plain_array, whole_number
 
 Indices = npt.NDArray[np.intp]
 
@@ -74,6 +76,9 @@ def make_series(
     ((2, 40), [49.0, 49.0], ('Sla1', 'Abp1'))
     """
     chosen = _settings(settings)
+    check_kind("table", table, pd.DataFrame)
+    if target is not None and not isinstance(target, str) and not callable(target):
+        raise TypeError(f"target is {target!r}; give one of {', '.join(TARGETS)}, or a function of a PartnerSeries")
     if isinstance(target, str):
         if target not in TARGETS:
             raise ValueError(
@@ -106,6 +111,11 @@ def make_series(
         raise ValueError(f"no track is left of {losses.came}.\n{losses}")
     at = np.array(kept.rows)
     cell = used["cell"].astype(str).to_numpy(dtype=object)[at].astype(str)
+    if isinstance(day, Mapping):
+        if lacking := [str(name) for name in np.unique(cell) if name not in day]:
+            raise KeyError(f"day has no entry for the cell {lacking[0]!r}; it has {', '.join(map(str, day))}")
+    elif day is not None and not callable(day):
+        raise TypeError(f"day is {day!r}; give a mapping from cells to days, or a function of a cell's name")
     of_day: Callable[[str], str] = day.__getitem__ if isinstance(day, Mapping) else day or (lambda _: "")
     days = {name: str(of_day(name)) for name in np.unique(cell)}
     return SeriesSet(
@@ -179,7 +189,10 @@ def split_tracks(n: int, seed: int, share: float = 0.7) -> tuple[Indices, Indice
     ([2, 8, 4, 9, 1, 6, 7], [3, 0, 5])
     """
     # The legacy generator on purpose: published numbers belong to its permutations.
-    order = np.random.RandomState(seed).permutation(n)
+    n = whole_number("n", n, 0)
+    if not is_real_number(share):
+        raise ValueError(f"share is {share!r}; give a part of the tracks between 0 and 1")
+    order = np.random.RandomState(whole_number("seed", seed, 0)).permutation(n)
     count = int(share * n)
     if not 0 < count < n:
         raise ValueError(f"a share of {share} of {n} tracks leaves one side of the split empty; take another share")
@@ -212,6 +225,14 @@ def split_groups(
     >>> split_groups(np.array(["a", "b", "a", "c"]), test=["a"])[1].tolist()
     [0, 2]
     """
+    groups = plain_array(groups, "groups")
+    if groups.ndim != 1:
+        raise ValueError(f"groups have the shape {groups.shape}; give one entry for each track")
+    if isinstance(test, str):
+        raise TypeError(f"test is {test!r}; give a list of groups, [{test!r}]")
+    if not is_real_number(share):
+        raise ValueError(f"share is {share!r}; give a part of the groups between 0 and 1")
+    seed = whole_number("seed", seed, 0)
     names = np.unique(groups)
     if test is None:
         order = np.random.default_rng([seed, 0]).permutation(len(names))
@@ -271,6 +292,9 @@ def _settings(settings: SeriesSettings | str) -> SeriesSettings:
         if settings not in SETTINGS:
             raise ValueError(f"settings are one of {', '.join(SETTINGS)}, or a SeriesSettings; got {settings!r}")
         settings = SETTINGS[settings]
+    check_kind("settings", settings, SeriesSettings)
+    if not set(settings.parts) <= set(PARTS):
+        raise ValueError(f"parts is {settings.parts!r}; give some of {', '.join(PARTS)}, as ('track',)")
     if settings.hot_spots not in HOT_SPOTS:
         raise ValueError(f"the rule for hot spots is one of {', '.join(HOT_SPOTS)}; got {settings.hot_spots!r}")
     return settings

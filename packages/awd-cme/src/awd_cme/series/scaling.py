@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_cme.series.series_set import SeriesSet
+from awd_core.checks import check_kind
 
 Array = npt.NDArray[np.float64]
 Rule = Literal["training", "own", "none"]
@@ -147,7 +148,7 @@ def fit_z_scores(training: SeriesSet, *, inputs: Rule = "training", targets: Rul
     >>> abs(float(scaled.X[raw.cell == raw.cell[0]].mean())) < 1e-12
     True
     """
-    if training.scaled:
+    if check_kind("training", training, SeriesSet).scaled:
         raise ValueError("the set is standardised already; fit z-scores on the set that make_series returned")
     target_rule: Rule = "none" if training.classification else targets
     return ZScores(statistics(training, inputs, what="X"), statistics(training, target_rule, what="y"))

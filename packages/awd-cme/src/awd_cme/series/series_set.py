@@ -1,6 +1,6 @@
 """The learning problem as a value: series of one length, what is to be predicted, and whose tracks they are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_cme.tracks.losses import LossReport
+from awd_core.checks import is_real_number, whole_number
 
 Array = npt.NDArray[np.float64]
 
@@ -52,6 +53,18 @@ class SeriesSettings:
     length: int = 40
     resampling: str = "published"
     target: str = "mean_significant"
+
+    def __post_init__(self) -> None:
+        for name, least in (("length", 1), ("least_frames", 1)):
+            whole_number(name, getattr(self, name), least)
+        for name in ("longer_than", "at_most"):
+            seconds = getattr(self, name)
+            if seconds is not None and not (is_real_number(seconds) and seconds >= 0):
+                raise ValueError(f"{name} is {seconds!r}; give seconds from 0 on, or None for any lifetime")
+        if self.categories is not None and not (
+            isinstance(self.categories, Iterable) and set(self.categories) <= set(range(1, 9))
+        ):
+            raise ValueError(f"categories is {self.categories!r}; give some of 1 to 8, as (1, 2), or None for all")
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""

@@ -9,11 +9,12 @@ gain² · (λ + read_noise²) + 1/12, the last of rounding: the photon transfer 
 chapter 5; Huang et al. 2013, Nature Methods 10, equation 1 of the supplement, for one pixel).
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from awd_core.checks import check_kind, is_real_number, is_whole_number
 
 Array = npt.NDArray[np.float64]
 
@@ -57,12 +58,12 @@ class Camera:
     def __post_init__(self) -> None:
         for name, least in (("offset", 0.0), ("read_noise", 0.0)):
             value = getattr(self, name)
-            if not (math.isfinite(value) and value >= least):
-                raise ValueError(f"{name} is {value}; it must be finite and not below {least:g}")
-        if not (math.isfinite(self.gain) and self.gain > 0):
-            raise ValueError(f"gain is {self.gain}; it is the number of counts per photoelectron, above 0")
-        if not 1 <= self.bits <= 16:
-            raise ValueError(f"bits is {self.bits}; a pixel of this camera has 1 to 16")
+            if not (is_real_number(value) and value >= least):
+                raise ValueError(f"{name} is {value!r}; it must be finite and not below {least:g}")
+        if not (is_real_number(self.gain) and self.gain > 0):
+            raise ValueError(f"gain is {self.gain!r}; it is the number of counts per photoelectron, above 0")
+        if not is_whole_number(self.bits) or not 1 <= self.bits <= 16:
+            raise ValueError(f"bits is {self.bits!r}; a pixel of this camera has 1 to 16")
 
     @property
     def dtype(self) -> np.dtype[np.unsignedinteger]:
@@ -101,6 +102,7 @@ class Camera:
         ValueError
             If light is negative or not finite.
         """
+        check_kind("rng", rng, np.random.Generator)
         light = np.asarray(electrons, dtype=np.float64)
         if light.size and not (light.min() >= 0 and light.max() < _MOST):
             raise ValueError(

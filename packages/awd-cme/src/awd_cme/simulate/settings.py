@@ -1,12 +1,13 @@
 """What is simulated: the settings of a movie, and presets of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from awd_cme.movies.movie import DEFAULT_CHANNELS
 from awd_cme.simulate.camera import Camera
 from awd_cme.simulate.pits import Law
+from awd_core.checks import is_real_number
 
 CHANNELS = DEFAULT_CHANNELS
 
@@ -80,8 +81,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name in ("frames", "cells", "snr", "partner_snr", "seconds_per_frame", "micrometres_per_pixel", "sigma"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0")
+            value = getattr(self, name)
+            if not is_real_number(value) or not value > 0:
+                raise ValueError(f"{name} is {value!r}; it must be above 0")
         for name in ("unevenness", "bleaching", "crossings", "success_share"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it is a share from 0 to below 1")
@@ -109,6 +111,9 @@ def settings_for(preset: str | Settings, **changes: Any) -> Settings:
     ValueError
         If there is no such preset.
     """
+    known = [field.name for field in fields(Settings)]
+    if unknown := [name for name in changes if name not in known]:
+        raise TypeError(f"there is no setting {unknown[0]!r}; there are {', '.join(known)}")
     if isinstance(preset, Settings):
         return replace(preset, **changes)
     if preset not in PRESETS:

@@ -22,6 +22,7 @@ import pandas as pd
 from awd_cme.spots.fit import fit_spots
 from awd_cme.spots.refine import refine
 from awd_cme.spots.windows import Array, Floats, checked_image, checked_sigma, close_pairs, half_width
+from awd_core.checks import is_real_number
 
 Control = Literal["fdr", "familywise"]
 COLUMNS = ("y", "x", "amplitude", "background", "amplitude_error", "background_error", "p")
@@ -77,8 +78,8 @@ def detect_spots(
     [[19.7, 12.2]]
     """
     pixels, sigma = _all_finite(image), checked_sigma(sigma)
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level}; 0.05 is usual")
+    if not is_real_number(level) or not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, got {level!r}; 0.05 is usual")
     if control not in get_args(Control):
         raise ValueError(f"control must be one of {get_args(Control)}, got {control!r}")
     if separation is not None and not separation >= 0:

@@ -55,6 +55,7 @@ from awd_cme.spots.windows import (
     profile,
     whole_windows,
 )
+from awd_core.checks import is_real_number, is_whole_number
 
 Neighbours = Literal["flag", "exclude", "joint"]
 FEWEST_PIXELS = 10
@@ -157,10 +158,10 @@ def fit_spots(
     rows, columns = checked_positions(y, x)
     if neighbours not in get_args(Neighbours):
         raise ValueError(f"neighbours must be one of {get_args(Neighbours)}, got {neighbours!r}")
-    if not (np.isfinite(gain) and gain >= 0):
-        raise ValueError(f"gain must be counts per photon, 0 or more, got {gain}; 0 leaves a spot's shot noise out")
-    if threads < 1:
-        raise ValueError(f"threads must be at least 1, got {threads}")
+    if not (is_real_number(gain) and gain >= 0):
+        raise ValueError(f"gain must be counts per photon, 0 or more, got {gain!r}; 0 leaves a spot's shot noise out")
+    if not is_whole_number(threads) or threads < 1:
+        raise ValueError(f"threads must be at least 1, got {threads!r}: give a whole number")
     result = _unknown(len(rows))
     usable = np.flatnonzero(inside(rows, columns, pixels.shape))
     rows, columns = rows[usable], columns[usable]

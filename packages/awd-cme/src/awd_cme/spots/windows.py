@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
+from awd_core.checks import is_real_number, plain_array, real_array
+
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
@@ -29,7 +31,7 @@ def checked_image(image: npt.ArrayLike) -> Array:
     ValueError
         If it has not two axes, or no pixel.
     """
-    pixels = np.asarray(image)
+    pixels = plain_array(image, "an image")
     if pixels.dtype.kind not in "iuf":
         raise TypeError(f"an image must hold integers or floats, got values of the type {pixels.dtype}")
     if pixels.ndim != 2 or pixels.size == 0:
@@ -48,7 +50,7 @@ def checked_positions(y: npt.ArrayLike, x: npt.ArrayLike) -> tuple[Floats, Float
     ValueError
         If they are not.
     """
-    rows, columns = np.asarray(y, dtype=np.float64), np.asarray(x, dtype=np.float64)
+    rows, columns = (real_array(given, name).astype(np.float64) for name, given in (("y", y), ("x", x)))
     if rows.ndim != 1 or rows.shape != columns.shape:
         raise ValueError(f"y and x must be lists of the same length, got the shapes {rows.shape} and {columns.shape}")
     return rows, columns
@@ -62,9 +64,9 @@ def checked_sigma(sigma: float) -> float:
     ValueError
         If it is not within 0.5 to 20 pixels.
     """
-    if not SMALLEST_SIGMA <= sigma <= LARGEST_SIGMA:
+    if not is_real_number(sigma) or not SMALLEST_SIGMA <= sigma <= LARGEST_SIGMA:
         raise ValueError(
-            f"sigma must be within {SMALLEST_SIGMA} and {LARGEST_SIGMA} pixels, got {sigma}; it is the standard "
+            f"sigma must be within {SMALLEST_SIGMA} and {LARGEST_SIGMA} pixels, got {sigma!r}; it is the standard "
             "deviation of a spot's Gaussian, and awd_cme.spots.estimate_sigma measures it"
         )
     return float(sigma)

@@ -12,6 +12,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from awd_core.checks import is_real_number, is_whole_number
+
 CELLS: dict[str, Callable[..., nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU}
 READOUTS = ("last", "mean", "both")
 
@@ -70,7 +72,8 @@ class SeriesLSTM(nn.Module):
             raise ValueError(f"cell is one of {', '.join(CELLS)}; got {cell!r}")
         if readout not in READOUTS:
             raise ValueError(f"readout is one of {', '.join(READOUTS)}; got {readout!r}")
-        if hidden < 1 or n_out < 1 or covariates < 0 or not 0 <= dropout < 1:
+        whole = is_real_number(dropout) and all(map(is_whole_number, (hidden, n_out, covariates)))
+        if not whole or hidden < 1 or n_out < 1 or covariates < 0 or not 0 <= dropout < 1:
             raise ValueError(
                 "hidden and n_out are 1 or more, covariates 0 or more, dropout from 0 to below 1; got "
                 f"hidden={hidden}, n_out={n_out}, covariates={covariates}, dropout={dropout}"

@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 
 from awd_cme.spots.windows import Floats
+from awd_cme.tracks.rules import validate
+from awd_core.checks import check_kind, is_real_number, is_whole_number
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,11 @@ def score_tracks(
     >>> scores.recall, scores.precision, round(scores.spot_recall, 2)
     (1.0, 1.0, 0.67)
     """
-    if not 0 < radius < np.inf or not 0 < overlap <= 1 or min_frames < 1:
+    for name, table in (("found", found), ("truth", truth)):
+        if "part" not in check_kind(name, table, pd.DataFrame):
+            validate(table)
+    numbers = is_real_number(radius) and is_real_number(overlap) and is_whole_number(min_frames)
+    if not numbers or not radius > 0 or not 0 < overlap <= 1 or min_frames < 1:
         raise ValueError(
             "radius must be positive, overlap above 0 and at most 1, min_frames 1 or more, "
             f"got {radius}, {overlap} and {min_frames}"

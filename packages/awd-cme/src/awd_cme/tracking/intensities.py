@@ -23,7 +23,7 @@ from awd_cme.spots.windows import Floats, checked_sigma, inside
 from awd_cme.tracking.measure import Measurement, Method, Test, measured, measured_in_parts
 from awd_cme.tracking.positions import frames_of_tracks, shifts_of_channels
 from awd_cme.tracks.table import MEASURES, LossReport, columns, validate
-from awd_core.checks import warn
+from awd_core.checks import check_kind, is_whole_number, warn
 from awd_core.workers import Progress, Workers, open_workers
 
 __all__ = ["ApertureSums", "SpotFits", "aperture_sums", "extract", "fit_spots"]
@@ -115,8 +115,12 @@ def extract(
             raise ValueError(f"{what} must be one of {get_args(allowed)}, got {value!r}")
     if method == "aperture" and test == "noise":
         raise ValueError("test='noise' compares an amplitude with residuals, and a sum has none; use method='fit'")
-    if before < 0 or after < 0 or threads < 1:
-        raise ValueError(f"before and after must be 0 or more, threads 1 or more, got {before}, {after}, {threads}")
+    whole = all(map(is_whole_number, (before, after, threads)))
+    if not whole or before < 0 or after < 0 or threads < 1:
+        raise ValueError(
+            f"before and after must be 0 or more, threads 1 or more, got {before!r}, {after!r}, {threads!r}: give "
+            "whole numbers"
+        )
     count, _, height, width = movie.shape
     moved = shifts_of_channels(shifts, movie.channels, count)
     report = LossReport() if losses is None else losses
@@ -156,7 +160,7 @@ def extract(
 
 
 def _names(movie: Movie, channels: Sequence[str] | Mapping[str, str] | None) -> dict[str, str]:
-    chosen = movie.channels if channels is None else channels
+    chosen = check_kind("movie", movie, Movie).channels if channels is None else channels
     if isinstance(chosen, str):
         raise ValueError(f"channels must be a list of names, got {chosen!r}; write [{chosen!r}]")
     names = dict(chosen) if isinstance(chosen, Mapping) else {name: name for name in chosen}

@@ -24,6 +24,7 @@ from awd_cme.tracking.intensities import extract
 from awd_cme.tracking.measure import Test
 from awd_cme.tracking.movie_spots import Detection, mean_of, measured_width, movie_spots
 from awd_cme.tracks.table import LossReport, empty_table, make_table
+from awd_core.checks import check_kind, is_real_number, is_whole_number
 from awd_core.workers import Progress, Workers, open_workers
 
 SIGNIFICANT = 0.05
@@ -223,6 +224,7 @@ def track_movie(
     LostItemError
         If a range of frames has killed its workers.
     """
+    check_kind("movie", movie, Movie)
     tracked = movie.channels[0] if channel is None else channel
     if tracked not in movie.channels:
         raise ValueError(f"the movie has the channels {list(movie.channels)}, not {tracked!r}; name one of them")
@@ -279,16 +281,18 @@ def _check(
     min_frames: int,
     min_significant: float,
 ) -> None:
+    check_kind("spots", spots, pd.DataFrame)
     if missing := [name for name in ("frame", "y", "x") if name not in spots]:
         raise ValueError(f"spots need the columns frame, y and x; {missing} are missing among {list(spots.columns)}")
     positions = spots[["frame", "y", "x"]].to_numpy(dtype=np.float64)
     if not np.isfinite(positions).all() or (positions[:, 0] % 1 != 0).any() or (positions[:, 0] < 0).any():
         raise ValueError("frame must be whole numbers from 0, y and x finite; drop the other rows of spots")
     for name, value in (("max_step", max_step), ("max_gap_step", max_step if max_gap_step is None else max_gap_step)):
-        if not 0 < value < np.inf:
-            raise ValueError(f"{name} must be a positive number of pixels, got {value}")
-    if max_gap < 0 or min_frames < 1 or not 0 <= min_significant <= 1:
+        if not is_real_number(value) or not value > 0:
+            raise ValueError(f"{name} must be a positive number of pixels, got {value!r}")
+    whole = is_whole_number(max_gap) and is_whole_number(min_frames) and is_real_number(min_significant)
+    if not whole or max_gap < 0 or min_frames < 1 or not 0 <= min_significant <= 1:
         raise ValueError(
             "max_gap must be 0 or more, min_frames 1 or more, min_significant within 0 and 1, "
-            f"got {max_gap}, {min_frames} and {min_significant}"
+            f"got {max_gap!r}, {min_frames!r} and {min_significant!r}"
         )

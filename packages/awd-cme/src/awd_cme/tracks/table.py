@@ -36,6 +36,7 @@ from awd_cme.tracks.rules import MEASURES as MEASURES
 from awd_cme.tracks.rules import PARTS as PARTS
 from awd_cme.tracks.rules import channels as channels
 from awd_cme.tracks.rules import columns as columns
+from awd_core.checks import check_kind, plain_array, real_array
 
 Array = npt.NDArray[Any]
 
@@ -122,13 +123,19 @@ def make_table(
     >>> table[["track", "frame", "t", "lifetime", "a_amplitude"]].values.tolist()
     [[1.0, 4.0, 8.0, 4.0, 20.0], [1.0, 5.0, 10.0, 4.0, 30.0]]
     """
-    number = np.asarray(track)
+    number = np.atleast_1d(plain_array(track, "track"))
     rows = len(number)
-    signals = dict(signals or {})
+    signals = dict(check_kind("signals", {} if signals is None else signals, Mapping))
+    if isinstance(channels, str):
+        raise TypeError(f"channels are {channels!r}; give a list of names, [{channels!r}]")
+    facts = {"seconds_per_frame": seconds_per_frame, "micrometres_per_pixel": micrometres_per_pixel}
+    for name, value in facts.items():
+        if isinstance(value, str):
+            raise TypeError(f"{name} is {value!r}; give a positive number, or None where unknown")
     names = columns(channels)
     if foreign := [name for name in signals if name not in names[len(LEADING) : -len(TRAILING)]]:
         raise ValueError(f"the columns {foreign} belong to none of the channels {list(channels)}: {MEASURES} of each")
-    y, x = np.asarray(y, dtype=np.float64), np.asarray(x, dtype=np.float64)
+    y, x = (real_array(given, name).astype(np.float64, copy=False) for name, given in (("y", y), ("x", x)))
     frame = _integers(frame, "frame")
     if part is None:
         part = pd.Categorical.from_codes(np.where(np.isnan(y) | np.isnan(x), PARTS.index("gap"), 1), list(PARTS))
@@ -145,7 +152,10 @@ def make_table(
         "x": x,
         "segment": np.full(rows, segment) if np.ndim(segment) == 0 else _integers(segment, "segment"),
         "part": pd.Categorical(part, categories=list(PARTS)),
-        **{name: np.asarray(signals.get(name, unknown), np.float64) for name in names[len(LEADING) : -len(TRAILING)]},
+        **{
+            name: real_array(signals.get(name, unknown), name).astype(np.float64, copy=False)
+            for name in names[len(LEADING) : -len(TRAILING)]
+        },
         "category": pd.array(np.full(rows, pd.NA) if category is None else category, dtype="Int64"),
         "lifetime": unknown if lifetime is None else np.asarray(lifetime, dtype=np.float64),
         "source": labels(source, rows),
@@ -301,7 +311,7 @@ def labels(value: Any, rows: int) -> pd.Categorical:
         value = value.array
     if isinstance(value, pd.Categorical):
         return value.rename_categories(value.categories.astype("str"))
-    codes, names = pd.factorize(np.asarray(value, dtype=object), sort=True)
+    codes, names = pd.factorize(np.atleast_1d(np.asarray(value, dtype=object)), sort=True)
     return pd.Categorical.from_codes(codes, pd.Index(names, dtype="str"))
 
 

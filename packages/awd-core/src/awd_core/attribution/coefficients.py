@@ -6,10 +6,14 @@ and g = ∇f(x). Neither the value nor, along orthonormal filters, its derivativ
 `docs/theory.md` has the derivation.
 """
 
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor
 
 from awd_core.attribution.points import METHODS, Method
+from awd_core.checks.real_numbers import real_array
 from awd_core.transforms.dwt import Coefficients, DWT1d, DWT2d
 from awd_core.transforms.l1_norm import magnitudes
 
@@ -58,6 +62,10 @@ def coefficient_attributions(
     """
     if method not in METHODS:
         raise ValueError(f"unknown attribution method {method!r}; choose one of {', '.join(METHODS)}")
+    check_transform(dwt)
+    for name, given in (("x", x), ("gradients", gradients)):
+        if not isinstance(given, Tensor):
+            raise TypeError(f"{name} is {type(given).__name__}; give a torch tensor, as torch.from_numpy(array)")
     if x.shape != gradients.shape:
         raise ValueError(
             f"x has shape {tuple(x.shape)} and its gradients {tuple(gradients.shape)}; there is one gradient for each "
@@ -66,9 +74,46 @@ def coefficient_attributions(
     slopes = dwt.adjoint_forward(gradients)
     if method == "saliency":
         return slopes
-    factors = dwt(x if method == "input_x_gradient" else x - baseline)
+    factors = dwt(x if method == "input_x_gradient" else x - baseline_like(x, baseline))
     products = iter([factor * slope for factor, slope in zip(factors.tensors(), slopes.tensors(), strict=True)])
     return slopes.map(lambda _: next(products))
+
+
+def check_transform(dwt: object) -> None:
+    """Refuse what is no transform, such as the name of a wavelet.
+
+    Raises
+    ------
+    TypeError
+        If it has no `adjoint_forward`.
+    """
+    if not hasattr(dwt, "adjoint_forward"):
+        raise TypeError(f"dwt is {type(dwt).__name__}; give a transform, such as DWT1d('db5', levels=4)")
+
+
+def baseline_like(x: Tensor, baseline: Any) -> Tensor:
+    """The baseline of each of the inputs x, in their type and on their device.
+
+    Raises
+    ------
+    TypeError
+        If it holds no real numbers.
+    ValueError
+        If its shape does not fit, or it is not finite.
+    """
+    if not isinstance(baseline, Tensor):
+        baseline = torch.from_numpy(real_array(baseline, "baseline").astype(np.float64))
+    b: Tensor = baseline.to(x)
+    try:
+        b = b.expand_as(x)
+    except RuntimeError as error:
+        raise ValueError(
+            f"baseline has shape {tuple(b.shape)}; give a number, or an array of the shape {tuple(x.shape[1:])} of a "
+            "sample"
+        ) from error
+    if not bool(b.isfinite().all()):
+        raise ValueError("baseline holds NaN or infinite values; give finite numbers")
+    return b
 
 
 def l1_norm(coefficients: Coefficients) -> Tensor:

@@ -9,7 +9,6 @@ The same array serves several methods: with g from "saliency", saliency is Ψ₀
 path-averaged gradient ḡ from "integrated_gradients", integrated gradients are Ψ(x − b) ⊙ Ψ₀ḡ.
 """
 
-import operator
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -24,7 +23,7 @@ from torch import nn
 
 from awd_core.attribution.blocks import Question, block_task, fill, first_bad, stops
 from awd_core.attribution.model_gradients import Model, Target, asked, probe
-from awd_core.attribution.points import Method, points_of
+from awd_core.attribution.points import Method, points_of, positive
 from awd_core.attribution.store import GradientStore, model_digest
 from awd_core.files.arrays import SampleArray, as_samples, digest, read_block
 from awd_core.workers.mapping import Workers
@@ -170,10 +169,9 @@ def input_gradients(
     if not callable(model):
         raise TypeError(f"model must be a torch Module or callable, got {type(model)}.")
     samples = as_samples(X, "X")
-    n = samples.shape[0]
-    batch_size = operator.index(batch_size)
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, got {batch_size}.")
+    n, batch_size = samples.shape[0], positive(batch_size, "batch_size")
+    if noise != 0 and method != "gradient_shap":
+        raise ValueError(f'noise is {noise!r}, but it is for "gradient_shap"; "{method}" has none.')
     points, choices = points_of(
         samples, method, baseline=baseline, n_steps=n_steps, n_samples=n_samples, noise=noise, seed=seed
     )
@@ -232,7 +230,7 @@ def check_gradients(X: Any, gradients: Any, *, batch_size: int = 256) -> None:
     ...
     ValueError: gradients must have the shape (2, 3) of X, got (2, 4).
     """
-    x, g = as_samples(X, "X"), as_samples(gradients, "gradients")
+    x, g, batch_size = as_samples(X, "X"), as_samples(gradients, "gradients"), positive(batch_size, "batch_size")
     if tuple(x.shape) != tuple(g.shape):
         hint = ""
         if len(g.shape) > len(x.shape) and g.shape[0] == x.shape[0]:

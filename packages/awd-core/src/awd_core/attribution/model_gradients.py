@@ -2,7 +2,6 @@
 
 import copy
 import math
-import operator
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Literal
@@ -11,6 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+
+from awd_core.checks.whole_numbers import is_whole_number
+from awd_core.run.device import check_device
 
 Array = npt.NDArray[Any]
 Model = Callable[[Tensor], Tensor]
@@ -25,6 +27,9 @@ class ModelError(ValueError, RuntimeError):
 @contextmanager
 def asked(model: Model, device: str | torch.device | None) -> Iterator[tuple[Model, torch.device]]:
     """The model in evaluation mode, with gradients on, on the device; afterwards everything as before."""
+    check_device(device)
+    if not callable(model):
+        raise TypeError(f"model must be a torch Module or callable, got {type(model)}.")
     if not isinstance(model, nn.Module):
         with torch.inference_mode(False), torch.enable_grad():
             yield model, torch.device(device or "cpu")
@@ -112,7 +117,13 @@ def _targets(outputs: tuple[int, ...], target: Target) -> tuple[list[int], tuple
             f"The model predicts {count} numbers per sample, with shape {outputs}: give target="
             f'{"an index" if len(outputs) == 1 else f"a tuple of {len(outputs)} indices"}, or target="all".'
         )
-    index = tuple(operator.index(k) for k in (target if isinstance(target, tuple) else (target,)))
+    index = target if isinstance(target, tuple) else (target,)
+    for k in index:
+        if not is_whole_number(k):
+            raise TypeError(
+                f'target must be an index, a tuple of them, "all" or None, got {target!r}: {k!r} cannot be interpreted '
+                "as an integer."
+            )
     if not outputs:
         raise ValueError(f"The model predicts one number per sample, with no axis to index; leave out target={target}.")
     if len(index) != len(outputs) or not all(0 <= k < size for k, size in zip(index, outputs, strict=True)):

@@ -7,7 +7,6 @@ Every method here has an average gradient ḡ = Σ_k w_k ∇f(p_k) per sample, w
 - SHAP by expected gradients (Lundberg and Lee 2017; Erion et al. 2021, eq. 3): random points b_k + α_k (x + ε_k − b_k).
 """
 
-import operator
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, get_args
 
@@ -15,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from awd_core.checks.real_numbers import is_real_number
+from awd_core.checks.whole_numbers import is_whole_number, whole_number
 from awd_core.files.arrays import SampleArray, as_samples, digest, read_block
 
 Method = Literal["saliency", "input_x_gradient", "integrated_gradients", "gradient_shap"]
@@ -73,17 +74,17 @@ def points_of(
         return _at_the_input, choices
     if method == "integrated_gradients":
         rows = _shared_or_per_sample(baseline, samples)
-        choices |= {"baseline": _name(baseline, rows), "n_steps": _positive(n_steps, "n_steps")}
+        choices |= {"baseline": _name(baseline, rows), "n_steps": positive(n_steps, "n_steps")}
         return _straight_path(rows, n_steps), choices
     if method == "gradient_shap":
         if seed is None:
             raise ValueError('"gradient_shap" draws at random: give seed=, a number, so that it can be repeated.')
-        if not (np.isfinite(noise) and noise >= 0):
+        if not (is_real_number(noise) and noise >= 0):
             raise ValueError(f"noise must be a standard deviation of at least 0, got {noise!r}.")
         rows = _rows(baseline, samples)
-        choices |= {"baseline": _name(baseline, rows), "n_samples": _positive(n_samples, "n_samples")}
-        choices |= {"noise": float(noise), "seed": operator.index(seed)}
-        return _random_points(rows, n_samples, float(noise), operator.index(seed)), choices
+        choices |= {"baseline": _name(baseline, rows), "n_samples": positive(n_samples, "n_samples")}
+        choices |= {"noise": float(noise), "seed": whole_number("seed", seed, 0)}
+        return _random_points(rows, n_samples, float(noise), int(seed)), choices
     raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}.")
 
 
@@ -156,7 +157,8 @@ def _name(baseline: Any, rows: SampleArray) -> str:
     return digest(rows)
 
 
-def _positive(number: int, name: str) -> int:
-    if operator.index(number) < 1:
-        raise ValueError(f"{name} must be at least 1, got {number}.")
-    return operator.index(number)
+def positive(number: int, name: str) -> int:
+    """The number, if it is a whole one from 1 on."""
+    if not is_whole_number(number) or number < 1:
+        raise ValueError(f"{name} must be at least 1, got {number!r}: give a whole number.")
+    return int(number)

@@ -74,6 +74,10 @@ class TrimModel(nn.Module):
         super().__init__()
         if expand not in (None, "repeat", "interleave"):
             raise ValueError(f'expand must be "repeat", "interleave" or None, got {expand!r}.')
+        if not callable(model):
+            raise TypeError(f"model must be a torch Module or callable, got {type(model)}.")
+        if residual is not None and not isinstance(residual, Tensor):
+            raise TypeError(f"residual must be a tensor, x - inverse(forward(x)), got {type(residual)}.")
         self.model = model
         method = getattr(inverse, "inverse", inverse)
         if not callable(method):
@@ -113,6 +117,8 @@ class TrimModel(nn.Module):
         >>> Saliency(trim).attribute(s, additional_forward_args=(residual,))
         (tensor([[1., 1.]]),)
         """
+        if not isinstance(transform, Transform):
+            raise TypeError(f"transform must have the methods forward and inverse, got {type(transform)}.")
         with torch.no_grad():
             forward = transform if callable(transform) else transform.forward
             coefficients = forward(x)

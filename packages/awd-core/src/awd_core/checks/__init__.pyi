@@ -1,7 +1,13 @@
 from .choices import check_choice as check_choice
+from .choices import check_file as check_file
 from .choices import check_files as check_files
+from .choices import check_kind as check_kind
 from .columns import Columns as Columns
+from .real_numbers import is_real_number as is_real_number
+from .real_numbers import plain_array as plain_array
 from .real_numbers import real_array as real_array
+from .real_numbers import real_list as real_list
+from .real_numbers import refuse_masked as refuse_masked
 from .warning import warn as warn
 from .whole_numbers import is_whole_number as is_whole_number
 from .whole_numbers import whole_number as whole_number

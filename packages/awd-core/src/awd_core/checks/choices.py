@@ -3,6 +3,9 @@
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, TypeVar
+
+Kind = TypeVar("Kind")
 
 
 def check_choice(name: str, value: object, allowed: Iterable[str], *, required: bool = False) -> None:
@@ -37,6 +40,69 @@ def check_choice(name: str, value: object, allowed: Iterable[str], *, required: 
     close = difflib.get_close_matches(value, known, n=1) if isinstance(value, str) else []
     meant = f" (did you mean {close[0]}?)" if close else ""
     raise ValueError(f"{name} is {value!r}{meant}; choose one of {', '.join(known)}")
+
+
+def check_kind(name: str, value: Kind, kind: Any) -> Kind:
+    """Refuse what is no object of a class, such as a dict in place of settings; return it otherwise.
+
+    Parameters
+    ----------
+    name : str
+        Of the parameter.
+    value : object
+        What was given.
+    kind : type
+        What it must be.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+
+    Examples
+    --------
+    >>> check_kind("weights", {"sparsity": 1.0}, Path)
+    Traceback (most recent call last):
+    ...
+    TypeError: weights is a dict, {'sparsity': 1.0}; give a Path
+    """
+    if isinstance(value, kind):
+        return value
+    told = repr(value)
+    raise TypeError(
+        f"{name} is a {type(value).__name__}, {told if len(told) < 80 else told[:79] + '…'}; give a {kind.__name__}"
+    )
+
+
+def check_file(file: Path) -> None:
+    """Refuse what is no file: nothing, or a folder.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is not there, or a folder.
+
+    Examples
+    --------
+    >>> check_file(Path("wavelets/none.json"))
+    Traceback (most recent call last):
+    ...
+    FileNotFoundError: there is no file wavelets/none.json; check the name
+    """
+    if not file.is_file():
+        raise FileNotFoundError(f"there is no file {file}{', but a folder' if file.is_dir() else ''}; check the name")
+
+
+def check_progress(progress: object) -> None:
+    """Refuse what cannot be told of progress, such as True.
+
+    Raises
+    ------
+    TypeError
+        If it is neither a function nor None.
+    """
+    if progress is not None and not callable(progress):
+        raise TypeError(f"progress is {progress!r}; give a function of (done, in all, what is next), or None")
 
 
 def check_files(files: Iterable[Path | None]) -> None:

@@ -3,12 +3,74 @@
 NumPy alone is imported here: estimators that predict with it alone read their features with this.
 """
 
-from typing import Any
+import math
+from numbers import Real
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+
+
+def is_real_number(value: object) -> TypeGuard[float]:
+    """Whether it is one finite number, of any real type of Python or NumPy; True, False and texts are none.
+
+    Examples
+    --------
+    >>> [is_real_number(value) for value in (2, np.float32(0.5), True, "0.5", math.nan, None)]
+    [True, True, False, False, False, False]
+    """
+    return _is_real(value) and math.isfinite(value)
+
+
+def real_list(name: str, values: Any) -> list[float]:
+    """Several numbers, where one alone, a text or texts are easily given by mistake.
+
+    Parameters
+    ----------
+    name : str
+        Of the parameter, for the message.
+    values : iterable of float
+        What was given.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+
+    Examples
+    --------
+    >>> real_list("shares", 0.5)
+    Traceback (most recent call last):
+    ...
+    TypeError: shares is 0.5; give a list of numbers, such as [0.5]
+    """
+    try:
+        listed = list(values)
+    except TypeError:
+        listed = [None]
+    if all(map(_is_real, listed)):
+        return [float(value) for value in listed]
+    raise TypeError(
+        f"{name} is {values!r}; give a list of numbers, such as [{values if is_real_number(values) else 0.5}]"
+    )
+
+
+def _is_real(value: object) -> TypeGuard[float]:
+    return not isinstance(value, bool) and isinstance(value, Real)
+
+
+def refuse_masked(values: Any, name: str) -> None:
+    """Refuse an array with masked elements, which would be taken for what lies beneath the mask.
+
+    Raises
+    ------
+    ValueError
+        If elements are masked.
+    """
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name} has masked elements. Leave such samples out, or fill them in.")
 
 
 def plain_array(values: Any, name: str) -> Array:
@@ -23,8 +85,7 @@ def plain_array(values: Any, name: str) -> Array:
     """
     if hasattr(values, "toarray"):
         raise TypeError(f"{name} is sparse ({type(values).__name__}), which is not supported: give {name}.toarray().")
-    if np.ma.is_masked(values):
-        raise ValueError(f"{name} has masked elements. Leave such samples out, or fill them in.")
+    refuse_masked(values, name)
     return np.asarray(values)
 
 

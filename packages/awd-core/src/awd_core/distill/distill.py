@@ -23,6 +23,8 @@ import numpy.typing as npt
 import torch
 
 from awd_core.attribution.points import METHODS, Method
+from awd_core.checks.choices import check_kind, check_progress
+from awd_core.checks.real_numbers import real_array, real_list
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.distill.data import Data, shard, together
 from awd_core.distill.objective import DistillationObjective
@@ -32,6 +34,7 @@ from awd_core.distill.plan import PathSearch, Progress, Record, terms_at
 from awd_core.distill.plan import SearchSettings as SearchSettings
 from awd_core.distill.search_batches import Batch, Objectives, batch_rows, batch_size, filed_batches
 from awd_core.files.arrays import digest
+from awd_core.run.device import check_device
 from awd_core.transforms.boundary import warn_of_boundary, without_boundary_warnings
 from awd_core.transforms.dwt import transformed_axes
 from awd_core.wavelets.wavelet import Wavelet
@@ -122,7 +125,9 @@ def distill_path(
     UserWarning
         If there are more levels than fit, so that every coefficient feels the boundary.
     """
-    search = search or SearchSettings()
+    search = check_kind("search", SearchSettings() if search is None else search, SearchSettings)
+    check_device(device)
+    check_progress(progress)
     start = Wavelet.of(wavelet)
     shares = _checked_shares(shares)
     if group is not None and workers != 1:
@@ -132,6 +137,8 @@ def distill_path(
     seed = whole_number("seed", seed, 0)
     if method not in METHODS:
         raise ValueError(f"unknown attribution method {method!r}; choose one of {', '.join(METHODS)}")
+    if not np.isfinite(real_array(baseline, "baseline")).all():
+        raise ValueError("baseline holds NaN or infinite values; give finite numbers")
     if np.ndim(baseline) and np.shape(baseline) != data.shape[1:]:
         raise ValueError(
             f"the baseline has shape {np.shape(baseline)}; give a number, or an array of a sample's shape "
@@ -201,7 +208,7 @@ def distill_path(
 
 
 def _checked_shares(shares: Sequence[float]) -> tuple[float, ...]:
-    given = tuple(float(share) for share in shares)
+    given = tuple(real_list("the path's shares", shares))
     if not given:
         raise ValueError("the path is empty; give at least one share of the interpretation term, between 0 and 1")
     if any(not 0 <= share <= 1 for share in given) or any(b <= a for a, b in pairwise(given)):

@@ -10,7 +10,9 @@ import torch
 
 from awd_core.attribution.gradients import check_gradients
 from awd_core.attribution.points import Method
-from awd_core.checks.whole_numbers import whole_number
+from awd_core.checks.choices import check_progress
+from awd_core.checks.real_numbers import is_real_number, real_list
+from awd_core.checks.whole_numbers import is_whole_number, whole_number
 from awd_core.distill.distill import DistillationPath, SearchSettings, distill_path
 from awd_core.distill.objective import DistillationObjective
 from awd_core.distill.plan import Progress
@@ -104,10 +106,13 @@ def compare_lengths(
     >>> [score.length for score in compare_lengths(X, G, (2, 4), levels=2)]
     [2, 4]
     """
-    if not len(lengths) or any(length % 2 or not 2 <= length <= 76 for length in lengths):
+    check_progress(progress)
+    if not real_list("lengths", lengths) or not all(
+        is_whole_number(length) and 2 <= length <= 76 and length % 2 == 0 for length in lengths
+    ):
         raise ValueError(f"lengths is {list(lengths)}; give even numbers of taps from 2 to 76")
-    if not 0 <= share <= 1:
-        raise ValueError(f"share is {share}; it is between 0 and 1")
+    if not is_real_number(share) or not 0 <= share <= 1:
+        raise ValueError(f"share is {share!r}; it is between 0 and 1")
     samples, slopes = as_samples(X, "X"), as_samples(gradients, "gradients")
     check_gradients(samples, slopes)
     axes, levels = transformed_axes(samples.shape, ndim), whole_number("levels", levels)

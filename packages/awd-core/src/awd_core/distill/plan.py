@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.checks.choices import check_file
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.distill.descent import Descent, curvature_at, descend, distinct, starts
 from awd_core.distill.objective import Terms
@@ -283,7 +284,11 @@ class Record:
         self.path, self.settings = path, settings
         self.finished: dict[str, Descent] = {}
         if path and path.exists():
-            stored = json.loads(path.read_text(encoding="utf-8"))
+            check_file(path)
+            try:
+                stored = json.loads(path.read_text(encoding="utf-8"))
+            except ValueError as error:
+                raise ValueError(f"{path} is no checkpoint of distill_path ({error}); give another path") from error
             differing = [key for key in settings if stored.get("settings", {}).get(key) != settings[key]]
             if differing:
                 raise ValueError(

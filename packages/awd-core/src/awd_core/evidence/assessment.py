@@ -22,6 +22,7 @@ from awd_core.attribution.gradients import input_gradients
 from awd_core.attribution.model_gradients import Target, asked
 from awd_core.attribution.points import METHODS, Method
 from awd_core.attribution.store import model_digest
+from awd_core.checks.choices import check_kind
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.evidence.checks import completeness_gap, insertion_deletion, predicted, seed_agreement
 from awd_core.evidence.quality import (
@@ -121,7 +122,10 @@ def attribution_quality(
     >>> [finding.outcome for finding in found.quality.verdict()[:3]]
     ['pass', 'pass', 'open']
     """
-    settings = settings or QualitySettings()
+    settings = check_kind("settings", QualitySettings() if settings is None else settings, QualitySettings)
+    wavelet = Wavelet.of(wavelet)
+    for teacher in (model, *others):
+        check_kind("model", teacher, nn.Module)
     levels, seed = whole_number("levels", levels), whole_number("seed", seed, 0)
     batch_size = whole_number("batch_size", batch_size)
     samples, slopes = as_samples(X, "X"), as_samples(gradients, "gradients")

@@ -14,9 +14,11 @@ import torch
 from scipy.stats import rankdata
 from torch import Tensor
 
-from awd_core.attribution.coefficients import coefficient_attributions
+from awd_core.attribution.coefficients import baseline_like, coefficient_attributions
 from awd_core.attribution.model_gradients import Model, Target, asked
 from awd_core.attribution.points import Method
+from awd_core.checks.real_numbers import is_real_number
+from awd_core.checks.whole_numbers import is_whole_number, whole_number
 from awd_core.evidence.quality import Completeness, PerturbationCurves, SeedAgreement
 from awd_core.transforms.dwt import Coefficients, DWT1d, DWT2d
 
@@ -84,11 +86,11 @@ def insertion_deletion(
     if order == "random" and seed is None:
         raise ValueError('order="random" draws at random: give seed=, a number, so that it can be repeated')
     for name, number in (("steps", steps), ("repeats", repeats), ("batch_size", batch_size)):
-        if number < 1:
-            raise ValueError(f"{name} is {number}; it must be 1 or more")
+        if not is_whole_number(number) or number < 1:
+            raise ValueError(f"{name} is {number!r}; it must be 1 or more, a whole number")
     inputs, importance = torch.as_tensor(x), np.abs(as_rows(attributions))
     orders = 1 if order == "attribution" else repeats
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(None if seed is None else whole_number("seed", seed, 0))
     # Errors by order, by insertion or deletion, and by step; and those without any coefficient.
     errors, whole = np.zeros((orders, 2, steps + 1)), 0.0
     with asked(model, None) as (teacher, where), torch.no_grad():
@@ -167,11 +169,12 @@ def completeness_gap(
     if method == "saliency":
         raise ValueError('"saliency" promises no sum; take "integrated_gradients" or "input_x_gradient"')
     inputs, slopes = torch.as_tensor(X), torch.as_tensor(gradients)
+    batch_size = whole_number("batch_size", batch_size)
     gaps, differences = [], []
     with asked(model, None) as (teacher, where), torch.no_grad():
         for start in range(0, len(inputs), batch_size):
             x, g = (values[start : start + batch_size].to(where) for values in (inputs, slopes))
-            b = torch.as_tensor(baseline).to(x).expand_as(x)
+            b = baseline_like(x, baseline)
             difference = predicted(teacher, x, target) - predicted(teacher, b, target)
             attributions = coefficient_attributions(dwt, x, g, method, baseline=b)
             gaps.append((joined(attributions).double().sum(dim=1) - difference).abs().cpu())
@@ -207,8 +210,8 @@ def seed_agreement(attributions: Sequence[Attributions], *, top: float = 0.1) ->
     >>> seed_agreement([one, -2 * one], top=0.5).overlap
     1.0
     """
-    if not 0 < top <= 1:
-        raise ValueError(f"top is {top}; give a share of the coefficients above 0 and up to 1")
+    if not is_real_number(top) or not 0 < top <= 1:
+        raise ValueError(f"top is {top!r}; give a share of the coefficients above 0 and up to 1")
     flat = [as_rows(one) for one in attributions]
     shapes = sorted({values.shape for values in flat})
     if len(flat) < 2 or len(shapes) > 1:
@@ -263,6 +266,8 @@ def as_rows(attributions: Attributions) -> Array:
         attributions = joined(attributions.map(torch.as_tensor))
     if isinstance(attributions, Tensor):
         attributions = attributions.detach().cpu().numpy()
+    if not isinstance(attributions, np.ndarray):
+        raise TypeError(f"attributions are {type(attributions).__name__}; give Coefficients, a tensor or an array")
     if attributions.ndim < 2 or attributions.size == 0 or not np.isfinite(attributions).all():
         raise ValueError(
             f"attributions of shape {attributions.shape} are given; they must have a row for each input, not be empty, "
@@ -278,7 +283,7 @@ class _Block:
         self.model, self.dwt, self.target = model, dwt, target
         self.coefficients = dwt(x)
         self.values = joined(self.coefficients)
-        self.removed = joined(dwt(torch.as_tensor(baseline).to(x).expand_as(x)))
+        self.removed = joined(dwt(baseline_like(x, baseline)))
         self.residual = x - dwt.inverse(self.coefficients)
         self.expected = predicted(model, x, target)
 

@@ -8,10 +8,9 @@ with few weights w_k that are not zero. A network is trained to predict y; disti
 """
 
 import math
-import operator
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -20,6 +19,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from awd_core.checks.real_numbers import is_real_number
+from awd_core.checks.whole_numbers import is_whole_number
 from awd_core.transforms.boundary import check_mode, is_periodized, without_boundary_warnings
 from awd_core.transforms.dwt import Coefficients, DWT1d, DWT2d
 from awd_core.wavelets.filters import WaveletLike
@@ -254,14 +255,20 @@ def simulate_known_truth(
     >>> bool(np.allclose(truth.X @ truth.slope, truth.y, atol=1e-5))
     True
     """
-    shape = tuple(operator.index(size) for size in shape)
-    if len(shape) not in (1, 2) or min(shape) < 2:
-        raise ValueError(f"shape is {shape}; give (N,) for series or (H, W) for images, 2 samples or more along each")
-    for name, value, least in (("samples", samples, 1), ("active", active, 1), ("seed", seed, 0)):
-        if operator.index(value) < least:
-            raise ValueError(f"{name} is {value}; it must be {least} or more")
-    if not (math.isfinite(noise) and noise >= 0):
-        raise ValueError(f"noise is {noise}; it is a standard deviation relative to the response's own, zero or more")
+    given = tuple(shape) if isinstance(shape, Iterable) else (shape,)
+    if len(given) not in (1, 2) or not all(is_whole_number(size) and size >= 2 for size in given):
+        raise ValueError(f"shape is {shape!r}; give (N,) for series or (H, W) for images, 2 samples or more along each")
+    shape = tuple(map(int, given))
+    for name, value, least in (
+        ("samples", samples, 1),
+        ("active", active, 1),
+        ("levels", levels, 1),
+        ("seed", seed, 0),
+    ):
+        if not is_whole_number(value) or value < least:
+            raise ValueError(f"{name} is {value!r}; it must be {least} or more, a whole number")
+    if not (is_real_number(noise) and noise >= 0):
+        raise ValueError(f"noise is {noise!r}; it is a standard deviation relative to the response's own, zero or more")
     check_mode(mode)
     hidden = _hidden(wavelet, taps, seed)
     places = _places(hidden, levels, mode, shape, interior)
@@ -285,7 +292,7 @@ def simulate_known_truth(
 
 def _hidden(wavelet: WaveletLike | Literal["random"], taps: int | None, seed: int) -> Wavelet:
     if isinstance(wavelet, str) and wavelet == "random":
-        if taps is None or operator.index(taps) < 4 or taps % 2:
+        if not is_whole_number(taps) or taps < 4 or taps % 2:
             raise ValueError(f"taps is {taps}; a random wavelet needs an even number of taps, 4 or more")
         free = np.random.default_rng([seed, _ANGLES]).uniform(-math.pi / 2, math.pi / 2, taps // 2 - 1)
         return Wavelet.from_angles([QUARTER_PI - free.sum(), *free], name=f"random {seed}")

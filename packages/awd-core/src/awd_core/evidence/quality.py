@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
+from awd_core.checks.choices import check_kind
 from awd_core.files.atomic import json_values
 
 if TYPE_CHECKING:
@@ -199,6 +200,7 @@ class AttributionQuality:
         ValueError
             If it is something else.
         """
+        check_kind("record", record, Mapping)
         if (record.get("format"), record.get("version")) != (FORMAT, VERSION):
             raise ValueError(
                 f"this is no record of attribution quality: format {record.get('format')!r}, version "

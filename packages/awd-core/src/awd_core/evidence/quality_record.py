@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from awd_core.checks.choices import check_kind
+from awd_core.checks.real_numbers import is_real_number
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.evidence.quality import AttributionQuality
 
@@ -61,8 +63,9 @@ class QualitySettings:
     def __post_init__(self) -> None:
         for name, least in (("inputs", 1), ("values", 1), ("least", 1), ("steps", 1), ("repeats", 2)):
             object.__setattr__(self, name, whole_number(name, getattr(self, name), least))
-        if not 0 < self.top <= 1:
-            raise ValueError(f"top is {self.top}; give a share of the coefficients above 0 and up to 1")
+        check_kind("search", self.search, type(_quick_search()))
+        if not is_real_number(self.top) or not 0 < self.top <= 1:
+            raise ValueError(f"top is {self.top!r}; give a share of the coefficients above 0 and up to 1")
 
     def count(self, shape: tuple[int, ...]) -> int:
         """How many of the inputs are looked at, of an array of this shape.

@@ -15,9 +15,11 @@ from awd_core.attribution.coefficients import coefficient_attributions
 from awd_core.attribution.gradients import input_gradients
 from awd_core.attribution.model_gradients import Target
 from awd_core.attribution.points import Method
+from awd_core.checks.choices import check_kind
 from awd_core.distill.distill import SearchSettings, distill_path
 from awd_core.evidence.checks import Array, as_rows, mean_cosine, rank_correlation
 from awd_core.evidence.quality import RandomisedTeacher
+from awd_core.files.arrays import as_samples
 from awd_core.teacher.seeds import own_random_numbers
 from awd_core.transforms.dwt import DWT1d, DWT2d, transformed_axes
 from awd_core.wavelets.filters import WaveletLike
@@ -112,6 +114,8 @@ def randomised_teacher_check(
     -------
     RandomisedTeacher
     """
+    check_kind("model", model, nn.Module)
+    X = np.asarray(as_samples(X, "X"))
     search = search or SearchSettings(random_starts=8, small_batch=1 << 16, large_batch=1 << 20, finalists=2)
     ndim = transformed_axes(X.shape, ndim)
     dwt = (DWT1d if ndim == 1 else DWT2d)(wavelet, levels, mode)

@@ -5,6 +5,7 @@ import os
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from awd_core.checks.choices import check_kind
 from awd_core.files.atomic import json_values, write_json
 
 
@@ -139,6 +140,8 @@ def compare_scores(first: CoefficientScores, second: CoefficientScores) -> Score
     ValueError
         If they were not made from the same data with the same settings.
     """
+    for name, scores in (("first", first), ("second", second)):
+        check_kind(name, scores, CoefficientScores)
     differing = [key for key, value in first.settings.items() if second.settings.get(key) != value]
     if differing:
         raise ValueError(

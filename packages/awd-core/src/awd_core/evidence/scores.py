@@ -16,9 +16,11 @@ import torch
 from awd_core.attribution.coefficients import coefficient_attributions
 from awd_core.attribution.gradients import check_gradients
 from awd_core.attribution.points import METHODS, Method
-from awd_core.checks.whole_numbers import whole_number
+from awd_core.checks.real_numbers import is_real_number, real_array, real_list
+from awd_core.checks.whole_numbers import is_whole_number, whole_number
 from awd_core.evidence.score_records import CoefficientScores, ScaleScore, Scores
 from awd_core.files.arrays import SampleArray, as_samples, digest, read_block
+from awd_core.run.device import check_device
 from awd_core.transforms.boundary import without_boundary_warnings
 from awd_core.transforms.dwt import Coefficients, DWT1d, DWT2d, transformed_axes
 from awd_core.wavelets.filters import WaveletLike
@@ -105,14 +107,15 @@ def coefficient_scores(
     if method not in METHODS:
         raise ValueError(f"unknown attribution method {method!r}; choose one of {', '.join(METHODS)}")
     for name, value in (("coefficient", coefficient_threshold), ("attribution", attribution_threshold)):
-        if not (math.isfinite(value) and value >= 0):
-            raise ValueError(f"{name}_threshold is {value}; give a finite number, zero or more")
-    if not all(0 < share <= 1 for share in top):
+        if not (is_real_number(value) and value >= 0):
+            raise ValueError(f"{name}_threshold is {value!r}; give a finite number, zero or more")
+    if not all(0 < share <= 1 for share in real_list("top", top)):
         raise ValueError(f"top is {list(top)}; give shares of the coefficients above 0 and up to 1")
     for name, number in (("batch_size", batch_size), ("curve_points", curve_points)):
-        if number < 1:
-            raise ValueError(f"{name} is {number}; it must be 1 or more")
-    shift = np.asarray(baseline, dtype=np.float64)
+        if not is_whole_number(number) or number < 1:
+            raise ValueError(f"{name} is {number!r}; it must be 1 or more, a whole number")
+    check_device(device)
+    shift = real_array(baseline, "baseline").astype(np.float64)
     if np.broadcast_shapes(shift.shape, samples.shape[1:]) != tuple(samples.shape[1:]):
         raise ValueError(f"baseline has shape {shift.shape}; give a number or an array of shape {samples.shape[1:]}")
     transform = (DWT1d if ndim == 1 else DWT2d)(chosen, levels, mode, check_finite=False)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from awd_core.attribution.gradients import input_gradients
 from awd_core.attribution.model_gradients import Model, Target
 from awd_core.attribution.points import Method
+from awd_core.checks.real_numbers import real_array
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.distill.distill import DistillationPath, SearchSettings, distill_path
 from awd_core.distill.lengths import LengthScore as LengthScore
@@ -185,8 +186,8 @@ class WaveletDistiller(WaveletTransformer):
 
     def _gradients(self, x: Array, gradients: Any, seed: int, crew: Workers) -> Array | None:
         if gradients is not None:
-            given = gradients.detach().cpu().numpy() if isinstance(gradients, Tensor) else np.asarray(gradients)
-            return given.astype(x.dtype)
+            given = gradients.detach().cpu().numpy() if isinstance(gradients, Tensor) else gradients
+            return real_array(given, "gradients").astype(x.dtype)
         if self.teacher is None:
             if self.share == 0:
                 return None

@@ -21,6 +21,8 @@ from sklearn.model_selection import (
     cross_val_score,
 )
 
+from awd_core.checks.real_numbers import plain_array
+from awd_core.checks.whole_numbers import whole_number
 from awd_core.features.distiller import WaveletTransformer
 from awd_core.features.folds import balanced_folds, train_and_test
 from awd_core.transforms.boundary import without_boundary_warnings
@@ -157,14 +159,18 @@ def select_point(
     >>> select_point(path, X, X[:, 3], Ridge()).scores.shape
     (2, 5)
     """
-    settings = _settings(path)
+    if isinstance(estimator, type) or not hasattr(estimator, "fit"):
+        raise TypeError(f"estimator is {estimator!r}; give one to be fitted, such as Ridge()")
+    settings, seed = _settings(path), whole_number("seed", seed, 0)
     chosen = {"levels": levels, "mode": mode, "ndim": ndim}
     transform: dict[str, Any] = {name: settings.get(name) if value is None else value for name, value in chosen.items()}
     missing = [name for name in ("levels", "mode") if transform[name] is None]
     if missing:
         raise ValueError(f"the path does not say its {' and '.join(missing)}; give them, such as levels=4, mode='zero'")
-    y = np.asarray(y)
-    groups = None if groups is None else np.asarray(groups)
+    if y is None:
+        raise ValueError("y is None; give what is to be predicted, one entry for each sample")
+    y = plain_array(y, "y")
+    groups = None if groups is None else plain_array(groups, "groups")
     for name, values in (("y", y), ("groups", groups)):
         if values is not None and len(values) != len(X):
             raise ValueError(f"{name} has {len(values)} entries for {len(X)} samples; give one for each")
@@ -192,8 +198,11 @@ def select_point(
 
 
 def _settings(path: Sequence[Candidate]) -> dict[str, Any]:
-    if not len(path):
+    if path is None or not len(path):
         raise ValueError("the path is empty; there is nothing to choose from")
+    for point in path:
+        if not hasattr(point, "wavelet"):
+            raise TypeError(f"a point of the path is {point!r}; give a DistillationPath or fits, which have a wavelet")
     settings: dict[str, Any] = getattr(path, "settings", None) or getattr(path[0], "settings", None) or {}
     for point in path:
         own = getattr(point, "settings", settings)

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor
 
 from awd_core.checks.columns import Columns
+from awd_core.checks.real_numbers import real_array
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.transforms.boundary import without_boundary_warnings
 from awd_core.transforms.dwt import Coefficients, DWT1d, DWT2d, transformed_axes
@@ -116,7 +117,7 @@ class WaveletTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         ndarray, shape (n, *sample_shape_)
         """
         check_is_fitted(self)
-        rows = check_array(X, dtype=[np.float64, np.float32], input_name="X")
+        rows = check_array(real_array(X), dtype=[np.float64, np.float32], input_name="X")
         with without_boundary_warnings():
             template = self._template()
         shapes = [tuple(band.shape[1:]) for band in template.tensors()]
@@ -168,7 +169,7 @@ class WaveletTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _checked(self, X: Any, *, reset: bool) -> Array:
         """X as a contiguous array of float32 or float64, of the shape of `fit` unless that is now taken note of."""
         values = X.detach().cpu().numpy() if isinstance(X, Tensor) else X
-        x = check_array(values, dtype=[np.float64, np.float32], allow_nd=True, input_name="X")
+        x = check_array(real_array(values), dtype=[np.float64, np.float32], allow_nd=True, input_name="X")
         if reset:
             self._axes = transformed_axes(x.shape, None if self.ndim is None else whole_number("ndim", self.ndim))
             self.sample_shape_: tuple[int, ...] = tuple(x.shape[1:])

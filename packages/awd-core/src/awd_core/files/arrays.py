@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from awd_core.checks.real_numbers import refuse_masked
 from awd_core.files.urls import local_path
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def as_samples(X: Any, name: str) -> SampleArray:
         raise TypeError(f"{name} must hold float32 or float64, got {X.dtype}; convert it first.")
     if len(X.shape) == 0 or 0 in X.shape:
         raise ValueError(f"{name} must hold at least one sample along its first axis, got shape {tuple(X.shape)}.")
+    refuse_masked(X, name)
     samples: SampleArray = X.detach().cpu().numpy() if isinstance(X, Tensor) else X
     return samples
 

@@ -114,7 +114,8 @@ def make_atomically(path: str | os.PathLike[str], make: Callable[[Path], object]
     FileNotFoundError
         If the folder that it lies in does not exist, or `make` has made nothing.
     OSError
-        If a folder was made and `path` is a folder with something in it, or a file.
+        If a folder was made and `path` is a folder with something in it, or a file; or a file was made and `path` is
+        a folder.
 
     Notes
     -----
@@ -140,6 +141,8 @@ def make_atomically(path: str | os.PathLike[str], make: Callable[[Path], object]
         if not beside.exists():
             raise FileNotFoundError(f"cannot write {target}: nothing was made at the path {beside} that was given")
         if beside.is_file():
+            if target.is_dir():
+                raise IsADirectoryError(f"cannot write {target}: it is a folder; give the name of a file")
             with beside.open("rb+") as file:
                 os.fsync(file.fileno())
         beside.replace(target)

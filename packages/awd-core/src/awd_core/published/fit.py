@@ -22,6 +22,8 @@ from torch import nn
 from awd_core.attribution.model_gradients import Model, Target, asked
 from awd_core.attribution.points import Method
 from awd_core.attribution.store import model_digest
+from awd_core.checks.choices import check_progress
+from awd_core.checks.real_numbers import is_real_number, real_list
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.files.arrays import as_samples, digest
 from awd_core.published.losses import LossWeights, distillation_loss
@@ -174,10 +176,11 @@ def distill_penalised(
     (2, 4)
     """
     weights = _checked_weights(weights)
+    check_progress(progress)
     epochs, batch_size = whole_number("epochs", epochs), whole_number("batch_size", batch_size)
     levels, seed = whole_number("levels", levels), whole_number("seed", seed, 0)
-    if not (math.isfinite(learning_rate) and learning_rate > 0):
-        raise ValueError(f"learning_rate is {learning_rate}; give a positive number")
+    if not (is_real_number(learning_rate) and learning_rate > 0):
+        raise ValueError(f"learning_rate is {learning_rate!r}; give a positive number")
     start = Wavelet.of(wavelet)
     path = _checked_place(checkpoint)
     samples = Samples(as_samples(X, "X"))
@@ -305,11 +308,11 @@ class _Fit:
 def _checked_weights(weights: LossWeights | Sequence[float]) -> LossWeights:
     if isinstance(weights, LossWeights):
         return weights
-    names = [field.name for field in fields(LossWeights)]
+    names, weights = [field.name for field in fields(LossWeights)], real_list("weights", weights)
     told = f"{len(weights)} weights are given; there are {len(names)}: {', '.join(names)}"
     if len(weights) > len(names):
         raise ValueError(told)
-    given = LossWeights(*map(float, weights))
+    given = LossWeights(*weights)
     if len(weights) not in (2, len(names)):
         raise ValueError(f"{told}. Give the first two, λ and γ, or all of them, or name them: LossWeights(…)")
     return given

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from awd_core.attribution.model_gradients import Model
+from awd_core.checks.choices import check_kind
+from awd_core.checks.real_numbers import real_list
 from awd_core.published.fit import PenalisedFit as PenalisedFit
 from awd_core.published.fit import batch_rows as batch_rows
 from awd_core.published.fit import distill_penalised as distill_penalised
@@ -75,8 +77,9 @@ def distill_grid(
         If a list is empty or does not increase, or as for `distill_penalised`.
     """
     for name, values in (("sparsity", sparsity), ("interpretation", interpretation)):
-        if not len(values) or any(b <= a for a, b in pairwise(values)):
+        if not real_list(name, values) or any(b <= a for a, b in pairwise(values)):
             raise ValueError(f"{name} is {list(values)}; give one or more weights that increase")
+    check_kind("weights", weights, LossWeights)
     folder = Path(checkpoint) if checkpoint else None
     if folder:
         folder.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from awd_core.checks.choices import check_kind
+from awd_core.checks.real_numbers import is_real_number
 from awd_core.transforms.dwt import Coefficients
 from awd_core.transforms.l1_norm import magnitudes
 from awd_core.wavelets.filters import high_pass
@@ -89,6 +91,10 @@ def sparsity_loss(coefficients: Coefficients | Iterable[Tensor]) -> Tensor:
     ValueError
         If there are none.
     """
+    if isinstance(coefficients, Tensor):
+        raise TypeError(
+            f"coefficients are one tensor, of shape {tuple(coefficients.shape)}; give Coefficients or a list"
+        )
     entries = [entry if isinstance(entry, tuple) else (entry,) for entry in coefficients]
     if not entries:
         raise ValueError("no coefficients are given; at least one band is needed")
@@ -128,8 +134,8 @@ class LossWeights:
     def __post_init__(self) -> None:
         for field in fields(self):
             weight = getattr(self, field.name)
-            if not math.isfinite(weight) or weight < 0:
-                raise ValueError(f"the weight {field.name} is {weight}; give a finite number, zero or more")
+            if not is_real_number(weight) or weight < 0:
+                raise ValueError(f"the weight {field.name} is {weight!r}; give a finite number, zero or more")
 
 
 def distillation_loss(
@@ -169,6 +175,11 @@ def distillation_loss(
     ValueError
         If the interpretation term has a weight but no attributions are given.
     """
+    check_kind("weights", weights, LossWeights)
+    for name, given in (("taps", taps), ("x", x), ("reconstruction", reconstruction)):
+        check_kind(name, given, Tensor)
+    if taps.ndim != 1 or not len(taps) or len(taps) % 2:
+        raise ValueError(f"taps have the shape {tuple(taps.shape)}; give one dimension and an even number")
     if weights.interpretation > 0 and attributions is None:
         raise ValueError(
             f"the interpretation term has weight {weights.interpretation} but no attributions are given; give them, or "

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from awd_core.attribution.coefficients import check_transform
 from awd_core.attribution.model_gradients import Array, Model, Target, asked, probe
 from awd_core.attribution.points import Method, Points, points_of
 from awd_core.published.losses import sparsity_loss
@@ -95,6 +96,9 @@ def trim_attributions(
     >>> [tuple(band.shape) for band in attributions]
     [(3, 6), (3, 6), (3, 9)]
     """
+    check_transform(dwt)
+    if not isinstance(x, Tensor):
+        raise TypeError(f"x is {type(x).__name__}; give a torch tensor, as torch.from_numpy(array)")
     with asked(model, x.device) as (teacher, where), without_boundary_warnings():
         first = x[:2].detach().cpu().numpy()
         question = Question.pose(teacher, first, len(x), where, target, method, baseline, n_steps, seed)

@@ -3,12 +3,12 @@
 import torch
 
 
-def check_device(device: str | None) -> None:
+def check_device(device: str | torch.device | None) -> None:
     """Refuse a device that torch does not know, or that is not there.
 
     Parameters
     ----------
-    device : str, optional
+    device : str or torch.device, optional
         As torch names it: "cpu", "cuda", "cuda:1", "mps". None stands for a default.
 
     Raises
@@ -26,9 +26,9 @@ def check_device(device: str | None) -> None:
     if device is None:
         return
     try:
-        kind = torch.device(device).type
-    except RuntimeError as error:
+        asked = torch.device(device)
+    except (RuntimeError, TypeError) as error:
         raise ValueError(f"torch knows no device {device!r}; choose cpu, cuda, cuda:1, mps …") from error
     missing = {"cuda": not torch.cuda.is_available(), "mps": not torch.backends.mps.is_available()}
-    if missing.get(kind, False):
+    if missing.get(asked.type, False) or (asked.type == "cuda" and (asked.index or 0) >= torch.cuda.device_count()):
         raise ValueError(f"the device {device} is not available to torch {torch.__version__} here; choose cpu")

@@ -264,6 +264,8 @@ class TeacherBase(BaseEstimator):  # type: ignore[misc] # scikit-learn has no ty
 
     def _check_options(self, validation: Validation, checkpoint_dir: object) -> None:
         check(self.get_params(deep=False))
+        if self.augment is not None and not callable(self.augment):
+            raise TypeError(f"augment is {self.augment!r}; give a function of a batch and a generator, or None.")
         if self.schedule == "plateau" and validation is None:
             raise ValueError("schedule='plateau' watches the validation loss: give validation, or another schedule.")
         if checkpoint_dir is None and any(word in str(self.strategy) for word in ("spawn", "fork", "notebook")):

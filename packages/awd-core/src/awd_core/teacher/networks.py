@@ -1,10 +1,12 @@
 """Small networks, and the frame that lets any network take and give values in the data's own units."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Literal
 
 from torch import Tensor, nn
+
+from awd_core.checks.whole_numbers import is_whole_number
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh}
 """What may stand between the layers of `MLP`."""
@@ -44,10 +46,11 @@ class MLP(nn.Module):
         activation: Literal["relu", "gelu", "tanh"] = "relu",
     ) -> None:
         super().__init__()
-        widths = [n_in, *hidden, n_out]
-        if min(widths) < 1:
+        widths = [n_in, *(hidden if isinstance(hidden, Iterable) else [None]), n_out]
+        if not all(is_whole_number(width) and width >= 1 for width in widths):
             raise ValueError(
-                f"every layer of an MLP needs at least one unit; got n_in={n_in}, hidden={hidden}, n_out={n_out}."
+                f"every layer of an MLP needs at least one unit; got n_in={n_in!r}, hidden={hidden!r}, n_out={n_out!r}"
+                "; give whole numbers, and hidden as a list of them."
             )
         if activation not in ACTIVATIONS:
             raise ValueError(f"activation is one of {', '.join(ACTIVATIONS)}; got {activation!r}.")

@@ -19,6 +19,7 @@ import lightning.pytorch as pl
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
@@ -80,11 +81,9 @@ def train(
     if settings.progress:
         callbacks.append(_Told(run, settings.progress) if callable(settings.progress) else _Progress(run))
     with _quiet(), own_random_numbers(), TemporaryDirectory() as nowhere:
-        trainer = pl.Trainer(
-            accelerator=settings.accelerator,
-            devices=settings.devices,
-            strategy=settings.strategy,
-            precision=settings.precision,  # type: ignore[arg-type]
+        trainer = _trainer(
+            settings,
+            precision=settings.precision,
             max_epochs=settings.max_epochs - len(state.history),
             gradient_clip_val=settings.gradient_clip,
             limit_val_batches=0 if validation is None else None,
@@ -330,6 +329,19 @@ def _environment(settings: Settings) -> list[Any]:
         return [LightningEnvironment()]
     # Lightning's requeueing writes a pickle and later reads it; our checkpoints serve a requeued job as well.
     return [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
+
+
+def _trainer(settings: Settings, **more: Any) -> pl.Trainer:
+    """Lightning's trainer; where it has no such hardware, what was asked for beside its own words."""
+    try:
+        return pl.Trainer(
+            accelerator=settings.accelerator, devices=settings.devices, strategy=settings.strategy, **more
+        )
+    except (MisconfigurationException, ValueError, TypeError) as error:
+        raise ValueError(
+            f"Lightning cannot train with accelerator={settings.accelerator!r}, devices={settings.devices!r}, "
+            f"strategy={settings.strategy!r}: {error} accelerator='cpu' and devices=1 always work."
+        ) from error
 
 
 @contextmanager

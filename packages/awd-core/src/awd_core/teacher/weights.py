@@ -127,6 +127,11 @@ def resolve_factory(name: str) -> Factory:
     ValueError
         The text has another form, or there is no such module, or nothing callable of that name in it.
     """
+    if not isinstance(name, str):
+        raise TypeError(
+            "a factory is named 'package.module:name', for example 'awd_core.teacher.networks:MLP'; got "
+            f"{name!r}, no text."
+        )
     module_name, colon, attribute = current_name(name).partition(":")
     if not (colon and attribute.isidentifier() and all(part.isidentifier() for part in module_name.split("."))):
         raise ValueError(

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from awd_core.checks.real_numbers import real_array
 from awd_core.transforms.autocast import in_full_precision
 from awd_core.transforms.fourier import check_trailing
 
@@ -16,6 +17,11 @@ Array = npt.NDArray[np.float64]
 
 TIGHT = 1e-10
 """How far, relative to its bound, a frame operator may be from a multiple of the identity and still count as tight."""
+
+
+def _real(values: Any, name: str) -> Array:
+    given = values.detach().cpu().numpy() if isinstance(values, Tensor) else values
+    return real_array(given, name).astype(np.float64)
 
 
 class LinearDictionary(nn.Module):
@@ -62,12 +68,12 @@ class LinearDictionary(nn.Module):
         analysis: npt.ArrayLike | Callable[[npt.NDArray[Any]], Any] | None = None,
     ) -> None:
         super().__init__()
-        w = np.asarray(atoms, dtype=np.float64)
+        w = _real(atoms, "atoms")
         if w.ndim < 2 or 0 in w.shape:
             raise ValueError(f"atoms must have shape (n_atoms, *shape of one input), got shape {w.shape}.")
         self.shape = w.shape[1:]
         flat = w.reshape(len(w), -1)
-        c = np.zeros(self.shape) if offset is None else np.asarray(offset, dtype=np.float64)
+        c = np.zeros(self.shape) if offset is None else _real(offset, "offset")
         if c.shape != self.shape:
             raise ValueError(f"offset must have the shape {self.shape} of one atom, got {c.shape}.")
         if not (np.isfinite(flat).all() and np.isfinite(c).all()):

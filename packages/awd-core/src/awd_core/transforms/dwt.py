@@ -6,7 +6,7 @@ columns), cV vertical and cD diagonal ones.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias, cast
 
 import torch
@@ -93,6 +93,8 @@ class _DWT(nn.Module, ABC):
         ValueError
             If the shapes of the coefficients do not belong together, or not to the shape.
         """
+        if not isinstance(coefficients, Sequence):
+            raise TypeError(f"coefficients are {type(coefficients).__name__}; give Coefficients, or a list of tensors")
         if len(coefficients) == 0:
             raise ValueError("no coefficients are given; at least the approximation is needed")
         approximation, *entries = coefficients
@@ -100,11 +102,12 @@ class _DWT(nn.Module, ABC):
         details = [list(map(in_single_precision, self._unpack(entry))) for entry in entries]
         for band in (approximation, *(band for bands in details for band in bands)):
             _check_tensor("a band of coefficients", band, len(self.axes), self.check_finite)
+            self._check_batch(approximation, band)
         if shape is None:
             shape = getattr(coefficients, "shape", None) or self._even_shape(details, approximation)
-        shape = (int(shape),) if is_whole_number(shape) else tuple(cast(Shape, shape))
-        if len(shape) != len(self.axes):
-            raise ValueError(f"shape is {shape}; this transform needs {len(self.axes)} number(s)")
+        given, shape = shape, tuple(shape) if isinstance(shape, Iterable) else (shape,)
+        if len(shape) != len(self.axes) or not all(hasattr(size, "__index__") for size in shape):
+            raise ValueError(f"shape is {given!r}; this transform needs {len(self.axes)} number(s), which are whole")
 
         sizes = self._sizes(shape, len(details))
         for level, bands in zip(range(len(details), 0, -1), details, strict=True):
@@ -224,6 +227,14 @@ class _DWT(nn.Module, ABC):
                 "give the coefficients of a transform with this filter and mode"
             )
         return shape
+
+    def _check_batch(self, approximation: Tensor, band: Tensor) -> None:
+        first, own = ((x.shape[: -len(self.axes)], x.dtype) for x in (approximation, band))
+        if own != first:
+            raise ValueError(
+                f"a band of coefficients is {own[1]} with the dimensions {tuple(own[0])} in front, the approximation "
+                f"{first[1]} with {tuple(first[0])}; give the coefficients of one transform"
+            )
 
     def _check_bands(self, bands: list[Tensor], expected: Shape, shape: Shape, level: int) -> None:
         for band in bands:
@@ -359,10 +370,10 @@ def transformed_axes(shape: tuple[int, ...], ndim: int | None) -> int:
                 f"X has shape {tuple(shape)}, which may be series with channels or images; give ndim=1 or ndim=2 "
                 "(--ndim)"
             )
-        ndim = 1 if len(shape) == 2 else 2
-    if ndim not in (1, 2) or len(shape) < ndim + 1:
+        ndim = 1 if len(shape) <= 2 else 2
+    if not is_whole_number(ndim) or ndim not in (1, 2) or len(shape) < ndim + 1:
         raise ValueError(
-            f"X has shape {tuple(shape)} and ndim is {ndim}; X is (m, …, N) with ndim=1, (m, …, H, W) with 2"
+            f"X has shape {tuple(shape)} and ndim is {ndim!r}; X is (m, …, N) with ndim=1, (m, …, H, W) with 2"
         )
     return ndim
 
@@ -370,6 +381,8 @@ def transformed_axes(shape: tuple[int, ...], ndim: int | None) -> int:
 def _check_tensor(name: str, x: Tensor, ndim: int, check_finite: bool) -> None:
     if not isinstance(x, Tensor):
         raise TypeError(f"{name} is {type(x).__name__}; give a torch tensor, for instance torch.from_numpy(array)")
+    if x.layout != torch.strided:
+        raise TypeError(f"{name} is sparse ({x.layout}); give a dense tensor, x.to_dense()")
     if x.dtype not in (torch.float32, torch.float64):
         raise TypeError(f"{name} is {x.dtype}; give float32 or float64, for instance x.float()")
     if x.ndim < ndim:

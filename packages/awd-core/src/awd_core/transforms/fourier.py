@@ -11,14 +11,16 @@ attribution of their coefficients follows from the gradient of the model with re
 
 import copy
 import math
-import operator
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+
+from awd_core.checks.real_numbers import real_array
+from awd_core.checks.whole_numbers import is_whole_number
 
 CoefficientTree = Any
 """A tensor, or a list, tuple or mapping of coefficients."""
@@ -141,9 +143,10 @@ class FourierTransform(nn.Module):
 
     def __init__(self, shape: int | Sequence[int]) -> None:
         super().__init__()
-        self.shape = tuple(operator.index(size) for size in np.atleast_1d(shape))
-        if not self.shape or min(self.shape) < 1:
+        sizes = list(shape) if isinstance(shape, Iterable) else [shape]
+        if not sizes or not all(is_whole_number(size) and size >= 1 for size in sizes):
             raise ValueError(f"shape must hold one positive size for each axis to transform, got {shape!r}.")
+        self.shape = tuple(map(int, sizes))
         self.frequency_shape = (*self.shape[:-1], self.shape[-1] // 2 + 1)
         self._axes = tuple(range(-len(self.shape), 0))
 
@@ -305,11 +308,10 @@ def check_trailing(x: Tensor, shape: tuple[int, ...], name: str) -> None:
 
 def _band_edges(bands: int | Sequence[float], highest: float) -> Array:
     if np.ndim(bands) == 0:
-        bands = operator.index(bands)  # type: ignore[arg-type]
-        if bands < 1:
-            raise ValueError(f"bands must be at least 1, or a sequence of edges, got {bands}.")
+        if not is_whole_number(bands) or bands < 1:
+            raise ValueError(f"bands must be at least 1, or a sequence of edges, got {bands!r}.")
         return np.linspace(0.0, highest, bands + 1)
-    edges = np.asarray(bands, dtype=np.float64)
+    edges = real_array(bands, "bands").astype(np.float64)
     if edges.ndim != 1 or len(edges) < 2 or not (np.diff(edges) > 0).all():
         raise ValueError(f"Edges of bands must be two or more rising frequencies in cycles per sample, got {bands!r}.")
     if edges[0] > 0 or edges[-1] < highest - 1e-12:

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.checks.real_numbers import refuse_masked
+
 Array = npt.NDArray[np.float64]
 
 MOMENT_TOLERANCE = 5e-12
@@ -250,7 +252,9 @@ def checked_taps(taps: npt.ArrayLike, tolerance: float) -> Array:
         how far off they are and what to do.
     """
     try:
-        given = np.asarray(taps)
+        refuse_masked(taps, "taps")
+        # A filter's taps may still be part of a graph.
+        given = np.asarray(getattr(taps, "detach", lambda: taps)())
     except ValueError as reason:
         raise ValueError(f"taps must be one list of numbers: {reason}") from reason
     if given.dtype.kind not in "fiu":

@@ -109,7 +109,7 @@ def json_text(metadata: object) -> str:
         If they are not a mapping from strings to JSON values.
     """
     if not (isinstance(metadata, Mapping) and all(isinstance(key, str) for key in metadata)):
-        raise TypeError("metadata must be a mapping with strings as keys")
+        raise TypeError(f"metadata must be a mapping with strings as keys, got {metadata!r}")
     try:
         return json.dumps(dict(metadata), allow_nan=False)
     except (TypeError, ValueError) as error:

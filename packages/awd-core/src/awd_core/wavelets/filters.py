@@ -15,6 +15,9 @@ import pywt
 import torch
 from torch import Tensor, nn
 
+from awd_core.checks.real_numbers import is_real_number
+from awd_core.checks.whole_numbers import is_whole_number, whole_number
+from awd_core.run.device import check_device
 from awd_core.wavelets.certificate import orthonormality_error
 from awd_core.wavelets.lattice import QUARTER_PI
 from awd_core.wavelets.wavelet import TOLERANCE, Wavelet
@@ -193,12 +196,12 @@ class OrthonormalFilter(Filter):
     ) -> None:
         super().__init__()
         angles = np.array(Wavelet.of(wavelet).angles)
-        if not 1 <= vanishing_moments <= len(angles):
+        if not is_whole_number(vanishing_moments) or not 1 <= vanishing_moments <= len(angles):
             raise ValueError(
-                f"vanishing_moments is {vanishing_moments}; {2 * len(angles)} taps can hold 1 to {len(angles)}"
+                f"vanishing_moments is {vanishing_moments!r}; {2 * len(angles)} taps can hold 1 to {len(angles)}"
             )
         angles[1:] += _noise(len(angles) - 1, noise, seed)
-        self.vanishing_moments = vanishing_moments
+        self.vanishing_moments = int(vanishing_moments)
         self.free_angles = nn.Parameter(_parameter(angles[1:], dtype, device))
 
     @property
@@ -329,17 +332,18 @@ def _moment_weights(taps: int, moments: int) -> Tensor:
 
 
 def _noise(size: int, scale: float, seed: int | None) -> npt.NDArray[np.float64]:
-    if not math.isfinite(scale) or scale < 0:
-        raise ValueError(f"noise is {scale}; it is a standard deviation, zero or more")
+    if not is_real_number(scale) or scale < 0:
+        raise ValueError(f"noise is {scale!r}; it is a standard deviation, zero or more")
     if scale == 0:
         return np.zeros(size)
     if seed is None:
         raise ValueError(f"noise is {scale} but no seed is given; give seed=<int> so that the start can be repeated")
-    return scale * np.random.default_rng(seed).standard_normal(size)
+    return scale * np.random.default_rng(whole_number("seed", seed, 0)).standard_normal(size)
 
 
 def _parameter(values: npt.NDArray[np.float64], dtype: torch.dtype | None, device: torch.device | str | None) -> Tensor:
     dtype = dtype or torch.get_default_dtype()
     if dtype not in (torch.float32, torch.float64):
         raise TypeError(f"dtype is {dtype}; a filter is float32 or float64")
+    check_device(device)
     return torch.tensor(values, dtype=dtype, device=device)

@@ -30,6 +30,7 @@ import operator
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.checks.real_numbers import refuse_masked
 from awd_core.wavelets.certificate import orthonormality_error
 
 Array = npt.NDArray[np.float64]
@@ -179,6 +180,7 @@ def checked_angles(angles: npt.ArrayLike) -> Array:
     ValueError
         If they are not finite numbers in one dimension with the sum π/4 (mod 2π), to `TOLERANCE`.
     """
+    refuse_masked(angles, "angles")
     try:
         theta = np.array(angles, dtype=np.float64)
     except (TypeError, ValueError) as error:

@@ -5,7 +5,6 @@ bit in all of its 76 orthogonal wavelets; a filter bank that does not is refused
 """
 
 import difflib
-import operator
 from functools import cache
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pywt
 
+from awd_core.checks.whole_numbers import is_whole_number
 from awd_core.wavelets.certificate import mirror
 from awd_core.wavelets.lattice import TOLERANCE
 
@@ -128,9 +128,11 @@ def object_of_filter(taps: Array, name: str) -> pywt.Wavelet:
 
 def cascade(wavelet: pywt.Wavelet, level: int) -> WaveletFunctions:
     """Scaling and wavelet function after `level` refinements, 1 or more; see `awd_core.wavelets.Wavelet.functions`."""
-    if operator.index(level) < 1:
-        raise ValueError(f"level must be an integer, 1 or larger, got {level}")
-    phi, psi, x = wavelet.wavefun(level=operator.index(level))
+    if not is_whole_number(level):
+        raise TypeError(f"level must be an integer, 1 or larger, got {level!r} ({type(level).__name__})")
+    if level < 1:
+        raise ValueError(f"level must be an integer, 1 or larger, got {level!r}")
+    phi, psi, x = wavelet.wavefun(level=int(level))
     return WaveletFunctions(x, phi, psi)
 
 

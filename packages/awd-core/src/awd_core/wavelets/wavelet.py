@@ -8,7 +8,6 @@ described in `awd_core.wavelets.file`.
 
 import json
 import math
-import operator
 import os
 from collections.abc import Mapping
 from functools import cached_property
@@ -20,6 +19,8 @@ import numpy as np
 import numpy.typing as npt
 import pywt
 
+from awd_core.checks.choices import check_file, check_kind
+from awd_core.checks.whole_numbers import is_whole_number
 from awd_core.files.atomic import write_atomically as write_atomically
 from awd_core.wavelets import certificate as measure
 from awd_core.wavelets import file, pywavelets
@@ -197,6 +198,7 @@ class Wavelet:
 
     def with_metadata(self, metadata: Mapping[str, Any]) -> "Wavelet":
         """Return the same wavelet with these entries added to its metadata; entries of the same key are replaced."""
+        check_kind("metadata", metadata, Mapping)
         return _restored(
             self._taps, self._name, self._tolerance, {**self.metadata, **metadata}, vars(self).get("angles")
         )
@@ -298,9 +300,9 @@ class Wavelet:
 
     def frequency_response(self, n: int = 512) -> tuple[Array, Array, Array]:
         """Magnitude responses: ω (radians per sample, `n` from 0 to π with both ends), |H(ω)| and |G(ω)|."""
-        if operator.index(n) < 2:
-            raise ValueError(f"n must be 2 or more frequencies, got {n}")
-        return measure.frequency_response(self._taps, n)
+        if not is_whole_number(n) or n < 2:
+            raise ValueError(f"n must be 2 or more frequencies, got {n!r}")
+        return measure.frequency_response(self._taps, int(n))
 
     def certificate(self) -> Certificate:
         """Measure how far the taps are from an orthonormal wavelet."""
@@ -332,6 +334,7 @@ class Wavelet:
         ValueError
             If it is not a wavelet file, was written by a later version, or contradicts itself.
         """
+        check_file(Path(path))
         try:
             record = file.from_json(Path(path).read_bytes())
             return _restored(record.taps, record.name, record.tolerance, record.metadata, record.angles)

@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from awd_core.checks.whole_numbers import is_whole_number
 from awd_core.workers.local import LocalWorkers
 from awd_core.workers.mapping import Lost as Lost
 from awd_core.workers.mapping import LostItemError as LostItemError
@@ -71,8 +72,10 @@ def open_workers(workers: int | Workers = 1, scheduler: str | os.PathLike[str] |
         finally:
             remote.close()
         return
-    if workers < 1:
-        raise ValueError(f"workers is {workers}; at least one process is needed")
+    if not is_whole_number(workers) or workers < 1:
+        raise ValueError(
+            f"workers is {workers!r}; at least one process is needed: give a whole number, or open workers"
+        )
     if workers == 1:
         yield Serial()
         return

@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from astropy.io import fits
 
+from awd_core.checks import is_whole_number
 from awd_cosmo.formats.archives import MEMBER, BadMap, read_bytes
 from awd_cosmo.formats.headers import MapHeader, describe
 
@@ -247,7 +248,7 @@ def _by_astropy(content: bytes, name: str, hdu: int | str | None) -> tuple[Float
         warnings.simplefilter("ignore")
         try:
             with fits.open(io.BytesIO(content), memmap=False) as hdus:
-                number: int = _image_hdu(hdus, name) if hdu is None else hdus.index_of(hdu)
+                number: int = _image_hdu(hdus, name) if hdu is None else _named_hdu(hdus, name, hdu)
                 found = hdus[number]
                 place = found.fileinfo()
                 # astropy fills what lies behind the end with nothing, and only warns
@@ -269,6 +270,18 @@ def _by_astropy(content: bytes, name: str, hdu: int | str | None) -> tuple[Float
         if blank is not None:
             data[whole == blank] = np.nan
     return data, cards, number
+
+
+def _named_hdu(hdus: Any, name: str, hdu: int | str) -> int:
+    if isinstance(hdu, str) or is_whole_number(hdu):
+        try:
+            number = int(hdus.index_of(hdu))
+            _ = hdus[number]
+            return number
+        except (IndexError, KeyError):
+            pass
+    there = ", ".join(f"{number} {found.name}".strip() for number, found in enumerate(hdus))
+    raise BadMap([(name, f"unreadable: it has no HDU {hdu!r}; it has {there}")])
 
 
 def _image_hdu(hdus: Any, name: str) -> int:

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from astropy.io import fits
 
+from awd_core.checks import plain_array
 from awd_core.files import write_atomically
-from awd_cosmo.formats.parameters import PARAMETERS, check_parameters
+from awd_cosmo.formats.parameters import PARAMETERS, check_parameters, check_redshift
 from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
 
 
@@ -66,7 +67,7 @@ def write_map(
     >>> fits.getheader(place)["ANGLE"]
     3.5
     """
-    array = np.asarray(kappa)
+    array = plain_array(kappa, "kappa")
     if array.dtype not in (np.float32, np.float64):
         raise TypeError(f"a map must be float32 or float64, got {array.dtype}")
     if array.ndim != 2 or array.size == 0:
@@ -74,7 +75,8 @@ def write_map(
     path = Path(path)
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} is there already; pass overwrite=True to replace it")
-    parameters = dict(parameters or {})
+    check_redshift(source_redshift)
+    parameters = {} if parameters is None else parameters
     check_parameters(parameters, "the parameters to write")
     ny, nx = array.shape
     side = arcmin_per_pixel(pixel_scale) / 60.0

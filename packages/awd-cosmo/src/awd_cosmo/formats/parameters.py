@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.checks import check_kind, is_real_number, real_array
+
 Array = npt.NDArray[np.float64]
 
 
@@ -162,6 +164,27 @@ def as_parameter(label: str, values: npt.ArrayLike) -> tuple[str, Array] | None:
     return name, numbers
 
 
+def check_redshift(source_redshift: float | None) -> None:
+    """Refuse what is no redshift of sources; None stands for one that is not known.
+
+    Raises
+    ------
+    ValueError
+        If it is not a positive number.
+
+    Examples
+    --------
+    >>> check_redshift(-1.0)
+    Traceback (most recent call last):
+    ...
+    ValueError: source_redshift = -1.0 must be positive and finite, or None where it is not known
+    """
+    if source_redshift is not None and not (is_real_number(source_redshift) and source_redshift > 0):
+        raise ValueError(
+            f"source_redshift = {source_redshift!r} must be positive and finite, or None where it is not known"
+        )
+
+
 def check_parameters(values: Mapping[str, npt.ArrayLike], where: str) -> None:
     """Hold parameters against their plausible ranges.
 
@@ -182,7 +205,10 @@ def check_parameters(values: Mapping[str, npt.ArrayLike], where: str) -> None:
     --------
     >>> check_parameters({"Omega_m": 0.26, "sigma8": 0.8}, "a header")
     """
-    columns = {name: np.atleast_1d(np.asarray(column, dtype=np.float64)) for name, column in values.items()}
+    check_kind("parameters", values, Mapping)
+    columns = {}
+    for name, column in values.items():
+        columns[name] = np.atleast_1d(real_array(column, f"{where}: {name}").astype(np.float64))
     for name in columns:
         if name not in RANGES:
             raise ValueError(f"unknown parameter {name!r} in {where}; known are {', '.join(RANGES)}")

@@ -1,9 +1,10 @@
 """The side of a pixel as a number, from whatever it is given as; without astropy, since a saved model needs it too."""
 
-import math
 from typing import Any
 
 import numpy as np
+
+from awd_core.checks import is_real_number
 
 
 def arcmin_per_pixel(pixel_scale: Any) -> float:
@@ -34,7 +35,9 @@ def arcmin_per_pixel(pixel_scale: Any) -> float:
             value = value.to_value(unit)
         except ValueError as error:  # astropy's UnitConversionError is one, and stays one
             raise type(error)(f"pixel_scale = {pixel_scale} is no angle; give it in arcmin per pixel") from None
-    if isinstance(value, bool) or np.ndim(value) != 0 or not (math.isfinite(value) and value > 0):
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value.item()
+    if not (is_real_number(value) and value > 0):
         raise ValueError(
             f"pixel_scale must be a positive angle, in arcmin or with a unit; {pixel_scale!r} must be positive, finite"
         )

@@ -15,7 +15,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks import Columns, warn, whole_number
+from awd_core.checks import Columns, is_real_number, real_list, warn, whole_number
 from awd_cosmo.inference.folds import cross_validation_folds
 from awd_cosmo.inference.posterior import EmulatorPosterior as EmulatorPosterior
 from awd_cosmo.inference.regressor import Array, CountRegressor, Transform, parameters_of, transformed
@@ -66,6 +66,8 @@ class NearestCosmology(CountRegressor):
             raise ValueError("a cosmology with one map has no covariance; leave it out, or give more of its maps")
         self.means_ = np.array([group.mean(axis=0) for group in groups])
         covariances = [np.cov(group, rowvar=False).reshape(features.shape[1], -1) for group in groups]
+        if not is_real_number(self.rcond) or not 0 <= self.rcond < 1:
+            raise ValueError(f"rcond must be a share from 0 to below 1, got {self.rcond!r}")
         self.precisions_ = np.array([np.linalg.pinv(covariance, rcond=self.rcond) for covariance in covariances])
         self.targets_ = parameters_of(theta, ids)[:, : self.n_targets_]
 
@@ -131,8 +133,11 @@ class CountRidge(CountRegressor):
         self.seed = seed
 
     def _fit(self, features: Array, theta: Array, ids: npt.NDArray[np.int64]) -> None:
-        alphas = np.logspace(-3, 7, 41) if self.alphas is None else np.asarray(self.alphas, dtype=np.float64)
-        if alphas.ndim != 1 or len(alphas) == 0 or not (alphas > 0).all():
+        try:
+            alphas = np.logspace(-3, 7, 41) if self.alphas is None else np.array(real_list("alphas", self.alphas))
+        except TypeError as error:
+            raise ValueError(f"alphas must be numbers above 0, got {self.alphas!r}") from error
+        if len(alphas) == 0 or not (alphas > 0).all():
             raise ValueError(f"alphas must be numbers above 0, got {self.alphas}")
         y = theta[:, : self.n_targets_]
         x = transformed(features, self.transform)

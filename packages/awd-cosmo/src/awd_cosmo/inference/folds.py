@@ -1,12 +1,12 @@
 """Folds for cross-validation, in which every cosmology is tested by models that never saw it."""
 
-import operator
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.checks import is_whole_number, whole_number
 from awd_core.features import Rows, dealt_folds
 from awd_cosmo.inference.partition import checked_columns
 
@@ -77,9 +77,9 @@ def cross_validation_folds(
     [[2, 3], [0, 1], [4, 5]]
     """
     cosmologies, numbers = checked_columns(cosmology, cosmology if realisation is None else realisation)
-    if operator.index(n_folds) < 2:
+    if not is_whole_number(n_folds) or n_folds < 2:
         raise ValueError(f"n_folds must be 2 or more, got {n_folds}")
-    rng = np.random.default_rng([int(operator.index(seed)), 0xF01D5])
+    rng = np.random.default_rng([whole_number("seed", seed, 0), 0xF01D5])
     fold = dealt_folds(cosmologies, n_folds, rng, what="cosmologies")
     if realisation is None:
         return CosmologyFolds(fold, None, n_folds)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks import warn
+from awd_core.checks import check_file, warn
 from awd_core.files import write_atomically
 from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
 from awd_cosmo.inference.estimators import regressor_from_dict
@@ -318,6 +318,7 @@ class Model:
         ValueError
             If it is not a model, or was cut short; see `from_dict`, also for `statistics`.
         """
+        check_file(Path(path))
         content = Path(path).read_bytes()
         try:
             return cls.from_dict(json.loads(content), statistics=statistics)

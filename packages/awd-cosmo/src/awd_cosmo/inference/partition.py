@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.checks import real_list
+
 Rows = npt.NDArray[np.int64]
 
 PARTS = ("train", "validation", "test")
@@ -36,7 +38,7 @@ def checked_columns(cosmology: npt.ArrayLike, realisation: npt.ArrayLike) -> tup
 
 def checked_fractions(values: Sequence[float], name: str) -> tuple[float, ...]:
     """Three shares that add up to 1."""
-    shares = tuple(float(value) for value in values)
+    shares = tuple(real_list(name, values))
     if len(shares) != 3 or any(not 0 <= share < 1 for share in shares) or abs(sum(shares) - 1) > 1e-9:
         raise ValueError(f"{name} must be three shares (train, validation, test) that add up to 1, got {tuple(values)}")
     if shares[0] == 0 or shares[2] == 0:

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks import whole_number
+from awd_core.checks import is_whole_number, whole_number
 from awd_cosmo.inference.covariance import hartlap_factor, shrunk_covariance
 from awd_cosmo.inference.emulator import CountEmulator, fit_emulator, log_density
 from awd_cosmo.inference.regressor import Array, CountRegressor, Transform, parameters_of, transformed
@@ -91,6 +91,9 @@ class EmulatorPosterior(CountRegressor):
         density : ndarray, shape (n, g)
             Its posterior for each map, with an integral of 1.
         """
+        targets = self._grid().shape[1]
+        if not is_whole_number(target) or not 0 <= target < targets:
+            raise ValueError(f"target is {target!r}; give the number of one of {targets} targets, from 0 on")
         values, places = np.unique(self._grid()[:, target], return_inverse=True)
         density = np.empty((0, len(values)))
         for weights in self._weights(self._checked(X)):

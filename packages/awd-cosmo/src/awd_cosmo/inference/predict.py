@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks import warn
+from awd_core.checks import check_file, check_kind, warn
 from awd_core.workers import Lost, Workers, open_workers
 from awd_cosmo.inference.model import Model, Prediction
 from awd_cosmo.inference.observed_maps import map_files, read_mask, read_observed, tiles_of
@@ -120,6 +120,7 @@ def predict_files(
     """
     if not isinstance(model, Model):
         model = Path(model).absolute()
+        check_file(model)
     folders = {Path(name).absolute() for name in names if Path(name).is_dir()}
     files = [(file.absolute(), str(file), file.absolute().parent in folders) for file in map_files(names)]
     ask: Callable[..., list[Any]] = partial(
@@ -178,6 +179,7 @@ def predict_map(
         image = np.where(observed.astype(np.bool_), image, np.nan)
     # HEALPix' UNSEEN, −1.6375e30, is no convergence.
     image = np.where(np.isfinite(image) & (np.abs(image) < 1e10), image, np.nan)
+    check_kind("model", model, Model)
     tiles, shares = tiles_of(model, image, pixel_scale, file)
     usable = shares >= LEAST_OBSERVED
     if not usable.any():

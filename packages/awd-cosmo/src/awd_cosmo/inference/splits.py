@@ -17,7 +17,6 @@ Realisation numbers that occur in several cosmologies are taken to be phases unl
 "both".
 """
 
-import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
@@ -25,7 +24,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks import warn
+from awd_core.checks import warn, whole_number
 from awd_cosmo.inference.partition import (
     PARTS,
     agreeing,
@@ -195,7 +194,7 @@ def split_maps(
             "they are not, say --phases independent (shared_phases='independent')"
         )
 
-    rng = np.random.default_rng([int(operator.index(seed)), 0x5B117])
+    rng = np.random.default_rng([whole_number("seed", seed, 0), 0x5B117])
     if by == "published":
         part = interleaved(cosmologies, numbers, shares)
     elif by == "realisation":

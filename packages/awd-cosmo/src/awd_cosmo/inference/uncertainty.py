@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.checks import whole_number
 from awd_core.evidence import percentile_interval, r_squared_of_sums
 from awd_cosmo.inference.scores import LEVELS, calibration_factor, checked_bars, checked_pair, fair_terms, within
 
@@ -230,7 +231,7 @@ def _bootstrap(
     if count < 2:
         what = "map" if cosmology is None else "cosmology"
         raise ValueError(f"one {what} alone has no bootstrap error; give more, or draw something else")
-    rng = np.random.default_rng([seed, 0xB007])
+    rng = np.random.default_rng([whole_number("seed", seed, 0), 0xB007])
     block = max(1, _BLOCK // count)
     sums = []
     for start in range(0, resamples, block):

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from astropy import units
 from astropy.table import QTable
 
+from awd_core.checks import check_kind
 from awd_core.files import make_atomically
 from awd_cosmo.formats.fits_writer import write_map
 from awd_cosmo.formats.layouts import LAYOUTS, PARAMETER_FILE
@@ -204,7 +205,7 @@ def write_suite(
     >>> [place.name for place in write_suite(some, tempfile.mkdtemp(), "model")]
     ['WLconv_z1.00_0001r.fits', 'WLconv_z1.00_0001r.fits']
     """
-    table = maps.table
+    table = check_kind("maps", maps, MapSet).table
     if np.any(np.asarray(table["tile"]) >= 0):
         raise ValueError("tiles have no place in the layouts of suites; write the whole maps, and cut them when read")
     redshifts = np.unique(np.asarray(table["z_s"]))
@@ -251,6 +252,8 @@ def pack_models(root: str | os.PathLike[str], *, remove: bool = False) -> list[P
     """
     from awd_cosmo.formats.parameters import is_massivenus_name
 
+    if not Path(root).is_dir():
+        raise FileNotFoundError(f"there is no folder {root} with models to pack; check the name")
     folders = sorted(path for path in Path(root).iterdir() if path.is_dir() and is_massivenus_name(path.name))
     if not folders:
         raise ValueError(f"{root} holds no folder of a MassiveNuS model to pack")

@@ -7,7 +7,7 @@ sky; NaN is a pixel that was not observed.
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +17,7 @@ import numpy.typing as npt
 from astropy import units
 from astropy.table import QTable
 
+from awd_core.checks import check_file, check_kind, is_whole_number, plain_array, real_array, whole_number
 from awd_core.workers import Lost, OnDemand, Workers, available_cores, open_workers
 from awd_cosmo.formats.fits import read_map
 from awd_cosmo.formats.listing import COLUMNS
@@ -81,7 +82,7 @@ class MapSet:
         self.processing = tuple(processing)
         self.account = account
         self.skipped = list(skipped)
-        self.threads = available_cores() if threads is None else threads
+        self.threads = available_cores() if threads is None else whole_number("threads", threads, none="all cores")
 
     @classmethod
     def from_arrays(
@@ -95,11 +96,12 @@ class MapSet:
         mask: npt.ArrayLike | None = None,
     ) -> "MapSet":
         """A set of maps that are in memory: (n, ny, nx), with columns (n,) of what is known of them."""
-        stack: npt.NDArray[Any] = np.asarray(maps)
+        stack: npt.NDArray[Any] = plain_array(maps, "maps")
         if stack.ndim != 3 or stack.dtype.kind != "f":
             raise ValueError(f"maps must be floats of shape (n, ny, nx), got {stack.dtype} {stack.shape}")
         n, ny, nx = stack.shape
-        values = {name: np.broadcast_to(np.asarray(v, np.float64), (n,)) for name, v in (parameters or {}).items()}
+        given = check_kind("parameters", {} if parameters is None else parameters, Mapping)
+        values = {name: _column(column, name, n) for name, column in given.items()}
         if unknown := [name for name in values if name not in RANGES]:
             raise ValueError(f"unknown parameter {unknown[0]!r}; known are {', '.join(RANGES)}")
         _, cosmology = np.unique(np.array([*values.values(), np.zeros(n)]), axis=1, return_inverse=True)
@@ -111,9 +113,13 @@ class MapSet:
             "realisation": -1 if realisation is None else realisation,
         }
         for name in COLUMNS[1:-1]:
-            default = -1 if name == "tile" else 0
-            table[name] = np.array(np.broadcast_to(np.asarray(integers.get(name, default)), (n,)), np.int64)
-        table["z_s"] = np.array(np.broadcast_to(np.asarray(z_s, np.float64), (n,)))
+            column = _column(integers.get(name, -1 if name == "tile" else 0), name, n)
+            if not (column == np.round(column)).all():
+                raise ValueError(f"{name} must hold whole numbers, one for each map; got {realisation!r}")
+            table[name] = column.astype(np.int64)
+        table["z_s"] = _column(z_s, "z_s", n).copy()
+        if (table["z_s"] <= 0).any() or np.isinf(table["z_s"]).any():
+            raise ValueError(f"z_s must hold redshifts above 0, NaN where unknown; got {z_s!r}")
         for name, column in values.items():
             table[name] = np.array(column) * units.Unit(UNITS[name]) if UNITS[name] else np.array(column)
         table.meta["root"] = ""
@@ -174,8 +180,8 @@ class MapSet:
 
     def batches(self, size: int) -> Iterator[Maps]:
         """All maps in order, (size, ny, nx) at a time; the last batch may be smaller."""
-        if size < 1:
-            raise ValueError(f"a batch must hold at least one map, got size = {size}")
+        if not is_whole_number(size) or size < 1:
+            raise ValueError(f"a batch must hold at least one map, got size = {size!r}: give a whole number")
         for start in range(0, len(self), size):
             yield self.read(np.arange(start, min(start + size, len(self))))
 
@@ -187,7 +193,7 @@ class MapSet:
 
     def parameters(self, names: Sequence[str]) -> npt.NDArray[np.float64]:
         """Columns of parameters as (n, p) float64, M_nu in eV; NaN where a map has none of that name."""
-        if isinstance(names, str):
+        if isinstance(names, str) or not isinstance(names, Iterable):
             raise TypeError(f"names must be a sequence of names, as [{names!r}]")
         known = [name for name in RANGES if name in self.table.colnames]
         if missing := [name for name in names if name not in known]:
@@ -256,11 +262,13 @@ class MapSet:
             for z in dict.fromkeys(redshifts)
         }
         sigma = np.array([known[z] for z in redshifts])
+        whole_number("seed", seed, 0)
         step = f"with_shape_noise({convention}, galaxies_per_arcmin2={galaxies_per_arcmin2}, seed={seed})"
         return self._mapped(derived.Noisy(sigma, seed, self.items), step, same_mask=True)
 
     def turned(self, *, seed: int) -> "MapSet":
         """Each map flipped and turned at random; see `awd_cosmo.maps.observe.turn_at_random`."""
+        whole_number("seed", seed, 0)
         return self._mapped(derived.Turned(seed, self.items), f"turned(seed={seed})")
 
     def tiles(self, size: int, *, rest: Literal["raise", "drop"] = "raise") -> "MapSet":
@@ -331,6 +339,16 @@ class MapSet:
         return MapSet(table, shape, scale, source, mask=mask, processing=steps, **more)  # type: ignore[arg-type]
 
 
+def _column(values: Any, name: str, n: int) -> npt.NDArray[np.float64]:
+    """One number for each of the maps; a single one stands for all."""
+    column = real_array(values, name).astype(np.float64)
+    if column.shape not in ((), (n,), (1,)):
+        raise ValueError(
+            f"{name} has the shape {column.shape}; give one number for each of the {n} maps, or one for all"
+        )
+    return np.broadcast_to(column, (n,))
+
+
 def _file(item: tuple[str, int]) -> str:
     return item[0]
 
@@ -339,6 +357,8 @@ def read_mask_of(mask: Any, shape: tuple[int, int]) -> Mask | None:
     """A mask as bool from an array or a FITS file, of which every pixel is known to be 0 or 1."""
     if mask is None:
         return None
+    if isinstance(mask, str | os.PathLike):
+        check_file(Path(mask))
     seen = read_map(mask)[0] if isinstance(mask, str | os.PathLike) else np.asarray(mask)
     if seen.shape != shape:
         raise ValueError(f"the mask has the shape {seen.shape}, but the maps have {shape}")

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.checks import is_real_number, is_whole_number
 from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
 from awd_cosmo.maps.preprocessing import block_means, map_stack, smoothed
 
@@ -88,8 +89,8 @@ def tile_corners(
     [(0, 0), (0, 2), (0, 4), (2, 0), (2, 2), (2, 4)]
     """
     ny, nx = shape
-    if not 1 <= size <= min(ny, nx):
-        raise ValueError(f"tiles of {size} pixels do not fit into {ny} × {nx}; take 1 to {min(ny, nx)}")
+    if not is_whole_number(size) or not 1 <= size <= min(ny, nx):
+        raise ValueError(f"tiles of {size!r} pixels do not fit into {ny} × {nx}; take 1 to {min(ny, nx)}")
     if rest not in ("raise", "drop"):
         raise ValueError(f"rest = {rest!r} must be 'raise' or 'drop'")
     if rest == "raise" and (ny % size or nx % size):
@@ -163,9 +164,10 @@ def smooth(
     """
     if (sigma_arcmin is None) == (fwhm_arcmin is None):
         raise ValueError("give the width as sigma_arcmin or as fwhm_arcmin, exactly one of them")
-    width = fwhm_arcmin / _FWHM if fwhm_arcmin is not None else float(sigma_arcmin or 0.0)
-    if not (math.isfinite(width) and width >= 0):
-        raise ValueError(f"the width must be finite and not negative, got {width} arcmin")
+    given = sigma_arcmin if fwhm_arcmin is None else fwhm_arcmin
+    if not (is_real_number(given) and given >= 0):
+        raise ValueError(f"the width must be finite and not negative, got {given} arcmin: give a number, in arcmin")
+    width = float(given) if fwhm_arcmin is None else given / _FWHM
     if edge not in ("reflect", "wrap"):
         raise ValueError(f"edge = {edge!r} must be 'reflect' or 'wrap'")
     stack = map_stack(maps, alone=False)
@@ -211,8 +213,8 @@ def shape_noise_sigma(
     """
     if convention not in CONVENTIONS:
         raise ValueError(f"unknown convention of shape noise {convention!r}; name one of {', '.join(CONVENTIONS)}")
-    if not (math.isfinite(galaxies_per_arcmin2) and galaxies_per_arcmin2 > 0):
-        raise ValueError(f"galaxies_per_arcmin2 = {galaxies_per_arcmin2} must be positive and finite")
+    if not (is_real_number(galaxies_per_arcmin2) and galaxies_per_arcmin2 > 0):
+        raise ValueError(f"galaxies_per_arcmin2 = {galaxies_per_arcmin2!r} must be positive and finite")
     galaxies = galaxies_per_arcmin2 * arcmin_per_pixel(pixel_scale) ** 2
     if convention == "fair":
         return 0.4 / math.sqrt(2.0 * galaxies)

@@ -8,10 +8,12 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.checks import whole_number
 from awd_core.workers import Workers, open_workers
 from awd_cosmo.formats.archives import BadMap
 from awd_cosmo.formats.layouts import list_maps, recognise
 from awd_cosmo.formats.listing import Listing
+from awd_cosmo.formats.parameters import check_redshift
 from awd_cosmo.maps.map_set import MapSet, read_mask_of
 from awd_cosmo.maps.sources import Files, Mask, Report
 
@@ -103,6 +105,9 @@ def open_maps(
         raise ValueError(f"on_error = {on_error!r} must be 'raise' or 'skip'")
     if invalid not in ("raise", "mask", "zero"):
         raise ValueError(f"invalid = {invalid!r} must be 'raise', 'mask' or 'zero'")
+    check_redshift(source_redshift)
+    if threads is not None:
+        whole_number("threads", threads, none="all cores")
     with open_workers(workers) as crew:
         listing = list_maps(
             recognise(path, layout),

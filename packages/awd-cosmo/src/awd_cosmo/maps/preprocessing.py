@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks import whole_number
+from awd_core.checks import plain_array, whole_number
 from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
 
 Maps = npt.NDArray[Any]
@@ -162,7 +162,7 @@ def map_stack(maps: npt.ArrayLike, *, alone: bool = True) -> Maps:
     ValueError
         If they are not real numbers, or have another shape.
     """
-    stack: Maps = np.asarray(maps)
+    stack: Maps = plain_array(maps, "maps")
     if stack.dtype.kind in "iu" or (stack.dtype.kind == "b" and not alone):
         stack = stack.astype(np.float64)
     if alone and stack.ndim == 2:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from awd_core.checks import check_kind
 from awd_core.run import RunFolder, check_device, stored_run
 from awd_core.workers import Workers, open_workers
 from awd_cosmo.maps.map_set import MapSet
@@ -125,6 +126,8 @@ def run_pipeline(
         If something is not there.
     """
     check_device(device)
+    if job is not None:
+        check_kind("job", job, Job)
     if until not in STEPS:
         raise ValueError(f"until is {until!r}; choose one of {', '.join(STEPS)}")
     place = Path(out)

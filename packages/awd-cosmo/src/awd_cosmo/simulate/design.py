@@ -1,6 +1,5 @@
 """Which cosmologies to simulate: space-filling designs over named ranges of parameters."""
 
-import operator
 from collections.abc import Mapping
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy.typing as npt
 from astropy import units
 from astropy.table import QTable
 
+from awd_core.checks import check_kind, is_whole_number, real_array, whole_number
 from awd_cosmo.formats.parameters import UNITS, check_parameters
 
 Array = npt.NDArray[np.float64]
@@ -54,7 +54,7 @@ def latin_hypercube(ranges: Ranges, n: int, *, seed: int, rounded: bool = True) 
     from scipy.stats import qmc
 
     low, high = _limits(ranges, n)
-    sampler = qmc.LatinHypercube(len(ranges), seed=np.random.default_rng(seed))
+    sampler = qmc.LatinHypercube(len(ranges), seed=np.random.default_rng(whole_number("seed", seed, 0)))
     return _table(ranges, qmc.scale(sampler.random(n), low, high), rounded)
 
 
@@ -86,9 +86,9 @@ def sobol(ranges: Ranges, n: int, *, seed: int, rounded: bool = True) -> QTable:
     from scipy.stats import qmc
 
     low, high = _limits(ranges, n)
-    sampler = qmc.Sobol(len(ranges), seed=np.random.default_rng(seed))
+    sampler = qmc.Sobol(len(ranges), seed=np.random.default_rng(whole_number("seed", seed, 0)))
     # In whole powers of two, of which scipy approves; what is too much is left.
-    points = sampler.random_base2((operator.index(n) - 1).bit_length())[:n]
+    points = sampler.random_base2((int(n) - 1).bit_length())[:n]
     return _table(ranges, qmc.scale(points, low, high), rounded)
 
 
@@ -132,11 +132,16 @@ def design_table(columns: Mapping[str, npt.ArrayLike]) -> QTable:
 
 
 def _limits(ranges: Ranges, n: int) -> tuple[Array, Array]:
-    if operator.index(n) < 1:
-        raise ValueError(f"a design needs at least one cosmology, got n={n}")
+    if not is_whole_number(n) or n < 1:
+        raise ValueError(f"a design needs at least one cosmology, got n={n!r}: give a whole number")
+    check_kind("ranges", ranges, Mapping)
     if not ranges:
         raise ValueError("a design needs the range of at least one parameter, as {'Omega_m': (0.2, 0.4)}")
-    low, high = np.array(list(ranges.values()), dtype=np.float64).reshape(-1, 2).T
+    limits = [real_array(pair, f"the range of {name}").astype(np.float64) for name, pair in ranges.items()]
+    for name, pair in zip(ranges, limits, strict=True):
+        if pair.shape != (2,):
+            raise ValueError(f"the range of {name} must be (low, high), got {ranges[name]!r}")
+    low, high = np.array(limits).T
     check_parameters(dict(zip(ranges, np.column_stack([low, high]), strict=True)), "the ranges of a design")
     for name, a, b in zip(ranges, low, high, strict=True):
         if not a < b:

@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft, sparse
 
+from awd_core.checks import is_real_number, is_whole_number
 from awd_cosmo.simulate.lensing import lensing_kernel, matter_cosmology
 from awd_cosmo.simulate.lognormal import Grid
 
@@ -64,13 +65,19 @@ class HaloModel:
     mass_bins: int = 16
 
     def __post_init__(self) -> None:
+        masses = {"minimum_mass": self.minimum_mass, "maximum_mass": self.maximum_mass}
+        if told := [f"{name}={mass!r}" for name, mass in masses.items() if not is_real_number(mass)]:
+            raise ValueError(f"{', '.join(told)}: give a number of solar masses within 1e10 to 1e16")
         if not 1e10 <= self.minimum_mass < self.maximum_mass <= 1e16:
             raise ValueError(
                 "masses must rise within 1e10 to 1e16 solar masses, got "
                 f"minimum_mass={self.minimum_mass:g}, maximum_mass={self.maximum_mass:g}"
             )
-        if self.shells < 2 or self.mass_bins < 2:
-            raise ValueError(f"at least 2 shells and mass bins; got shells={self.shells}, mass_bins={self.mass_bins}")
+        if not all(is_whole_number(number) and number >= 2 for number in (self.shells, self.mass_bins)):
+            raise ValueError(
+                f"at least 2 shells and mass bins; got shells={self.shells!r}, mass_bins={self.mass_bins!r}: give "
+                "whole numbers"
+            )
 
 
 @dataclass(frozen=True, eq=False)

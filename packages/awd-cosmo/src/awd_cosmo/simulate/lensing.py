@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.checks import check_kind, is_real_number
 from awd_cosmo.formats.parameters import MASSIVENUS_FIDUCIAL, RANGES, check_parameters
 from awd_cosmo.simulate.transfer import SCALE_FACTORS, SPEED_OF_LIGHT, WAVENUMBERS, camb_power, eisenstein_hu_power
 
@@ -124,7 +125,7 @@ def lensing_theory(
     >>> print(f"{theory.shift:.4f} {theory.spectrum(1000.0):.2e} {theory.parameters['sigma8']:.3f}")
     0.0644 4.61e-10 0.840
     """
-    if not 0 < source_redshift <= 3.5:
+    if not is_real_number(source_redshift) or not 0 < source_redshift <= 3.5:
         raise ValueError(f"source_redshift must lie in (0, 3.5], got {source_redshift!r}")
     return _theory(_checked(parameters, amplitude=True), float(source_redshift), transfer, nonlinear)
 
@@ -154,7 +155,7 @@ def empty_beam(parameters: Mapping[str, Any], source_redshift: float = 1.0) -> f
     >>> round(empty_beam({"Omega_m": 0.3}), 4)
     -0.0644
     """
-    if not source_redshift > 0:
+    if not is_real_number(source_redshift) or not source_redshift > 0:
         raise ValueError(f"source_redshift must be positive, got {source_redshift!r}")
     cosmology = _background(_checked(parameters, amplitude=False))
     # In z the integrand is smooth: 40 nodes of Gauss and Legendre leave nothing but the error of pyccl's distances.
@@ -303,7 +304,7 @@ def _calculator(values: Mapping[str, float], massless: Any, linear: Array, nonli
 def _checked(parameters: Mapping[str, Any], *, amplitude: bool) -> _Key:
     """Parameters with their defaults as plain numbers in one order, with A_s or σ8, or with neither."""
     values = dict(DEFAULTS)
-    for name, value in parameters.items():
+    for name, value in check_kind("parameters", parameters, Mapping).items():
         if name not in RANGES and name != "Omega_b":
             raise ValueError(f"unknown parameter {name!r}; known are {', '.join([*RANGES, 'Omega_b'])}")
         values[name] = float(value.to_value("eV") if name == "M_nu" and hasattr(value, "to_value") else value)

@@ -18,6 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
+from awd_core.checks import is_real_number, is_whole_number
+
 Array = npt.NDArray[np.float64]
 
 
@@ -45,12 +47,16 @@ class Grid:
     padding: float = 2.0
 
     def __post_init__(self) -> None:
-        if self.pixels < 8:
-            raise ValueError(f"a map needs at least 8 pixels along its side, got pixels={self.pixels}")
-        if not 0 < self.side_degrees <= 20:
-            raise ValueError(f"side_degrees must lie in (0, 20], where the sky is flat enough; got {self.side_degrees}")
-        if not 1 <= self.padding <= 8:
-            raise ValueError(f"padding must lie between 1 and 8, got {self.padding}")
+        if not is_whole_number(self.pixels) or self.pixels < 8:
+            raise ValueError(
+                f"a map needs at least 8 pixels along its side, got pixels={self.pixels!r}: give a whole number"
+            )
+        if not is_real_number(self.side_degrees) or not 0 < self.side_degrees <= 20:
+            raise ValueError(
+                f"side_degrees must lie in (0, 20], where the sky is flat enough; got {self.side_degrees!r}"
+            )
+        if not is_real_number(self.padding) or not 1 <= self.padding <= 8:
+            raise ValueError(f"padding must lie between 1 and 8, got {self.padding!r}")
 
     @cached_property
     def size(self) -> int:

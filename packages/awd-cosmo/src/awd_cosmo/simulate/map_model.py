@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
+from awd_core.checks import check_kind, is_real_number
 from awd_cosmo.simulate.halos import HaloField, HaloModel, halo_field
 from awd_cosmo.simulate.lensing import NONLINEAR, TRANSFERS, LensingTheory, lensing_theory
 from awd_cosmo.simulate.lognormal import Grid, LognormalField, lognormal_field
@@ -61,7 +62,9 @@ class Setup:
 
     def __post_init__(self) -> None:
         Grid(self.pixels, self.side_degrees, self.padding)
-        if not 0 < self.source_redshift <= 3.5:
+        if self.halos is not None:
+            check_kind("halos", self.halos, HaloModel)
+        if not is_real_number(self.source_redshift) or not 0 < self.source_redshift <= 3.5:
             raise ValueError(f"source_redshift must lie in (0, 3.5], got {self.source_redshift!r}")
         for name, allowed in (("transfer", TRANSFERS), ("nonlinear", NONLINEAR)):
             if getattr(self, name) not in allowed:
@@ -208,7 +211,7 @@ def map_model(parameters: Mapping[str, Any], setup: Setup | None = None) -> MapM
     >>> model.draw(seed=0, cosmology=0, realisation=1).shape, model.power_deviation < 1e-4
     ((32, 32), True)
     """
-    setup = setup or Setup()
+    setup = check_kind("setup", Setup() if setup is None else setup, Setup)
     grid = setup.grid
     theory = lensing_theory(parameters, setup.source_redshift, transfer=setup.transfer, nonlinear=setup.nonlinear)
     wanted = theory.spectrum(grid.ell) * grid.window(*grid.components) ** 2

@@ -15,8 +15,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 from astropy import units
-from astropy.table import QTable
+from astropy.table import QTable, Table
 
+from awd_core.checks import check_kind, is_whole_number
 from awd_core.workers import Workers, open_workers
 from awd_cosmo.formats.fits import read_map
 from awd_cosmo.formats.map_names import map_folder, map_name
@@ -172,10 +173,10 @@ def simulate_suite(
         raise ValueError(f"preset must be one of {', '.join(PRESETS)}; got {preset!r}")
     chosen = PRESETS[preset]
     realisations = chosen.realisations if realisations is None else realisations
-    setup = setup or chosen.setup
+    setup = chosen.setup if setup is None else check_kind("setup", setup, Setup)
     _check_numbers(seed=seed)
-    if operator.index(realisations) < 1:
-        raise ValueError(f"realisations must be at least 1, got {realisations}")
+    if not is_whole_number(realisations) or realisations < 1:
+        raise ValueError(f"realisations must be at least 1, got {realisations!r}: give a whole number")
     cosmologies = _cosmologies(chosen.table(seed) if design is None else design)
     root = Path(out)
     folders = [map_folder(root, values, setup.source_redshift) for values in cosmologies]
@@ -275,7 +276,7 @@ def _moments(model: MapModel, maps: Sequence[npt.NDArray[Any]]) -> dict[str, flo
 
 def _cosmologies(design: QTable) -> list[Values]:
     """Rows of a design as plain numbers, with the A_s that their names need."""
-    names = [name for name in design.colnames if name in (*RANGES, "Omega_b")]
+    names = [name for name in check_kind("design", design, Table).colnames if name in (*RANGES, "Omega_b")]
     columns = {
         name: np.asarray(units.Quantity(design[name], UNITS.get(name) or units.dimensionless_unscaled).value)
         for name in names
@@ -319,5 +320,5 @@ def _table(root: Path, folders: list[Path], parameters: list[Values], realisatio
 
 def _check_numbers(**numbers: int) -> None:
     for name, number in numbers.items():
-        if operator.index(number) < 0:
-            raise ValueError(f"{name} must not be negative, got {number}")
+        if not is_whole_number(number) or number < 0:
+            raise ValueError(f"{name} must not be negative, got {number!r}: give a whole number from 0 on")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks import whole_number
+from awd_core.checks import plain_array, refuse_masked, whole_number
 from awd_core.workers import available_cores
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def find_peaks(maps: Any, *, mask: Any = None, kind: Kind = "peaks", workers: in
     _check_kind(kind)
     if is_tensor(maps) and maps.device.type != "cpu":
         return _on_device(maps, mask, kind)
-    stack = np.asarray(maps.detach().numpy() if is_tensor(maps) else maps)
+    stack = plain_array(maps.detach().numpy() if is_tensor(maps) else maps, "maps")
     single = stack.ndim == 2
     stack = checked_maps(stack[None] if single else stack)
     observed = checked_mask(mask, stack.shape)
@@ -167,6 +167,7 @@ def checked_maps(maps: Any) -> Any:
     stack: Any = maps if hasattr(maps, "shape") and hasattr(maps, "dtype") else np.asarray(maps)
     if is_tensor(stack):
         stack = stack.detach().cpu().numpy()
+    refuse_masked(stack, "maps")
     if np.dtype(stack.dtype).kind not in "fiu":
         raise TypeError(f"maps must hold real numbers, got {stack.dtype}; convert them with astype(float)")
     if len(stack.shape) != 3 or 0 in stack.shape[1:]:

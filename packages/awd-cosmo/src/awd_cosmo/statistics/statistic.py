@@ -14,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.checks import check_kind
 from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
 from awd_cosmo.statistics.estimator import Estimator, not_fitted
 
@@ -76,7 +77,7 @@ class Statistic(Estimator):
         ValueError
             If it is the record of something else, or of a later version.
         """
-        name = record.get("statistic")
+        name = check_kind("record", record, Mapping).get("statistic")
         if name not in STATISTICS or (cls is not Statistic and name != cls.__name__):
             allowed = ", ".join(STATISTICS) if cls is Statistic else cls.__name__
             raise ValueError(f"the record is that of {name!r}, not of {allowed}; give what to_dict returned")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from awd_core.checks import is_real_number
 from awd_cosmo.maps.preprocessing import smoothed
 
 
@@ -57,6 +58,12 @@ class SkyAugmentation:
     turns: bool = True
     noise: float = 0.0
     smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("noise", "smoothing"):
+            value = getattr(self, name)
+            if not is_real_number(value) or value < 0:
+                raise ValueError(f"{name} must be finite and not negative; got {value!r}")
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """Other maps of the same shape, type and device."""

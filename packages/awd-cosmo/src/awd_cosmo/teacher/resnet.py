@@ -6,11 +6,13 @@ and a linear layer. `width=64` is the network as published; 16 suits a laptop an
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor, nn
+
+from awd_core.checks import is_whole_number
 
 SMALL = 100
 """Pixels along the shorter side of a map, below which the stem for small maps is worth its time."""
@@ -114,10 +116,11 @@ class ResNet(nn.Module):
     ) -> None:
         super().__init__()
         numbers = {"in_channels": in_channels, "outputs": outputs, "width": width}
-        if bad := [f"{name}={value}" for name, value in numbers.items() if value < 1]:
+        if bad := [f"{name}={value!r}" for name, value in numbers.items() if not is_whole_number(value) or value < 1]:
             raise ValueError(f"in_channels, outputs and width of a ResNet are 1 or more; got {', '.join(bad)}")
-        if len(blocks) != 4 or min(blocks) < 1:
-            raise ValueError(f"a ResNet has four stages of one block or more; got blocks={tuple(blocks)}")
+        stages = tuple(blocks) if isinstance(blocks, Iterable) else ()
+        if len(stages) != 4 or not all(is_whole_number(stage) and stage >= 1 for stage in stages):
+            raise ValueError(f"a ResNet has four stages of one block or more; got blocks={blocks!r}")
         self.in_channels, self.small_input = in_channels, small_input
         if small_input:
             self.conv1 = nn.Conv2d(in_channels, width, 3, 1, 1, bias=False)

@@ -17,7 +17,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from awd_core.checks import whole_number
+from awd_core.checks import is_real_number, plain_array, whole_number
 from awd_core.teacher import Factory, Teacher, Validation, resolve_factory
 from awd_cosmo.teacher.augmentation import OverTurns, SkyAugmentation, WithChannel
 from awd_cosmo.teacher.resnet import SMALL, ResNet, ResNet18
@@ -296,7 +296,7 @@ class MapTeacher(Teacher):
         elif isinstance(X, Tensor):
             maps = X.detach().cpu().numpy()
         else:
-            maps = X.read() if _is_map_set(X) else np.asarray(X)
+            maps = X.read() if _is_map_set(X) else plain_array(X, name)
         if maps.ndim not in (3, 4):
             raise ValueError(f"{name} must be maps of shape (n, ny, nx) or (n, channels, ny, nx); got {maps.shape}")
         if _on_disk(X):
@@ -304,6 +304,8 @@ class MapTeacher(Teacher):
         if maps.ndim == 4 and maps.shape[1] == 1:
             maps = maps[:, 0]
         if maps.dtype.kind == "f" and (gone := np.isnan(maps)).any():
+            if self.missing is not None and not is_real_number(self.missing):
+                raise ValueError(f"missing is {self.missing!r}; give the value that unobserved pixels get, such as 0.0")
             if self.missing is None:
                 first = int(gone.reshape(len(maps), -1).any(axis=1).argmax())
                 raise ValueError(
