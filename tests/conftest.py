@@ -51,6 +51,22 @@ def real_data():
     return REAL_DATA
 
 
+class DaskProcess(subprocess.Popen):
+    """A scheduler or worker of Dask, in a session of its own with all that it starts."""
+
+    def __init__(self, command, **options):
+        super().__init__(command, stderr=subprocess.DEVNULL, start_new_session=True, **options)
+
+    def end(self):
+        """Interrupt it; one that was interrupted while it began waits for ever, and is killed."""
+        self.send_signal(signal.SIGINT)
+        try:
+            self.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.pid, signal.SIGKILL)
+            self.wait()
+
+
 @pytest.fixture(scope="session")
 def start_worker():
     """Starts one more worker of a scheduler, given by the path of its file, in a process of its own."""
@@ -58,9 +74,7 @@ def start_worker():
     def start(scheduler_file):
         command = [sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(scheduler_file)]
         folder = str(Path(scheduler_file).parent)
-        return subprocess.Popen(
-            [*command, "--nthreads", "1", "--no-dashboard", "--local-directory", folder], stderr=subprocess.DEVNULL
-        )
+        return DaskProcess([*command, "--nthreads", "1", "--no-dashboard", "--local-directory", folder])
 
     return start
 
@@ -73,9 +87,7 @@ def scheduler(tmp_path_factory, start_worker):
     dask = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--scheduler-file", str(told), "--port", "0"]
     # It may be quick to suspect an item: each death costs the start of a process.
     environment = {**os.environ, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
-    started = [
-        subprocess.Popen([*dask, "--no-dashboard", "--host", "127.0.0.1"], stderr=subprocess.DEVNULL, env=environment)
-    ]
+    started = [DaskProcess([*dask, "--no-dashboard", "--host", "127.0.0.1"], env=environment)]
     try:
         began = time.monotonic()
         while not told.exists():
@@ -86,8 +98,5 @@ def scheduler(tmp_path_factory, start_worker):
         yield str(told)
     finally:
         # Workers first: one whose scheduler has gone looks for it a while.
-        for those in (started[1:], started[:1]):
-            for process in those:
-                process.send_signal(signal.SIGINT)
-            for process in those:
-                process.wait(600)
+        for process in [*started[1:], started[0]]:
+            process.end()

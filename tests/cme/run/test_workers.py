@@ -99,8 +99,7 @@ def test_a_scheduler_gives_the_serial_run_though_one_worker_dies_and_one_comes(
     finally:
         thread.join(600)
         for process in late:
-            process.send_signal(signal.SIGINT)
-            process.wait(600)
+            process.end()
     assert status == 0, output
     assert len(late) == 1
     found, expected = contents(tmp_path / "run"), contents(serial)

@@ -144,8 +144,7 @@ def test_a_worker_that_comes_late_helps(scheduler, start_worker):
             found = list(workers.map(eval, SLOWLY + [f"({i}, __import__('os').getpid())" for i in range(40)]))
         assert found[:30] == list(range(30))
     finally:
-        late.send_signal(signal.SIGINT)
-        late.wait(600)
+        late.end()
 
 
 def test_threads_are_shared_between_processes(monkeypatch):

@@ -133,8 +133,7 @@ def test_a_run_on_a_scheduler_gives_the_results_of_one_process(suite, scheduler,
     finally:
         thread.join(600)
         for process in late:
-            process.send_signal(signal.SIGINT)
-            process.wait(600)
+            process.end()
     assert len(late) == 1
     assert "on the workers of" in (out / "log.txt").read_text()
     for name in RESULTS:

@@ -106,7 +106,7 @@ class _DWT(nn.Module, ABC):
         if shape is None:
             shape = getattr(coefficients, "shape", None) or self._even_shape(details, approximation)
         given, shape = shape, tuple(shape) if isinstance(shape, Iterable) else (shape,)
-        if len(shape) != len(self.axes) or not all(hasattr(size, "__index__") for size in shape):
+        if len(shape) != len(self.axes) or not (is_traced() or all(hasattr(size, "__index__") for size in shape)):
             raise ValueError(f"shape is {given!r}; this transform needs {len(self.axes)} number(s), which are whole")
 
         sizes = self._sizes(shape, len(details))
