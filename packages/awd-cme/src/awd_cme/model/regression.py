@@ -15,7 +15,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_array, check_is_fitted, check_X_y
 
 from awd_cme.model.folds import grouped_folds
-from awd_core.checks import Columns, plain_array, real_array, whole_number
+from awd_core.checks import Columns, plain_array, real_array, real_list, whole_number
 
 Array = npt.NDArray[np.float64]
 
@@ -87,8 +87,8 @@ class SeriesRidge(RegressorMixin, BaseEstimator):  # type: ignore[misc] # scikit
             real_array(X), plain_array(y, "y"), dtype=np.float64, y_numeric=True, ensure_min_samples=2, estimator=self
         )
         seed = whole_number("seed", self.seed, 0)
-        alphas = np.asarray(self.alphas, dtype=np.float64)
-        if alphas.ndim != 1 or not len(alphas) or not (np.isfinite(alphas) & (alphas >= 0)).all():
+        alphas = np.array(real_list("alphas", self.alphas)) if np.ndim(self.alphas) else np.empty(0)
+        if not len(alphas) or not (np.isfinite(alphas) & (alphas >= 0)).all():
             raise ValueError(f"alphas are one or more penalties from 0 on; got {self.alphas}")
         self.feature_mean_ = features.mean(axis=0)
         self.feature_sd_ = _scale(features)
@@ -156,7 +156,7 @@ class SeriesLogistic(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sc
                 f"Only binary classification is supported. The type of the target is {kind}: success has two classes; "
                 f"y has {len(self.classes_)}: {self.classes_[:5].tolist()}"
             )
-        alphas = [float(alpha) for alpha in self.alphas]
+        alphas = real_list("alphas", self.alphas)
         if not alphas or not all(0 < alpha < math.inf for alpha in alphas):
             raise ValueError(f"alphas are one or more positive penalties; got {self.alphas}")
         self.feature_mean_ = features.mean(axis=0)

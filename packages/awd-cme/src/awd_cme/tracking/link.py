@@ -96,6 +96,8 @@ def link_spots(
     [[0, 0, 'track'], [0, 1, 'track'], [0, 2, 'gap'], [0, 3, 'track'], [0, 4, 'track']]
     """
     _check(spots, max_step, max_gap, max_gap_step, min_frames, min_significant)
+    if not is_real_number(level) or not 0 < level <= 1:
+        raise ValueError(f"level must lie between 0 and 1, got {level!r}; 0.05 is usual")
     report = LossReport() if losses is None else losses
     about: dict[str, Any] = {
         "channels": [channel],

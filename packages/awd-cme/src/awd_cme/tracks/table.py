@@ -156,7 +156,7 @@ def make_table(
             name: real_array(signals.get(name, unknown), name).astype(np.float64, copy=False)
             for name in names[len(LEADING) : -len(TRAILING)]
         },
-        "category": pd.array(np.full(rows, pd.NA) if category is None else category, dtype="Int64"),
+        "category": _categories(category, rows),
         "lifetime": unknown if lifetime is None else np.asarray(lifetime, dtype=np.float64),
         "source": labels(source, rows),
     }
@@ -313,6 +313,13 @@ def labels(value: Any, rows: int) -> pd.Categorical:
         return value.rename_categories(value.categories.astype("str"))
     codes, names = pd.factorize(np.atleast_1d(np.asarray(value, dtype=object)), sort=True)
     return pd.Categorical.from_codes(codes, pd.Index(names, dtype="str"))
+
+
+def _categories(values: Any, rows: int) -> Any:
+    try:
+        return pd.array(np.full(rows, pd.NA) if values is None else values, dtype="Int64")
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"category must be whole numbers, 1 to 8, or missing: {error}") from error
 
 
 def _integers(values: npt.ArrayLike, name: str) -> npt.NDArray[np.int64]:

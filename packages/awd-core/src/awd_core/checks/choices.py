@@ -68,7 +68,7 @@ def check_kind(name: str, value: Kind, kind: Any) -> Kind:
     """
     if isinstance(value, kind):
         return value
-    told = repr(value)
+    told = " ".join(repr(value).split())
     raise TypeError(
         f"{name} is a {type(value).__name__}, {told if len(told) < 80 else told[:79] + '…'}; give a {kind.__name__}"
     )
