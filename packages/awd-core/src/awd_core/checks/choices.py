@@ -1,6 +1,7 @@
 """Values that a command was given, refused before any work is begun. Nothing heavy is imported here."""
 
 import difflib
+import errno
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -87,10 +88,13 @@ def check_file(file: Path) -> None:
     >>> check_file(Path("wavelets/none.json"))
     Traceback (most recent call last):
     ...
-    FileNotFoundError: there is no file wavelets/none.json; check the name
+    FileNotFoundError: [Errno 2] there is no file wavelets/none.json; check the name: 'wavelets/none.json'
     """
+    if file.is_dir():
+        raise FileNotFoundError(f"there is no file {file}, but a folder; check the name")
     if not file.is_file():
-        raise FileNotFoundError(f"there is no file {file}{', but a folder' if file.is_dir() else ''}; check the name")
+        # With its number and name, as the system has it: commands have one line for all such errors.
+        raise FileNotFoundError(errno.ENOENT, f"there is no file {file}; check the name", str(file))
 
 
 def check_progress(progress: object) -> None:
