@@ -181,21 +181,26 @@ def test_a_bound_residual_follows_the_order_of_gradient_shap(x):
     assert bool(((shap(bound(model, transform, x, "repeat")) - expected).abs() > 1e-6).any())
 
 
-def test_gradient_shap_of_a_quadratic_model_is_its_expectation(x):
-    # f(x) = ‖x‖², so ∂f'/∂s = 2W(Wᵀs + r), on average over α half way between baseline and s: the residual of each
-    # sample must be its own. Captum's draws of α make a standard error of about 1/√(12 n).
-    transform = few_atoms()
-    trim, s, residual = TrimModel.at(lambda x: x.square().sum((1, 2)), transform, x)
+def test_gradient_shap_of_a_cubic_model_is_its_expectation(x):
+    # f(x) = Σx³, so ∂f'/∂s = 3W(αu + r)² with u = Wᵀs at α of the way from baseline to s, on average over α
+    # 3W(u²/3 + ur + r²): the residual of each sample must be its own. (Of ‖x‖² it would drop out, since Wr = 0.)
+    # α² has the standard deviation √(4/45), 2α has 1/√3.
+    transform, draws = few_atoms(), 4000
+    trim, s, residual = TrimModel.at(lambda x: x.pow(3).sum((1, 2)), transform, x)
     torch.manual_seed(0)
     np.random.seed(0)  # noqa: NPY002
-    shap = GradientShap(trim).attribute(
-        s, (torch.zeros_like(s[0]),), n_samples=4000, additional_forward_args=(residual,)
-    )[0]
+    settings = {"n_samples": draws, "additional_forward_args": (residual,)}
+    shap = GradientShap(trim).attribute(s, (torch.zeros_like(s[0]),), **settings)[0]
+
+    def expected(r: Tensor) -> Tensor:
+        return 3 * transform.adjoint_forward(u.square() / 3 + u * r + r.square()) * s[0]
+
     with torch.no_grad():
-        half = 2 * transform.adjoint_forward(transform.inverse(s[0] / 2) + residual) * s[0]
-        slope = 2 * transform.adjoint_forward(transform.inverse(s[0])) * s[0]
-    standard_error = slope.abs() / np.sqrt(12 * 4000)
-    assert bool(((shap - half).abs() < 4 * standard_error).all())
+        u = transform.inverse(s[0])
+        square, linear = (3 * transform.adjoint_forward(part) * s[0] for part in (u.square(), u * residual))
+        standard_error = (square.abs() * np.sqrt(4 / 45) + linear.abs() / np.sqrt(3)) / np.sqrt(draws)
+        assert bool(((shap - expected(residual)).abs() < 4 * standard_error).all())
+        assert not bool(((shap - expected(residual.roll(1, 0))).abs() < 4 * standard_error).all())
 
 
 @pytest.mark.filterwarnings("ignore:Setting forward, backward hooks and attributes on non-linear:UserWarning")
