@@ -14,6 +14,7 @@ from awd_cme.run.compare import Fitted
 from awd_cme.run.job import RunJob
 from awd_cme.run.series import FEWEST_CLUSTERS, Problem
 from awd_core.run import shortest_seconds
+from awd_core.workers import torch_threads
 
 Array = npt.NDArray[np.float64]
 
@@ -150,14 +151,9 @@ def timings_of(problem: Problem, card: ModelCard, network: Any | None) -> dict[s
         import torch
 
         tensor = torch.from_numpy(problem.held_out.X.astype(np.float32))
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            with torch.inference_mode():
-                first = _micro(lambda: network(tensor[:1]), 1)
-                found["teacher"] = [first, _micro(lambda: network(tensor), len(X))]
-        finally:
-            torch.set_num_threads(threads)
+        with torch_threads(1), torch.inference_mode():
+            first = _micro(lambda: network(tensor[:1]), 1)
+            found["teacher"] = [first, _micro(lambda: network(tensor), len(X))]
     return {"microseconds_per_track": found, "tracks": len(X)}
 
 

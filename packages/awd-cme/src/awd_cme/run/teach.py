@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from threadpoolctl import threadpool_limits
 
 from awd_cme.model.bootstrap import auc, r2
@@ -24,7 +23,7 @@ from awd_core.files import make_atomically
 from awd_core.run import RunFolder
 from awd_core.transforms import without_boundary_warnings
 from awd_core.wavelets import Wavelet
-from awd_core.workers import Workers
+from awd_core.workers import Workers, torch_threads
 
 Array = npt.NDArray[Any]
 Teacher = SeriesTeacher | SeriesTeacherClassifier
@@ -37,13 +36,8 @@ def one_thread() -> Iterator[None]:
     Networks and transforms of series of 40 samples are too small to be shared out: two threads wait for each other
     more than they work, and the order of sums, hence the last bits, would depend on their number.
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1, user_api="blas"):
-            yield
-    finally:
-        torch.set_num_threads(before)
+    with torch_threads(1), threadpool_limits(1, user_api="blas"):
+        yield
 
 
 @dataclass(frozen=True)

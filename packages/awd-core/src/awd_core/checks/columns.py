@@ -4,12 +4,13 @@ scikit-learn's `n_features_in_` and `feature_names_in_`, in its words, for estim
 tables, and for those that predict without it. A message adds what was given and what was expected.
 """
 
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+
+from awd_core.checks.warning import warn
 
 SHOWN = 8
 """Columns that a message lists, at most."""
@@ -93,11 +94,9 @@ class Columns:
             if given != self.names:
                 raise ValueError(_differing(given, self.names, kind, name))
         elif given is not None:
-            warnings.warn(f"{name} has feature names, but {kind} was fitted without feature names", stacklevel=4)
+            warn(f"{name} has feature names, but {kind} was fitted without feature names")
         elif self.names is not None:
-            warnings.warn(
-                f"{name} does not have valid feature names, but {kind} was fitted with feature names", stacklevel=4
-            )
+            warn(f"{name} does not have valid feature names, but {kind} was fitted with feature names")
         if len(shape) == 2 and shape[1] != self.number:
             raise ValueError(
                 f"{name} has {shape[1]} features, but {kind} is expecting {self.number} features as input."

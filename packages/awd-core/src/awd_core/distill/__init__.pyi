@@ -1,7 +1,6 @@
 from .distill import distill_path as distill_path
 from .lengths import compare_lengths as compare_lengths
 from .minima import local_minima as local_minima
-from .objective import threads as threads
 from .path import DistillationPath as DistillationPath
 from .path import PathPoint as PathPoint
 from .path_file import load_path as load_path

@@ -8,8 +8,7 @@ and only the ratio of their weights matters. The teacher is not here: its gradie
 """
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +26,7 @@ from awd_core.transforms.l1_norm import Workspace, l1_norm_and_gradient
 from awd_core.wavelets.filters import FreeFilter
 from awd_core.wavelets.lattice import QUARTER_PI, taps_and_jacobian
 from awd_core.wavelets.wavelet import Wavelet
+from awd_core.workers.threads import torch_threads
 
 Array = npt.NDArray[np.float64]
 
@@ -43,17 +43,6 @@ class Terms:
 
     sparsity: float
     interpretation: float
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Let torch compute in so many threads for a while."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class DistillationObjective:
@@ -153,7 +142,7 @@ class DistillationObjective:
         with torch.no_grad():
             self.filter.taps.copy_(torch.from_numpy(taps))
         found = np.zeros((len(self._starts), 2, 1 + self.length))
-        with threads(self._threads) if self._threads else nullcontext():
+        with torch_threads(self._threads) if self._threads else nullcontext():
             for chunk, start in enumerate(self._starts):
                 x, g = self._kept or self._read(start)
                 for term, weight in enumerate((sparsity, interpretation)):

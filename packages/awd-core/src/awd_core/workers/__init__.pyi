@@ -6,3 +6,4 @@ from .mapping import Serial as Serial
 from .mapping import Workers as Workers
 from .open import open_workers as open_workers
 from .threads import available_cores as available_cores
+from .threads import torch_threads as torch_threads

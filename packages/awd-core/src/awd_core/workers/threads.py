@@ -9,7 +9,8 @@ more threads than there are cores free when it begins. `benchmarks.busy` measure
 
 import os
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -70,18 +71,25 @@ def use_threads(begun_with: int | None = None) -> Threads:
     begun_with : int, optional
         Number of threads of an earlier session of the run.
     """
-    import torch
     from threadpoolctl import threadpool_limits
 
-    chosen, before = _choice(begun_with), torch.get_num_threads()
-    limits = threadpool_limits(chosen.count)
-    torch.set_num_threads(chosen.count)
+    chosen, limits = _choice(begun_with), ExitStack()
+    limits.enter_context(torch_threads(chosen.count))
+    limits.enter_context(threadpool_limits(chosen.count))
+    return replace(chosen, restore=limits.close)
 
-    def restore() -> None:
-        limits.restore_original_limits()
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Let torch compute in so many threads for a while."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
         torch.set_num_threads(before)
-
-    return replace(chosen, restore=restore)
 
 
 def _choice(begun_with: int | None) -> Threads:

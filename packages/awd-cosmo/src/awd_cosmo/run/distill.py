@@ -14,13 +14,13 @@ import numpy.typing as npt
 import torch
 
 from awd_core.attribution import check_gradients, input_gradients
-from awd_core.distill import DistillationPath, SearchSettings, distill_path, load_path, save_path, threads
+from awd_core.distill import DistillationPath, SearchSettings, distill_path, load_path, save_path
 from awd_core.evidence import score_pair, write_scores
 from awd_core.files import read_array
 from awd_core.report import read_json
 from awd_core.run import RunFolder
 from awd_core.wavelets import Wavelet
-from awd_core.workers import Serial, Workers, available_cores
+from awd_core.workers import Serial, Workers, available_cores, torch_threads
 from awd_cosmo.maps.sources import Source
 from awd_cosmo.run.job import Job
 from awd_cosmo.run.prepare import Prepared
@@ -216,7 +216,7 @@ def _follow(job: Job, slopes: Slopes, folder: Path, start: str, device: str | No
 
 def _read_and_follow(job: Job, slopes: SlopesOnDisk, folder: Path, device: str | None, count: int, start: str) -> None:
     if not _path_file(folder, start).exists():
-        with threads(count):
+        with torch_threads(count):
             _follow(job, slopes.read(), folder, start, device, None)
 
 
