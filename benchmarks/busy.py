@@ -47,12 +47,12 @@ def path() -> Callable[[], object]:
 
 
 def resnet() -> Callable[[], object]:
-    """Six steps of training of a ResNet-18 of 16 channels on 32 maps of 64²."""
+    """Thirty steps of training of a ResNet-18 of 16 channels on 32 maps of 64²."""
     import torch
 
     from awd_cosmo.teacher.resnet import ResNet18
 
-    return _training(ResNet18(width=16), torch.randn(32, 1, 64, 64), steps=6)
+    return _training(ResNet18(width=16), torch.randn(32, 1, 64, 64), steps=30)
 
 
 def lstm() -> Callable[[], object]:

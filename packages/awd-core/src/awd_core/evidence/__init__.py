@@ -1,6 +1,6 @@
 """How good a wavelet and its attributions are.
 
-Scores of sparsity, checks of attributions and their verdict, the bootstrap, and simulated data whose truth is known.
+Scores of sparsity, checks of attributions and their verdict, intervals by the jackknife, simulated data of known truth.
 """
 
 import lazy_loader

@@ -5,6 +5,9 @@ from .bootstrap import r_squared_of_sums as r_squared_of_sums
 from .checks import completeness_gap as completeness_gap
 from .checks import insertion_deletion as insertion_deletion
 from .checks import seed_agreement as seed_agreement
+from .jackknife import Interval as Interval
+from .jackknife import interval_from_left_out as interval_from_left_out
+from .jackknife import jackknife as jackknife
 from .known_truth import KnownTruth as KnownTruth
 from .known_truth import simulate_known_truth as simulate_known_truth
 from .quality import AttributionQuality as AttributionQuality
