@@ -133,7 +133,7 @@ estimates = {name: ridge.predict(one.transform(kappa[test])) for name, (one, rid
 estimates["network"] = teacher.predict(kappa[test])
 print(f"\nRMSE of Ω_m on {len(np.unique(cosmology[test]))} cosmologies held out; spread {omega[test].std():.4f}")
 for name, estimate in estimates.items():
-    score = regression_scores(omega[test], estimate, cosmology=cosmology[test], seed=0)
+    score = regression_scores(omega[test], estimate, cosmology=cosmology[test])
     print(f"  {name:22s} {score.rmse.value:.4f} ± {score.rmse.error:.4f}   R² {score.r2.value:.2f}")
 
 # %% [markdown]
@@ -146,7 +146,8 @@ model = Model(
     parameters=["Omega_m"], pixel_scale=maps.arcmin_per_pixel, shape=maps.shape, statistics=[statistic],
     regressor=ridge, wavelet=chosen.wavelet,
     training=TrainingDistribution.from_features(
-        statistic.transform(kappa[train]), reference=statistic.transform(kappa[validation])
+        statistic.transform(kappa[train]), parameters=omega[train],
+        reference=statistic.transform(kappa[validation]), reference_cosmology=cosmology[validation],
     ),
 )  # fmt: skip
 model.save(options.out / "model.json")

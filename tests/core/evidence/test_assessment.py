@@ -228,7 +228,7 @@ def test_the_section_says_what_was_found(found, tmp_path):
     values = {(row[0], row[1]): row[2] for row in part.table.rows}
     assert values["order", "area while coefficients are put back"] == found.quality.curves.insertion_area
     assert values["no training", "distance between the wavelets"] == found.quality.randomised.distance
-    assert len(part.table.rows) == 12
+    assert len(part.table.rows) == 12 + 2 * len(found.quality.rivals)
     (fact,) = part.facts
     passed = outcomes(found).count("pass")
     assert fact[1] == f"{passed} of 4"

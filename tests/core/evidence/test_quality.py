@@ -11,13 +11,23 @@ from torch import nn
 from awd_core.attribution.coefficients import coefficient_attributions
 from awd_core.attribution.gradients import input_gradients
 from awd_core.distill.distill import SearchSettings
-from awd_core.evidence.checks import completeness_gap, insertion_deletion, rank_correlation, seed_agreement
+from awd_core.evidence.checks import (
+    compare_orders,
+    completeness_gap,
+    insertion_deletion,
+    rank_correlation,
+    seed_agreement,
+)
+from awd_core.evidence.jackknife import Interval
 from awd_core.evidence.known_truth import simulate_known_truth
 from awd_core.evidence.quality import (
+    COEFFICIENTS,
+    UNTRAINED,
     AttributionQuality,
     Completeness,
     PerturbationCurves,
     RandomisedTeacher,
+    RivalOrder,
     SeedAgreement,
 )
 from awd_core.evidence.randomised import randomised_teacher_check, reinitialised
@@ -93,9 +103,40 @@ def test_the_right_order_beats_chance_and_the_wrong_one_does_not():
     assert right.insertion_area > random.insertion_area + 10 * random.insertion_area_error
     assert right.deletion_area < random.deletion_area - 10 * random.deletion_area_error
     assert wrong.insertion_area < random.insertion_area - 10 * random.insertion_area_error
-    (passed, *_), (failed, *_) = (AttributionQuality(curves, random).verdict() for curves in (right, wrong))
-    assert passed.outcome == "pass"
+    (unfinished, *_), (failed, *_) = (AttributionQuality(curves, random).verdict() for curves in (right, wrong))
+    assert unfinished.outcome == "open"  # nobody looked whether the largest coefficients do as well
     assert failed.outcome == "warn"
+
+
+def test_attributions_must_beat_the_largest_coefficients_and_a_network_without_training():
+    model, dwt, x, attributions, contributions = linear_problem(m=60)
+    sizes = dwt(x)
+    random = insertion_deletion(model, dwt, x, attributions, order="random", seed=1, repeats=6)
+    rivals = compare_orders(model, dwt, x, attributions, {COEFFICIENTS: sizes})
+    (rival,) = rivals
+    curves = insertion_deletion(model, dwt, x, attributions)
+    theirs = insertion_deletion(model, dwt, x, sizes)
+    assert rival.insertion_area == pytest.approx(theirs.insertion_area)
+    assert rival.insertion_gain.value == pytest.approx(curves.insertion_area - theirs.insertion_area)
+    assert rival.deletion_gain.value == pytest.approx(theirs.deletion_area - curves.deletion_area)
+    assert rival.insertion_gain.units == 60
+    # What each coefficient adds to the prediction is known here, and is not its size.
+    assert rival.beaten
+    assert AttributionQuality(curves, random, rivals=rivals).verdict()[0].outcome == "pass"
+    # The sizes themselves beat chance, and must not pass.
+    same = compare_orders(model, dwt, x, sizes, {COEFFICIENTS: sizes})
+    verdict = AttributionQuality(theirs, random, rivals=same).verdict()[0]
+    assert theirs.insertion_area > random.insertion_area + 3 * random.insertion_area_error
+    assert verdict.outcome == "warn"
+    assert "not clearly better than the largest coefficients" in verdict.sentence
+    record = json.loads(json.dumps(AttributionQuality(curves, random, rivals=rivals).to_dict(), allow_nan=False))
+    assert AttributionQuality.from_dict(record).rivals == rivals
+    old = {key: value for key, value in record.items() if key != "rivals"}
+    assert AttributionQuality.from_dict(old).verdict()[0].outcome == "open"
+    with pytest.raises(ValueError, match=r"the shapes .* when flattened; they must be the same"):
+        compare_orders(model, dwt, x, attributions, {"others": contributions[:, :3]})
+    with pytest.raises(ValueError, match="needs two independent units or more; there is 1"):
+        compare_orders(model, dwt, x[:1], contributions[:1], {COEFFICIENTS: contributions[:1]})
 
 
 def test_random_orders_follow_their_seed():
@@ -353,12 +394,18 @@ def test_a_whole_verdict(checked):
     x = torch.from_numpy(X)
     paths = [input_gradients(teacher, X, method="integrated_gradients") for teacher in teachers]
     attributions = [coefficient_attributions(dwt, x, torch.from_numpy(g), "integrated_gradients") for g in paths]
+    blank = input_gradients(reinitialised(teachers[0], seed=0), X, method="integrated_gradients")
+    rivals = {
+        COEFFICIENTS: dwt(x),
+        UNTRAINED: coefficient_attributions(dwt, x, torch.from_numpy(blank), "integrated_gradients"),
+    }
     quality = AttributionQuality(
         curves=insertion_deletion(teachers[0], dwt, x, attributions[0], steps=10),
         random_curves=insertion_deletion(teachers[0], dwt, x, attributions[0], steps=10, order="random", seed=0),
         completeness=completeness_gap(teachers[0], dwt, X, paths[0]),
         agreement=seed_agreement(attributions),
         randomised=check(X, teachers),
+        rivals=compare_orders(teachers[0], dwt, x, attributions[0], rivals, steps=10),
     )
     assert [finding.outcome for finding in quality.verdict()] == ["pass"] * 4
     record = quality.to_dict()
@@ -450,8 +497,17 @@ def test_verdicts_on_curves_need_both_areas():
         return PerturbationCurves("random", (0.0, 1.0), (0.0, 1.0), (1.0, 0.0), (error,) * 2, (error,) * 2,
                                   insertion, deletion, error, error)  # fmt: skip
 
+    def rival(back, away):
+        gains = [Interval(low + 0.1, low, low + 0.2, 0.05, 30) for low in (back, away)]
+        return RivalOrder(COEFFICIENTS, 0.6, 0.4, *gains)
+
     chance = curves(0.5, 0.5, 0.05)
     for insertion, deletion, outcome in ((0.7, 0.3, "pass"), (0.7, 0.4, "warn"), (0.6, 0.3, "warn")):
-        verdict = AttributionQuality(curves(insertion, deletion, math.nan), chance).verdict()
+        verdict = AttributionQuality(
+            curves(insertion, deletion, math.nan), chance, rivals=(rival(0.01, 0.01),)
+        ).verdict()
         assert verdict[0].outcome == outcome
+    for back, away, outcome in ((0.01, 0.01, "pass"), (-0.01, 0.01, "warn"), (0.01, -0.01, "warn")):
+        quality = AttributionQuality(curves(0.7, 0.3, math.nan), chance, rivals=(rival(back, away),))
+        assert quality.verdict()[0].outcome == outcome
     assert AttributionQuality(completeness=Completeness(0.0501, 0.1)).verdict()[1].outcome == "warn"

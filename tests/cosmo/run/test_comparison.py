@@ -1,4 +1,4 @@
-"""What the comparison of a run draws for its error bars, and which row stands for a model."""
+"""What the test maps of a run are a draw of, and which row stands for a model."""
 
 from types import SimpleNamespace
 
@@ -6,22 +6,27 @@ import numpy as np
 import pytest
 
 from awd_cosmo.inference.results import Results
-from awd_cosmo.run.evaluate import bootstrap_groups
+from awd_cosmo.run.evaluate import independent_units
+from awd_cosmo.run.prepare import Prepared
 
 
-def test_maps_that_may_share_phases_are_drawn_together():
+def test_what_test_maps_are_a_draw_of():
     cosmology, realisation = np.repeat(np.arange(4), 6), np.tile(np.arange(6), 4)
     split = SimpleNamespace(test=np.flatnonzero(realisation >= 3))
     prepared = SimpleNamespace(
         cosmology=cosmology, realisation=realisation, splits={"held_out": split, "published": split}, independent=False
     )
-    groups, drawn = bootstrap_groups(prepared, "published")
-    assert (drawn, groups.tolist()) == ("realisations", [3, 4, 5] * 4)
+    prepared.phases = lambda rows: Prepared.phases(prepared, rows)
+    units, drawn = independent_units(prepared, "published")
+    assert (drawn, units["realisation"].tolist()) == ("realisations", [3, 4, 5] * 4)
+    units, drawn = independent_units(prepared, "held_out")
+    assert (drawn, units["realisation"].tolist()) == ("cosmologies and realisations", [3, 4, 5] * 4)
+    assert units["cosmology"].tolist() == np.repeat(np.arange(4), 3).tolist()
     prepared.independent = True
-    groups, drawn = bootstrap_groups(prepared, "published")
-    assert (drawn, len(np.unique(groups))) == ("maps", 12)
-    groups, drawn = bootstrap_groups(prepared, "held_out")
-    assert (drawn, groups.tolist()) == ("cosmologies", np.repeat(np.arange(4), 3).tolist())
+    units, drawn = independent_units(prepared, "published")
+    assert (drawn, len(np.unique(units["realisation"]))) == ("maps", 12)
+    units, drawn = independent_units(prepared, "held_out")
+    assert (drawn, list(units)) == ("cosmologies", ["cosmology"])
 
 
 def test_a_row_is_that_of_the_regression_where_the_published_estimator_stands_beside_it():

@@ -2,6 +2,7 @@ from .assessment import attribution_quality as attribution_quality
 from .bootstrap import percentile_interval as percentile_interval
 from .bootstrap import r_squared as r_squared
 from .bootstrap import r_squared_of_sums as r_squared_of_sums
+from .checks import compare_orders as compare_orders
 from .checks import completeness_gap as completeness_gap
 from .checks import insertion_deletion as insertion_deletion
 from .checks import seed_agreement as seed_agreement
@@ -11,6 +12,7 @@ from .jackknife import jackknife as jackknife
 from .known_truth import KnownTruth as KnownTruth
 from .known_truth import simulate_known_truth as simulate_known_truth
 from .quality import AttributionQuality as AttributionQuality
+from .quality import RivalOrder as RivalOrder
 from .quality_record import CheckedQuality as CheckedQuality
 from .quality_record import QualitySettings as QualitySettings
 from .randomised import randomised_teacher_check as randomised_teacher_check

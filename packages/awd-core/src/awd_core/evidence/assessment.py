@@ -8,7 +8,7 @@ import copy
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -24,16 +24,19 @@ from awd_core.attribution.points import METHODS, Method
 from awd_core.attribution.store import model_digest
 from awd_core.checks.choices import check_kind
 from awd_core.checks.whole_numbers import whole_number
-from awd_core.evidence.checks import completeness_gap, insertion_deletion, predicted, seed_agreement
+from awd_core.evidence.checks import compare_orders, completeness_gap, insertion_deletion, predicted, seed_agreement
 from awd_core.evidence.quality import (
+    COEFFICIENTS,
+    UNTRAINED,
     AttributionQuality,
     Completeness,
     PerturbationCurves,
     RandomisedTeacher,
+    RivalOrder,
     SeedAgreement,
 )
 from awd_core.evidence.quality_record import CheckedQuality, QualitySettings, stored_quality
-from awd_core.evidence.randomised import randomised_teacher_check
+from awd_core.evidence.randomised import randomised_teacher_check, reinitialised
 from awd_core.files.arrays import SampleArray, as_samples, digest, read_block
 from awd_core.files.atomic import write_json
 from awd_core.transforms.boundary import without_boundary_warnings
@@ -152,6 +155,7 @@ def attribution_quality(
         "batch_size": batch_size,
         "settings": asdict(settings),
         "device": str(device or "the model's"),
+        "rivals": [COEFFICIENTS, UNTRAINED],
     }
     question = json.loads(json.dumps(question, allow_nan=False))
     if len(set(question["teachers"])) < len(question["teachers"]):
@@ -215,12 +219,13 @@ class _Job:
             except ValueError as error:
                 reasons[name] = f"{' '.join(str(error).split()).rstrip('.')}."
         progress(len(checks), len(checks), "")
-        curves, random_curves = found.get("order", (None, None))
+        curves, random_curves, rivals = found.get("order", (None, None, ()))
         return AttributionQuality(
-            curves, random_curves, found.get("completeness"), found.get("agreement"), found.get("randomised"), reasons
-        )
+            curves, random_curves, found.get("completeness"), found.get("agreement"), found.get("randomised"), rivals,
+            reasons,
+        )  # fmt: skip
 
-    def _order(self) -> tuple[PerturbationCurves, PerturbationCurves]:
+    def _order(self) -> tuple[PerturbationCurves, PerturbationCurves, tuple[RivalOrder, ...]]:
         attributions = self._attributions(self.g)
         mine, chance = (
             insertion_deletion(
@@ -230,7 +235,21 @@ class _Job:
             )
             for order in ("attribution", "random")
         )  # fmt: skip
-        return mine, chance
+        with torch.no_grad():
+            rivals = {COEFFICIENTS: self.dwt(self.inputs)}
+        # Where the network cannot be built anew, the check of that kind says so.
+        with suppress(ValueError):
+            blank = reinitialised(self.teachers[0], seed=_seed(self.seed, BLANK), factory=self._factory())
+            slopes = input_gradients(
+                blank, self.x, self.target, method=self.method, baseline=self.start, seed=self.seed,
+                batch_size=self.batch_size,
+            )  # fmt: skip
+            rivals[UNTRAINED] = self._attributions(slopes)
+        found = compare_orders(
+            self.teachers[0], self.dwt, self.x, attributions, rivals, target=self.target, steps=self.settings.steps,
+            baseline=self.baseline, batch_size=self.forward,
+        )  # fmt: skip
+        return mine, chance, found
 
     def _completeness(self) -> Completeness:
         if self.method == "saliency":
@@ -253,14 +272,15 @@ class _Job:
         return seed_agreement([self._attributions(slopes) for slopes in self.known], top=self.settings.top)
 
     def _randomised(self) -> RandomisedTeacher:
-        def check(factory: Callable[[], nn.Module] | None) -> RandomisedTeacher:
-            return randomised_teacher_check(
-                self.teachers[0], self.x, seed=_seed(self.seed, BLANK), levels=self.levels, wavelet=self.wavelet,
-                mode=self.mode, ndim=self.ndim, target=self.target, method=self.method, baseline=self.start,
-                trained=self.teachers[1:], factory=factory, search=self.settings.search, batch_size=self.batch_size,
-                known=self.known,
-            )  # fmt: skip
+        return randomised_teacher_check(
+            self.teachers[0], self.x, seed=_seed(self.seed, BLANK), levels=self.levels, wavelet=self.wavelet,
+            mode=self.mode, ndim=self.ndim, target=self.target, method=self.method, baseline=self.start,
+            trained=self.teachers[1:], factory=self._factory(), search=self.settings.search,
+            batch_size=self.batch_size, known=self.known,
+        )  # fmt: skip
 
+    def _factory(self) -> Callable[[], nn.Module] | None:
+        """What builds the network without training, where its modules cannot be reset."""
         # Scales of inputs that the network has learnt stay where it can be reset; a factory knows nothing of them.
         resettable = all(
             callable(getattr(module, "reset_parameters", None))
@@ -269,9 +289,9 @@ class _Job:
         )
         build = self.factory
         if resettable or build is None:
-            return check(None)
+            return None
         like = next(self.teachers[0].parameters())
-        return check(lambda: build().to(like.device, like.dtype))
+        return lambda: build().to(like.device, like.dtype)
 
     def _attributions(self, slopes: npt.NDArray[Any]) -> Any:
         baseline = torch.as_tensor(self.baseline).to(self.inputs)

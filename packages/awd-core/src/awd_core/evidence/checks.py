@@ -4,7 +4,7 @@ What they find is described in `awd_core.evidence.quality`.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from typing import Any, Literal
 
@@ -19,12 +19,15 @@ from awd_core.attribution.model_gradients import Model, Target, asked
 from awd_core.attribution.points import Method
 from awd_core.checks.real_numbers import is_real_number
 from awd_core.checks.whole_numbers import is_whole_number, whole_number
-from awd_core.evidence.quality import Completeness, PerturbationCurves, SeedAgreement
+from awd_core.evidence.jackknife import jackknife
+from awd_core.evidence.quality import Completeness, PerturbationCurves, RivalOrder, SeedAgreement
 from awd_core.transforms.dwt import Coefficients, DWT1d, DWT2d
 
 Array = npt.NDArray[np.float64]
 Attributions = Coefficients | Tensor | npt.NDArray[Any]
 """Attributions of m inputs: in bands, or as an array of shape (m, …)."""
+Order = Array | Callable[[slice], Array]
+"""By what coefficients are ordered, falling: for all inputs, or drawn for a slice of them."""
 
 
 def insertion_deletion(
@@ -88,33 +91,16 @@ def insertion_deletion(
     for name, number in (("steps", steps), ("repeats", repeats), ("batch_size", batch_size)):
         if not is_whole_number(number) or number < 1:
             raise ValueError(f"{name} is {number!r}; it must be 1 or more, a whole number")
-    inputs, importance = torch.as_tensor(x), np.abs(as_rows(attributions))
-    orders = 1 if order == "attribution" else repeats
-    rng = np.random.default_rng(None if seed is None else whole_number("seed", seed, 0))
-    # Errors by order, by insertion or deletion, and by step; and those without any coefficient.
-    errors, whole = np.zeros((orders, 2, steps + 1)), 0.0
-    with asked(model, None) as (teacher, where), torch.no_grad():
-        for start in range(0, len(inputs), batch_size):
-            block = _Block(teacher, dwt, inputs[start : start + batch_size].to(where), baseline, target)
-            s, b = block.values, block.removed
-            if importance.shape != (len(inputs), s.shape[1]):
-                raise ValueError(
-                    f"the attributions have shape {importance.shape} when flattened; {len(inputs)} inputs have "
-                    f"{s.shape[1]} coefficients each: give the attributions of this transform and these inputs"
-                )
-            whole += block.error(b)
-            for number in range(orders):
-                weights = importance[start : start + batch_size] if order == "attribution" else rng.random(s.shape)
-                ranks = torch.from_numpy((-weights).argsort(axis=1, kind="stable").argsort(axis=1)).to(where)
-                for step in range(steps + 1):
-                    first = ranks < round(step / steps * s.shape[1])
-                    errors[number, 0, step] += block.error(torch.where(first, s, b))
-                    errors[number, 1, step] += block.error(torch.where(first, b, s))
-    if whole == 0:
-        raise ValueError("the predictions are the same when all coefficients are removed; give another baseline")
-    curves = 1 - errors / whole
+    importance = np.abs(as_rows(attributions))
+    orders: list[Order] = [importance]
+    if seed is not None and order == "random":
+        seed = whole_number("seed", seed, 0)
+        draws = [np.random.default_rng([seed, number]) for number in range(repeats)]
+        orders = [lambda rows, rng=rng: rng.random(importance[rows].shape) for rng in draws]  # type: ignore[misc]
+    errors, whole = _errors(model, dwt, x, importance.shape, orders, target, steps, baseline, batch_size)
+    curves = 1 - errors.sum(axis=3) / whole.sum()
     areas = (curves[..., 1:] + curves[..., :-1]).mean(axis=-1) / 2
-    if orders > 1:
+    if len(orders) > 1:
         spread, area_spread = curves.std(axis=0, ddof=1), areas.std(axis=0, ddof=1)
     else:
         spread, area_spread = np.full(curves.shape[1:], np.nan), np.full(2, np.nan)
@@ -122,6 +108,60 @@ def insertion_deletion(
     numbers = [float(number) for number in (*areas.mean(axis=0), *area_spread)]
     fractions = tuple(step / steps for step in range(steps + 1))
     return PerturbationCurves(order, fractions, lines[0], lines[1], lines[2], lines[3], *numbers)
+
+
+def compare_orders(
+    model: Model,
+    dwt: DWT1d | DWT2d,
+    x: Tensor | npt.NDArray[Any],
+    attributions: Attributions,
+    rivals: Mapping[str, Attributions],
+    *,
+    target: Target = None,
+    steps: int = 20,
+    baseline: Tensor | npt.NDArray[Any] | float = 0.0,
+    batch_size: int = 256,
+) -> tuple[RivalOrder, ...]:
+    """By how much the order of the attributions is better than other orders, with intervals over inputs.
+
+    A random order is easily beaten: the largest coefficients carry most of an input, and any network needs the input.
+    What a teacher has learnt shows where its attributions beat the size of the coefficients, and those of the same
+    network without training.
+
+    Parameters
+    ----------
+    model, dwt, x, attributions, target, steps, baseline, batch_size
+        As for `insertion_deletion`.
+    rivals : mapping of str to attributions
+        What orders the coefficients instead, by name.
+
+    Returns
+    -------
+    tuple of RivalOrder
+
+    Raises
+    ------
+    ValueError
+        As for `insertion_deletion`, and where there are fewer than two inputs.
+    """
+    steps, batch_size = whole_number("steps", steps), whole_number("batch_size", batch_size)
+    orders = [np.abs(as_rows(one)) for one in (attributions, *rivals.values())]
+    shapes = sorted({one.shape for one in orders})
+    if len(shapes) > 1:
+        raise ValueError(f"attributions and rivals have the shapes {shapes} when flattened; they must be the same")
+    errors, whole = _errors(model, dwt, x, shapes[0], orders, target, steps, baseline, batch_size)
+    # Errors below a curve, for each input.
+    areas = (errors[:, :, 1:] + errors[:, :, :-1]).mean(axis=2) / 2
+    found = []
+    for name, theirs in zip(rivals, areas[1:], strict=True):
+        gains = [
+            # Of insertion less error is better, of deletion more.
+            jackknife(lambda s: (s[0] - s[1]) / s[2], np.column_stack([*pair, whole]))
+            for pair in ((theirs[0], areas[0, 0]), (areas[0, 1], theirs[1]))
+        ]
+        area = 1 - theirs.sum(axis=1) / whole.sum()
+        found.append(RivalOrder(name, float(area[0]), float(area[1]), *gains))
+    return tuple(found)
 
 
 def completeness_gap(
@@ -287,11 +327,42 @@ class _Block:
         self.residual = x - dwt.inverse(self.coefficients)
         self.expected = predicted(model, x, target)
 
-    def error(self, rows: Tensor) -> float:
+    def errors(self, rows: Tensor) -> Array:
+        """Squared errors of the predictions, one an input."""
         bands = iter(torch.split(rows, [band[0].numel() for band in self.coefficients.tensors()], dim=1))
         changed = self.coefficients.map(lambda band: next(bands).reshape(band.shape))
         seen = self.dwt.inverse(changed) + self.residual
-        return float((predicted(self.model, seen, self.target) - self.expected).square().sum())
+        return np.asarray((predicted(self.model, seen, self.target) - self.expected).square().cpu().numpy())
+
+
+def _errors(
+    model: Model, dwt: DWT1d | DWT2d, x: Tensor | npt.NDArray[Any], shape: tuple[int, ...], orders: Sequence[Order],
+    target: Target, steps: int, baseline: Tensor | npt.NDArray[Any] | float, batch_size: int,
+) -> tuple[Array, Array]:  # fmt: skip
+    """Squared errors by order, by insertion or deletion, by step, and by input; and those without any coefficient."""
+    inputs = torch.as_tensor(x)
+    errors, whole = np.zeros((len(orders), 2, steps + 1, len(inputs))), np.zeros(len(inputs))
+    with asked(model, None) as (teacher, where), torch.no_grad():
+        for start in range(0, len(inputs), batch_size):
+            rows = slice(start, start + batch_size)
+            block = _Block(teacher, dwt, inputs[rows].to(where), baseline, target)
+            s, b = block.values, block.removed
+            if shape != (len(inputs), s.shape[1]):
+                raise ValueError(
+                    f"the attributions have shape {shape} when flattened; {len(inputs)} inputs have {s.shape[1]} "
+                    "coefficients each: give the attributions of this transform and these inputs"
+                )
+            whole[rows] = block.errors(b)
+            for number, order in enumerate(orders):
+                importance = order(rows) if callable(order) else order[rows]
+                ranks = torch.from_numpy((-importance).argsort(axis=1, kind="stable").argsort(axis=1)).to(where)
+                for step in range(steps + 1):
+                    first = ranks < round(step / steps * s.shape[1])
+                    errors[number, 0, step, rows] = block.errors(torch.where(first, s, b))
+                    errors[number, 1, step, rows] = block.errors(torch.where(first, b, s))
+    if not whole.any():
+        raise ValueError("the predictions are the same when all coefficients are removed; give another baseline")
+    return errors, whole
 
 
 def joined(coefficients: Coefficients) -> Tensor:

@@ -1,7 +1,9 @@
 """Do the attributions deserve trust? What four checks found, and a verdict in plain words.
 
 - Removing the coefficients with the largest attributions must change the prediction more than removing others, and
-  putting them back must restore it sooner (`awd_core.evidence.insertion_deletion`).
+  putting them back must restore it sooner (`awd_core.evidence.insertion_deletion`). Others are random ones, but also
+  the largest coefficients and those that the network names before its training: an order that does not beat these says
+  nothing of what was learnt (`awd_core.evidence.compare_orders`).
 - Where the method promises that attributions add up to a difference of predictions, they must
   (`awd_core.evidence.completeness_gap`).
 - Teachers that differ in their seed alone must name the same coefficients (`awd_core.evidence.seed_agreement`).
@@ -16,6 +18,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from awd_core.checks.choices import check_kind
+from awd_core.evidence.jackknife import Interval
 from awd_core.files.atomic import json_values
 
 if TYPE_CHECKING:
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 FORMAT, VERSION = "awd-quality", 1
 CHECKS = ("order", "completeness", "agreement", "randomised")
 """The checks, in the order of the verdict."""
+COEFFICIENTS, UNTRAINED = "the largest coefficients", "the attributions of a network without training"
+"""Names of the orders that attributions must beat."""
 DEVIATIONS = 3.0
 """By how many standard deviations of random orders the areas of the curves must be better than their mean."""
 COMPLETE = 0.05
@@ -84,6 +89,32 @@ class PerturbationCurves:
     deletion_area: float
     insertion_area_error: float
     deletion_area_error: float
+
+
+@dataclass(frozen=True)
+class RivalOrder:
+    """Another order of the coefficients, and by how much that of the attributions is better; made by `compare_orders`.
+
+    Attributes
+    ----------
+    name : str
+        By what the coefficients are ordered.
+    insertion_area, deletion_area : float
+        Areas below its curves, as of `PerturbationCurves`.
+    insertion_gain, deletion_gain : Interval
+        By how much the attributions' areas are better, larger or smaller, with 95 % intervals over inputs.
+    """
+
+    name: str
+    insertion_area: float
+    deletion_area: float
+    insertion_gain: Interval
+    deletion_gain: Interval
+
+    @property
+    def beaten(self) -> bool:
+        """Whether both intervals lie above zero."""
+        return self.insertion_gain.low > 0 and self.deletion_gain.low > 0
 
 
 @dataclass(frozen=True)
@@ -170,6 +201,9 @@ class AttributionQuality:
         With teachers of other seeds.
     randomised : RandomisedTeacher, optional
         Against a network without training.
+    rivals : tuple of RivalOrder
+        Other orders that those of the attributions must beat: by the size of the coefficients, and by the attributions
+        of the same network without training.
     reasons : mapping of str to str
         Why a check of `CHECKS` was not made, as a sentence.
 
@@ -184,6 +218,7 @@ class AttributionQuality:
     completeness: Completeness | None = None
     agreement: SeedAgreement | None = None
     randomised: RandomisedTeacher | None = None
+    rivals: tuple[RivalOrder, ...] = ()
     reasons: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -213,6 +248,7 @@ class AttributionQuality:
                 _from(Completeness, record["completeness"]),
                 _from(SeedAgreement, record["agreement"]),
                 _from(RandomisedTeacher, record["randomised"]),
+                tuple(map(_rival, record.get("rivals", ()))),
                 dict(record["reasons"]),
             )
         except (KeyError, TypeError, AttributeError) as error:
@@ -255,11 +291,25 @@ class AttributionQuality:
             f"{chance.insertion_area_error:.2f}; {mine.deletion_area:.2f} when they are removed, in random order "
             f"{chance.deletion_area:.2f} ± {chance.deletion_area_error:.2f}"
         )
-        return _finding(
-            better and worse,
-            f"The coefficients with large attributions carry the prediction ({numbers}).",
-            f"Large attributions do not tell clearly better than chance what matters ({numbers}).",
-        )
+        if not (better and worse):
+            return Finding(
+                "warn", f"Large attributions do not tell clearly better than chance what matters ({numbers})."
+            )
+        told = "; ".join(_gain(rival) for rival in self.rivals)
+        lost = [rival.name for rival in self.rivals if not rival.beaten]
+        if lost:
+            return Finding(
+                "warn",
+                f"Large attributions tell better than chance what matters ({numbers}), but not clearly better than "
+                f"{' and '.join(lost)} ({told}): that order says little of what the teacher has learnt.",
+            )
+        if not self.rivals:
+            return Finding(
+                "open",
+                f"The coefficients with large attributions carry the prediction better than chance ({numbers}). It was "
+                f"not checked whether they do better than {COEFFICIENTS}, as any network's may not.",
+            )
+        return Finding("pass", f"The coefficients with large attributions carry the prediction ({numbers}; {told}).")
 
     def _completeness(self) -> Finding:
         known = self.completeness
@@ -306,6 +356,27 @@ class AttributionQuality:
 
 def _finding(good: bool, yes: str, no: str) -> Finding:
     return Finding("pass", yes) if good else Finding("warn", no)
+
+
+def _gain(rival: RivalOrder) -> str:
+    back, away = rival.insertion_gain, rival.deletion_gain
+    return (
+        f"against {rival.name} better by {back.value:.3f} ({back.low:.3f} to {back.high:.3f}) when put back, "
+        f"{away.value:.3f} ({away.low:.3f} to {away.high:.3f}) when removed"
+    )
+
+
+def _rival(record: Mapping[str, Any]) -> RivalOrder:
+    gains = [
+        Interval(**{name: _number(name, value) for name, value in record[key].items()})
+        for key in ("insertion_gain", "deletion_gain")
+    ]
+    return RivalOrder(record["name"], _plain(record["insertion_area"]), _plain(record["deletion_area"]), *gains)
+
+
+def _number(name: str, value: Any) -> Any:
+    """None stands for NaN, but for a p-value that nobody asked for."""
+    return value if name == "p_value" else _plain(value)
 
 
 _Record = TypeVar("_Record", PerturbationCurves, Completeness, SeedAgreement, RandomisedTeacher)

@@ -111,6 +111,11 @@ def _table(quality: AttributionQuality) -> Table:
             ["order", "area while coefficients are removed", mine.deletion_area, "below", down],
             ["order", "the same in random order", chance.deletion_area, "", None],
         ]
+    for rival in quality.rivals:
+        rows += [
+            ["order", f"put back: gain over {rival.name}, low end", rival.insertion_gain.low, "above", 0.0],
+            ["order", f"removed: gain over {rival.name}, low end", rival.deletion_gain.low, "above", 0.0],
+        ]
     if (whole := quality.completeness) is not None:
         rows += [
             ["sum", "Σ|gap| over Σ|difference of predictions|", whole.relative, "at most", COMPLETE],

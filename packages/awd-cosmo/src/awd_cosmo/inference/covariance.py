@@ -81,6 +81,6 @@ def hartlap_factor(degrees: int, features: int) -> float:
     if degrees <= features + 1:
         raise ValueError(
             f"{features} features need more than {features + 1} degrees of freedom for Hartlap's factor and there are "
-            f"{degrees}; give more maps a cosmology, use fewer bins, or set hartlap=False and rely on the shrinkage"
+            f"{degrees}; give more maps a cosmology, use fewer bins, or shrink the covariance instead"
         )
     return (degrees - features - 1) / degrees

@@ -4,7 +4,7 @@ The features of a map, x (F numbers), scatter about the mean of their cosmology 
 everywhere (square roots of counts make it nearly so). Few directions of feature space tell cosmologies apart. So x is
 compressed once, linearly, to K numbers t whose scatter is 1:
 
-1. whiten with C, shrunk and with Hartlap's factor (`awd_cosmo.inference.covariance`): noise I;
+1. whiten with C, shrunk or with Hartlap's factor (`awd_cosmo.inference.covariance`): noise I;
 2. keep the principal components of the cosmologies' means that stand above what noise alone would give
    (Marchenko and Pastur's edge);
 3. fit curves t(θ) through the means; what they miss beyond noise, M (K × K, parameters that are not in θ, shapes that
@@ -64,7 +64,7 @@ class CountEmulator:
 
     def predict(self, parameters: npt.ArrayLike) -> tuple[Array, Array]:
         """Means of the compressed features and the curves' own variances, both (G, K), at parameters (G, p)."""
-        x = _scaled(np.asarray(parameters, dtype=np.float64), self.low, self.high)
+        x = in_box(np.asarray(parameters, dtype=np.float64), self.low, self.high)
         found = [_gp(curve, x) if self.kind == "gp" else _polynomial(curve, x, self.kind) for curve in self.curves]
         return np.column_stack([mean for mean, _ in found]), np.column_stack([variance for _, variance in found])
 
@@ -145,13 +145,13 @@ def fit_emulator(
     low, high = theta.min(axis=0), theta.max(axis=0)
     if not (high > low).all():
         raise ValueError(f"parameter {int(np.argmin(high - low))} is the same in all {count} cosmologies; leave it out")
-    terms = _basis(np.zeros((1, theta.shape[1])), _DEGREES.get(kind, 1)).shape[1]
+    terms = polynomial_basis(np.zeros((1, theta.shape[1])), _DEGREES.get(kind, 1)).shape[1]
     if count < terms + 2:
         raise ValueError(
             f"{count} cosmologies are too few for a {kind} emulator of {theta.shape[1]} parameters: it has {terms} "
             f"coefficients a component and needs {terms + 2} cosmologies; use a simpler one, or fewer parameters"
         )
-    x = _scaled(theta, low, high)
+    x = in_box(theta, low, high)
     centre = np.average(z, axis=0, weights=n)
     whitener = np.linalg.inv(np.linalg.cholesky(np.asarray(covariance, dtype=np.float64)))
     projection = _principal((z - centre) @ whitener.T, n, components, theta.shape[1]) @ whitener
@@ -187,7 +187,7 @@ def _missed(t: Array, x: Array, n: Array, kind: Kind) -> Array:
         fits = [_fit_gp(x, column, 1 / n, kind, white=True) for column in t.T]
         hats = np.array([_gp_hat(curve, x) for curve in fits])
     else:
-        basis = _basis(x, _DEGREES[kind])
+        basis = polynomial_basis(x, _DEGREES[kind])
         root = np.sqrt(n)[:, None]
         hats = np.broadcast_to(basis @ np.linalg.pinv(basis * root) * root.T, (t.shape[1], len(x), len(x)))
     rest = np.eye(len(x)) - hats
@@ -200,14 +200,14 @@ def _missed(t: Array, x: Array, n: Array, kind: Kind) -> Array:
     return np.asarray((axes * np.maximum(size, 0)) @ axes.T)
 
 
-def _scaled(theta: Array, low: Array, high: Array) -> Array:
+def in_box(theta: Array, low: Array, high: Array) -> Array:
     """Parameters with the training box at −1…1."""
     if theta.ndim != 2 or theta.shape[1] != len(low):
         raise ValueError(f"parameters must have the shape (n, {len(low)}), as in training; got {theta.shape}")
     return np.asarray((2 * theta - low - high) / (high - low))
 
 
-def _basis(x: Array, degree: int) -> Array:
+def polynomial_basis(x: Array, degree: int) -> Array:
     """All products of up to `degree` coordinates, (n, q)."""
     columns = [np.ones(len(x))]
     for order in range(1, degree + 1):
@@ -217,14 +217,14 @@ def _basis(x: Array, degree: int) -> Array:
 
 
 def _fit_polynomial(x: Array, values: Array, noise: Array, kind: Kind) -> dict[str, Any]:
-    basis = _basis(x, _DEGREES[kind])
+    basis = polynomial_basis(x, _DEGREES[kind])
     information = (basis / noise[:, None]).T @ basis
     covariance = np.linalg.pinv(information, hermitian=True)
     return {"weights": covariance @ (basis / noise[:, None]).T @ values, "covariance": covariance}
 
 
 def _polynomial(curve: Mapping[str, Any], x: Array, kind: Kind) -> tuple[Array, Array]:
-    basis = _basis(x, _DEGREES[kind])
+    basis = polynomial_basis(x, _DEGREES[kind])
     return basis @ curve["weights"], np.einsum("ni,ij,nj->n", basis, curve["covariance"], basis)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import Columns, is_real_number, real_list, warn, whole_number
-from awd_cosmo.inference.folds import cross_validation_folds
+from awd_cosmo.inference.folds import phase_folds
 from awd_cosmo.inference.posterior import EmulatorPosterior as EmulatorPosterior
 from awd_cosmo.inference.regressor import Array, CountRegressor, Transform, parameters_of, transformed
 
@@ -60,7 +60,7 @@ class NearestCosmology(CountRegressor):
             chi2[:, c] = ((difference @ precision) * difference).sum(axis=1)
         return chi2
 
-    def _fit(self, features: Array, theta: Array, ids: npt.NDArray[np.int64]) -> None:
+    def _fit(self, features: Array, theta: Array, ids: npt.NDArray[np.int64], phases: npt.NDArray[Any] | None) -> None:
         groups = [features[ids == c] for c in range(ids.max() + 1)]
         if min(map(len, groups)) < 2:
             raise ValueError("a cosmology with one map has no covariance; leave it out, or give more of its maps")
@@ -97,7 +97,7 @@ class CountRidge(CountRegressor):
     alpha_ : ndarray, shape (k,)
         Penalty chosen for each target.
     cv_rmse_ : ndarray, shape (k, number of alphas)
-        Root mean square error on held-out cosmologies.
+        Root mean square error on held-out cosmologies, of phases that are held out too if they are told.
     weights_ : ndarray, shape (F, k)
         Weights of the standardised features.
 
@@ -132,7 +132,7 @@ class CountRidge(CountRegressor):
         self.n_folds = n_folds
         self.seed = seed
 
-    def _fit(self, features: Array, theta: Array, ids: npt.NDArray[np.int64]) -> None:
+    def _fit(self, features: Array, theta: Array, ids: npt.NDArray[np.int64], phases: npt.NDArray[Any] | None) -> None:
         try:
             alphas = np.logspace(-3, 7, 41) if self.alphas is None else np.array(real_list("alphas", self.alphas))
         except TypeError as error:
@@ -149,7 +149,7 @@ class CountRidge(CountRegressor):
         if not ids.any():
             raise ValueError("all maps are of one cosmology, so no penalty can be chosen; give maps of several")
         n_folds, seed = whole_number("n_folds", self.n_folds, 2), whole_number("seed", self.seed, 0)
-        folds = cross_validation_folds(ids, n_folds=min(n_folds, int(ids.max()) + 1), seed=seed)
+        folds = phase_folds(ids, phases, n_folds=min(n_folds, int(ids.max()) + 1), seed=seed)
         squared = np.zeros((len(alphas), self.n_targets_))
         for train, test in folds.split():
             for a, (weights, intercept) in enumerate(_ridges(x[train], y[train], alphas)):
@@ -208,12 +208,14 @@ class PeakCountRegressor(CountRegressor):
         *,
         cosmology: npt.ArrayLike | None = None,
         parameters: npt.ArrayLike | None = None,
+        realisation: npt.ArrayLike | None = None,
     ) -> Self:
         """Fit to training maps; see `CountRegressor.fit`."""
         if self.method not in _METHODS:
             raise ValueError(f"method must be one of {', '.join(_METHODS)}; got {self.method!r}")
         regressor: CountRegressor = _METHODS[self.method](**(self.options or {}))
-        self._hold(regressor.fit(X, y, cosmology=cosmology, parameters=parameters))
+        fitted = regressor.fit(X, y, cosmology=cosmology, parameters=parameters, realisation=realisation)
+        self._hold(fitted)
         return self
 
     def calibrate(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Self:

@@ -1,12 +1,13 @@
 """Folds for cross-validation, in which every cosmology is tested by models that never saw it."""
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks import is_whole_number, whole_number
+from awd_core.checks import is_whole_number, warn, whole_number
 from awd_core.features import Rows, dealt_folds
 from awd_cosmo.inference.partition import checked_columns
 
@@ -14,8 +15,11 @@ from awd_cosmo.inference.partition import checked_columns
 class CosmologyFolds:
     """Cross-validation over cosmologies, as scikit-learn's `cv`. Made by `cross_validation_folds`."""
 
-    def __init__(self, cosmology_fold: Rows, number_fold: Rows | None, n_folds: int) -> None:
+    def __init__(
+        self, cosmology_fold: Rows, number_fold: Rows | None, n_folds: int, number_folds: int | None = None
+    ) -> None:
         self._fold, self._number_fold, self.n_folds = cosmology_fold, number_fold, n_folds
+        self._number_folds = number_folds
 
     def split(self, X: Any = None, y: Any = None, groups: Any = None) -> Iterator[tuple[Rows, Rows]]:
         """Rows to train on and rows to test on, for every fold; the arguments are there for scikit-learn.
@@ -27,16 +31,22 @@ class CosmologyFolds:
         """
         if X is not None and len(X) != len(self._fold):
             raise ValueError(f"the folds were made for {len(self._fold)} maps, X has {len(X)}; make them for these")
-        for fold in range(self.n_folds):
+        for fold, number in self._pairs():
             test = self._fold == fold
             train = ~test
             if self._number_fold is not None:
-                test, train = test & (self._number_fold == fold), train & (self._number_fold != fold)
+                test, train = test & (self._number_fold == number), train & (self._number_fold != number)
             yield np.flatnonzero(train), np.flatnonzero(test)
+
+    def _pairs(self) -> list[tuple[int, int]]:
+        """Which fold of cosmologies is tested with which of the numbers."""
+        if self._number_folds is None:
+            return [(fold, fold) for fold in range(self.n_folds)]
+        return list(product(range(self.n_folds), range(self._number_folds)))
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
         """Return the number of folds; the arguments are there for scikit-learn."""
-        return self.n_folds
+        return len(self._pairs())
 
 
 def cross_validation_folds(
@@ -86,3 +96,31 @@ def cross_validation_folds(
     if (numbers < 0).any():
         raise ValueError("the realisation of some maps is unknown (−1); number them, or leave realisation out")
     return CosmologyFolds(fold, dealt_folds(numbers, n_folds, rng, what="realisation numbers"), n_folds)
+
+
+def phase_folds(cosmology: Rows, phases: npt.NDArray[Any] | None, *, n_folds: int, seed: int) -> CosmologyFolds:
+    """Folds over cosmologies; with phases each map is tested once, by a model that saw neither its cosmology nor them.
+
+    Every fold of cosmologies meets every fold of phases, so there are as many fits as pairs. Where some pair would
+    leave nothing to train on or to test, as with maps of a single number, phases cannot be held out.
+
+    Parameters
+    ----------
+    cosmology : ndarray of int, shape (n,)
+    phases : ndarray, shape (n,), or None
+        What maps of different cosmologies share.
+    n_folds : int
+        Folds of cosmologies; of phases as many, or as there are.
+    seed : int
+        Of the dealing.
+    """
+    rng = np.random.default_rng([seed, 0xF01D5])
+    fold = dealt_folds(cosmology, n_folds, rng, what="cosmologies")
+    numbers = 0 if phases is None else len(np.unique(phases))
+    if phases is not None and numbers > 1:
+        number_folds = min(n_folds, numbers)
+        made = CosmologyFolds(fold, dealt_folds(phases, number_folds, rng, what="phases"), n_folds, number_folds)
+        if all(len(train) > 1 and len(test) for train, test in made.split()):
+            return made
+        warn("phases that cosmologies share cannot be held out in these folds: too few maps have them in common")
+    return CosmologyFolds(fold, None, n_folds)

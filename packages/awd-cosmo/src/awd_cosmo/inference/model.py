@@ -56,10 +56,9 @@ class Prediction(NamedTuple):
     estimate, std : ndarray, shape (n,) or (n, k)
         Parameters and their error bars (1σ), in the order of `Model.parameters`.
     distance : ndarray, shape (n,)
-        Mahalanobis distance of the maps' features from the training maps' mean.
+        Mahalanobis distance of the maps' features from what maps are like within the training box.
     percentile : ndarray, shape (n,)
-        Share of training maps, in percent, that lie nearer. At 100 a map lies outside of all that was trained on, and
-        its estimate is an extrapolation.
+        Share of the maps that validated the model, in percent, that lie nearer. At 100 a map is unlike all of them.
     """
 
     estimate: Array

@@ -33,8 +33,10 @@ class EmulatorPosterior(CountRegressor):
         Number of components; as many as stand above noise if not given.
     shrinkage : {"ledoit-wolf", "oas", "none"}
         Of the covariance.
-    hartlap : bool
-        Whether to apply Hartlap's factor.
+    hartlap : bool, optional
+        Whether to apply Hartlap's factor, which is that of the inverse of a sample covariance: by default if
+        `shrinkage` is "none". A shrunk covariance has another expectation, and the factor would make error bars too
+        large.
     points : int, optional
         Grid points a parameter; if not given 400, 80, 24, 12 for 1 to 4 parameters.
 
@@ -71,7 +73,7 @@ class EmulatorPosterior(CountRegressor):
         transform: Transform = "sqrt",
         components: int | None = None,
         shrinkage: Literal["ledoit-wolf", "oas", "none"] = "ledoit-wolf",
-        hartlap: bool = True,
+        hartlap: bool | None = None,
         points: int | None = None,
     ) -> None:
         self.emulator = emulator
@@ -119,7 +121,7 @@ class EmulatorPosterior(CountRegressor):
         made.hartlap_ = float(values["state"].get("hartlap_", np.nan))
         return made
 
-    def _fit(self, features: Array, theta: Array, ids: npt.NDArray[np.int64]) -> None:
+    def _fit(self, features: Array, theta: Array, ids: npt.NDArray[np.int64], phases: npt.NDArray[Any] | None) -> None:
         self._points(theta.shape[1])
         features = transformed(features, self.transform)
         of_each = parameters_of(theta, ids)
@@ -132,7 +134,13 @@ class EmulatorPosterior(CountRegressor):
             raise ValueError("no feature varies within a cosmology, so there is no covariance; give several maps each")
         degrees = len(features) - len(maps)
         covariance, self.shrinkage_ = shrunk_covariance(residuals[:, used], degrees, self.shrinkage)
-        self.hartlap_ = hartlap_factor(degrees, int(used.sum())) if self.hartlap else 1.0
+        hartlap = self.shrinkage == "none" if self.hartlap is None else self.hartlap
+        if hartlap and self.shrinkage != "none":
+            raise ValueError(
+                f"Hartlap's factor is for a sample covariance and this one is shrunk ({self.shrinkage}): leave hartlap "
+                'out, or say shrinkage="none"'
+            )
+        self.hartlap_ = hartlap_factor(degrees, int(used.sum())) if hartlap else 1.0
         self.emulator_ = fit_emulator(
             of_each,
             means[:, used],

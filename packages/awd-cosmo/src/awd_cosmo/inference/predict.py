@@ -28,10 +28,10 @@ from awd_cosmo.inference.observed_maps import map_files, read_mask, read_observe
 
 LEAST_OBSERVED = 0.8
 """Share of a tile that must have been observed."""
-FAR = 99.0
-"""Percentile of the distance from the training maps above which an estimate is an extrapolation."""
-EDGE = 1.25
-"""So many times as far as 99 % of the training maps is still called their edge."""
+NEAR = 1.25
+"""So many times as far as 99 % of maps like those of training is still called their edge."""
+BARS = 2.0
+"""An estimate so few error bars away from an end of the training range may have its truth beyond it."""
 NAMED = 3
 """Groups of features that are named where a map lies far from the training maps."""
 REDSHIFTS = 0.05
@@ -51,9 +51,10 @@ class MapPrediction:
     estimate, std : float
         Mean over tiles and its error bar (1σ), in the parameter's unit.
     distance : float
-        Median Mahalanobis distance of its tiles from the training maps.
+        Median Mahalanobis distance of its tiles from what training maps with any parameters of the training box are
+        like (`awd_cosmo.inference.TrainingDistribution`).
     percentile : float
-        Median share of training maps, in percent, that lie nearer.
+        Median share of the maps that validated the model, in percent, that lie nearer.
     tiles : int
         Tiles that were used.
     observed : float
@@ -63,9 +64,12 @@ class MapPrediction:
     warning : str
         What to know before the estimate is used; empty if nothing.
     times : float or None
-        The distance over that within which 99 % of the training maps lie.
+        The distance over that beyond which lies at most one in a hundred maps like those of training.
     farthest : str
         In which bands or filters it is most unlike training maps, and how much; empty if it is not.
+    at_edge : bool
+        Whether the estimate lies within two error bars of an end of the training range, or beyond it: a model knows
+        nothing of what lies there, and its error bar neither.
     """
 
     file: str
@@ -80,6 +84,12 @@ class MapPrediction:
     warning: str
     times: float | None = None
     farthest: str = ""
+    at_edge: bool = False
+
+    @property
+    def extrapolated(self) -> bool:
+        """Whether a test speaks for it that the map is unlike those of training."""
+        return self.at_edge or (self.times is not None and self.times > 1)
 
 
 def predict_files(
@@ -198,20 +208,26 @@ def predict_map(
     estimate, std = float(estimates.mean()), float(stds.mean()) * math.sqrt(rho + (1 - rho) / k)
     percentile, distance = float(np.median(answer.percentile)), float(np.median(answer.distance))
     times = float(model.training.times(distance))
-    farthest = _farthest(model, features) if percentile >= FAR else ""
+    farthest = _farthest(model, features) if times > 1 else ""
     said = []
-    if percentile >= FAR:
+    if times > 1:
         where = f", farthest in {farthest}" if farthest else ""
-        far = f"{times:.1f} times as far as 99 % of the training maps{where}"
-        if times < EDGE:
+        far = f"{times:.1f} times as far as 99 % of such maps{where}"
+        if times < NEAR:
             said.append(f"it lies at the edge of what the model was trained on, {far}")
         else:
             said.append(
                 f"it lies outside of what the model was trained on, {far}: an extrapolation, and so the error bar"
             )
     low, high = model.provenance.get("parameters", {}).get(model.parameters[0], (-math.inf, math.inf))
+    at_edge = not low + BARS * std <= estimate <= high - BARS * std
     if not low <= estimate <= high:
         said.append(f"the estimate is outside the training range, {low:.3g} to {high:.3g}")
+    elif at_edge:
+        said.append(
+            f"the estimate lies within {BARS:g} error bars of an end of the training range, {low:.3g} to {high:.3g}: "
+            "the truth may lie beyond it, where the model knows nothing"
+        )
     trained = model.provenance.get("z_s")
     if source_redshift is not None and trained is not None and abs(source_redshift - trained) > REDSHIFTS:
         said.append(f"its sources are at z = {source_redshift:.3g}, those of the training maps at z = {trained:.3g}")
@@ -220,7 +236,7 @@ def predict_map(
         said.append(f"{1 - share:.0%} of the pixels were not observed")
     return MapPrediction(
         file, model.parameters[0], estimate, std, distance, percentile, k, share, float(pixel_scale), "; ".join(said),
-        times, farthest,
+        times, farthest, at_edge,
     )  # fmt: skip
 
 
@@ -239,16 +255,16 @@ def table_text(predictions: Sequence[MapPrediction]) -> str:
         return lines[0]
     lines += ["", *(f"! {Path(p.file).name}: {p.warning}." for p in predictions if p.warning)]
     lines += [
-        "Distance: from the mean of the training maps. Times: over the distance within which 99 % of new maps of the",
-        "same kind lie, those that validated the model. Nearer: share of these that lie nearer.",
+        "Distance: from what maps are like within the training box. Times: over the distance beyond which at most one",
+        "in a hundred maps of the same kind lies. Nearer: share of the maps that validated the model that lie nearer.",
     ]
-    far = [p for p in predictions if p.percentile >= FAR]
+    far = [p for p in predictions if p.times is not None and p.times > 1]
     if far:
         lines += [
-            f"{len(far)} of {len(predictions)} lie beyond 99 % of the training maps: nothing that was measured on test",
+            f"{len(far)} of {len(predictions)} lie beyond 99 % of such maps: nothing that was measured on test",
             "maps, error bars included, holds for them. Train on maps with their resolution, noise and source",
-            "redshift. In brackets: how many times as far as usual in that band alone, and whether its values scatter",
-            "less or more.",
+            "redshift, and of cosmologies about theirs. In brackets: how many times as far as usual in that band",
+            "alone, and whether its values scatter less or more.",
         ]
     return "\n".join(lines)
 
@@ -260,7 +276,7 @@ def to_csv(predictions: Sequence[MapPrediction]) -> bytes:
     --------
     >>> one = MapPrediction("a.fits", "Omega_m", 0.3, 0.01, 20.0, 50.0, 4, 1.0, 0.41, "")
     >>> print(to_csv([one]).decode().splitlines()[1])
-    a.fits,Omega_m,0.3,0.01,20.0,50.0,4,1.0,0.41,,,
+    a.fits,Omega_m,0.3,0.01,20.0,50.0,4,1.0,0.41,,,,False
     """
     text = io.StringIO()
     rows: list[Mapping[str, Any]] = [asdict(p) for p in predictions]

@@ -37,6 +37,7 @@ class CountRegressor(Estimator):
         *,
         cosmology: npt.ArrayLike | None = None,
         parameters: npt.ArrayLike | None = None,
+        realisation: npt.ArrayLike | None = None,
     ) -> Self:
         """Fit to training maps.
 
@@ -51,6 +52,10 @@ class CountRegressor(Estimator):
         parameters : array_like, optional, shape (n, p)
             All parameters that vary between cosmologies; those that are not in `y` are marginalised over. Only
             `EmulatorPosterior` uses them, the others tell cosmologies apart by them at most.
+        realisation : array_like of int, optional, shape (n,)
+            Give it where maps of different cosmologies with the same number share the phases of their initial
+            conditions. `CountRidge` then leaves out the phases, too, of the maps on which it tries its penalties: else
+            it takes their noise for knowledge. The others choose nothing and do not need it.
 
         Returns
         -------
@@ -83,7 +88,12 @@ class CountRegressor(Estimator):
         ids = _cosmologies(theta, cosmology)
         Columns.of(X, features.shape).keep(self)
         self.n_targets_, self.std_scale_ = targets.shape[1], None
-        self._fit(features, theta, ids)
+        phases = None if realisation is None else np.asarray(realisation)
+        if phases is not None and phases.shape != (len(features),):
+            raise ValueError(
+                f"realisation must name one for each of {len(features)} maps, got the shape {phases.shape}"
+            )
+        self._fit(features, theta, ids, phases)
         return self
 
     def calibrate(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Self:
@@ -189,8 +199,8 @@ class CountRegressor(Estimator):
         made.std_scale_ = None if state["std_scale_"] is None else np.array(state["std_scale_"], dtype=np.float64)
         return made
 
-    def _fit(self, features: Array, theta: Array, ids: npt.NDArray[np.int64]) -> None:
-        """Learn from features (n, F), parameters (n, p), of which the targets come first, and cosmologies (n,)."""
+    def _fit(self, features: Array, theta: Array, ids: npt.NDArray[np.int64], phases: npt.NDArray[Any] | None) -> None:
+        """Learn from features (n, F), parameters (n, p), the targets first, cosmologies (n,) and phases (n,)."""
         raise NotImplementedError
 
     def _estimate(self, features: Array) -> tuple[Array, Array | None]:

@@ -50,9 +50,7 @@ class Answer:
     parameters: int
 
 
-def score_row(
-    answer: Answer, truth: Array, cosmology: npt.NDArray[np.int64] | None, *, resamples: int, seed: int
-) -> dict[str, Any]:
+def score_row(answer: Answer, truth: Array, units: Mapping[str, Any]) -> dict[str, Any]:
     """One row of results.json.
 
     Parameters
@@ -61,19 +59,18 @@ def score_row(
         The estimates.
     truth : ndarray, shape (test,)
         True values.
-    cosmology : ndarray of int, optional, shape (test,)
-        Give it to draw whole cosmologies: where cosmologies were held out.
-    resamples, seed : int
-        Of the bootstrap.
+    units : mapping
+        `cosmology` and `realisation` as for `awd_cosmo.inference.regression_scores`.
 
     Examples
     --------
     >>> truth = np.repeat([0.2, 0.3], 20)
     >>> answer = Answer("mean", "mean", "trivial", "none", "mean", np.full(40, 0.25), None, None, 1)
-    >>> round(score_row(answer, truth, None, resamples=100, seed=0)["rmse"], 12)
+    >>> round(score_row(answer, truth, {})["rmse"], 12)
     0.05
     """
-    scores = regression_scores(truth, answer.estimate, answer.std, cosmology=cosmology, resamples=resamples, seed=seed)
+    scores = regression_scores(truth, answer.estimate, answer.std, **units)
+    covered = None if scores.coverage is None else scores.coverage["0.68"]
     return {
         "key": answer.key,
         "name": answer.name,
@@ -86,25 +83,17 @@ def score_row(
         "error": scores.rmse.error,
         "r2": scores.r2.value,
         "bias": scores.bias.value,
-        "coverage68": None if scores.coverage is None else scores.coverage["0.68"].value,
-        "fair": None if scores.fair is None else scores.fair.value,
+        "coverage68": None if covered is None else covered.value,
+        "coverage68_low": None if covered is None else covered.low,
+        "coverage68_high": None if covered is None else covered.high,
         "validation_rmse": answer.validation_rmse,
         "parameters": answer.parameters,
     }
 
 
-def ratio(
-    protocol: str,
-    first: Answer,
-    second: Answer,
-    truth: Array,
-    cosmology: npt.NDArray[np.int64] | None,
-    *,
-    resamples: int,
-    seed: int,
-) -> dict[str, Any]:
-    """RMSE of one model over that of another on the same test maps, with the central 95 % of the paired bootstrap."""
-    found = paired_ratio(truth, first.estimate, second.estimate, cosmology=cosmology, resamples=resamples, seed=seed)
+def ratio(protocol: str, first: Answer, second: Answer, truth: Array, units: Mapping[str, Any]) -> dict[str, Any]:
+    """RMSE of one model over that of another on the same test maps, with its 95 % interval."""
+    found = paired_ratio(truth, first.estimate, second.estimate, **units)
     told = {"value": found.value, "low": found.low, "high": found.high, "error": found.error}
     return {"protocol": protocol, "of": first.key, "to": second.key, **told}
 

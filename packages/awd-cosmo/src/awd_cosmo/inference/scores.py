@@ -40,7 +40,8 @@ def r_squared(truth: npt.ArrayLike, estimate: npt.ArrayLike) -> float:
 def fair_score(truth: npt.ArrayLike, estimate: npt.ArrayLike, std: npt.ArrayLike, *, weight: float = 1000.0) -> float:
     """Score of the FAIR Universe weak-lensing challenge, the mean over maps: the higher, the better.
 
-    −Σ[δ²/σ² + ln σ² + weight · δ²] with δ = estimate − truth, the sum over the parameters.
+    −Σ[δ²/σ² + ln σ² + weight · δ²] with δ = estimate − truth, the sum over the parameters. The challenge's own has two,
+    Ω_m and S8; of one parameter, or of others, it is the same formula, to be compared with no score of the challenge.
 
     Parameters
     ----------

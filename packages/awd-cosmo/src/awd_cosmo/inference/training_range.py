@@ -1,17 +1,55 @@
-"""How far maps lie from those that a model was trained on."""
+"""Whether maps are like those that a model was trained on.
+
+A map's features are compared with the curve that the features of training maps follow as the parameters change, at the
+point of the training box where it comes nearest, in units of their scatter about it. So a map is told that lies off the
+curve (other noise, other resolution), and one of a cosmology beyond the box: at the box's edge the curve no longer
+reaches it. A plain distance from the mean of all training maps sees neither well, since the cosmologies' own spread is
+part of its unit.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from awd_cosmo.inference.covariance import shrunk_covariance
+from awd_cosmo.inference.emulator import in_box, polynomial_basis
 from awd_cosmo.inference.regressor import Transform, transformed
 
 Array = npt.NDArray[np.float64]
+FALSE_ALARMS = 0.01
+"""How probable it may be at most that a map like those of training is called unlike them."""
+_STEPS = 20  # of the search for the nearest point of the curve
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Mean features as polynomials of the parameters.
+
+    Attributes
+    ----------
+    low, high : ndarray, shape (p,)
+        The box of the training parameters.
+    nodes : ndarray, shape (C, p)
+        Parameters of the training cosmologies, with the box at −1…1: where searches begin.
+    weights : ndarray, shape (q, F)
+        Of all products of up to `degree` parameters.
+    degree : int
+        1 or 2.
+    """
+
+    low: Array
+    high: Array
+    nodes: Array
+    weights: Array
+    degree: int
+
+    def at(self, x: Array) -> Array:
+        """Mean features (n, F) at scaled parameters (n, p)."""
+        return polynomial_basis(x, self.degree) @ self.weights
 
 
 @dataclass(frozen=True)
@@ -25,19 +63,32 @@ class TrainingDistribution:
     mean : ndarray, shape (F,)
         Mean of the training maps, all cosmologies together.
     precision : ndarray, shape (F, F)
-        Inverse of their shrunk covariance; 0 for features that never vary.
+        Inverse of the shrunk covariance about the curve, or about the mean where there is no curve; 0 for features that
+        never vary.
     quantiles : ndarray, shape (101,)
-        Percentiles 0 to 100 of the distance.
+        Percentiles 0 to 100 of the distance of the maps that it was made with.
+    curve : Curve, optional
+        What the distance is measured from; without it from the mean.
+    limit : float, optional
+        Beyond it lies at most one in a hundred new maps of new cosmologies like these; the 99th percentile if unknown.
     """
 
     transform: Transform
     mean: Array
     precision: Array
     quantiles: Array
+    curve: Curve | None = None
+    limit: float | None = None
+    _known: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def from_features(
-        cls, features: npt.ArrayLike, *, reference: npt.ArrayLike | None = None
+        cls,
+        features: npt.ArrayLike,
+        *,
+        parameters: npt.ArrayLike | None = None,
+        reference: npt.ArrayLike | None = None,
+        reference_cosmology: npt.ArrayLike | None = None,
     ) -> "TrainingDistribution":
         """Learn it.
 
@@ -45,14 +96,19 @@ class TrainingDistribution:
         ----------
         features : array_like, shape (n, F)
             Features of training maps.
+        parameters : array_like, optional, shape (n,) or (n, p)
+            All parameters that vary between their cosmologies. Without them the distance is from the mean of all maps,
+            which hardly sees that a cosmology lies outside of the training box.
         reference : array_like, optional, shape (m, F)
             Features of validation maps of the same kind, to take the percentiles from: training maps lie a little
-            nearer to their own mean than others do. The training maps are used if not given.
+            nearer than others do. The training maps are used if not given.
+        reference_cosmology : array_like, optional, shape (m,)
+            Cosmology of each of them: maps of one are not independent.
 
         Raises
         ------
         ValueError
-            If there are fewer than three maps, or no feature varies.
+            If there are fewer than three maps, no feature varies, or parameters do not fit.
         """
         x = np.asarray(features, dtype=np.float64)
         if x.ndim != 2 or len(x) < 3 or not np.isfinite(x).all():
@@ -63,12 +119,30 @@ class TrainingDistribution:
         varies = x.std(axis=0) > 1e-9 * (np.abs(x).max(axis=0) + 1e-300)
         if not varies.any():
             raise ValueError("no feature varies among the training maps, so there is no distance from them")
-        covariance, _ = shrunk_covariance((x - mean)[:, varies], len(x) - 1)
+        curve, degrees = None, len(x) - 1
+        if parameters is not None:
+            curve, degrees = _fit_curve(x, parameters)
+        about = x - (mean if curve is None else curve.at(_scaled_parameters(parameters, curve)))
+        # Where the curve passes through all maps of a feature there is no scatter about it to measure in.
+        varies &= about.std(axis=0) > 1e-9 * (np.abs(x).max(axis=0) + 1e-300)
+        if not varies.any():
+            raise ValueError(
+                "features follow from the parameters alone, so there is no scatter to measure distances in"
+            )
+        covariance, _ = shrunk_covariance(about[:, varies], degrees)
         precision = np.zeros((x.shape[1], x.shape[1]))
         precision[np.ix_(varies, varies)] = np.linalg.inv(covariance)
-        made = cls(how, mean, precision, np.zeros(101))
+        made = cls(how, mean, precision, np.zeros(101), curve)
         distances = made._distance(np.asarray(features if reference is None else reference, dtype=np.float64))
-        return cls(how, mean, precision, np.quantile(distances, np.linspace(0, 1, 101)))
+        if reference_cosmology is not None and np.shape(reference_cosmology) != distances.shape:
+            raise ValueError(
+                f"reference_cosmology must name one for each of {len(distances)} maps; got the shape "
+                f"{np.shape(reference_cosmology)}"
+            )
+        groups = np.arange(len(distances)) if reference_cosmology is None else np.asarray(reference_cosmology)
+        return cls(
+            how, mean, precision, np.quantile(distances, np.linspace(0, 1, 101)), curve, _limit(distances, groups)
+        )
 
     def distance(self, features: npt.ArrayLike) -> tuple[Array, Array]:
         """Distances of maps with features (n, F), and their percentiles among the maps it was made with, both (n,)."""
@@ -76,10 +150,11 @@ class TrainingDistribution:
         return distances, np.interp(distances, self.quantiles, np.linspace(0, 100, len(self.quantiles)))
 
     def times(self, distances: npt.ArrayLike) -> Array:
-        """How many times as far as 99 % of those maps: above 1 few of them lie as far, above 1.5 or so none."""
-        return np.asarray(distances, np.float64) / np.interp(
-            99, np.linspace(0, 100, len(self.quantiles)), self.quantiles
-        )
+        """How many times as far as the limit: above 1 lies at most one in a hundred maps like those of training."""
+        most = self.limit
+        if most is None:
+            most = float(np.interp(99, np.linspace(0, 100, len(self.quantiles)), self.quantiles))
+        return np.asarray(distances, np.float64) / most
 
     def by_group(self, features: npt.ArrayLike, groups: Sequence[str]) -> dict[str, tuple[float, float]]:
         """What sets maps apart, group by group of features.
@@ -102,7 +177,7 @@ class TrainingDistribution:
         varies = self.precision.diagonal() > 0
         covariance = np.zeros_like(self.precision)
         covariance[np.ix_(varies, varies)] = np.linalg.inv(self.precision[np.ix_(varies, varies)])
-        difference = transformed(x, self.transform) - self.mean
+        difference = self._difference(x)
         usual = self.mean**2 if self.transform == "sqrt" else self.mean
         found = {}
         for name in dict.fromkeys(groups):
@@ -122,20 +197,146 @@ class TrainingDistribution:
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""
         arrays = {key: getattr(self, key).tolist() for key in ("mean", "precision", "quantiles")}
-        return {"transform": self.transform, **arrays}
+        curve = self.curve and {key: np.asarray(value).tolist() for key, value in vars(self.curve).items()}
+        return {"transform": self.transform, **arrays, "curve": curve, "limit": self.limit}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "TrainingDistribution":
-        """Distribution from what `to_dict` gave."""
-        arrays = {key: np.array(values[key], dtype=np.float64) for key in ("mean", "precision", "quantiles")}
+        """Distribution from what `to_dict` gave, now or before there were curves."""
+        arrays: dict[str, Any] = {
+            key: np.array(values[key], dtype=np.float64) for key in ("mean", "precision", "quantiles")
+        }
         if arrays["precision"].shape != (len(arrays["mean"]),) * 2 or arrays["quantiles"].ndim != 1:
             raise ValueError("the training distribution contradicts itself: mean and precision differ in size")
-        return cls(values["transform"], **arrays)
+        told = values.get("curve")
+        curve = None
+        if told is not None:
+            low, high, nodes, weights = (
+                np.array(told[key], dtype=np.float64) for key in ("low", "high", "nodes", "weights")
+            )
+            curve = Curve(low, high, nodes, weights, int(told["degree"]))
+            if curve.weights.shape[1:] != arrays["mean"].shape:
+                raise ValueError("the training distribution contradicts itself: mean and curve differ in size")
+        limit = values.get("limit")
+        return cls(values["transform"], **arrays, curve=curve, limit=None if limit is None else float(limit))
 
     def _distance(self, features: Array) -> Array:
         if features.ndim != 2 or features.shape[1] != len(self.mean):
             raise ValueError(f"features must have the shape (n, {len(self.mean)}), got {features.shape}")
+        difference = self._difference(features)
+        return np.asarray(np.sqrt(np.maximum(((difference @ self.precision) * difference).sum(axis=1), 0)))
+
+    def _difference(self, features: Array) -> Array:
+        """Features, transformed, less the nearest point of the curve."""
         # Noise of observed maps may push a feature below 0 where training never was.
         usable = np.maximum(features, 0.0) if self.transform == "sqrt" else features
-        difference = transformed(usable, self.transform) - self.mean
-        return np.asarray(np.sqrt(np.maximum(((difference @ self.precision) * difference).sum(axis=1), 0)))
+        x = transformed(usable, self.transform)
+        return x - (self.mean if self.curve is None else self.curve.at(self._nearest(x, self.curve)))
+
+    def _nearest(self, x: Array, curve: Curve) -> Array:
+        """Scaled parameters within the box where the curve comes nearest to features, (n, p)."""
+        if "axes" not in self._known:
+            # In units of the scatter all that the curve can reach is spanned by as many axes as it has terms.
+            size, vectors = np.linalg.eigh(self.precision)
+            whiten = vectors * np.sqrt(np.maximum(size, 0.0))
+            q, r = np.linalg.qr((curve.weights @ whiten).T)
+            self._known["axes"] = whiten @ q, r.T
+        project, weights = self._known["axes"]
+        t = x @ project
+        nodes = polynomial_basis(curve.nodes, curve.degree) @ weights
+        at = curve.nodes[((t[:, None] - nodes) ** 2).sum(axis=2).argmin(axis=1)]
+        return _descend(t, at, weights, curve.degree)
+
+
+def _fit_curve(x: Array, parameters: npt.ArrayLike) -> tuple[Curve | None, int]:
+    """Curve through features (n, F), and the degrees of freedom of the scatter about it; none with few cosmologies."""
+    theta = np.asarray(parameters, dtype=np.float64)
+    theta = theta[:, None] if theta.ndim == 1 else theta
+    if theta.ndim != 2 or len(theta) != len(x) or not np.isfinite(theta).all():
+        raise ValueError(
+            f"parameters must be finite, one row for each of {len(x)} maps; got the shape {np.shape(parameters)}"
+        )
+    low, high = theta.min(axis=0), theta.max(axis=0)
+    if not (high > low).all():
+        raise ValueError("a parameter is the same in all training maps, so no curve follows it; leave it out")
+    scaled = in_box(theta, low, high)
+    nodes = np.unique(scaled, axis=0)
+    for degree in (2, 1):
+        terms = polynomial_basis(nodes[:1], degree).shape[1]
+        # With hardly more cosmologies than terms the curve would pass through them all, and miss every other one.
+        if len(nodes) >= 2 * terms and len(x) > terms + 1:
+            weights: Array = np.linalg.lstsq(polynomial_basis(scaled, degree), x, rcond=None)[0].astype(np.float64)
+            return Curve(low, high, nodes, weights, degree), len(x) - terms
+    return None, len(x) - 1
+
+
+def _scaled_parameters(parameters: Any, curve: Curve) -> Array:
+    theta = np.asarray(parameters, dtype=np.float64)
+    return in_box(theta[:, None] if theta.ndim == 1 else theta, curve.low, curve.high)
+
+
+def _descend(t: Array, x: Array, weights: Array, degree: int) -> Array:
+    """Scaled parameters (n, p) in −1…1 where the curve comes nearest to t (n, K): damped Gauss–Newton steps."""
+    count, p = x.shape
+    damping = np.full(count, 1e-3)
+
+    def squared(at: Array) -> Array:
+        return np.asarray(((t - polynomial_basis(at, degree) @ weights) ** 2).sum(axis=1))
+
+    best = squared(x)
+    for _ in range(_STEPS):
+        step = 1e-4
+        rest = t - polynomial_basis(x, degree) @ weights
+        slopes = np.stack(
+            [
+                (polynomial_basis(x + step * unit, degree) - polynomial_basis(x - step * unit, degree)) @ weights
+                for unit in np.eye(p)
+            ],
+            axis=2,
+        ) / (2 * step)
+        # A parameter that is pressed against the box's edge stays there, and the others move without it.
+        pressed = (np.abs(x) >= 1) & (np.sign(x) * np.einsum("nki,nk->ni", slopes, rest) > 0)
+        slopes = np.where(pressed[:, None], 0.0, slopes)
+        normal = np.einsum("nki,nkj->nij", slopes, slopes)
+        scale = np.einsum("nii->ni", normal) + 1e-12
+        normal[:, np.arange(p), np.arange(p)] += damping[:, None] * scale + 1e-12
+        move = np.linalg.solve(normal, np.einsum("nki,nk->ni", slopes, rest)[..., None])[..., 0]
+        tried = np.clip(x + move, -1.0, 1.0)
+        found = squared(tried)
+        better = found < best
+        x, best = np.where(better[:, None], tried, x), np.where(better, found, best)
+        damping = np.where(better, damping / 3, damping * 4)
+    return x
+
+
+def _limit(distances: Array, groups: npt.NDArray[Any]) -> float:
+    """Distance beyond which lies at most one in a hundred maps of a new group.
+
+    The larger of the order statistic that a new one of exchangeable maps exceeds so rarely (Vovk et al. 2005), where
+    there are enough maps, and of the upper end of a prediction interval for the logarithm of the distance. Its variance
+    is that between and that within groups, with degrees of freedom after Satterthwaite (1946).
+    """
+    from scipy.stats import t
+
+    logs = np.log(np.maximum(distances, 1e-300))
+    places = np.unique(groups, return_inverse=True)[1].reshape(-1)
+    sizes = np.bincount(places)
+    n, number = len(logs), len(sizes)
+    limits = [float(distances.max())] if n < 3 else []
+    rank = math.ceil((1 - FALSE_ALARMS) * (n + 1))
+    if rank <= n:
+        limits.append(float(np.sort(distances)[rank - 1]))
+    if number > 1 and n > 2:
+        means = np.bincount(places, logs) / sizes
+        size = (n - (sizes**2).sum() / n) / (number - 1)
+        between = float((sizes * (means - logs.mean()) ** 2).sum()) / (number - 1)
+        parts = [(between * (1 + 1 / number) / size, number - 1)]
+        if n > number:
+            within = float(((logs - means[places]) ** 2).sum()) / (n - number)
+            parts.append((within * max(1 - 1 / size, 0.0), n - number))
+        variance = sum(part for part, _ in parts)
+        spread = sum(part**2 / degrees for part, degrees in parts)
+        if spread > 0:
+            width = float(t.ppf(1 - FALSE_ALARMS, variance**2 / spread)) * math.sqrt(variance)
+            limits.append(math.exp(float(logs.mean()) + width))
+    return max(limits, default=float(distances.max()))

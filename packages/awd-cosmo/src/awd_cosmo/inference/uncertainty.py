@@ -1,11 +1,10 @@
-"""How sure one may be of how good estimates are: scores with bootstrap errors, and ratios of two estimators' errors.
+"""How sure one may be of how good estimates are: scores and ratios of two estimators' errors, with intervals.
 
-Error bars come from resampling. Maps of one cosmology are no independent witnesses of how a model does on a cosmology
-that it never saw: whole cosmologies have to be drawn then (the clustered bootstrap), and the error bars grow. The paper
-draws maps, which answers another question: what other maps of the same cosmologies would have given.
-
-Every score here is a function of sums over maps, so a resample is a weighting of rows of sums: one row a map, or one a
-cosmology.
+Intervals come from the jackknife over what was drawn at random (`awd_core.evidence.jackknife`). Maps of one cosmology
+are no independent witnesses of how a model does on a cosmology that it never saw: cosmologies are left out whole then,
+and the intervals grow. Where simulations of several cosmologies share the phases of their initial conditions, a map is
+a draw of both, and both are left out in turn. The paper draws maps, which answers another question: what other maps of
+the same cosmologies would have given.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,29 +14,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks import whole_number
-from awd_core.evidence import percentile_interval, r_squared_of_sums
-from awd_cosmo.inference.scores import LEVELS, calibration_factor, checked_bars, checked_pair, fair_terms, within
+from awd_core.evidence import jackknife, r_squared_of_sums
+from awd_cosmo.inference.scores import LEVELS, calibration_factor, checked_bars, checked_pair, within
 
 Array = npt.NDArray[np.float64]
-
-RESAMPLES = 10_000
-"""Bootstrap samples of the paper."""
-_BLOCK = 2_000_000  # weights held at a time: 16 MB
 
 
 @dataclass(frozen=True)
 class Uncertain:
-    """A number with its bootstrap error.
+    """A number with its error.
 
     Attributes
     ----------
     value : float
         The score of the data themselves.
     error : float
-        Standard deviation over the resamples.
+        Standard error of the jackknife.
     low, high : float
-        The central 95 % of the resamples.
+        95 % interval, by Student's t on a scale on which the score is about normal; NaN where it is not defined.
     """
 
     value: float
@@ -54,15 +48,15 @@ class RegressionScores:
     ----------
     n_maps, n_cosmologies : int
         How many maps, and of how many cosmologies (None where that was not told).
-    resampled : str
-        What the bootstrap draws: "maps" or "cosmologies".
+    units : str
+        What is drawn at random: "maps", "cosmologies", "realisations", or "cosmologies and realisations".
+    n_units : int
+        How many of them there are; of two kinds, the fewer.
     rmse, r2, bias : Uncertain
         Root mean square error and mean error (estimate − truth), in the parameter's unit; R² against the mean of the
         truth.
     coverage : mapping or None
         Level ("0.68", "0.95") → the share of maps within the central interval of a normal posterior, `Uncertain`.
-    fair : Uncertain or None
-        The FAIR score, see `fair_score`.
     mean_std : float or None
         Mean error bar, in the parameter's unit.
     calibration : float or None
@@ -72,12 +66,12 @@ class RegressionScores:
 
     n_maps: int
     n_cosmologies: int | None
-    resampled: str
+    units: str
+    n_units: int
     rmse: Uncertain
     r2: Uncertain
     bias: Uncertain
     coverage: Mapping[str, Uncertain] | None = None
-    fair: Uncertain | None = None
     mean_std: float | None = None
     calibration: float | None = None
 
@@ -92,10 +86,11 @@ def regression_scores(
     std: npt.ArrayLike | None = None,
     *,
     cosmology: npt.ArrayLike | None = None,
-    resamples: int = RESAMPLES,
-    seed: int,
+    realisation: npt.ArrayLike | None = None,
+    resamples: int | None = None,
+    seed: int | None = None,
 ) -> RegressionScores:
-    """RMSE, R², bias, and with error bars coverage and the FAIR score, all with bootstrap errors.
+    """RMSE, R², bias, and with error bars their coverage, all with intervals.
 
     Parameters
     ----------
@@ -104,12 +99,13 @@ def regression_scores(
     std : array_like, optional, shape (n,)
         Error bars of the estimates.
     cosmology : array_like of int, optional, shape (n,)
-        Give it to draw whole cosmologies: right where test cosmologies were held out. Without it maps are drawn, as
-        in the paper.
-    resamples : int
-        Number of bootstrap samples.
-    seed : int
-        Seed of the draws.
+        Give it where test cosmologies were held out: intervals are then for other cosmologies. Without it they are for
+        other maps of the same ones, as in the paper.
+    realisation : array_like of int, optional, shape (n,)
+        Give it where maps of different cosmologies with the same number share the phases of their initial conditions:
+        intervals are then for other phases, too.
+    resamples, seed : int, optional
+        Of the bootstrap that was here before. The jackknife draws nothing; whatever is given makes no difference.
 
     Returns
     -------
@@ -118,13 +114,13 @@ def regression_scores(
     Raises
     ------
     ValueError
-        If shapes differ, something is not finite, or there is nothing to draw from (one map, or one cosmology).
+        If shapes differ, something is not finite, or there is but one map, cosmology or realisation.
 
     Examples
     --------
     >>> truth = np.repeat([0.2, 0.3, 0.4], 50)
     >>> estimate = truth + np.random.default_rng(0).normal(0, 0.01, 150)
-    >>> scores = regression_scores(truth, estimate, np.full(150, 0.01), resamples=1000, seed=0)
+    >>> scores = regression_scores(truth, estimate, np.full(150, 0.01))
     >>> print(f"{scores.rmse.value:.4f} ± {scores.rmse.error:.4f}")
     0.0096 ± 0.0005
     """
@@ -132,27 +128,29 @@ def regression_scores(
     d = e - y
     centred = y - y.mean()  # R² does not depend on the origin, and its sums lose no digits there
     columns = [np.ones_like(y), d, d**2, centred, centred**2]
-    scores: dict[str, Callable[[Array], Array]] = {
-        "rmse": lambda s: np.sqrt(s[2] / s[0]),
-        "bias": lambda s: s[1] / s[0],
-        "r2": lambda s: r_squared_of_sums(*s[[0, 3, 4, 2]]),
+    scores: dict[str, tuple[Callable[[Array], Any], Any]] = {
+        "rmse": (lambda s: np.sqrt(s[2] / s[0]), "log"),
+        "bias": (lambda s: s[1] / s[0], "identity"),
+        "r2": (lambda s: r_squared_of_sums(*s[[0, 3, 4, 2]]), "log of 1 - x"),
     }
     if std is not None:
         sigma = checked_bars(std, y.shape)
-        columns += [fair_terms(y, e, sigma, 1000.0), *(within(y, e, sigma, level) for level in LEVELS)]
-        scores["fair"] = lambda s: -s[5] / s[0]
+        columns += [within(y, e, sigma, level) for level in LEVELS]
         for k, level in enumerate(LEVELS):
-            scores[f"{level:g}"] = lambda s, k=k: s[6 + k] / s[0]  # type: ignore[misc]
-    found = _bootstrap(np.column_stack(columns), scores, cosmology, resamples, seed)
+            scores[f"{level:g}"] = (lambda s, k=k: s[5 + k] / s[0], "identity")  # type: ignore[misc]
+    units, name = _units(len(y), cosmology, realisation)
+    table = np.column_stack(columns)
+    found = {key: jackknife(score, table, *units, scale=scale) for key, (score, scale) in scores.items()}
+    told = {key: Uncertain(one.value, one.standard_error, one.low, one.high) for key, one in found.items()}
     return RegressionScores(
         n_maps=len(y),
         n_cosmologies=None if cosmology is None else len(np.unique(np.asarray(cosmology))),
-        resampled="maps" if cosmology is None else "cosmologies",
-        rmse=found["rmse"],
-        r2=found["r2"],
-        bias=found["bias"],
-        coverage=None if std is None else {f"{level:g}": found[f"{level:g}"] for level in LEVELS},
-        fair=found.get("fair"),
+        units=name,
+        n_units=found["rmse"].units,
+        rmse=told["rmse"],
+        r2=told["r2"],
+        bias=told["bias"],
+        coverage=None if std is None else {f"{level:g}": told[f"{level:g}"] for level in LEVELS},
         mean_std=None if std is None else float(np.mean(sigma)),
         calibration=None if std is None else calibration_factor(y, e, sigma) if d.any() else None,
     )
@@ -164,10 +162,11 @@ def paired_ratio(
     second: npt.ArrayLike,
     *,
     cosmology: npt.ArrayLike | None = None,
-    resamples: int = RESAMPLES,
-    seed: int,
+    realisation: npt.ArrayLike | None = None,
+    resamples: int | None = None,
+    seed: int | None = None,
 ) -> Uncertain:
-    """RMSE of one estimator over that of another, with both scored on the same resamples.
+    """RMSE of one estimator over that of another on the same maps.
 
     What both find hard cancels, so the ratio is known better than the two errors apart suggest.
 
@@ -175,7 +174,7 @@ def paired_ratio(
     ----------
     truth, first, second : array_like, shape (n,)
         True values and the two estimates of the same maps.
-    cosmology, resamples, seed
+    cosmology, realisation, resamples, seed
         As for `regression_scores`.
 
     Returns
@@ -192,7 +191,7 @@ def paired_ratio(
     --------
     >>> rng = np.random.default_rng(0)
     >>> truth, errors = rng.uniform(0.2, 0.4, 300), rng.normal(0, 0.01, 300)
-    >>> ratio = paired_ratio(truth, truth + 0.8 * errors, truth + errors, resamples=500, seed=0)
+    >>> ratio = paired_ratio(truth, truth + 0.8 * errors, truth + errors)
     >>> round(ratio.value, 12), ratio.error < 1e-12
     (0.8, True)
     """
@@ -201,50 +200,25 @@ def paired_ratio(
     if not (b - y).any():
         raise ValueError("the second estimator makes no errors, so nothing can be divided by its RMSE")
     columns = np.column_stack([(a - y) ** 2, (b - y) ** 2])
-
-    def ratio(sums: Array) -> Array:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(np.sqrt(sums[0] / sums[1]))
-
-    return _bootstrap(columns, {"ratio": ratio}, cosmology, resamples, seed)["ratio"]
+    units, _ = _units(len(y), cosmology, realisation)
+    found = jackknife(lambda s: np.sqrt(s[0] / s[1]), columns, *units, scale="log")
+    return Uncertain(found.value, found.standard_error, found.low, found.high)
 
 
-def _bootstrap(
-    columns: Array,
-    scores: Mapping[str, Callable[[Array], Array]],
-    cosmology: npt.ArrayLike | None,
-    resamples: int,
-    seed: int,
-) -> dict[str, Uncertain]:
-    """Scores, functions of the sums of columns (n, k), over draws of rows, or of groups of rows, with replacement."""
-    if resamples < 100:
-        raise ValueError(f"resamples must be 100 or more for an error bar to mean something, got {resamples}")
-    units = columns
-    if cosmology is not None:
-        groups = np.asarray(cosmology)
-        if groups.shape != (len(columns),):
-            raise ValueError(f"cosmology must name one for each of {len(columns)} maps, got the shape {groups.shape}")
-        names, place = np.unique(groups, return_inverse=True)
-        units = np.zeros((len(names), columns.shape[1]))
-        np.add.at(units, place, columns)
-    count = len(units)
-    if count < 2:
-        what = "map" if cosmology is None else "cosmology"
-        raise ValueError(f"one {what} alone has no bootstrap error; give more, or draw something else")
-    rng = np.random.default_rng([whole_number("seed", seed, 0), 0xB007])
-    block = max(1, _BLOCK // count)
-    sums = []
-    for start in range(0, resamples, block):
-        rows = min(block, resamples - start)
-        # A resample is how often each unit was drawn; its sums are one product of matrices.
-        drawn = rng.integers(0, count, (rows, count)) + count * np.arange(rows)[:, None]
-        weights = np.bincount(drawn.ravel(), minlength=rows * count).reshape(rows, count)
-        sums.append(weights.astype(np.float64) @ units)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        resampled, observed = np.concatenate(sums).T, units.sum(axis=0)
-        return {name: _uncertain(score(observed), score(resampled)) for name, score in scores.items()}
-
-
-def _uncertain(value: Any, resampled: Array) -> Uncertain:
-    found = percentile_interval(resampled)
-    return Uncertain(float(value), found.standard_error, found.low, found.high)
+def _units(
+    maps: int, cosmology: npt.ArrayLike | None, realisation: npt.ArrayLike | None
+) -> tuple[list[npt.NDArray[Any]], str]:
+    """What is left out in turn, and its name."""
+    given = [
+        (np.asarray(labels), name)
+        for labels, name in ((cosmology, "cosmologies"), (realisation, "realisations"))
+        if labels is not None
+    ] or [(np.arange(maps), "maps")]
+    for labels, name in given:
+        if labels.shape != (maps,):
+            what = {"cosmologies": "cosmology", "realisations": "realisation"}[name]
+            raise ValueError(f"{what} must name one for each of {maps} maps, got the shape {labels.shape}")
+        if len(np.unique(labels)) < 2:
+            one = {"cosmologies": "cosmology", "realisations": "realisation", "maps": "map"}[name]
+            raise ValueError(f"one {one} alone tells nothing of others; give more, or leave {one} out")
+    return [labels for labels, _ in given], " and ".join(name for _, name in given)

@@ -39,8 +39,8 @@ class Row:
     statistic, estimator : str
         What it measures, and how that becomes an estimate.
     rmse, low, high, error : float
-        Root mean square error on test maps, its central 95 % and its standard deviation over bootstrap samples.
-    r2, bias, coverage68, fair, validation_rmse : float, or None where there is none
+        Root mean square error on test maps, its 95 % interval and its standard error.
+    r2, bias, coverage68, coverage68_low, coverage68_high, validation_rmse : float, or None where there is none
         Other scores.
     parameters : int or None
         Number of fitted parameters.
@@ -58,7 +58,8 @@ class Row:
     r2: float | None = None
     bias: float | None = None
     coverage68: float | None = None
-    fair: float | None = None
+    coverage68_low: float | None = None
+    coverage68_high: float | None = None
     validation_rmse: float | None = None
     parameters: int | None = None
 
@@ -72,7 +73,7 @@ class Row:
 class Protocol:
     """The rows of one protocol, and how many maps they rest on.
 
-    What the bootstrap draws, `resampled`, is "cosmologies", "realisations" or "maps".
+    What intervals are for, `units`, is other "cosmologies", "realisations", "cosmologies and realisations" or "maps".
     """
 
     name: str
@@ -82,7 +83,7 @@ class Protocol:
     test: int | None = None
     test_cosmologies: int | None = None
     spread: float | None = None
-    resampled: str | None = None
+    units: str | None = None
     best_classical: str | None = None
 
     @property
@@ -104,9 +105,16 @@ class Protocol:
         return next((row for row in rows if row.estimator != RECOGNISES), rows[0] if rows else None)
 
 
+def is_far(observed: Mapping[str, Any]) -> bool:
+    """Whether a row of observed.json is of a map unlike those of training; rows of before tell a percentile alone."""
+    times = observed.get("times")
+    far = float(times) > 1 if times is not None else float(observed.get("percentile") or 0.0) >= 99
+    return far or bool(observed.get("at_edge"))
+
+
 @dataclass(frozen=True)
 class Ratio:
-    """RMSE of one model over that of another on the same test maps, with the central 95 % of the paired bootstrap."""
+    """RMSE of one model over that of another on the same test maps, with its 95 % interval."""
 
     protocol: str
     of: str

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from awd_core.plotting import BEFORE, HIGH, LOW, NARROW, label, panels
-from awd_cosmo.inference.predict import FAR
+from awd_cosmo.report.artefacts import is_far
 from awd_cosmo.report.bands import BandShare
 from awd_cosmo.report.result_figures import written
 from awd_cosmo.statistics.undecimated import BandScale
@@ -154,7 +154,7 @@ def observed_figure(
     Parameters
     ----------
     observed : sequence of mappings
-        With "file", "estimate", "std" and "percentile".
+        With "file", "estimate", "std" and "times".
     target : str
         Name of the parameter.
     trained : (float, float) or None
@@ -168,7 +168,7 @@ def observed_figure(
     if trained is not None:
         axes.axvspan(*trained, color=TRAINED, zorder=0, label="range in training")
     for place, row in enumerate(observed):
-        far = float(row.get("percentile") or 0.0) >= FAR
+        far = is_far(row)
         axes.errorbar(
             float(row["estimate"]), place, xerr=float(row.get("std") or 0.0), fmt="o", color=BEFORE if far else HIGH,
             capsize=3, markersize=6, markerfacecolor="white" if far else HIGH,
@@ -177,8 +177,8 @@ def observed_figure(
     axes.set_ylim(len(observed) - 0.4, -0.6)
     label(axes, "Observed maps", f"estimated {written(target)}, 1σ", "")
     handles = [
-        Line2D([], [], color=HIGH, marker="o", label="as near as training maps"),
-        Line2D([], [], color=BEFORE, marker="o", markerfacecolor="white", label="further than 99 % of them"),
+        Line2D([], [], color=HIGH, marker="o", label="like training maps"),
+        Line2D([], [], color=BEFORE, marker="o", markerfacecolor="white", label="unlike them, or at the range's end"),
     ]
     if trained is not None:
         handles.append(Line2D([], [], color=TRAINED, linewidth=7, label="range in training"))

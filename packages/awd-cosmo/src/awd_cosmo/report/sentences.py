@@ -1,6 +1,6 @@
 """What a cosmological report says in words: what was found, and what it does not show.
 
-The words follow the numbers: a bootstrap interval on one side of 1 is a difference, one that holds 1 is none that could
+The words follow the numbers: an interval on one side of 1 is a difference, one that holds 1 is none that could
 be told.
 """
 
@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from awd_core.report import number
-from awd_cosmo.inference.predict import FAR
-from awd_cosmo.report.artefacts import Predictions, Protocol, Ratio, Row, RunRecord
+from awd_cosmo.report.artefacts import Predictions, Protocol, Ratio, Row, RunRecord, is_far
 
 PAPER = {"network": 0.89, "classical": 0.82}
 """RMSE of AWD over that of the teacher and of the best classical filter, as published (Ha et al. 2021)."""
@@ -110,7 +109,7 @@ def honest_notes(record: RunRecord) -> list[str]:
                     "estimate alone counts, take that instead."
                 )
             elif ratio.low is not None and ratio.high is not None and ratio.low <= 1 <= ratio.high:
-                notes.append(f"These test maps do not tell AWD and {name} apart. More of them would.")
+                notes.append(f"These test maps do not tell AWD and {name} apart.")
         notes += _like_kin(record, protocol)
         notes += _beaten_by_kin(protocol, mine)
         if protocol.spread is not None and mine.rmse > 0.95 * protocol.spread:
@@ -267,27 +266,35 @@ def split_sentences(record: RunRecord) -> list[str]:
 def observed_sentence(record: RunRecord) -> str:
     """What to make of the estimates of observed maps."""
     rows = record.observed or ()
-    far = sum(float(row.get("percentile") or 0.0) >= FAR for row in rows)
+    far = sum(map(is_far, rows))
     if not far:
         return (
-            f"All {_count(len(rows), 'map')} lie among the training maps: no estimate is an extrapolation of the "
-            "statistic. That says nothing of systematic errors which training maps have not."
+            f"{_count(len(rows), 'map was', 'maps were')} tested for two things: whether features lie where those of "
+            "maps from within the training box do, and whether the estimate keeps two error bars from its ends. "
+            "Neither speaks against them. That is no proof that they are like the training maps, and says nothing of "
+            "systematic errors which these have not."
         )
-    these = "The map lies" if far == len(rows) == 1 else f"{far} of {_count(len(rows), 'map')} lie"
+    these = "The map is" if far == len(rows) == 1 else f"{far} of {_count(len(rows), 'map')} are"
     return (
-        f"{these} outside of nearly all that the model was trained on (percentile {FAR:g} or more). Such estimates are "
+        f"{these} unlike the training maps, or estimated at the end of the training range. Such estimates may be "
         "extrapolations, and their error bars mean little: noise, smoothing, mask and pixel scale of the training maps "
-        "must first be made like theirs."
+        "must first be made like theirs, and their cosmologies must surround them."
     )
 
 
 def calibration_sentence(predictions: Predictions | None, protocol: Protocol) -> str | None:
-    """Say how AWD's own error bars did on test maps."""
+    """Say how AWD's own error bars did on test maps, and no more than these can tell."""
     mine = protocol.of("awd")
     if mine is None or mine.coverage68 is None or predictions is None:
         return None
-    word = "too small" if mine.coverage68 < 0.6 else "too large" if mine.coverage68 > 0.76 else "about right"
-    return f"AWD's own 68 % error bars hold {100 * mine.coverage68:.0f} % of the test maps: they are {word}."
+    said = f"AWD's own 68 % error bars hold {100 * mine.coverage68:.0f} % of the test maps"
+    low, high = mine.coverage68_low, mine.coverage68_high
+    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+        return f"{said}; how sure that is, is not known."
+    interval = f"(95 %: {100 * max(low, 0.0):.0f} to {100 * min(high, 1.0):.0f} %)"
+    if low <= 0.68 <= high:
+        return f"{said} {interval}: nothing speaks against them."
+    return f"{said} {interval}: they are too {'small' if high < 0.68 else 'large'}."
 
 
 def _count(count: int | None, one: str, many: str | None = None) -> str:

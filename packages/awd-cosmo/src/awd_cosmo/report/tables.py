@@ -45,12 +45,11 @@ def results_table(protocol: Protocol, names: Mapping[tuple[str, str, str], str],
     columns = [
         Column("model"),
         Column("RMSE", f"root mean square error of {symbol} on test maps", ".4f"),
-        Column("±", "standard deviation over bootstrap samples", ".4f"),
+        Column("±", "standard error", ".4f"),
         Column("over AWD", "RMSE over AWD's", ".3f"),
         Column("R²", "share of the variance of the truth that is explained", ".3f"),
         Column("bias", "mean of estimate − truth", ".4f"),
         Column("coverage", "share of test maps within the model's own 68 % error bar", ".2f"),
-        Column("FAIR score", "of the FAIR Universe challenge; higher is better", ".2f"),
         Column("validation", "RMSE on validation maps", ".4f"),
     ]
     rows = sorted(protocol.rows, key=lambda row: row.rmse)
@@ -58,7 +57,7 @@ def results_table(protocol: Protocol, names: Mapping[tuple[str, str, str], str],
     values = [
         [
             names[row.identity], row.rmse, row.error, None if mine is None else row.rmse / mine.rmse,
-            row.r2, row.bias, row.coverage68, row.fair, row.validation_rmse,
+            row.r2, row.bias, row.coverage68, row.validation_rmse,
         ]
         for row in rows
     ]  # fmt: skip
@@ -235,13 +234,13 @@ def observed_table(record: RunRecord) -> Table | None:
         Column("map"),
         Column(record.symbol, "", ".4f"),
         Column("± 1σ", "as calibrated on validation maps", ".4f"),
-        Column("distance", "Mahalanobis, in feature space, from the mean of the training maps", ".1f"),
-        Column("percentile", "share of the maps that validated it, in percent, that lie nearer", ".1f"),
+        Column("distance", "Mahalanobis, in feature space, from what maps are like within the training box", ".1f"),
+        Column("times", "over the distance beyond which lies one in a hundred maps like those of training", ".2f"),
         Column("tiles", "of the size of the training maps; the estimate is their mean"),
         Column("seen, %", "share of the map's pixels that were observed", ".0f"),
         Column("remark"),
     ]
-    keys = ("estimate", "std", "distance", "percentile", "tiles")
+    keys = ("estimate", "std", "distance", "times", "tiles")
     rows = [
         [
             str(row["file"]).split("/")[-1], *(row.get(key) for key in keys),

@@ -198,18 +198,21 @@ class Comparison:
 
     def _fit(self, estimator: str, statistic: Statistic, features: Array, rows: Rows) -> CountRegressor:
         made = new_estimator(estimator, statistic, self.job.seed)
-        more = {"parameters": self.prepared.parameters[rows]} if estimator == "emulator" else {}
+        more: dict[str, Any] = {"parameters": self.prepared.parameters[rows]} if estimator == "emulator" else {}
+        if estimator == "ridge":
+            more = {"realisation": self.prepared.phases(rows)}
         return made.fit(features, self.prepared.target[rows], cosmology=self.prepared.cosmology[rows], **more)
 
     def _held_out_error(self, features: Array, rows: Rows, statistic: Statistic, estimator: str) -> float:
         if estimator == "ridge":
             fitted = self._fit(estimator, statistic, features, rows)
             return float(getattr(fitted, "cv_rmse_").min())  # noqa: B009 - CountRidge has it
-        from awd_cosmo.inference.folds import cross_validation_folds
+        from awd_cosmo.inference.folds import phase_folds
 
         ids, target = self.prepared.cosmology[rows], self.prepared.target[rows]
         squared = 0.0
-        folds = cross_validation_folds(ids, n_folds=min(5, len(np.unique(ids))), seed=self.job.seed)
+        n_folds = min(5, len(np.unique(ids)))
+        folds = phase_folds(ids, self.prepared.phases(rows), n_folds=n_folds, seed=self.job.seed)
         for train, test in folds.split():
             fitted = self._fit(estimator, statistic, features[train], rows[train])
             squared += float(((fitted.predict(features[test]) - target[test]) ** 2).sum())

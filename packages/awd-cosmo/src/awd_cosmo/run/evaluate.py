@@ -12,7 +12,6 @@ from awd_core.run import RunFolder, shortest_seconds
 from awd_core.wavelets import Wavelet
 from awd_core.workers import Workers
 from awd_cosmo.inference.model import Model
-from awd_cosmo.inference.partition import shared_numbers
 from awd_cosmo.inference.regressor import CountRegressor
 from awd_cosmo.inference.results import Answer, predictions_csv, ratio, score_row
 from awd_cosmo.inference.scores import rmse
@@ -80,14 +79,13 @@ def evaluate(
             main = {answer.key: answer for answer in answers}
             if protocol == "published":
                 answers += _nearest(run, comparison, awd)
-            groups, resampled = bootstrap_groups(prepared, protocol)
-            options: dict[str, Any] = {"resamples": job.resamples, "seed": job.seed}
-            rows = [score_row(answer, truth, groups, **options) for answer in answers]
+            units, drawn = independent_units(prepared, protocol)
+            rows = [score_row(answer, truth, units) for answer in answers]
             # Each statistic is tried once with each estimator, and validation of this protocol says which is best.
             best = min((a for a in main.values() if a.kind == "classical"), key=lambda a: a.validation_rmse or 0.0)
             for other in ("teacher", best.key, "awd_no_interpretation", "db5"):
                 if other in main:
-                    ratios.append(ratio(protocol, main["awd"], main[other], truth, groups, **options))
+                    ratios.append(ratio(protocol, main["awd"], main[other], truth, units))
             protocols[protocol] = {
                 "rows": rows,
                 "train": len(split.train),
@@ -96,7 +94,7 @@ def evaluate(
                 "test_cosmologies": len(np.unique(prepared.cosmology[split.test])),
                 "spread": float(truth.std()),
                 "best_classical": best.key,
-                "resampled": resampled,
+                "units": drawn,
             }
             tables[protocol] = _table(prepared, protocol, main, best.key)
             if protocol == "held_out":
@@ -108,23 +106,24 @@ def evaluate(
     run.write_json("results.json", {"target": job.target, "protocols": protocols, "ratios": ratios})
 
 
-def bootstrap_groups(prepared: Prepared, protocol: str) -> tuple[npt.NDArray[np.int64], str]:
-    """What the bootstrap draws, and its name: whole cosmologies where they were held out, else whole maps.
+def independent_units(prepared: Prepared, protocol: str) -> tuple[dict[str, Any], str]:
+    """What the test maps are a draw of, for `regression_scores`, and its name.
 
-    Maps of known cosmologies that may have the same phases err together: then all that bear a number are drawn at once.
+    Whole cosmologies where they were held out, else whole maps; where cosmologies may share their phases, all maps that
+    bear a number err together.
     """
     rows = prepared.splits[protocol].test
+    phases = prepared.phases(rows)
     if protocol == "held_out":
-        return prepared.cosmology[rows], "cosmologies"
-    numbers = prepared.realisation[rows]
-    if (
-        not prepared.independent
-        and len(np.unique(numbers)) > 1
-        and len(shared_numbers(prepared.cosmology[rows], numbers))
-    ):
-        return numbers, "realisations"
-    pairs = np.column_stack([prepared.cosmology[rows], numbers])
-    return np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64), "maps"
+        units = {"cosmology": prepared.cosmology[rows]}
+        if phases is None:
+            return units, "cosmologies"
+        return units | {"realisation": phases}, "cosmologies and realisations"
+    if phases is not None:
+        return {"realisation": phases}, "realisations"
+    # A realisation of one cosmology is a map, whose tiles err together.
+    pairs = np.column_stack([prepared.cosmology[rows], prepared.realisation[rows]])
+    return {"realisation": np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1)}, "maps"
 
 
 def _teacher_answer(run: RunFolder, prepared: Prepared, taught: Taught, protocol: str) -> Answer:
@@ -212,7 +211,12 @@ def _save_model(
         shape=prepared.raw_shape,
         statistics=[comparison.features.fitted(statistic)],
         regressor=regressor,
-        training=TrainingDistribution.from_features(features[split.train], reference=features[split.validation]),
+        training=TrainingDistribution.from_features(
+            features[split.train],
+            parameters=prepared.parameters[split.train],
+            reference=features[split.validation],
+            reference_cosmology=prepared.cosmology[split.validation],
+        ),
         preprocessing=prepared.preprocessing,
         wavelet=wavelet,
         provenance={
@@ -224,11 +228,15 @@ def _save_model(
             "rmse": dict(summary),
             "validation_rmse": answer.validation_rmse,
             "tile_correlation": tile_correlation(errors, prepared, split.validation),
-            "parameters": prepared.account["parameters"],
+            "parameters": prepared.account["parameters"] | {job.target: _range(prepared.target[split.train])},
             "z_s": prepared.account["z_s"],
         },
     )
     model.save(run / "model.json")
+
+
+def _range(values: Array) -> list[float]:
+    return [float(values.min()), float(values.max())]
 
 
 def tile_correlation(errors: Array, prepared: Prepared, rows: npt.NDArray[np.int64]) -> float:

@@ -78,8 +78,6 @@ class Job:
         Maps, of training and validation together, on which candidates are compared.
     baselines : tuple of str
         Plain wavelets to compare with, each with its best statistic.
-    resamples : int
-        Bootstrap samples.
 
     Examples
     --------
@@ -139,7 +137,6 @@ class Job:
     estimators: tuple[str, ...] = ("ridge", "emulator")
     selection_maps: int = 3000
     baselines: tuple[str, ...] = PLAIN_WAVELETS
-    resamples: int = 10_000
 
     def __post_init__(self) -> None:
         """Check what can be checked before any map is read."""
@@ -148,7 +145,7 @@ class Job:
             object.__setattr__(self, name, tuple(getattr(self, name)))
         for name, least in (
             ("downsample", 1), ("seed", 0), ("width", 1), ("epochs", 0), ("batch_size", 1), ("teacher_maps", 8),
-            ("distill_maps", 2), ("path_levels", 1), ("selection_maps", 8), ("resamples", 100),
+            ("distill_maps", 2), ("path_levels", 1), ("selection_maps", 8),
         ):  # fmt: skip
             if getattr(self, name) < least:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be {least} or more")
@@ -189,6 +186,7 @@ class Job:
         ValueError
             If it has fields that are not known.
         """
+        values = {name: value for name, value in values.items() if name != "resamples"}  # of the bootstrap of before
         unknown = sorted(set(values) - {entry.name for entry in fields(cls)})
         if unknown:
             raise ValueError(f"a run has no setting {unknown[0]!r}; another version of awd-cosmo may have made it")
@@ -215,7 +213,6 @@ PRESETS: dict[str, Job] = {
         epochs=2, batch_size=16, wavelets=("db2", "db3"), path_levels=2, shares=(0.0, 0.5, 1.0), distill_maps=32,
         random_starts=2, small_batch=1 << 12, large_batch=1 << 15, estimators=("ridge",), selection_maps=60,
         statistics=({"levels": 2, "pixels": "all", "bins": 8}, {"levels": 1, "pixels": "all", "bins": 8}),
-        resamples=200,
     ),
 }  # fmt: skip
 """Sizes by name: ends within minutes on two cores; for real work; to try out."""

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from awd_core.run import RunFolder
 from awd_core.workers import Workers, available_cores
 from awd_cosmo.formats.parameters import RANGES
-from awd_cosmo.inference.partition import count_parts
+from awd_cosmo.inference.partition import count_parts, shared_numbers
 from awd_cosmo.inference.splits import PUBLISHED_FRACTIONS, Split, split_maps
 from awd_cosmo.maps.map_set import MapSet
 from awd_cosmo.maps.open import open_maps
@@ -78,6 +78,13 @@ class Prepared:
         for split in self.splits.values():
             rows = np.intersect1d(rows, split.train)
         return rows
+
+    def phases(self, rows: Rows) -> Rows | None:
+        """Numbers of the realisations of maps, if several cosmologies among them may share the phases of a number."""
+        numbers = self.realisation[rows]
+        if self.independent or len(np.unique(numbers)) < 2:
+            return None
+        return numbers if len(shared_numbers(self.cosmology[rows], numbers)) else None
 
 
 def simulate_first(job: Job, folder: Path, *, workers: Workers, progress: Callable[[int, int], object]) -> Path:
