@@ -20,7 +20,7 @@ from awd_cme.model.card_file import Triple, fields_of, values_of
 from awd_cme.model.coefficients import Array, Selection, analysis_matrices, centre_times, scales
 from awd_cme.model.scorer import Scorer
 from awd_cme.series.resample import resample
-from awd_cme.series.scaling import Statistics, ZScores
+from awd_cme.series.scaling import ROUNDING, Statistics, ZScores
 from awd_core.checks import check_file
 from awd_core.files import write_json
 
@@ -361,10 +361,10 @@ def _cells(cell: Any, n: int) -> tuple[list[str | None], npt.NDArray[np.int64]]:
 
 def _own_location(values: Array) -> tuple[float, float]:
     """Mean and deviation of the values of a cell, padding left away."""
-    sd = float(values.std())
-    if not sd > 0:
+    sd, mean = float(values.std()), float(values.mean())
+    if not sd > ROUNDING * abs(mean):
         raise ValueError("all values of a cell's series are the same; inputs are standardised by their own spread")
-    return float(values.mean()), sd
+    return mean, sd
 
 
 def _padded(X: Array, mask: npt.NDArray[np.bool_] | None, mean: float) -> Array:

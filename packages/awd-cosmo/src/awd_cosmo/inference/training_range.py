@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.checks import varying
 from awd_cosmo.inference.covariance import shrunk_covariance
 from awd_cosmo.inference.regressor import Transform, transformed
 
@@ -60,7 +61,7 @@ class TrainingDistribution:
         how: Transform = "sqrt" if x.min() >= 0 else "none"
         x = transformed(x, how)
         mean = x.mean(axis=0)
-        varies = x.std(axis=0) > 1e-9 * (np.abs(x).max(axis=0) + 1e-300)
+        varies = varying(x)
         if not varies.any():
             raise ValueError("no feature varies among the training maps, so there is no distance from them")
         covariance, _ = shrunk_covariance((x - mean)[:, varies], len(x) - 1)
