@@ -37,3 +37,28 @@ def one_file_a_frame(folder, frames, **options):
     folder.mkdir(parents=True)
     for t, frame in enumerate(frames, 1):
         tifffile.imwrite(folder / f"frame{t}.tif", frame, photometric="minisblack", metadata=None, **options)
+
+
+def ome_set(folder, frames, names, *, write=None, main=None):
+    """An OME-TIFF set of frames (t, y, x), shared out among files; each holds all metadata, or `main` alone does."""
+    schema = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
+    (count, height, width), each = frames.shape, len(frames) // len(names)
+    data = "".join(
+        f'<TiffData IFD="{t % each}" FirstT="{t}" PlaneCount="1">'
+        f'<UUID FileName="{names[t // each]}">urn:uuid:{t // each}</UUID></TiffData>'
+        for t in range(count)
+    )
+    pixels = f'Type="{frames.dtype}" SizeX="{width}" SizeY="{height}" SizeC="1" SizeZ="1" SizeT="{count}"'
+    image = (
+        f'<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYCZT" {pixels}>'
+        f'<Channel ID="Channel:0:0"/>{data}</Pixels></Image>'
+    )
+    for k, name in enumerate(names):
+        if write is not None and name not in write:
+            continue
+        held = image if main in (None, name) else f'<BinaryOnly MetadataFile="{main}" UUID="urn:uuid:0"/>'
+        xml = f'<OME xmlns="{schema}" UUID="urn:uuid:{k}">{held}</OME>'
+        place = folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        part = frames[k * each : (k + 1) * each]
+        tifffile.imwrite(place, part, metadata=None, photometric="minisblack", description=xml.encode())

@@ -15,7 +15,7 @@ from awd_cme.model.intervals import coefficient_intervals
 from awd_cme.model.predict import predict_tracks
 from awd_cme.model.regression import SeriesLogistic, SeriesRidge
 from awd_cme.series.resample import subsample
-from awd_cme.series.scaling import fit_z_scores
+from awd_cme.series.scaling import RULES, fit_z_scores
 from awd_cme.series.series_set import SETTINGS, example_set
 from awd_cme.tracks.table import make_table
 
@@ -68,6 +68,73 @@ def test_inputs_standardised_by_their_own_cells():
     np.testing.assert_allclose(card.predict(RAW.X, cell=RAW.cell), expected, rtol=1e-9)
     with pytest.raises(ValueError, match="give all series of a cell at once"):
         card.predict(RAW.X[0])
+
+
+@pytest.mark.parametrize("targets", RULES)
+@pytest.mark.parametrize("inputs", RULES)
+def test_predictions_do_not_depend_on_how_many_are_asked_at_once(inputs, targets):
+    """Known cells, a new one, and all of them; cells differ in brightness and in targets."""
+    shift = 100.0 * (1 + np.unique(RAW.cell, return_inverse=True)[1])
+    raw = replace(RAW, X=RAW.X + shift[:, None], y=RAW.y + shift)
+    scores = fit_z_scores(raw, inputs=inputs, targets=targets)
+    series = scores.apply(raw)
+    features = MaxCoefficients("db5", most=2).fit(series.X)
+    F = features.transform(series.X)
+    card = ModelCard.of(features, SeriesRidge(clip=False).fit(F, series.y), raw, scores)
+    cells = np.where(np.arange(len(raw)) % 5 == 0, "new", raw.cell)
+    together = card.predict(raw.X, cell=cells)
+    if inputs == "own":  # by cells, since all series of a cell are its statistics
+        alone = np.empty(len(raw))
+        for cell in np.unique(cells):
+            alone[cells == cell] = card.predict(raw.X[cells == cell], cell=str(cell))
+        np.testing.assert_array_equal(alone, together)
+        return
+    # sums of some hundred terms in another order
+    near = {"rtol": 1e-10, "atol": 1e-10 * np.abs(together).max()}
+    for k in range(0, len(raw), 7):
+        same = (cells[k], str(cells[k]), cells[k : k + 1], [cells[k]])
+        for cell in same:
+            np.testing.assert_allclose(card.predict(raw.X[k], cell=cell), together[k], **near)
+        np.testing.assert_allclose(card.predict(raw.X[k : k + 1], cell=cells[k : k + 1]), together[k : k + 1], **near)
+        np.testing.assert_allclose(card.predict([raw.X[k], raw.X[0]], cell=cells[[k, 0]]), together[[k, 0]], **near)
+    for cell in np.unique(cells):
+        np.testing.assert_allclose(card.predict(raw.X[cells == cell], cell=str(cell)), together[cells == cell], **near)
+    if targets == "training":
+        known = cells != "new"
+        expected = scores.restore_targets(features.transform(series.X) @ _slopes(card) + card.intercept[0], raw.cell)
+        np.testing.assert_allclose(together[known], expected[known], rtol=1e-9)
+    everywhere = [card.predict(x) for x in raw.X[:9]]
+    np.testing.assert_allclose(card.predict(raw.X)[:9], everywhere, **near)
+    np.testing.assert_allclose(card.predict(raw.X, cell="new")[:9], everywhere, **near)
+
+
+def _slopes(card):
+    return card.coefficients[:, 0]
+
+
+def test_cells_may_be_numbers_and_one_is_for_one():
+    raw = replace(RAW, cell=np.unique(RAW.cell, return_inverse=True)[1].astype(str))
+    features, predictor, scores, *_ = fitted(raw, most=2)
+    card = ModelCard.of(features, predictor, raw, scores)
+    expected = card.predict(raw.X, cell=raw.cell)
+    np.testing.assert_array_equal(card.predict(raw.X, cell=raw.cell.astype(int)), expected)
+    near = {"rtol": 1e-10, "atol": 1e-10 * np.abs(expected).max()}
+    np.testing.assert_allclose(card.predict(raw.X[0], cell=int(raw.cell[0])), expected[0], **near)
+    with pytest.raises(ValueError, match="cell has 2 entries for 1 series; give one for each, or one for all"):
+        card.predict(raw.X[0], cell=raw.cell[:2])
+
+
+@pytest.mark.parametrize("dtype", ["f2", ">f4", ">f8", "i2", "g"])
+def test_series_of_any_type_of_numbers(dtype):
+    features, predictor, scores, *_ = fitted(most=2)
+    card = ModelCard.of(features, predictor, RAW, scores)
+    X = (50 * RAW.X).astype(dtype)  # far above what a sum may be in half precision
+    assert np.isfinite(X).all()
+    expected = card.predict(X.astype(np.float64))
+    near = {"rtol": 1e-4, "atol": 1e-4 * np.abs(expected).max()}  # sums of float32 numbers
+    np.testing.assert_allclose(card.predict(X), expected, **near)
+    np.testing.assert_allclose(card.predict(X[0]), expected[0], **near)
+    np.testing.assert_allclose(card.predict(X, cell=RAW.cell), card.predict(X.astype(float), cell=RAW.cell), **near)
 
 
 @pytest.mark.parametrize("resampling", ["published", "pad", "interpolate"])

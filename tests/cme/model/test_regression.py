@@ -49,6 +49,50 @@ def test_features_that_hardly_vary_are_not_blown_up():
     np.testing.assert_allclose(model.predict(moved), model.predict(flat), atol=1e-3 * y.std())
 
 
+def mostly_constant(n=60):
+    """Features of which most are constants, exactly or up to the rounding of a calculation, and two vary."""
+    rng = np.random.default_rng(3)
+    F = np.zeros((n, 12))
+    F[:, :2] = rng.standard_normal((n, 2))
+    F[:, 2] = 0.1
+    F[:, 3:6] = 0.1 + 1e-17 * rng.standard_normal((n, 3))
+    F[:, 6:9] = 1e-17 * rng.standard_normal((n, 3))
+    F[:, 9] = 1e3 * (1 + 2.2e-16 * rng.integers(0, 2, n))
+    return F, F[:, 0] - 2 * F[:, 1] + 0.1 * rng.standard_normal(n)
+
+
+@pytest.mark.parametrize("kind", ["ridge", "least squares", "logistic"])
+def test_features_that_are_constant_up_to_rounding_get_no_slope(kind):
+    F, y = mostly_constant()
+    target = y > 0 if kind == "logistic" else y
+    make = {"ridge": SeriesRidge, "least squares": least_squares, "logistic": SeriesLogistic}[kind]
+    model, alone = make().fit(F, target), make().fit(F[:, :2], target)
+    assert (model.coef_[2:] == 0).all()
+    np.testing.assert_allclose(model.coef_[:2], alone.coef_, rtol=1e-3)
+    # the last bits of what is constant say nothing
+    other = np.nextafter(F, np.where(np.random.default_rng(0).random(F.shape) < 0.5, -np.inf, np.inf))
+    answer = model.decision_function if kind == "logistic" else model.predict
+    np.testing.assert_allclose(answer(other), answer(F), rtol=1e-9, atol=1e-9)
+    again = make().fit(other, target)
+    np.testing.assert_allclose(again.coef_, model.coef_, rtol=1e-4)
+    if kind != "least squares":
+        ends = coefficient_intervals(model, F, target, replicates=50)
+        assert (ends[3:] == 0).all()
+        assert (ends[1:3, 0] < ends[1:3, 1]).all()
+
+
+def test_features_that_are_all_constant_give_the_mean():
+    y = np.arange(10.0)
+    for F in (
+        np.full((10, 3), 0.1),
+        0.1 + 1e-17 * np.random.default_rng(0).standard_normal((10, 3)),
+        np.zeros((10, 2)),
+    ):
+        model = SeriesRidge().fit(F, y)
+        assert (model.coef_ == 0).all()
+        np.testing.assert_allclose(model.predict(F), 4.5, rtol=1e-15)
+
+
 def test_predictions_stay_within_the_training_range():
     F, y, _ = problem()
     bounded, free = SeriesRidge(alphas=(1.0,)).fit(F, y), SeriesRidge(alphas=(1.0,), clip=False).fit(F, y)

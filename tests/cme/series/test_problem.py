@@ -251,6 +251,24 @@ def test_z_scores_take_nothing_from_test_tracks():
     np.testing.assert_allclose(scores.restore_targets(scores.apply(held).y, held.cell), held.y)
 
 
+@pytest.mark.parametrize("rule", ["training", "own"])
+def test_a_cell_whose_values_are_the_same_is_not_blown_up(rule):
+    """The mean of 0.1, taken many times, is not 0.1 to the last bit."""
+    raw = example_set(n=40, cells=4)
+    flat = raw.cell == raw.cell[0]
+    X, y = np.where(flat[:, None], 0.1, raw.X), np.where(flat, 0.1, raw.y)
+    scores = fit_z_scores(replace(raw, X=X, y=y), inputs=rule, targets=rule)
+    for found, values in ((scores.inputs, X), (scores.targets, y)):
+        assert found.cells[str(raw.cell[0])] == (pytest.approx(0.1), found.sd)
+        assert found.sd > 1e-3 * values.std()
+    scaled = scores.apply(replace(raw, X=X, y=y))
+    assert np.abs(scaled.X[flat]).max() < 1e-9
+    assert np.abs(scaled.y[flat]).max() < 1e-9
+    same = replace(raw, X=np.full_like(raw.X, 0.1) * (1 + 1e-16 * np.sign(raw.X)), y=raw.y)
+    with pytest.raises(ValueError, match="all values of X are the same within each cell"):
+        fit_z_scores(same, inputs=rule)
+
+
 def test_z_scores_by_own_are_the_published_ones():
     raw = example_set(n=90, cells=3)
     scores = fit_z_scores(raw.take(raw.cell != "cell3"), inputs="own", targets="own")

@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from awd_core.distill.distill import DistillationPath, PathPoint, SearchSettings, distill_path
-from awd_core.features.select import select_point
+from awd_core.features.select import Standardised, select_point
 from awd_core.published.grid import distill_grid
 from awd_core.wavelets.wavelet import Wavelet
 
@@ -182,6 +182,15 @@ def test_a_path_that_was_searched_and_a_grid(X):
     selection = select_point(fits, X, y, Ridge())
     assert len(selection.mean) == 2
     assert np.isnan(selection.shares).all()
+
+
+def test_columns_of_rounding_are_not_blown_up():
+    rng = np.random.default_rng(0)
+    F = np.column_stack([rng.standard_normal((30, 2)) * [1, 1e-6], 1e-17 * rng.standard_normal(30), np.full(30, 0.1)])
+    scaled = Standardised().fit(F)
+    np.testing.assert_allclose(scaled.transform(F)[:, :2], StandardScaler().fit_transform(F)[:, :2], rtol=1e-12)
+    assert (scaled.transform(F + np.array([0, 0, 1e-9, 1e-9]))[:, 2:] == 0).all()
+    np.testing.assert_array_equal(Standardised().fit_transform(F), scaled.transform(F))
 
 
 def test_maps():

@@ -11,7 +11,7 @@ import pytest
 import torch
 import zarr
 
-from awd_core.files.arrays import identity, read_array
+from awd_core.files.arrays import identity, kept_array, read_array
 from awd_core.files.urls import local_path
 
 VALUES = np.random.default_rng(0).standard_normal((6, 4, 5)).astype(np.float32)
@@ -178,3 +178,13 @@ def test_a_store_may_lie_at_a_url(url, tmp_path):
 def test_what_lies_at_a_url_is_a_zarr_store():
     with pytest.raises(ValueError, match=r"s3://bucket/X\.npy is a URL of no Zarr store; an array is named"):
         read_array("s3://bucket/X.npy")
+
+
+@pytest.mark.parametrize("left", [None, 0, 40, -8])
+def test_what_an_earlier_run_left_counts_if_it_is_whole(tmp_path, left):
+    np.save(tmp_path / "a.npy", np.arange(12.0))
+    whole = (tmp_path / "a.npy").read_bytes()
+    np.testing.assert_array_equal(kept_array(tmp_path / "a.npy"), np.arange(12.0))
+    assert kept_array(tmp_path / "none" / "a.npy") is None
+    (tmp_path / "a.npy").write_bytes(b"no array at all" if left is None else whole[:left])
+    assert kept_array(tmp_path / "a.npy") is None

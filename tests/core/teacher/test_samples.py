@@ -86,6 +86,17 @@ def test_the_deviation_of_a_constant_is_exactly_zero() -> None:
     assert (survey(Samples(x), None, "feature").sd == 0).tolist() == [True, False, True]
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_the_deviation_of_a_constant_that_was_calculated_is_zero(dtype: type) -> None:
+    """Values of which some are the next number up; what varies by more than a few last digits is kept."""
+    step = np.finfo(dtype).eps
+    rows = np.full((50, 3), 0.7, dtype)
+    rows[::3, 0] = np.nextafter(rows[0, 0], dtype(1))
+    rows[::2, 1] *= dtype(1 + 50 * step)
+    found = survey(Samples(rows), scaling="feature").sd
+    assert (found == 0).tolist() == [True, False, True]
+
+
 def test_the_digest_sees_values_shape_and_type() -> None:
     changed = MAPS.copy()
     changed[50, 1, 1] += 1e-6

@@ -127,6 +127,23 @@ def test_grouping_chooses_a_heavier_penalty_than_mixing_would():
     assert grouped.predict(X, return_std=True)[1][0] > 3 * mixed.predict(X, return_std=True)[1][0]
 
 
+def test_features_that_are_constant_up_to_rounding_have_no_part(suite):
+    """Of a constant a calculation leaves noise of the last bits, about itself or about zero."""
+    rng = np.random.default_rng(5)
+    kept = transformed(suite.X.astype(float), "sqrt")
+    noise = [0.1 + 1e-17 * rng.standard_normal(len(kept)), 1e-16 * rng.standard_normal(len(kept)), np.zeros(len(kept))]
+    more = np.column_stack([kept, *noise])
+    for model in (CountRidge(transform="none"), EmulatorPosterior("quadratic", transform="none")):
+        model.fit(kept, suite.y, cosmology=suite.cosmology, parameters=suite.parameters)
+        expected = model.predict(kept[::50])
+        model.fit(more, suite.y, cosmology=suite.cosmology, parameters=suite.parameters)
+        far = more[::50] + np.concatenate([np.zeros(kept.shape[1]), [1e-15, 1e-15, 0]])
+        for asked in (more[::50], far):
+            np.testing.assert_allclose(model.predict(asked), expected, rtol=1e-7)
+    with pytest.raises(ValueError, match="parameter 0 is the same in all 40 cosmologies; leave it out"):
+        EmulatorPosterior("quadratic").fit(suite.X, 0.3 + 1e-16 * suite.y, cosmology=suite.cosmology)
+
+
 def test_true_regression_beats_the_nearest_cosmology_on_unseen_ones(suite):
     errors = {}
     for model in (NearestCosmology(), CountRidge(), EmulatorPosterior("quadratic"), EmulatorPosterior("gp")):

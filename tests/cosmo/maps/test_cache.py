@@ -259,6 +259,28 @@ def test_a_damaged_cache_is_mended(suite, tmp_path, harm):
     np.testing.assert_array_equal(again(np.arange(N), 1, None), stack())
 
 
+@pytest.mark.parametrize("harm", ["gone", "empty", "short"])
+def test_a_block_that_is_lost_is_said_and_made_again(suite, tmp_path, harm):
+    source = cached(open_maps(suite), tmp_path / "cache", block=12)
+    chunk = source.folder / "maps.zarr" / "c" / "3" / "0" / "0"  # the last, which is not full
+    chunk.unlink()
+    if harm != "gone":
+        chunk.write_bytes(b"" if harm == "empty" else b"\0" * 100)
+    with pytest.raises(OSError, match="is damaged: block 3 is too short; delete the folder"):
+        source(np.arange(N), 1, None)
+    again = cached(open_maps(suite), tmp_path / "cache", block=12)
+    np.testing.assert_array_equal(again(np.arange(N), 1, None), stack())
+    np.testing.assert_array_equal(zarr.open_array(again.folder / "maps.zarr", mode="r")[:], stack())
+
+
+def test_maps_of_which_nothing_was_observed_are_cached_too(tmp_path):
+    maps = np.ones((5, 4, 4), np.float32)
+    maps[2:4] = np.nan
+    for block in (1, 2, 3):
+        source = cached(MapSet.from_arrays(maps, pixel_scale=0.5), tmp_path / "cache", block=block)
+        np.testing.assert_array_equal(source(np.arange(5), 1, None), maps)
+
+
 def test_the_last_line_of_a_block_holds_and_lines_are_put_in_order(tmp_path):
     def files(number, digest):
         return {f"{number}é.fits": ((number, 2, 3), digest)}

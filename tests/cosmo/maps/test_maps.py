@@ -1,6 +1,7 @@
 """A set of maps: lazy, in any order, the same for any number of threads; bad maps named or left out."""
 
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -324,6 +325,99 @@ def test_arrays_make_a_set():
         MapSet.from_arrays(stack()[0], pixel_scale=0.5)
     with pytest.raises(ValueError, match="unknown parameter 'Om'"):
         MapSet.from_arrays(stack(), pixel_scale=0.5, parameters={"Om": 0.3})
+
+
+def test_the_mask_of_arrays_is_applied(tmp_path):
+    mask = np.ones((SIDE, SIDE), bool)
+    mask[:3, :5] = False
+    outside = np.where(mask, stack(6), 1e6).astype(np.float32)
+    write_map(tmp_path / "mask.fits", mask.astype(np.float32), pixel_scale=0.5)
+    expected = np.where(mask, stack(6), np.nan)
+    plain = MapSet.from_arrays(expected, pixel_scale=0.5)
+    for given in (mask, mask.astype(int), tmp_path / "mask.fits"):
+        maps = MapSet.from_arrays(outside, pixel_scale=0.5, mask=given)
+        np.testing.assert_array_equal(maps.read(), expected)
+        np.testing.assert_array_equal(maps.select([3]).read(), expected[[3]])
+        np.testing.assert_array_equal(maps.mask, mask)
+    for derive in (
+        lambda maps: maps.smoothed(sigma_arcmin=1.0), lambda maps: maps.downsampled(2), lambda maps: maps.tiles(4),
+        lambda maps: maps.turned(seed=1), lambda maps: maps.cached(tmp_path / "cache"),
+    ):  # fmt: skip
+        np.testing.assert_array_equal(derive(maps).read(), derive(plain).read())
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(maps)).read(), expected)  # noqa: S301 - to a process
+    np.testing.assert_array_equal(
+        maps.source.part(np.array([2])).part(np.array([0]))(np.array([0]), 1, None)[0], expected[2]
+    )
+
+
+def test_infinite_pixels_of_arrays_are_bad_where_observed():
+    maps = stack(4)
+    maps[1, 2, 3], maps[2, 0, 0], maps[3, 5, 5] = np.inf, UNSEEN, -np.inf
+    with pytest.raises(BadMap, match=r"(?s)row 1: 1 of 144 pixels are infinite or UNSEEN.*row 2: .*row 3: "):
+        MapSet.from_arrays(maps, pixel_scale=0.5).read()
+    mask = np.isfinite(maps).all(axis=0) & (maps > -1).all(axis=0)
+    np.testing.assert_array_equal(
+        MapSet.from_arrays(maps.astype(np.float64), pixel_scale=0.5, mask=mask).read(), np.where(mask, maps, np.nan)
+    )
+
+
+def test_maps_with_and_without_a_mask_have_caches_of_their_own(tmp_path):
+    mask = np.ones((SIDE, SIDE), bool)
+    mask[4] = False
+    for seen in (None, mask, ~mask):
+        maps = MapSet.from_arrays(stack(6), pixel_scale=0.5, mask=seen)
+        np.testing.assert_array_equal(maps.cached(tmp_path / "cache").read(), maps.read())
+
+
+@pytest.mark.parametrize(
+    ("parameters", "match"),
+    [
+        (
+            {"Omega_m": [0.2, np.nan]},
+            r"parameters: Omega_m = nan \(row 1\) is outside its plausible range, 0.05 to 0.6",
+        ),
+        ({"Omega_m": np.inf}, "Omega_m = inf"),
+        ({"Omega_m": 30.0}, "Omega_m = 30 .*is outside its plausible range"),
+        ({"A_s": 2.1e-9}, "A_s = 2.1e-09 .*outside.*A_s as 10⁹ A_s"),
+        ({"Omega_m": [0.8, 0.82], "sigma8": [0.31, 0.3]}, "with Omega_m and sigma8 exchanged every value fits"),
+        ({"M_nu": [0.1, 60.0]}, r"M_nu = 60 \(row 1\)"),
+    ],
+)
+def test_parameters_of_arrays_are_plausible_as_those_of_files(parameters, match):
+    with pytest.raises(ValueError, match=match):
+        MapSet.from_arrays(stack(2), pixel_scale=0.5, parameters=parameters)
+
+
+def test_parameters_of_arrays_may_have_units():
+    maps = MapSet.from_arrays(stack(2), pixel_scale=0.5, parameters={"M_nu": [60, 100] * units.meV})
+    np.testing.assert_allclose(maps.parameters(["M_nu"])[:, 0], [0.06, 0.1], rtol=1e-15)
+    with pytest.raises(units.UnitConversionError, match="not convertible"):
+        MapSet.from_arrays(stack(2), pixel_scale=0.5, parameters={"M_nu": 1 * units.kg})
+
+
+def test_realisations_are_finite():
+    with pytest.raises(ValueError, match="realisation must hold whole numbers"):
+        MapSet.from_arrays(stack(2), pixel_scale=0.5, realisation=np.inf)
+
+
+def test_a_mask_takes_no_memory_for_each_map():
+    side, n = 128, 1000
+    mask = np.zeros((side, side), bool)
+    mask[5:, :50] = True
+    maps = MapSet.from_arrays(np.broadcast_to(np.float32(0), (n, side, side)), pixel_scale=0.5, mask=mask)
+    for derive in (
+        lambda maps: maps.tiles(32), lambda maps: maps.turned(seed=1), lambda maps: maps.tiles(64).turned(seed=1),
+        lambda maps: maps.tiles(32).downsampled(2), lambda maps: maps.select(slice(1, None)),
+    ):  # fmt: skip
+        tracemalloc.start()
+        derived = derive(maps)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < n * side**2 / 3  # a byte for each pixel and map would be three times as much
+        rows = np.arange(5, len(derived), 999)
+        np.testing.assert_array_equal(derived.mask[rows] if derived.mask.ndim == 3 else
+                                      np.broadcast_to(derived.mask, (len(rows), *derived.shape)),
+                                      np.isfinite(derived.read(rows)))  # fmt: skip
 
 
 def test_a_set_goes_to_another_process(suite, tmp_path):

@@ -158,6 +158,21 @@ def test_turns_at_random_belong_to_their_map(maps):
     assert observe.turn_at_random(maps, seed=0, items=[0, 1, 2]).shape == maps.shape
 
 
+def test_noise_and_turns_share_no_draws():
+    items = list(range(400))
+    elements = np.array(observe.turns((8, 8), seed=3, items=items))
+    noise = observe.add_noise(np.zeros((400, 1, 1)), 1.0, seed=3, items=items)[:, 0, 0]
+    # what noise begins with is decided by the first bits that a generator gives, as a turn is: in one stream the signs
+    # of one would follow from the other
+    for element in range(8):
+        assert 0 < (noise[elements == element] > 0).sum() < (elements == element).sum()
+    same = [int(np.random.default_rng([3, item]).integers(8)) for item in items]
+    assert (elements == same).mean() < 0.25  # an eighth by chance
+    for call in (observe.turn_at_random, observe.add_noise):
+        with pytest.raises(ValueError, match="seed is -1; give a whole number, 0 or more"):
+            call(np.zeros((1, 4, 4)), *((0.1,) if call is observe.add_noise else ()), seed=-1, items=[0])
+
+
 def test_masks(maps):
     mask = np.zeros((12, 18), bool)
     mask[2:, 3:] = True

@@ -220,6 +220,13 @@ def test_features_are_the_same_whoever_counts(suite, two, tmp_path, monkeypatch)
             assert len(list((tmp_path / name / "features").iterdir())) == 1
     np.testing.assert_array_equal(found[0][0], found[1][0])
     np.testing.assert_array_equal(found[0][1], found[1][1])
+    (kept,) = (tmp_path / "one" / "features").iterdir()
+    for harm in (b"", kept.read_bytes()[:-50]):  # what a disk may leave of it
+        kept.write_bytes(harm)
+        with RunFolder.open(tmp_path / "one", program="test", settings={}, quiet=True) as run_folder:
+            features = Features(run_folder, maps, np.arange(0, 72, 2), 0, Serial())
+            np.testing.assert_array_equal(features.of(statistic), found[0][1])
+        np.testing.assert_array_equal(np.load(kept), found[0][1])
 
 
 def test_many_files_are_predicted_by_many(suite, two, tmp_path):

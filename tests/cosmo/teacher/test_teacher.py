@@ -254,6 +254,21 @@ def test_noise_is_that_of_a_survey_that_was_smoothed(smoothing):
     np.testing.assert_allclose((out - x).numpy(), expected, rtol=0, atol=1e-14)
 
 
+def test_noise_and_turns_share_no_draws():
+    x = torch.zeros(500, 1, 1, dtype=torch.float64)
+    generators = [torch.Generator().manual_seed(3) for _ in range(3)]
+    for _ in range(3):  # one batch after the other
+        noise = SkyAugmentation(turns=False, noise=1.0)(x, generators[0])
+        torch.testing.assert_close(SkyAugmentation(turns=True, noise=1.0)(x, generators[1]), noise, rtol=0, atol=0)
+    marked = torch.arange(64.0).reshape(1, 8, 8).repeat(500, 1, 1)
+    batches = [SkyAugmentation()(marked, generators[2]) for _ in range(2)]
+    assert not torch.equal(*batches)
+    # in one stream of draws, a turn would be what the noise's bits say
+    drawn = torch.randint(8, (500,), generator=torch.Generator().manual_seed(3))
+    same = [torch.equal(one, turned(marked[0], int(element))) for one, element in zip(batches[0], drawn, strict=True)]
+    assert sum(same) < 125  # an eighth by chance
+
+
 def test_augmentation_is_used_in_training_only():
     X, y = problem()
     held = X[36:], y[36:, 0]

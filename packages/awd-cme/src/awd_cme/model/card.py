@@ -20,7 +20,7 @@ from awd_cme.model.card_file import Triple, fields_of, values_of
 from awd_cme.model.coefficients import Array, Selection, analysis_matrices, centre_times, scales
 from awd_cme.model.scorer import Scorer
 from awd_cme.series.resample import resample
-from awd_cme.series.scaling import Statistics, ZScores
+from awd_cme.series.scaling import ROUNDING, Statistics, ZScores
 from awd_core.checks import check_file
 from awd_core.files import write_json
 
@@ -201,13 +201,14 @@ class ModelCard:
             If a value is not finite, or lengths disagree.
         """
         if isinstance(series, np.ndarray) and cell is None and series.ndim and series.shape[-1] == self.length:
-            X, mask = series if series.dtype.kind == "f" else series.astype(np.float64), None
+            # Of half precision the sums would overflow; types of other machines are as slow as they are rare.
+            X, mask = series if series.dtype in (np.float32, np.float64) else series.astype(np.float64), None
         else:
             X, mask = self._prepared(series)
         if X.ndim == 1:
             if self.inputs.rule == "own":
                 raise ValueError("inputs were standardised cell by cell; give all series of a cell at once, (n, N)")
-            name = cell if isinstance(cell, str) else None
+            name = self._key(_cells(cell, 1)[0][0])
             if mask is not None:
                 X = _padded(X, mask, self._location(name)[0])
             found = self._scorer(name).one(X)
@@ -221,36 +222,33 @@ class ModelCard:
     def _many(self, X: Array, mask: npt.NDArray[np.bool_] | None, cell: Any) -> Array:
         if X.ndim != 2 or X.shape[1] != self.length:
             raise ValueError(f"series have the shape (n, {self.length}); got {X.shape}")
-        one = "" if cell is None else cell if isinstance(cell, str) else None
-        cells = np.full(len(X), one) if one is not None else np.asarray(cell)
-        if len(cells) != len(X):
-            raise ValueError(f"cell has {len(cells)} entries for {len(X)} series; give one for each, or one for all")
-        names = np.unique(cells) if one is None else [one]
-        if self.inputs.rule != "own" and not any(str(name) in self.inputs.cells for name in names):
-            found = self._scorer(None).many(_padded(X, mask, self.inputs.mean))
-        else:
-            found = np.empty(len(X), dtype=X.dtype)
-            for name in names:
-                rows = cells == name
-                own, valid = X[rows], None if mask is None else mask[rows]
-                if self.inputs.rule == "own":
-                    mean, sd = _own_location(own if valid is None else own[valid])
-                    scorer = self._compiled(mean, sd, 0.0, 1.0)
-                else:
-                    mean, scorer = self._location(str(name))[0], self._scorer(str(name))
-                found[rows] = scorer.many(_padded(own, valid, mean))
+        names, places = _cells(cell, len(X))
+        keys = names if self.inputs.rule == "own" else [self._key(name) for name in names]
+        found = np.empty(len(X), dtype=X.dtype)
+        for key in dict.fromkeys(keys):
+            one = len(set(keys)) == 1
+            rows = slice(None) if one else np.isin(places, [k for k, other in enumerate(keys) if other == key])
+            own, valid = X[rows], None if mask is None else mask[rows]
+            if self.inputs.rule == "own":
+                mean, sd = _own_location(own if valid is None else own[valid])
+                scorer = self._compiled(mean, sd, 0.0, 1.0)
+            else:
+                mean, scorer = self._location(key)[0], self._scorer(key)
+            found[rows] = scorer.many(_padded(own, valid, mean))
         if not np.isfinite(found).all():
             bad = int(np.argmin(np.isfinite(found)))
             raise ValueError(
                 f"series {bad} has a NaN or an infinity; fill gaps first (awd_cme.series.resample.fill_gaps)"
             )
-        return np.asarray(self._answer(found)) if self.task == "classification" else self._restored(found, cells)
+        return (
+            np.asarray(self._answer(found)) if self.task == "classification" else self._restored(found, names, places)
+        )
 
-    def _restored(self, found: Array, cells: npt.NDArray[Any]) -> Array:
+    def _restored(self, found: Array, names: Sequence[str | None], places: npt.NDArray[np.int64]) -> Array:
         if self.inputs.rule != "own" or self.targets.rule != "training":
             return found  # the scorer of a cell has its target's unit
-        mean, sd = self.targets.of(cells)
-        return found * sd + mean
+        mean, sd = self.targets.of(np.array([name or "" for name in names]))
+        return np.asarray(found * sd[places] + mean[places])
 
     def _answer(self, found: Any) -> Any:
         return 0.5 * (1 + np.tanh(0.5 * found)) if self.task == "classification" else found
@@ -273,6 +271,10 @@ class ModelCard:
                 shift, scale = self.targets.cells.get(cell or "", (self.targets.mean, self.targets.sd))
             self._scorers[cell] = self._compiled(mean, sd, shift, scale)
         return self._scorers[cell]
+
+    def _key(self, cell: str | None) -> str | None:
+        """What the scorer of a cell is kept by: cells that neither inputs nor targets know share one."""
+        return cell if cell in self.inputs.cells or cell in self.targets.cells else None
 
     def _location(self, cell: str | None) -> tuple[float, float]:
         """Mean and deviation of the inputs of a cell; those of all where it is unknown."""
@@ -346,12 +348,23 @@ class ModelCard:
         return card
 
 
+def _cells(cell: Any, n: int) -> tuple[list[str | None], npt.NDArray[np.int64]]:
+    """Names of the cells that there are, None where nothing is said, and which of them each of n series is of."""
+    if cell is None or np.ndim(cell) == 0:
+        return [None if cell is None else str(cell)], np.zeros(n, np.int64)
+    cells = np.asarray(cell).astype(str)
+    if cells.shape != (n,):
+        raise ValueError(f"cell has {cells.size} entries for {n} series; give one for each, or one for all")
+    names, places = np.unique(cells, return_inverse=True)
+    return names.tolist(), places
+
+
 def _own_location(values: Array) -> tuple[float, float]:
     """Mean and deviation of the values of a cell, padding left away."""
-    sd = float(values.std())
-    if not sd > 0:
+    sd, mean = float(values.std()), float(values.mean())
+    if not sd > ROUNDING * abs(mean):
         raise ValueError("all values of a cell's series are the same; inputs are standardised by their own spread")
-    return float(values.mean()), sd
+    return mean, sd
 
 
 def _padded(X: Array, mask: npt.NDArray[np.bool_] | None, mean: float) -> Array:

@@ -15,7 +15,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_array, check_is_fitted, check_X_y
 
 from awd_cme.model.folds import grouped_folds
-from awd_core.checks import Columns, plain_array, real_array, real_list, whole_number
+from awd_core.checks import Columns, plain_array, real_array, real_list, varying, whole_number
 
 Array = npt.NDArray[np.float64]
 
@@ -47,7 +47,8 @@ class SeriesRidge(RegressorMixin, BaseEstimator):  # type: ignore[misc] # scikit
     alpha_ : float
         The chosen penalty.
     feature_mean_, feature_sd_ : ndarray, shape (features,)
-        Of the training tracks; the deviation no less than a thousandth of the features' median one.
+        Of the training tracks; the deviation no less than a thousandth of the median one of those that vary, and
+        infinite where a feature does not vary: it has no slope.
     limits_ : (float, float)
         Least and largest prediction; infinite without `clip`.
 
@@ -218,9 +219,9 @@ def _checked(model: SeriesRidge | SeriesLogistic, X: Any) -> Array:
 
 def _scale(features: Array) -> Array:
     """Deviations to divide by. A coefficient that reads little but padding hardly varies: it is not blown up to 1."""
-    sd = features.std(axis=0)
-    least = 1e-3 * float(np.median(sd))
-    scale: Array = np.where(sd > least, sd, least if least > 0 else 1.0)
+    sd, varies = features.std(axis=0), varying(features)
+    least = 1e-3 * float(np.median(sd[varies])) if varies.any() else 0.0
+    scale: Array = np.where(varies, np.maximum(sd, least), np.inf)
     return scale
 
 

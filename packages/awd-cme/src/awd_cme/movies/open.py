@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy.typing as npt
 
+from awd_cme.movies.file_names import folders_in, images_in
 from awd_cme.movies.metadata import NOTHING
 from awd_cme.movies.movie import DEFAULT_CHANNELS as DEFAULT_CHANNELS
 from awd_cme.movies.movie import Movie, default_names
@@ -42,20 +43,29 @@ class MovieFile:
         Whether they were given as a list.
     options : tuple of (str, object)
         The other arguments of `open_movie`.
+    others : tuple of str
+        Files that frames come from though they are neither among the paths nor images in such a folder.
     """
 
     paths: tuple[str, ...]
     listed: bool
     options: tuple[tuple[str, Any], ...]
+    others: tuple[str, ...] = ()
 
     def open(self) -> Movie:
         """The movie; a process opens it once, as long as its files stay as they are."""
         return _opened(self, self.identity())
 
     def identity(self) -> tuple[tuple[int, int], ...]:
-        """Size, and time of the last change, of each path."""
-        found = (Path(path).stat() for path in self.paths)
+        """Size, and time of the last change, of every path and every file that frames come from."""
+        files = (file for path in (*self.paths, *self.others) for file in [Path(path), *_images(Path(path))])
+        found = (file.stat() for file in files)
         return tuple((one.st_size, one.st_mtime_ns) for one in found)
+
+
+def _images(path: Path) -> list[Path]:
+    """The images in a folder, and in the folders of its channels."""
+    return [image for folder in [path, *folders_in(path)] for image in images_in(folder)] if path.is_dir() else []
 
 
 @lru_cache(maxsize=2)
@@ -82,7 +92,7 @@ def open_movie(
     path : str, path or sequence of them
         - A file: TIFF, BigTIFF, OME-TIFF (of several files, too), ImageJ hyperstack, MetaMorph STK.
         - A folder of single images: the frames, in the natural order of their names (2 before 10).
-        - A folder with one movie file in it: that file.
+        - A folder with one movie file in it, or the files of one OME-TIFF set: that movie.
         - A folder of folders of one of these kinds: the channels, in the order of the folders' names. Folders
           without TIFF files, such as cmeAnalysis' Detection and Tracking, are left out.
           Of all folders, what begins with a dot is left out.
@@ -116,8 +126,8 @@ def open_movie(
     FileNotFoundError
         If there is nothing at a path, or no TIFF file in a folder.
     ValueError
-        If a file is no TIFF file or is damaged, frames or channels do not fit each other, or the order of the axes
-        cannot be told.
+        If a file is no TIFF file, is damaged or names a file outside its folder, frames or channels do not fit each
+        other, or the order of the axes cannot be told.
 
     Examples
     --------
@@ -147,6 +157,9 @@ def open_movie(
         (named := interval_in_path(os.path.realpath(found.path))).value or seconds == _UNKNOWN
     ):
         seconds = named
+    absolute = tuple(str(Path(item).absolute()) for item in paths)
+    known = {*absolute, *(str(image) for item in absolute for image in _images(Path(item)))}
+    others = tuple(file for file in found.files if file not in known)
     pixel = _fact("micrometres_per_pixel", micrometres_per_pixel, found.micrometres_per_pixel)
     return Movie(
         shape=(found.shape[0], len(picked), *found.shape[2:]),
@@ -161,7 +174,7 @@ def open_movie(
             "micrometres_per_pixel": pixel.origin,
         },
         read=found.read if picked == list(range(found.shape[1])) else _Picked(found, picked),
-        file=MovieFile(tuple(str(Path(item).absolute()) for item in paths), listed, tuple(given.items())),
+        file=MovieFile(absolute, listed, tuple(given.items()), others),
     )
 
 

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 
+from awd_cme.movies.file_sets import files_of_pages, named_files
 from awd_cme.movies.metadata import Metadata, read_metadata
 
 Array = npt.NDArray[Any]
@@ -53,6 +54,8 @@ class Planes:
         What the file says about itself.
     kind : str
         Name of the format, such as "ome", "imagej", "stk".
+    files : tuple of str
+        All files that the pixels come from, this one first.
     """
 
     path: Path
@@ -64,6 +67,7 @@ class Planes:
     read: Callable[[int], Array]
     metadata: Metadata
     kind: str
+    files: tuple[str, ...]
 
     @property
     def count(self) -> int:
@@ -90,7 +94,8 @@ def open_planes(path: str | os.PathLike[str], *, series: int | None = None) -> P
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no TIFF file, is truncated or damaged, holds images of several shapes, or pixels that are no numbers.
+        If it is no TIFF file, is truncated or damaged, holds images of several shapes, or pixels that are no numbers;
+        if it names files outside its folder.
     """
     path = Path(path)
     if not path.is_file():
@@ -135,6 +140,7 @@ def _listening(said: list[str]) -> Iterator[None]:
 
 
 def _found(tif: tifffile.TiffFile, path: Path, series: int | None) -> Planes:
+    named = named_files(tif, path).files  # before tifffile opens them
     found = list(tif.series)
     if not found:
         raise _damaged(path, "it holds no image")
@@ -181,7 +187,9 @@ def _found(tif: tifffile.TiffFile, path: Path, series: int | None) -> Planes:
             raise _damaged(path, f"its pixels would end at byte {max(ends)}, but it has {size}")
         read = _Pages(path, number, count // len(pages), (height, width, samples), count == 1)
     rest = axes[:at] + axes[at + 2 :]
-    return Planes(path, rest, sizes, height, width, dtype, read, read_metadata(tif, number), one.kind)
+    held = [*named, *files_of_pages((page for page in one.pages if page is not None), path)]
+    files = tuple(dict.fromkeys(str(file.absolute()) for file in held))
+    return Planes(path, rest, sizes, height, width, dtype, read, read_metadata(tif, number), one.kind, files)
 
 
 def _offsets(series: tifffile.TiffPageSeries, count: int, size: int) -> list[tuple[str, npt.NDArray[np.int64]]] | None:
@@ -274,6 +282,7 @@ class _Pages:
         path, series = self._arguments[:2]
         if self._tif is None:
             with tifffile.TiffFile(path) as tif:
+                named_files(tif, path)  # it may be another file by now
                 _ = tif.series[series].keyframe
             self._tif = tif
         self._tif.filehandle.open()

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_cme.movies.file_names import ENDINGS, folders_in, images_in
+from awd_cme.movies.file_sets import movies_in
 from awd_cme.movies.metadata import NOTHING
 from awd_cme.movies.planes import Planes, open_planes
 from awd_cme.movies.units import Fact
@@ -39,6 +40,8 @@ class Stack:
         Where the order of axes came from.
     seconds_per_frame, micrometres_per_pixel, channels : Fact
         Value and origin.
+    files : tuple of str
+        All files that the frames come from, absolute.
     """
 
     path: Path
@@ -49,6 +52,7 @@ class Stack:
     seconds_per_frame: Fact
     micrometres_per_pixel: Fact
     channels: Fact
+    files: tuple[str, ...]
 
 
 def open_stack(
@@ -71,6 +75,7 @@ def open_stack(
         items = [Path(item) for item in path]
         if not items:
             raise ValueError("the list of paths is empty; give at least one file or folder")
+        items = _each_set_once(items)
         return _joined([_at(item, one, None if len(items) > 1 else channels) for item in items], join)
     return _at(Path(path), one, channels)
 
@@ -81,7 +86,7 @@ _Opener = Callable[[Path, tuple[str, ...] | None], Stack]
 def _at(path: Path, one: _Opener, channels: tuple[str, ...] | None) -> Stack:
     if not path.is_dir():
         return one(path, channels)
-    files = images_in(path)
+    files = movies_in(images_in(path))
     if len(files) == 1:
         return one(files[0], channels)
     if files:
@@ -107,6 +112,13 @@ def _at(path: Path, one: _Opener, channels: tuple[str, ...] | None) -> Stack:
         return replace(parts[0], path=path)
     names = Fact(tuple(folder.name for folder in folders), "names of the folders of the channels")
     return replace(_side_by_side(parts), path=path, channels=names)
+
+
+def _each_set_once(items: list[Path]) -> list[Path]:
+    """A list without the files that are parts of a set of which another is there; a file that is there twice stays."""
+    files = list(dict.fromkeys(item for item in items if item.is_file()))
+    movies = movies_in(files) if len(files) > 1 else files
+    return [item for item in items if item not in files or item in movies]
 
 
 def _of_file(planes: Planes, axes: str | None, channels: tuple[str, ...] | None, z: Depth) -> Stack:
@@ -149,6 +161,7 @@ def _of_file(planes: Planes, axes: str | None, channels: tuple[str, ...] | None,
         planes.metadata.seconds_per_frame,
         planes.metadata.micrometres_per_pixel,
         names,
+        planes.files,
     )
 
 
@@ -246,7 +259,7 @@ def _in_time(stacks: list[Stack]) -> Stack:
     lengths = np.cumsum([stack.shape[0] for stack in stacks])
     origin = f"a list of {len(stacks)} files, one after the other in time"
     whole = replace(stacks[0], shape=(int(lengths[-1]), *stacks[0].shape[1:]), origin=origin)
-    return replace(whole, read=_Consecutive([stack.read for stack in stacks], lengths))
+    return replace(whole, read=_Consecutive([stack.read for stack in stacks], lengths), files=_files(stacks))
 
 
 def _side_by_side(stacks: list[Stack]) -> Stack:
@@ -270,7 +283,12 @@ def _side_by_side(stacks: list[Stack]) -> Stack:
         seconds_per_frame=_shared([stack.seconds_per_frame for stack in stacks], "seconds_per_frame"),
         micrometres_per_pixel=_shared([stack.micrometres_per_pixel for stack in stacks], "micrometres_per_pixel"),
         read=_Channels(places),
+        files=_files(stacks),
     )
+
+
+def _files(stacks: list[Stack]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(file for stack in stacks for file in stack.files))
 
 
 def _shared(facts: list[Fact], name: str) -> Fact:

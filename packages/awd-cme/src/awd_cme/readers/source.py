@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from awd_cme.movies.file_names import ENDINGS, below, folders_in, images_in, is_image
+from awd_cme.movies.file_sets import file_set, movies_in
 from awd_cme.movies.units import without_interval
 
 SIMULATED = "simulated"
@@ -40,8 +41,8 @@ class Source:
         if self.kind == SIMULATED:
             return {"kind": self.kind}
         if self.kind == "movies":
-            return {"kind": self.kind, "cells": {name: _digest(path) for name, path in self.cells.items()}}
-        return {"kind": self.kind, "sha256": _digest(self.path)}
+            return {"kind": self.kind, "cells": {name: _digest_of_movie(path) for name, path in self.cells.items()}}
+        return {"kind": self.kind, "sha256": _digest_of_tracks(self.path)}
 
 
 def recognise_source(data: str | os.PathLike[str]) -> Source:
@@ -50,17 +51,18 @@ def recognise_source(data: str | os.PathLike[str]) -> Source:
     Parameters
     ----------
     data : str or path
-        "simulated"; a TIFF file (one cell); a folder of TIFF files, each a movie (a cell each) or each a single frame
-        (one cell); a folder of folders, each a cell or each a channel of one cell; a folder with files
-        Tracking/ProcessedTracks.mat (an experiment of cmeAnalysis); a folder of track files, a cell each; any other
-        file, which holds tracks. Files and folders in a folder whose names begin with a dot are left out.
+        "simulated"; a TIFF file (one cell); a folder of TIFF files, each a movie, or a part of an OME-TIFF set that is
+        one (a cell each), or each a single frame (one cell); a folder of folders, each a cell or each a channel of one
+        cell; a folder with files Tracking/ProcessedTracks.mat (an experiment of cmeAnalysis); a folder of track files,
+        a cell each; any other file, which holds tracks. Files and folders in a folder whose names begin with a dot are
+        left out.
 
     Raises
     ------
     FileNotFoundError
         If there is nothing.
     ValueError
-        If a folder holds neither movies nor tracks.
+        If a folder holds neither movies nor tracks, or two movies of one cell.
 
     Examples
     --------
@@ -81,8 +83,9 @@ def recognise_source(data: str | os.PathLike[str]) -> Source:
     if images:
         from awd_cme.movies.open import open_movie
 
-        if len(images) == 1 or open_movie(images[0]).shape[0] > 1:
-            return Source("movies", path, {cell_name(image): image for image in images})
+        movies = movies_in(images)
+        if len(movies) == 1 or open_movie(movies[0]).shape[0] > 1:
+            return Source("movies", path, _by_cell(movies))
         return Source("movies", path, {cell_name(path): path})
     folders = [folder for folder in folders_in(path) if any(map(is_image, below(folder, "*")))]
     if not folders:
@@ -96,7 +99,7 @@ def recognise_source(data: str | os.PathLike[str]) -> Source:
         )
     if _is_channel(folders[0]):
         return Source("movies", path, {cell_name(path): path})
-    return Source("movies", path, {cell_name(folder): folder for folder in folders})
+    return Source("movies", path, _by_cell(folders))
 
 
 def cell_name(path: Path) -> str:
@@ -120,11 +123,47 @@ def _is_channel(folder: Path) -> bool:
     return open_movie(folder).shape[1] == 1
 
 
+def _by_cell(movies: list[Path]) -> dict[str, Path]:
+    cells: dict[str, Path] = {}
+    for movie in movies:
+        other = cells.setdefault(cell_name(movie), movie)
+        if other != movie:
+            raise ValueError(
+                f"{other.name} and {movie.name} in {movie.parent} are both named cell {cell_name(movie)!r}; rename one"
+            )
+    return cells
+
+
+def _digest_of_movie(path: Path) -> str:
+    """Of all files that it lies in: of an OME-TIFF set, of every one."""
+    if path.is_dir():
+        return _digest(path)
+    first, *others = file_set(path).files
+    return _together([first, *(item for item in others if item.is_file())], Path(os.path.realpath(path)).parent)
+
+
+def _digest_of_tracks(path: Path) -> str:
+    """Of a file, or of two, where spots and the links between them are files of their own."""
+    pair = [path.with_name(path.name.replace(*ends)) for ends in (("_edges", "_spots"), ("_spots", "_edges"))]
+    beside = [item for item in pair if item != path and item.is_file()]
+    return _together([path, *beside], Path(os.path.realpath(path)).parent) if path.is_file() else _digest(path)
+
+
+def _together(files: list[Path], folder: Path) -> str:
+    if len(files) == 1:
+        return _digest(files[0])
+    parts = [f"{os.path.relpath(os.path.realpath(item), folder)} {_digest(item)}" for item in files]
+    return hashlib.sha256("\n".join(sorted(parts)).encode(errors="surrogateescape")).hexdigest()
+
+
 def _digest(path: Path) -> str:
     if path.is_dir():
-        files = sorted(item for item in below(path, "*") if item.is_file())
+        # Links to folders, which may be a movie's channels, are not gone through by themselves.
+        linked = (folder for folder in folders_in(path) if folder.is_symlink())
+        below_it = {*below(path, "*"), *(item for folder in linked for item in below(folder, "*"))}
+        files = sorted(item for item in below_it if item.is_file())
         parts = [f"{item.relative_to(path).as_posix()} {_digest(item)}" for item in files]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        return hashlib.sha256("\n".join(parts).encode(errors="surrogateescape")).hexdigest()
     size, found = path.stat().st_size, hashlib.sha256()
     with path.open("rb") as file:
         if size <= WHOLE:

@@ -26,6 +26,8 @@ from awd_core.checks import check_kind
 Array = npt.NDArray[np.float64]
 Rule = Literal["training", "own", "none"]
 RULES: tuple[Rule, ...] = ("training", "own", "none")
+ROUNDING = 1e-9
+"""A deviation below this share of the mean is what rounding leaves of values that are the same."""
 
 
 @dataclass(frozen=True)
@@ -173,12 +175,12 @@ def statistics(series: SeriesSet, rule: Rule, *, what: Literal["X", "y"]) -> Sta
     squares = np.bincount(places, ((values - means[places, None]) ** 2 * weights).sum(axis=1))
     sd = np.sqrt(squares / count)
     pooled_mean, pooled_sd = float(means @ count / count.sum()), float(np.sqrt(squares.sum() / count.sum()))
-    if not pooled_sd > 0:
+    if not pooled_sd > ROUNDING * np.abs(means).max():
         raise ValueError(
             f"all values of {what} are the same within each cell, so there is nothing to standardise; check the "
             "channel and the target, or use the rule 'none'"
         )
     # A cell with one track has a target without spread, and one without signal an input without.
-    sd = np.where(sd > 0, sd, pooled_sd)
+    sd = np.where(sd > ROUNDING * np.maximum(np.abs(means), pooled_sd), sd, pooled_sd)
     pairs = zip(means.tolist(), sd.tolist(), strict=True)
     return Statistics(rule, pooled_mean, pooled_sd, dict(zip(map(str, names), pairs, strict=True)))

@@ -239,9 +239,8 @@ def _select(path: DistillationPath, X: SampleArray, y: Any, predictor: str, seed
     from sklearn.linear_model import LassoCV, MultiTaskLassoCV, RidgeCV
     from sklearn.model_selection import KFold
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
-    from awd_core.features.select import select_point
+    from awd_core.features.select import Standardised, select_point
 
     if predictor == "ridge":
         model = RidgeCV(alphas=np.geomspace(1e-2, 1e6, 25))
@@ -249,7 +248,7 @@ def _select(path: DistillationPath, X: SampleArray, y: Any, predictor: str, seed
         model = (LassoCV if y.ndim == 1 else MultiTaskLassoCV)(cv=KFold(5, shuffle=True, random_state=seed))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # at the weakest penalties, which are not chosen then
-        return select_point(path, np.asarray(X[:]), y, make_pipeline(StandardScaler(), model), seed=seed)
+        return select_point(path, np.asarray(X[:]), y, make_pipeline(Standardised(), model), seed=seed)
 
 
 def _score(job: DistillJob, path: DistillationPath, index: int, X: SampleArray, slopes: SampleArray) -> Scores:

@@ -135,9 +135,9 @@ def input_gradients(
     out : path or URL, optional
         Folder of a Zarr store for the gradients, which is filled batch by batch; or its URL, such as
         s3://bucket/gradients.zarr, with fsspec and what that needs for it. Called again after an interruption, at
-        whatever moment, with the same arguments, the function computes what is missing and the result has the bits
-        of an uninterrupted run on the same machine. Weights of the model, values of X and all arguments must be the
-        same as those that the store names. Only one call may fill a store at a time.
+        whatever moment, with the same arguments, the function computes what is missing, or cannot be read any more,
+        and the result has the bits of an uninterrupted run on the same machine. Weights of the model, values of X and
+        all arguments must be the same as those that the store names. Only one call may fill a store at a time.
     workers : int or Workers, optional
         Processes that each take a batch at a time (see `awd_core.workers.open`) and write its gradients themselves; the
         model must then be a torch Module of classes that they can import. They read X where it lies if it is a memory

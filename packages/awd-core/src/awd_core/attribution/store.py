@@ -2,8 +2,9 @@
 
 The store is a Zarr group with two arrays: ``gradients``, one chunk per batch, and ``completed``, one mark per batch.
 A batch's chunk is written before its mark, so a mark never stands for a chunk that is not there, whenever the process
-is killed. The group's attribute ``awd_input_gradients`` describes the job; a run continues a store only if its own job
-is the same, item by item.
+is killed. A disk may lose a chunk all the same: it reads as NaN, and its batch counts as missing, as does one whose
+chunk cannot be read. The group's attribute ``awd_input_gradients`` describes the job; a run continues a store only if
+its own job is the same, item by item.
 """
 
 import hashlib
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 ATTRIBUTE = "awd_input_gradients"
 FORMAT = 1
+ARRAYS = ("gradients", "completed")
 UNFINISHED = "unfinished"
 """In place of a job while a store is made."""
 
@@ -86,12 +88,17 @@ class GradientStore:
         self._completed = cast("zarr.Array[Any]", group["completed"])
 
     def is_done(self, batch: int) -> bool:
-        """Whether the chunk of a batch is written."""
+        """Whether the chunk of a batch is written, and whole: it is read."""
+        size = self.gradients.chunks[0]
         try:
-            return bool(np.asarray(self._completed[batch : batch + 1])[0])
-        except ValueError:
-            # A mark whose file was made but not filled: versions of Zarr before atomic writes, killed in between.
+            if not np.asarray(self._completed[batch : batch + 1])[0]:
+                return False
+            found = np.asarray(self.gradients[batch * size : (batch + 1) * size])
+        except (ValueError, RuntimeError, OSError):
+            # Files that were made and not filled, or lost their end: what they hold cannot be decoded.
             return False
+        # In a store of before, a chunk that is not there reads as zeros.
+        return bool(np.isfinite(found).all() and (found.any() or np.isnan(self.gradients.fill_value)))
 
     def write(self, batch: int, start: int, gradients: npt.NDArray[Any]) -> None:
         """Write the chunk of a batch that starts at the sample `start`, then its mark."""
@@ -140,7 +147,7 @@ def _create_elsewhere(url: str, job: Job, shape: tuple[int, ...], dtype: np.dtyp
 
 def _add_arrays(group: "zarr.Group", shape: tuple[int, ...], dtype: np.dtype[Any], batch_size: int) -> None:
     chunks, batches = (min(batch_size, shape[0]), *shape[1:]), -(-shape[0] // batch_size)
-    group.create_array("gradients", shape=shape, dtype=dtype, chunks=chunks, fill_value=0)
+    group.create_array("gradients", shape=shape, dtype=dtype, chunks=chunks, fill_value=np.nan)
     group.create_array("completed", shape=(batches,), dtype="uint8", chunks=(1,), compressors=None, fill_value=0)
 
 
@@ -149,13 +156,17 @@ def _group(path: str | os.PathLike[str]) -> "zarr.Group | None":
     import zarr
 
     folder = local_path(path)
-    if folder is not None:
-        whole = all((folder / name).exists() for name in ("zarr.json", "gradients", "completed"))
-        return zarr.open_group(folder, mode="r+") if whole else None
+    if folder is not None and not all((folder / name).exists() for name in ("zarr.json", *ARRAYS)):
+        return None
     try:
-        return zarr.open_group(str(path), mode="r+")
+        group = zarr.open_group(str(path) if folder is None else folder, mode="r+")
+        if group.attrs.get(ATTRIBUTE) not in (None, UNFINISHED):
+            _ = [group[name] for name in ARRAYS]
     except FileNotFoundError:
         return None
+    except (ValueError, KeyError) as error:
+        raise ValueError(f"{path} is damaged ({error}): delete it, and the gradients are asked for again") from error
+    return group
 
 
 def _check_same(place: str | os.PathLike[str], stored: Job, job: Job) -> None:

@@ -8,6 +8,7 @@ from .real_numbers import plain_array as plain_array
 from .real_numbers import real_array as real_array
 from .real_numbers import real_list as real_list
 from .real_numbers import refuse_masked as refuse_masked
+from .spread import varying as varying
 from .warning import warn as warn
 from .whole_numbers import is_whole_number as is_whole_number
 from .whole_numbers import whole_number as whole_number

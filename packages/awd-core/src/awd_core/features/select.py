@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +20,10 @@ from sklearn.model_selection import (
     check_cv,
     cross_val_score,
 )
+from sklearn.preprocessing import StandardScaler
 
 from awd_core.checks.real_numbers import plain_array
+from awd_core.checks.spread import varying
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.features.distiller import WaveletTransformer
 from awd_core.features.folds import balanced_folds, train_and_test
@@ -195,6 +197,16 @@ def select_point(
     scores.setflags(write=False)
     shares = tuple(float(getattr(point, "share", math.nan)) for point in path)
     return Selection(best, int(close[-1]), tuple(mean.tolist()), tuple(error.tolist()), scores, shares)
+
+
+class Standardised(StandardScaler):  # type: ignore[misc] # scikit-learn has no types
+    """scikit-learn's `StandardScaler`, but columns that do not vary, up to rounding, become 0."""
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Find mean and deviation of each column; the deviation of one that does not vary is infinite."""
+        super().fit(X, y, sample_weight)
+        self.scale_: Array = np.where(varying(np.asarray(X)), self.scale_, np.inf)
+        return self
 
 
 def _settings(path: Sequence[Candidate]) -> dict[str, Any]:

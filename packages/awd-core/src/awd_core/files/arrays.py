@@ -148,6 +148,21 @@ def read_array(source: str | os.PathLike[str]) -> SampleArray:
     return array
 
 
+def kept_array(path: str | os.PathLike[str]) -> Array | None:
+    """The array that an earlier run left in an .npy file; None if it is not there or damaged, so that it is made anew.
+
+    Examples
+    --------
+    >>> print(kept_array("nowhere.npy"))
+    None
+    """
+    try:
+        found: Array = np.load(path, allow_pickle=False)
+    except (FileNotFoundError, EOFError, ValueError):
+        return None
+    return found
+
+
 def identity(array: SampleArray) -> dict[str, Any]:
     """What tells an array from others, as JSON: shape, type and SHA-256 of the values, however they are stored.
 

@@ -175,6 +175,7 @@ class _Moments:
     def __init__(self, per_feature: bool) -> None:
         self.per_feature = per_feature
         self.n = 0
+        self.rounding = 16 * float(np.finfo(np.float64).eps)
         self.origin: npt.NDArray[np.float64] = np.zeros(())
         self.mean: npt.NDArray[np.float64] = np.zeros(())
         self.sum_of_squares: npt.NDArray[np.float64] = np.zeros(())
@@ -182,6 +183,8 @@ class _Moments:
     def add(self, piece: Array) -> None:
         if len(piece) == 0:
             return
+        if piece.dtype.kind == "f":
+            self.rounding = max(self.rounding, 2 * float(np.finfo(piece.dtype).eps))
         values = piece.astype(np.float64)
         if not self.per_feature:
             values = values.reshape(-1)
@@ -199,7 +202,7 @@ class _Moments:
         mean = np.asarray(self.mean + self.origin)
         sd = np.asarray(np.sqrt(self.sum_of_squares / self.n))
         # What is left of a constant that came out of a calculation is rounding, not a scale.
-        return mean, np.where(sd <= 16 * np.finfo(np.float64).eps * np.abs(mean), 0.0, sd)
+        return mean, np.where(sd <= self.rounding * np.abs(mean), 0.0, sd)
 
 
 def split(

@@ -46,7 +46,7 @@ def shrunk_covariance(residuals: npt.ArrayLike, degrees: int, method: Shrinkage 
     if degrees < 1:
         raise ValueError(f"{len(r)} maps leave no degrees of freedom for a covariance; give several a cosmology")
     sd = np.sqrt((r**2).sum(axis=0) / degrees)
-    if not (sd > 0).all():
+    if not (sd > 1e-12 * sd.max(initial=0.0)).all():  # below is what rounding leaves
         raise ValueError(f"feature {int(np.argmin(sd))} does not vary within a cosmology; leave it out")
     r = r / sd
     shrinkage = 0.0

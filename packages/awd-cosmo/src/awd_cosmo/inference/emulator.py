@@ -143,7 +143,7 @@ def fit_emulator(
     if kind not in get_args(Kind):
         raise ValueError(f"the emulator must be one of {', '.join(get_args(Kind))}; got {kind!r}")
     low, high = theta.min(axis=0), theta.max(axis=0)
-    if not (high > low).all():
+    if not (high - low > 1e-9 * np.maximum(np.abs(low), np.abs(high))).all():
         raise ValueError(f"parameter {int(np.argmin(high - low))} is the same in all {count} cosmologies; leave it out")
     terms = polynomial_basis(np.zeros((1, theta.shape[1])), _DEGREES.get(kind, 1)).shape[1]
     if count < terms + 2:
@@ -236,7 +236,8 @@ def _fit_gp(x: Array, values: Array, noise: Array, kind: Kind, *, white: bool = 
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, WhiteKernel
 
-    scale = float(values.std()) or 1.0
+    spread = float(values.std())
+    scale = spread if spread > 1e-9 * float(np.sqrt(noise.max())) else 1.0
     kernel = ConstantKernel(_BROAD, "fixed") * DotProduct(1.0, "fixed")
     kernel += ConstantKernel(0.1, (1e-5, 1e2)) * RBF(np.full(x.shape[1], 1.5), (0.3, 30.0))
     if white:

@@ -15,7 +15,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks import Columns, is_real_number, real_list, warn, whole_number
+from awd_core.checks import Columns, is_real_number, real_list, varying, warn, whole_number
 from awd_cosmo.inference.folds import phase_folds
 from awd_cosmo.inference.posterior import EmulatorPosterior as EmulatorPosterior
 from awd_cosmo.inference.regressor import Array, CountRegressor, Transform, parameters_of, transformed
@@ -142,9 +142,8 @@ class CountRidge(CountRegressor):
         y = theta[:, : self.n_targets_]
         x = transformed(features, self.transform)
         self.centre_ = x.mean(axis=0)
-        spread = x.std(axis=0)
-        constant = spread <= 1e-9 * (np.abs(x).max(axis=0) + 1e-300)
-        self.scale_ = np.where(constant, 1.0, spread)
+        constant = ~varying(x)
+        self.scale_ = np.where(constant, 1.0, x.std(axis=0))
         x = np.where(constant, 0.0, (x - self.centre_) / self.scale_)
         if not ids.any():
             raise ValueError("all maps are of one cosmology, so no penalty can be chosen; give maps of several")

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks import is_whole_number, whole_number
+from awd_core.checks import is_whole_number, varying, whole_number
 from awd_cosmo.inference.covariance import hartlap_factor, shrunk_covariance
 from awd_cosmo.inference.emulator import CountEmulator, fit_emulator, log_density
 from awd_cosmo.inference.regressor import Array, CountRegressor, Transform, parameters_of, transformed
@@ -129,7 +129,7 @@ class EmulatorPosterior(CountRegressor):
         means = np.array([features[ids == c].mean(axis=0) for c in range(len(maps))])
         residuals = features - means[ids]
         # Where a bin is empty, or always holds the same, what is left over is rounding.
-        used = residuals.std(axis=0) > 1e-9 * (np.abs(features).max(axis=0) + 1e-300)
+        used = varying(residuals, of=features)
         if not used.any():
             raise ValueError("no feature varies within a cosmology, so there is no covariance; give several maps each")
         degrees = len(features) - len(maps)

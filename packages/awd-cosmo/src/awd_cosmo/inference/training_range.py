@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.checks import varying
 from awd_cosmo.inference.covariance import shrunk_covariance
 from awd_cosmo.inference.emulator import in_box, polynomial_basis
 from awd_cosmo.inference.regressor import Transform, transformed
@@ -116,7 +117,7 @@ class TrainingDistribution:
         how: Transform = "sqrt" if x.min() >= 0 else "none"
         x = transformed(x, how)
         mean = x.mean(axis=0)
-        varies = x.std(axis=0) > 1e-9 * (np.abs(x).max(axis=0) + 1e-300)
+        varies = varying(x)
         if not varies.any():
             raise ValueError("no feature varies among the training maps, so there is no distance from them")
         curve, degrees = None, len(x) - 1
@@ -124,7 +125,7 @@ class TrainingDistribution:
             curve, degrees = _fit_curve(x, parameters)
         about = x - (mean if curve is None else curve.at(_scaled_parameters(parameters, curve)))
         # Where the curve passes through all maps of a feature there is no scatter about it to measure in.
-        varies &= about.std(axis=0) > 1e-9 * (np.abs(x).max(axis=0) + 1e-300)
+        varies &= varying(about, of=x)
         if not varies.any():
             raise ValueError(
                 "features follow from the parameters alone, so there is no scatter to measure distances in"

@@ -85,10 +85,14 @@ class Cached:
         starts = np.flatnonzero(np.concatenate([[True], ~same_run]))[: len(rows)]
         for start, stop in zip(starts, [*starts[1:], len(rows)][: len(starts)], strict=True):
             number, place = divmod(int(rows[start]), self.block)
-            with io.FileIO(chunk_path(self.folder, number)) as file:
-                file.seek(place * row_bytes)
-                if file.readinto(out[start:stop].data.cast("B")) != (stop - start) * row_bytes:
-                    raise OSError(f"the cache {self.folder} is damaged: block {number} is too short; delete the folder")
+            try:
+                with io.FileIO(chunk_path(self.folder, number)) as file:
+                    file.seek(place * row_bytes)
+                    held = file.readinto(out[start:stop].data.cast("B"))
+            except FileNotFoundError:
+                held = 0
+            if held != (stop - start) * row_bytes:
+                raise OSError(f"the cache {self.folder} is damaged: block {number} is too short; delete the folder")
             if sys.byteorder == "big":  # as chunks are not
                 out[start:stop].byteswap(inplace=True)
             if report is not None:

@@ -190,7 +190,9 @@ def chunk_path(folder: Path, number: int) -> Path:
 def _array(place: str, state: State) -> Any:
     import zarr
 
-    return zarr.open_array(place, mode="r+")
+    # Without it, zarr leaves out a block in which nothing was observed, and then it is not there.
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        return zarr.open_array(place, mode="r+")
 
 
 def block_line(block: int, files: Contents) -> bytes:

@@ -62,6 +62,10 @@ class Turned:
         """Maps (k, ny, nx) of these rows, turned."""
         return observe.turn_at_random(maps, seed=self.seed, items=[self.items[i] for i in rows])
 
+    def elements(self, shape: tuple[int, int]) -> Rows:
+        """By which element each of all maps, of shape (ny, nx), is turned."""
+        return np.array(observe.turns(shape, seed=self.seed, items=self.items), np.int64)
+
     def part(self, rows: Rows) -> "Turned":
         """The same for these rows, from 0 on."""
         return Turned(self.seed, [self.items[i] for i in rows])

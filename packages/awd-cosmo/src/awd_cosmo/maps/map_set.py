@@ -17,13 +17,13 @@ import numpy.typing as npt
 from astropy import units
 from astropy.table import QTable
 
-from awd_core.checks import check_file, check_kind, is_whole_number, plain_array, real_array, whole_number
+from awd_core.checks import check_kind, is_whole_number, plain_array, real_array, whole_number
 from awd_core.workers import Lost, OnDemand, Workers, available_cores, open_workers
-from awd_cosmo.formats.fits import read_map
 from awd_cosmo.formats.listing import COLUMNS
-from awd_cosmo.formats.parameters import RANGES, UNITS
+from awd_cosmo.formats.parameters import RANGES, UNITS, check_parameters
 from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
 from awd_cosmo.maps import derived, observe
+from awd_cosmo.maps.masks import Masks, mask_step, read_mask_of
 from awd_cosmo.maps.sources import Files, InMemory, Mapped, Maps, Mask, Report, Rows, Selected, Source, Tiled, bad_files
 
 LOOK = 64
@@ -43,8 +43,8 @@ class MapSet:
         Side of a pixel.
     source : Source
         Gives maps by row.
-    mask : ndarray of bool, shape (ny, nx) or (n, ny, nx), optional
-        True where observed.
+    mask : ndarray of bool, shape (ny, nx) or (n, ny, nx), or Masks, optional
+        True where observed; the source gives NaN elsewhere.
     processing : sequence of str
         What was done to the maps, step by step.
     account : str
@@ -68,7 +68,7 @@ class MapSet:
         pixel_arcmin: float,
         source: Source,
         *,
-        mask: Mask | None = None,
+        mask: Mask | Masks | None = None,
         processing: Sequence[str] = (),
         account: str = "",
         skipped: Sequence[tuple[str, str]] = (),
@@ -78,7 +78,7 @@ class MapSet:
         self.shape = shape
         self.arcmin_per_pixel = pixel_arcmin
         self.source = source
-        self.mask = mask
+        self._masks = Masks.of(mask, len(table)) if isinstance(mask, np.ndarray) else mask
         self.processing = tuple(processing)
         self.account = account
         self.skipped = list(skipped)
@@ -95,15 +95,24 @@ class MapSet:
         z_s: npt.ArrayLike = np.nan,
         mask: npt.ArrayLike | None = None,
     ) -> "MapSet":
-        """A set of maps that are in memory: (n, ny, nx), with columns (n,) of what is known of them."""
+        """A set of maps that are in memory: (n, ny, nx), with columns (n,) of what is known of them.
+
+        NaN is a pixel that was not observed, as is all outside the mask, (ny, nx) or a FITS file, True where observed.
+
+        Raises
+        ------
+        ValueError
+            If a column has another length, a parameter is NaN or outside its plausible range, or the mask does not fit.
+        """
         stack: npt.NDArray[Any] = plain_array(maps, "maps")
         if stack.ndim != 3 or stack.dtype.kind != "f":
             raise ValueError(f"maps must be floats of shape (n, ny, nx), got {stack.dtype} {stack.shape}")
         n, ny, nx = stack.shape
         given = check_kind("parameters", {} if parameters is None else parameters, Mapping)
-        values = {name: _column(column, name, n) for name, column in given.items()}
-        if unknown := [name for name in values if name not in RANGES]:
+        if unknown := [name for name in given if name not in RANGES]:
             raise ValueError(f"unknown parameter {unknown[0]!r}; known are {', '.join(RANGES)}")
+        values = {name: _column(_plain(column, name), name, n) for name, column in given.items()}
+        check_parameters(values, "parameters")
         _, cosmology = np.unique(np.array([*values.values(), np.zeros(n)]), axis=1, return_inverse=True)
         table = QTable()
         table["file"] = [f"row {i}" for i in range(n)]
@@ -114,7 +123,7 @@ class MapSet:
         }
         for name in COLUMNS[1:-1]:
             column = _column(integers.get(name, -1 if name == "tile" else 0), name, n)
-            if not (column == np.round(column)).all():
+            if not (np.isfinite(column) & (column == np.round(column))).all():
                 raise ValueError(f"{name} must hold whole numbers, one for each map; got {realisation!r}")
             table[name] = column.astype(np.int64)
         table["z_s"] = _column(z_s, "z_s", n).copy()
@@ -123,9 +132,15 @@ class MapSet:
         for name, column in values.items():
             table[name] = np.array(column) * units.Unit(UNITS[name]) if UNITS[name] else np.array(column)
         table.meta["root"] = ""
-        scale = arcmin_per_pixel(pixel_scale)
+        seen = read_mask_of(mask, (ny, nx))
         return cls(
-            table, (ny, nx), scale, InMemory(stack), mask=read_mask_of(mask, (ny, nx)), account=f"{n} maps in memory"
+            table,
+            (ny, nx),
+            arcmin_per_pixel(pixel_scale),
+            InMemory(stack, seen),
+            mask=seen,
+            processing=mask_step(seen),
+            account=f"{n} maps in memory",
         )
 
     def __len__(self) -> int:
@@ -142,6 +157,11 @@ class MapSet:
     def pixel_scale(self) -> units.Quantity:
         """Side of a pixel, arcmin / pixel."""
         return self.arcmin_per_pixel * units.arcmin / units.pixel
+
+    @property
+    def mask(self) -> Mask | None:
+        """True where observed: (ny, nx), or (n, ny, nx), made when asked for, if the maps' masks differ; None: all."""
+        return None if self._masks is None else self._masks.array()
 
     @property
     def files(self) -> list[str]:
@@ -188,7 +208,7 @@ class MapSet:
     def select(self, rows: npt.ArrayLike | slice) -> "MapSet":
         """The set of some rows, given by number, by a mask of bool or by a slice; nothing is read."""
         chosen = self._rows(rows)
-        mask = self.mask[chosen] if self.mask is not None and self.mask.ndim == 3 else self.mask
+        mask = None if self._masks is None else self._masks.select(chosen)
         return self._with(Selected(self.source, chosen), self.table[chosen], self.shape, self.arcmin_per_pixel, mask)
 
     def parameters(self, names: Sequence[str]) -> npt.NDArray[np.float64]:
@@ -201,7 +221,9 @@ class MapSet:
                 f"the maps have no parameter {missing[0]!r}; they have {', '.join(known) or 'none'}; put a "
                 f"table beside the maps, cosmologies.csv with columns file and {missing[0]}, or name another parameter"
             )
-        return np.column_stack([np.zeros((len(self), 0)), *(_plain(self.table[name], name) for name in names)])
+        return np.column_stack(
+            [np.zeros((len(self), 0)), *(np.asarray(_plain(self.table[name], name), np.float64) for name in names)]
+        )
 
     def check(self, progress: Report | None = None, *, workers: int | Workers = 1) -> dict[int, tuple[str, str]]:
         """Read every map and tell which are bad: {row: (file, reason)}. Only pixels of files can be bad.
@@ -269,7 +291,8 @@ class MapSet:
     def turned(self, *, seed: int) -> "MapSet":
         """Each map flipped and turned at random; see `awd_cosmo.maps.observe.turn_at_random`."""
         whole_number("seed", seed, 0)
-        return self._mapped(derived.Turned(seed, self.items), f"turned(seed={seed})")
+        # The step names a cache: turns that were drawn otherwise have another.
+        return self._mapped(derived.Turned(seed, self.items), f"turned(seed={seed}, drawn=2)")
 
     def tiles(self, size: int, *, rest: Literal["raise", "drop"] = "raise") -> "MapSet":
         """Cut into square tiles that remember their parent: columns tile, tile_y, tile_x beside the parent's own."""
@@ -280,10 +303,7 @@ class MapSet:
         table["tile"] = np.tile(np.arange(len(corners)), len(self))
         table["tile_y"] = np.tile([y for y, _ in corners], len(self))
         table["tile_x"] = np.tile([x for _, x in corners], len(self))
-        mask = None
-        if self.mask is not None:
-            whole = np.broadcast_to(self.mask, (len(self), *self.shape))
-            mask = observe.cut_tiles(whole, size, rest=rest) > 0
+        mask = None if self._masks is None else self._masks.tiles(corners, size)
         source = Tiled(self.source, tuple(corners), size)
         return self._with(source, table, (size, size), self.arcmin_per_pixel, mask, f"tiles({size}, rest={rest})")
 
@@ -299,7 +319,7 @@ class MapSet:
         from awd_cosmo.maps.cache import cached
 
         source = cached(self, folder, verify=verify, progress=progress, workers=workers)
-        return self._with(source, self.table, self.shape, self.arcmin_per_pixel, self.mask)
+        return self._with(source, self.table, self.shape, self.arcmin_per_pixel, self._masks)
 
     def _rows(self, rows: npt.ArrayLike | slice | None) -> Rows:
         if rows is None or isinstance(rows, slice):
@@ -320,19 +340,17 @@ class MapSet:
         # An empty map goes first: it says the shape, and that the options are right, before any file is opened.
         probe = function(np.zeros((len(rows), *self.shape), np.float32), rows)
         shape = (int(probe.shape[1]), int(probe.shape[2]))
-        mask = self.mask
-        if mask is not None and not same_mask and len(self):
+        mask = self._masks
+        if mask is not None and isinstance(function, derived.Turned):
+            mask = mask.turned(function.elements(self.shape))
+        elif mask is not None and not same_mask:
             # The function says itself what it makes of pixels that were not observed.
-            per_map = mask.ndim == 3 or isinstance(function, derived.Turned)
-            each = np.arange(len(self)) if per_map else rows
-            coded = np.where(np.broadcast_to(mask, (len(self), *self.shape))[each], np.float32(0), np.float32(np.nan))
-            mask = np.isfinite(function(coded, each))
-            mask = mask if per_map else mask[0]
+            mask = mask.mapped(lambda maps: function(maps, rows))
         source = Mapped(self.source, function, shape)
         return self._with(source, self.table, shape, self.arcmin_per_pixel * scale, mask, step)
 
     def _with(
-        self, source: Source, table: QTable, shape: tuple[int, int], scale: float, mask: Mask | None, step: str = ""
+        self, source: Source, table: QTable, shape: tuple[int, int], scale: float, mask: Masks | None, step: str = ""
     ) -> "MapSet":
         steps = (*self.processing, step) if step else self.processing
         more = {"account": self.account, "skipped": self.skipped, "threads": self.threads}
@@ -353,19 +371,5 @@ def _file(item: tuple[str, int]) -> str:
     return item[0]
 
 
-def read_mask_of(mask: Any, shape: tuple[int, int]) -> Mask | None:
-    """A mask as bool from an array or a FITS file, of which every pixel is known to be 0 or 1."""
-    if mask is None:
-        return None
-    if isinstance(mask, str | os.PathLike):
-        check_file(Path(mask))
-    seen = read_map(mask)[0] if isinstance(mask, str | os.PathLike) else np.asarray(mask)
-    if seen.shape != shape:
-        raise ValueError(f"the mask has the shape {seen.shape}, but the maps have {shape}")
-    if seen.dtype != np.bool_ and not np.isin(seen, (0, 1)).all():
-        raise ValueError("a mask must hold 1 where observed and 0 elsewhere, and nothing else")
-    return np.asarray(seen, np.bool_)
-
-
-def _plain(column: Any, name: str) -> npt.NDArray[np.float64]:
-    return np.asarray(column.to_value(UNITS[name]) if isinstance(column, units.Quantity) else column, np.float64)
+def _plain(column: Any, name: str) -> Any:
+    return column.to_value(UNITS[name]) if isinstance(column, units.Quantity) else column

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks import is_real_number, is_whole_number
+from awd_core.checks import is_real_number, is_whole_number, whole_number
 from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
 from awd_cosmo.maps.preprocessing import block_means, map_stack, smoothed
 
@@ -22,6 +22,7 @@ NoiseConvention = Literal["lenstools", "fair"]
 CONVENTIONS: tuple[NoiseConvention, ...] = ("lenstools", "fair")
 """The conventions of shape noise in use; see `shape_noise_sigma`."""
 
+_TURNS = 0x7DE5  # beside seed and item, so that turns share no draws with noise
 _FWHM = 2.0 * math.sqrt(2.0 * math.log(2.0))
 
 
@@ -252,6 +253,7 @@ def add_noise(maps: npt.ArrayLike, sigma: npt.ArrayLike, *, seed: int, items: Se
     >>> bool((a[1] == b[0]).all())
     True
     """
+    whole_number("seed", seed, 0)
     stack = map_stack(maps, alone=False)
     width = np.broadcast_to(np.asarray(sigma, dtype=np.float64), (len(stack),))
     if len(items) != len(stack):
@@ -312,9 +314,21 @@ def turn_at_random(maps: npt.ArrayLike, *, seed: int, items: Sequence[int]) -> F
     stack = map_stack(maps, alone=False)
     if len(items) != len(stack):
         raise ValueError(f"{len(items)} items were given for {len(stack)} maps; give one for each")
-    step = 1 if stack.shape[1] == stack.shape[2] else 2
-    drawn = [step * int(np.random.default_rng([seed, item]).integers(8 // step)) for item in items]
+    drawn = turns((stack.shape[1], stack.shape[2]), seed=seed, items=items)
     return np.concatenate([stack[:0], *(turn(stack[i : i + 1], element) for i, element in enumerate(drawn))])
+
+
+def turns(shape: tuple[int, int], *, seed: int, items: Sequence[int]) -> list[int]:
+    """The elements that `turn_at_random` turns maps (ny, nx) by; its draws are not those of `add_noise`.
+
+    Examples
+    --------
+    >>> turns((4, 6), seed=0, items=[0, 1, 2])
+    [2, 2, 2]
+    """
+    whole_number("seed", seed, 0)
+    step = 1 if shape[0] == shape[1] else 2
+    return [step * int(np.random.default_rng([seed, item, _TURNS]).integers(8 // step)) for item in items]
 
 
 def apply_mask(maps: npt.ArrayLike, mask: npt.ArrayLike) -> Floats:

@@ -1,6 +1,5 @@
 """Open maps, whatever their layout: names, tables and a few headers are read now, pixels when they are asked for."""
 
-import hashlib
 import os
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -14,7 +13,8 @@ from awd_cosmo.formats.archives import BadMap
 from awd_cosmo.formats.layouts import list_maps, recognise
 from awd_cosmo.formats.listing import Listing
 from awd_cosmo.formats.parameters import check_redshift
-from awd_cosmo.maps.map_set import MapSet, read_mask_of
+from awd_cosmo.maps.map_set import MapSet
+from awd_cosmo.maps.masks import mask_step, read_mask_of
 from awd_cosmo.maps.sources import Files, Mask, Report
 
 Invalid = Literal["raise", "mask", "zero"]
@@ -143,14 +143,13 @@ def _from_files(listing: Listing, mask: Mask | None, invalid: Invalid, threads: 
     source = Files(
         root, np.asarray(listing.table["file"]), np.asarray(listing.table["hdu"]), listing.shape, mask, invalid
     )
-    digest = "none" if mask is None else hashlib.sha256(np.packbits(mask).tobytes()).hexdigest()[:16]
     return MapSet(
         listing.table,
         listing.shape,
         listing.arcmin_per_pixel,
         source,
         mask=mask,
-        processing=(f"invalid={invalid}",) * (invalid != "raise") + (f"mask={digest}",) * (mask is not None),
+        processing=(f"invalid={invalid}",) * (invalid != "raise") + mask_step(mask),
         account=listing.account,
         skipped=listing.problems,
         threads=threads,

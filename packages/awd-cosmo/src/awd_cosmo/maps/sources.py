@@ -164,19 +164,29 @@ class Files:
 
 @dataclass(frozen=True)
 class InMemory:
-    """Maps in an array (n, ny, nx), or in anything that is indexed as one."""
+    """Maps in an array (n, ny, nx), or in anything that is indexed as one, with one mask (ny, nx) for all."""
 
     maps: Any
+    mask: Mask | None = None
 
     def __call__(self, rows: Rows, threads: int, report: Report | None, out: Maps | None = None) -> Maps:
-        """Copy."""
+        """Copy, NaN outside the mask; what is infinite or UNSEEN inside is an error, as it is in files."""
         out = room_for(len(rows), self.maps.shape[1:], out)
-        out[...] = self.maps[rows]
+        with np.errstate(over="ignore"):
+            out[...] = self.maps[rows]
+        if self.mask is not None:
+            out[:, ~self.mask] = np.nan
+        if not (
+            np.fmin.reduce(out, axis=None, initial=0.0) > _LEAST and np.fmax.reduce(out, None, initial=0.0) < math.inf
+        ):
+            wrong = ((out <= _LEAST) | (out == math.inf)).sum(axis=(1, 2))
+            said = "{} of {} pixels are infinite or UNSEEN; pass mask=, or NaN where nothing was observed"
+            raise BadMap([(f"row {rows[i]}", said.format(wrong[i], out[i].size)) for i in np.flatnonzero(wrong)])
         return out
 
     def part(self, rows: Rows) -> "InMemory":
         """These maps alone; whoever sends them sends their pixels."""
-        return InMemory(self.maps[rows])
+        return InMemory(self.maps[rows], self.mask)
 
 
 @dataclass(frozen=True)

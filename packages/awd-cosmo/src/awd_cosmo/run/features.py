@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.files import make_atomically
+from awd_core.files import kept_array, make_atomically
 from awd_core.run import RunFolder, shortest_seconds
 from awd_core.workers import Serial, Workers, available_cores
 from awd_cosmo.maps.map_set import MapSet
@@ -78,8 +78,8 @@ class Features:
             Which maps.
         """
         place = self.run / "features" / f"{statistic_key(statistic)}.npy"
-        if place.exists():
-            kept: Array = np.load(place, allow_pickle=False)
+        kept: Array | None = kept_array(place)
+        if kept is not None and len(kept) == len(self.maps):
             return kept if rows is None else kept[rows]
         wanted = np.arange(len(self.maps)) if rows is None else rows
         # Estimators are tried on the same features one after the other, so a few are remembered.
@@ -161,7 +161,7 @@ class _Task:
 
 def _measure(statistic: Statistic, task: _Task) -> Path:
     """Write the features of a piece, unless they are there."""
-    if not task.place.exists():
+    if (kept := kept_array(task.place)) is None or len(kept) != task.piece.count:
         features = features_of(statistic, task.piece)
         make_atomically(task.place, lambda path: np.save(path, features))
     return task.place

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from awd_core.files import make_atomically
+from awd_core.files import kept_array, make_atomically
 from awd_core.run import RunFolder
 from awd_cosmo.inference.scores import rmse
 from awd_cosmo.maps.map_set import MapSet
@@ -146,12 +146,13 @@ def answers(
     if part == "validation" and len(rows) > ASKED:
         rows = np.sort(np.random.default_rng([seed, 0xA5CD]).permutation(rows)[:ASKED])
     place = run / "teacher" / f"{protocol}.{part}.npy"
-    if not place.exists():
+    found = kept_array(place)
+    if found is None or len(found) != len(rows):
         with run.step(f"Teacher asked ({protocol.replace('_', ' ')}, {part})"):
             found = taught.predict(prepared.maps, rows)
         place.parent.mkdir(exist_ok=True)
         make_atomically(place, lambda path: np.save(path, found))
-    return rows, np.load(place, allow_pickle=False)
+    return rows, found
 
 
 def _settings(job: Job) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Turns of the sky for torch: a network asked in all orientations, and training maps in random ones, with noise."""
 
+import hashlib
 from dataclasses import dataclass
 
 import torch
@@ -66,19 +67,22 @@ class SkyAugmentation:
                 raise ValueError(f"{name} must be finite and not negative; got {value!r}")
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Other maps of the same shape, type and device."""
+        """Other maps of the same shape, type and device; the noise is the same with turns and without."""
+        # Turns have a stream of their own, which begins where the generator stands.
+        stands = hashlib.sha256(generator.get_state().numpy().tobytes()).digest()
+        if self.noise:
+            noise = self.noise * _smoothed(torch.randn(x.shape, generator=generator, dtype=x.dtype), self.smoothing)
+        else:
+            torch.randint(2, (1,), generator=generator)  # the next batch is turned otherwise
         if self.turns:
-            step = _step(x)
-            elements = step * torch.randint(8 // step, (len(x),), generator=generator)
+            own, step = torch.Generator().manual_seed(int.from_bytes(stands[:7], "big")), _step(x)
+            elements = step * torch.randint(8 // step, (len(x),), generator=own)
             out = torch.empty_like(x)
             for element in sorted(set(elements.tolist())):
                 here = (elements == element).to(x.device)
                 out[here] = turned(x[here], element)
             x = out
-        if self.noise:
-            noise = torch.randn(x.shape, generator=generator, dtype=x.dtype)
-            x = x + (self.noise * _smoothed(noise, self.smoothing)).to(x.device)
-        return x
+        return x + noise.to(x.device) if self.noise else x
 
 
 def turned(x: Tensor, element: int) -> Tensor:
