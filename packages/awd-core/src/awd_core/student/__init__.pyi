@@ -1,0 +1,11 @@
+from .data import StudentSet as StudentSet
+from .distill import distill_student as distill_student
+from .numbers import NUMBERS as NUMBERS
+from .numbers import Number as Number
+from .objective import StudentObjective as StudentObjective
+from .objective import StudentWeights as StudentWeights
+from .result import StudentDistillation as StudentDistillation
+from .result import filter_agreement as filter_agreement
+from .search import StudentSearch as StudentSearch
+from .search import StudentStart as StudentStart
+from .selection import forward_selection as forward_selection
