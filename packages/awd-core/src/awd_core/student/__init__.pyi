@@ -1,5 +1,8 @@
+from .classifier import WaveletStudentClassifier as WaveletStudentClassifier
 from .data import StudentSet as StudentSet
 from .distill import distill_student as distill_student
+from .estimator import Coefficient as Coefficient
+from .estimator import WaveletStudent as WaveletStudent
 from .numbers import NUMBERS as NUMBERS
 from .numbers import Number as Number
 from .objective import StudentObjective as StudentObjective

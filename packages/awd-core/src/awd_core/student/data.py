@@ -179,7 +179,7 @@ def _set(
     slopes = None if gradients is None else inputs_of(gradients, ndim, f"gradients{where}")
     if slopes is not None and slopes.shape != inputs.shape:
         raise ValueError(
-            f"gradients{where} have shape {tuple(slopes.shape)}; X has {tuple(inputs.shape)}, give one for each"
+            f"gradients{where} have shape {tuple(slopes.shape)}, not that of X, {tuple(inputs.shape)}; give one each"
         )
     return StudentSet(
         inputs, outputs_of(outputs, n, f"outputs{where}"), torch.from_numpy(beside),

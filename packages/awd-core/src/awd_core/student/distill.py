@@ -252,3 +252,33 @@ def _lengths(lengths: Any, named: Sequence[Wavelet]) -> tuple[int, ...]:
     ):
         raise ValueError(f"lengths is {lengths!r}; give even numbers of taps from 2 to 76, or None for the wavelet's")
     return tuple(dict.fromkeys(int(length) for length in given))
+
+
+def as_given(
+    one: StudentSet, names: Sequence[str], options: StudentOptions, found: StudentDistillation | None
+) -> StudentDistillation:
+    """A wavelet that is given, or what was found elsewhere, on a set: nothing is searched but the numbers."""
+    if found is None and len(options.named) not in (1, options.layout.levels):
+        raise ValueError(
+            f"wavelet has {len(options.named)} entries for {options.layout.levels} levels; without learning, give one "
+            "for all levels or one for each"
+        )
+    if found is not None:
+        own = options.to_dict()
+        if differing := [
+            f"{name} ({found.settings.get(name)!r} there, {own[name]!r} here)"
+            for name in ("numbers", "levels", "undecimated", "mode", "ndim")
+            if found.settings.get(name) != own[name]
+        ]:
+            raise ValueError(f"the distillation is of other settings: {', '.join(differing)}; give the same")
+    if len({wavelet.length for wavelet in options.named}) > 1:
+        raise ValueError("the wavelets of the levels differ in length; give wavelets with as many taps each")
+    objective = StudentObjective([one], options.layout, options.numbers, options.weights)
+    free = np.array([wavelet.angles[1:] for wavelet in options.named]).reshape(len(options.named), -1)
+    start = StudentStart(
+        options.named[0].name, options.named[0].length, False if found is None else found.negated, 0.0, 0.0, 0,
+        tuple(tuple(row) for row in free.tolist()), searched=False,
+    )  # fmt: skip
+    columns = None if options.most is None else kept_columns(objective, start, options.most)
+    result = _result(objective.with_columns(columns), start, columns, names, [], options)
+    return replace(result, wavelets=options.named)

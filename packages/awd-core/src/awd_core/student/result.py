@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from awd_core.student.result_file import read_student, write_student
 from awd_core.student.search import StudentStart
 from awd_core.wavelets.wavelet import Wavelet
 
@@ -58,16 +59,20 @@ class StudentDistillation:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write it to a JSON file, whole or not at all."""
-        from awd_core.student.result_file import save_student
-
-        save_student(self, path)
+        write_student(path, vars(self))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "StudentDistillation":
-        """Read a file that `save` wrote; see `awd_core.student.result_file`."""
-        from awd_core.student.result_file import load_student
+        """Read a file that `save` wrote.
 
-        return load_student(path)
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If it is no such file, lacks something, or was written by a later version.
+        """
+        return cls(**read_student(path))
 
 
 def filter_agreement(results: Sequence[StudentDistillation]) -> float:

@@ -10,41 +10,32 @@ Functions of one's own stand there by their names: whoever reads numbers with th
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from awd_core.checks.choices import check_file
 from awd_core.files.atomic import write_json
-from awd_core.student.result import StudentDistillation
 from awd_core.student.search import StudentStart
 from awd_core.wavelets.wavelet import Wavelet
 
 FORMAT, VERSION = "awd-student", 1
+FIELDS = ("wavelets", "negated", "columns", "error", "held_out", "history", "settings")
 
 
-def save_student(result: StudentDistillation, path: str | os.PathLike[str]) -> None:
-    """Write it to a JSON file, whole or not at all."""
-    write_json(
-        path,
-        {
-            "format": FORMAT,
-            "version": VERSION,
-            "wavelets": [
-                {"name": one.name, "taps": one.taps.tolist(), "angles": one.angles.tolist()} for one in result.wavelets
-            ],
-            "negated": result.negated,
-            "columns": list(result.columns),
-            "error": result.error,
-            "held_out": result.held_out,
-            "settings": result.settings,
-            "history": [asdict(start) for start in result.history],
-        },
-    )
+def write_student(path: str | os.PathLike[str], fields: Mapping[str, Any]) -> None:
+    """Write the fields of a distillation to a JSON file, whole or not at all."""
+    wavelets = [
+        {"name": one.name, "taps": one.taps.tolist(), "angles": one.angles.tolist()} for one in fields["wavelets"]
+    ]
+    history = [asdict(start) for start in fields["history"]]
+    plain = {name: fields[name] for name in FIELDS}
+    write_json(path, {"format": FORMAT, "version": VERSION, **plain, "wavelets": wavelets, "history": history})
 
 
-def load_student(path: str | os.PathLike[str]) -> StudentDistillation:
-    """Read a file that `save_student` wrote.
+def read_student(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Fields from a file that `write_student` wrote.
 
     Raises
     ------
@@ -55,27 +46,27 @@ def load_student(path: str | os.PathLike[str]) -> StudentDistillation:
     """
     check_file(Path(path))
     try:
-        return _from_values(json.loads(Path(path).read_bytes()))
+        return _fields(json.loads(Path(path).read_bytes()))
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{os.fspath(path)} cannot be read as a student's distillation: {error}") from error
 
 
-def _from_values(values: Any) -> StudentDistillation:
+def _fields(values: Any) -> dict[str, Any]:
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise ValueError(f'it has no "format": "{FORMAT}"; files like this are written by StudentDistillation.save')
     if values.get("version") != VERSION:
         raise ValueError(f"its version is {values.get('version')!r} and this awd-core reads version {VERSION}: update")
-    missing = [key for key in ("wavelets", "negated", "columns", "error", "held_out", "history") if key not in values]
-    if missing:
+    if missing := [name for name in FIELDS if name not in values]:
         raise ValueError(f"it lacks {', '.join(missing)}")
-    history = [
+    history = (
         StudentStart(**record | {"free_angles": tuple(map(tuple, record["free_angles"]))})
         for record in values["history"]
-    ]
-    return StudentDistillation(
-        tuple(_wavelet(record) for record in values["wavelets"]), bool(values["negated"]), tuple(values["columns"]),
-        float(values["error"]), values["held_out"], tuple(history), values["settings"],
-    )  # fmt: skip
+    )
+    return {name: values[name] for name in FIELDS} | {
+        "wavelets": tuple(map(_wavelet, values["wavelets"])),
+        "columns": tuple(values["columns"]),
+        "history": tuple(history),
+    }
 
 
 def _wavelet(values: dict[str, Any]) -> Wavelet:

@@ -141,7 +141,8 @@ def all_starts(
         Of the random ones.
     """
     for length in lengths:
-        own = [wavelet for wavelet in named if wavelet.length == length] or [Wavelet.from_name(f"db{length // 2}")]
+        daubechies = "haar" if length == 2 else f"db{length // 2}"
+        own = [wavelet for wavelet in named if wavelet.length == length] or [Wavelet.from_name(daubechies)]
         known: dict[str, Array] = {}
         for wavelet in own:
             for name, free in starts(wavelet, search.random_starts if length > 2 else 0, seed):
