@@ -1,4 +1,8 @@
 from .classifier import WaveletStudentClassifier as WaveletStudentClassifier
+from .curve import CurvePoint as CurvePoint
+from .curve import ErrorCurve as ErrorCurve
+from .curve import error_curve as error_curve
+from .curve import mean_curve as mean_curve
 from .data import StudentSet as StudentSet
 from .distill import distill_student as distill_student
 from .estimator import Coefficient as Coefficient
