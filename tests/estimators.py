@@ -34,6 +34,7 @@ def public_estimators():
 NETWORK = {"factory": Linear, "max_epochs": 4, "learning_rate": 0.3, "accelerator": "cpu"}
 SERIES = NETWORK | {"scale_inputs": "global"}
 SEARCH = awd_core.SearchSettings(random_starts=1, iterations=20)
+STUDENT = {"levels": 1, "search": awd_core.StudentSearch(random_starts=1, descents=1, finalists=1, folds=2)}
 SMALL = {
     "CountRidge": awd_cosmo.CountRidge(),
     "EmulatorPosterior": awd_cosmo.EmulatorPosterior("linear", points=10),
@@ -53,6 +54,8 @@ SMALL = {
     "Teacher": awd_core.Teacher(**NETWORK),
     "TeacherClassifier": awd_core.TeacherClassifier(**NETWORK),
     "WaveletDistiller": awd_core.WaveletDistiller("haar", 1, share=0.0, search=SEARCH),
+    "WaveletStudent": awd_core.WaveletStudent("haar", **STUDENT),
+    "WaveletStudentClassifier": awd_core.WaveletStudentClassifier("haar", **STUDENT),
     "WaveletTransformer": awd_core.WaveletTransformer("haar", 1),
 }
 OF_MAPS = [

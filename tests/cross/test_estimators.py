@@ -276,7 +276,7 @@ def test_a_file_that_knows_no_names_is_read(name, tmp_path):
 
 # --- whole numbers ----------------------------------------------------------------------------------------------------
 
-WHERE_NONE = {"components": 1, "ndim": 1, "patience": 2, "workers": 2}
+WHERE_NONE = {"components": 1, "most": 2, "ndim": 1, "patience": 2, "workers": 2}
 """Values of parameters that are None by default."""
 
 

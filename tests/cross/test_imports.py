@@ -27,7 +27,7 @@ FLOORS = {
         "transforms",
         "attribution",
         "distill published",
-        "evidence features",
+        "evidence features student",
         "report",
         "app",
     ],

@@ -7,12 +7,14 @@ import sys
 import numpy as np
 import pytest
 import pywt
+import torch
 from astropy.io import fits
 from scipy.ndimage import correlate1d
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 
+import awd_core.transforms
 from awd_core.wavelets.wavelet import Wavelet
 from awd_cosmo.statistics.bands import COUNTED
 from awd_cosmo.statistics.peaks import find_peaks, usable_pixels
@@ -320,3 +322,14 @@ def test_bad_input():
         undecimated(maps, "db5", 1, boundary="zero")
     with pytest.raises(ValueError, match=r"no values \(raw peaks\) in the training maps"):
         ScaleCounts("haar", 1, pixels="peaks").fit(np.zeros((2, 8, 8)))
+
+
+@pytest.mark.parametrize("boundary", ["symmetric", "periodic"])
+@pytest.mark.parametrize("name", WAVELETS)
+def test_it_is_the_transform_of_the_core(name, boundary):
+    maps = noise((2, 19, 33))
+    bands = undecimated(maps, name, 4, boundary=boundary)
+    levels = awd_core.transforms.undecimated(torch.from_numpy(maps), name, 4, boundary, ndim=2)
+    for number, level in enumerate(levels, start=1):
+        for letter, band in zip("ahvd", (level.approximation, *level.details), strict=True):
+            np.testing.assert_allclose(bands[f"{letter}{number}"], band.numpy(), rtol=0, atol=1e-12)

@@ -1,6 +1,7 @@
 from .attribution.coefficients import coefficient_attributions as coefficient_attributions
 from .attribution.gradients import check_gradients as check_gradients
 from .attribution.gradients import input_gradients as input_gradients
+from .attribution.outputs import teacher_outputs as teacher_outputs
 from .attribution.trim import TrimModel as TrimModel
 from .distill.distill import distill_path as distill_path
 from .distill.lengths import compare_lengths as compare_lengths
@@ -28,6 +29,13 @@ from .published.losses import LossWeights as LossWeights
 from .published.losses import distillation_loss as distillation_loss
 from .published.through_teacher import hessian_term as hessian_term
 from .published.through_teacher import trim_attributions as trim_attributions
+from .student.classifier import WaveletStudentClassifier as WaveletStudentClassifier
+from .student.curve import error_curve as error_curve
+from .student.distill import distill_student as distill_student
+from .student.estimator import WaveletStudent as WaveletStudent
+from .student.objective import StudentWeights as StudentWeights
+from .student.result import StudentDistillation as StudentDistillation
+from .student.search import StudentSearch as StudentSearch
 from .teacher.networks import MLP as MLP
 from .teacher.teacher import Teacher as Teacher
 from .teacher.teacher import TeacherClassifier as TeacherClassifier
@@ -39,6 +47,7 @@ from .transforms.dwt import DWT1d as DWT1d
 from .transforms.dwt import DWT2d as DWT2d
 from .transforms.fourier import FourierTransform as FourierTransform
 from .transforms.fourier import Transform as Transform
+from .transforms.undecimated import undecimated as undecimated
 from .wavelets.certificate import Certificate as Certificate
 from .wavelets.filters import FixedFilter as FixedFilter
 from .wavelets.filters import FreeFilter as FreeFilter

@@ -175,7 +175,7 @@ def input_gradients(
     points, choices = points_of(
         samples, method, baseline=baseline, n_steps=n_steps, n_samples=n_samples, noise=noise, seed=seed
     )
-    with open_workers(workers) as crew, asked(model, device) as (teacher, where), _reporting(progress) as report:
+    with open_workers(workers) as crew, asked(model, device) as (teacher, where), reporting(progress) as report:
         targets, target_shape = probe(teacher, read_block(samples, 0, min(2, batch_size)), target, where)
         question = Question(samples, points, targets, batch_size)
         shape = (n, *target_shape, *samples.shape[1:])
@@ -281,7 +281,8 @@ def _refuse_zeros(gradients: SampleArray, batch_size: int, what: str) -> None:
 
 
 @contextmanager
-def _reporting(progress: Progress) -> Iterator[Callable[[int, int], object]]:
+def reporting(progress: Progress, what: str = "Input gradients") -> Iterator[Callable[[int, int], object]]:
+    """Something to tell of samples done and all samples: a function of the user, a bar, or nobody."""
     if callable(progress):
         yield progress
     elif not progress:
@@ -291,5 +292,5 @@ def _reporting(progress: Progress) -> Iterator[Callable[[int, int], object]]:
         from rich.progress import Progress as Bar
 
         with Bar(console=Console(stderr=True)) as bar:
-            task = bar.add_task("Input gradients", total=None)
+            task = bar.add_task(what, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -141,7 +141,8 @@ def gradients_at(model: Model, point: Array, targets: Sequence[int], device: tor
     )
 
 
-def _output(model: Model, x: Tensor) -> Tensor:
+def predictions_of(model: Model, x: Tensor) -> Tensor:
+    """What the model says of a batch, shape (batch, *outputs), on a graph if there is one."""
     try:
         # A copy, since a first layer that works in place may not overwrite the leaf.
         output: Any = model(x.clone())
@@ -175,6 +176,12 @@ def _output(model: Model, x: Tensor) -> Tensor:
         raise TypeError(
             f"The model must return real floating point numbers, which have a gradient, got {predictions.dtype}."
         )
+    return predictions
+
+
+def _output(model: Model, x: Tensor) -> Tensor:
+    """As `predictions_of`, with a gradient."""
+    predictions = predictions_of(model, x)
     if not predictions.requires_grad:
         raise ValueError(
             "The model's output has no gradient: it is detached, computed under no_grad, or does not depend on X."

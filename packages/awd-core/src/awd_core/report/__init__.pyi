@@ -17,6 +17,7 @@ from .read import read_json as read_json
 from .read import read_quality as read_quality
 from .read import read_scores as read_scores
 from .run import run_part as run_part
+from .student_figures import error_curve_figure as error_curve_figure
 from .table import Column as Column
 from .table import Table as Table
 from .table import number as number

@@ -6,3 +6,6 @@ from .dwt import DWT1d as DWT1d
 from .dwt import DWT2d as DWT2d
 from .fourier import FourierTransform as FourierTransform
 from .fourier import Transform as Transform
+from .undecimated import UNDECIMATED_MODES as UNDECIMATED_MODES
+from .undecimated import UndecimatedLevel as UndecimatedLevel
+from .undecimated import undecimated as undecimated

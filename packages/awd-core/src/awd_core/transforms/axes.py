@@ -13,7 +13,7 @@ Shape: TypeAlias = tuple[int, ...]
 
 def analyse_axis(x: Tensor, bank: Tensor, axis: int, mode: str) -> tuple[Tensor, Tensor]:
     """Both bands along one axis."""
-    flat, front, behind = _flattened(x, axis)
+    flat, front, behind = flattened(x, axis)
     low, high = analyse(flat, bank, mode)
     shape = (*front, low.shape[1], *behind)
     return low.view(shape), high.view(shape)
@@ -40,24 +40,24 @@ def split_ordinary(x: Tensor, banks: list[Tensor], mode: str) -> list[Tensor]:
                 bands = [
                     half.view(*flat_front, half.shape[1], *behind)
                     for band in bands
-                    for flat, flat_front, behind in [_flattened(band, axis)]
+                    for flat, flat_front, behind in [flattened(band, axis)]
                     for half in analysis_kernel(flat, banks[axis], mode)
                 ]
             places = [result[first : first + step].view(-1, outputs[-1], 1) for result in results]
             for band, low, high in zip(bands, places[0::2], places[1::2], strict=True):
-                analysis_kernel(_flattened(band, -1)[0], banks[-1], mode, (low, high))
+                analysis_kernel(flattened(band, -1)[0], banks[-1], mode, (low, high))
     return [result.view(*front, *outputs) for result in results]
 
 
 def synthesise_axis(low: Tensor, high: Tensor, bank: Tensor, axis: int, size: int, mode: str) -> Tensor:
     """The reverse of `analyse_axis`, to so many samples."""
-    flat_low, front, behind = _flattened(low, axis)
-    flat_high, _, _ = _flattened(high, axis)
+    flat_low, front, behind = flattened(low, axis)
+    flat_high, _, _ = flattened(high, axis)
     x: Tensor = synthesise(flat_low, flat_high, bank, size, mode)
     return x.view(*front, size, *behind)
 
 
-def _flattened(x: Tensor, axis: int) -> tuple[Tensor, Shape, Shape]:
+def flattened(x: Tensor, axis: int) -> tuple[Tensor, Shape, Shape]:
     """(P, N, Q) with the axis in the middle, and the dimensions before and behind it."""
     position = x.ndim + axis
     front, behind = tuple(x.shape[:position]), tuple(x.shape[position + 1 :])

@@ -101,7 +101,7 @@ class _DWT(nn.Module, ABC):
         approximation = in_single_precision(approximation)
         details = [list(map(in_single_precision, self._unpack(entry))) for entry in entries]
         for band in (approximation, *(band for bands in details for band in bands)):
-            _check_tensor("a band of coefficients", band, len(self.axes), self.check_finite)
+            check_tensor("a band of coefficients", band, len(self.axes), self.check_finite)
             self._check_batch(approximation, band)
         if shape is None:
             shape = getattr(coefficients, "shape", None) or self._even_shape(details, approximation)
@@ -134,7 +134,7 @@ class _DWT(nn.Module, ABC):
 
     def _decompose(self, x: Tensor, mode: str) -> Coefficients:
         x = in_single_precision(x)
-        _check_tensor("the signal", x, len(self.axes), self.check_finite)
+        check_tensor("the signal", x, len(self.axes), self.check_finite)
         shape = tuple(x.shape[axis] for axis in self.axes)
         levels = self._levels(shape)
         self._sizes(shape, levels)  # raises where a level would not be possible
@@ -378,7 +378,8 @@ def transformed_axes(shape: tuple[int, ...], ndim: int | None) -> int:
     return ndim
 
 
-def _check_tensor(name: str, x: Tensor, ndim: int, check_finite: bool) -> None:
+def check_tensor(name: str, x: Tensor, ndim: int, check_finite: bool) -> None:
+    """Refuse what cannot be transformed along its last `ndim` axes."""
     if not isinstance(x, Tensor):
         raise TypeError(f"{name} is {type(x).__name__}; give a torch tensor, for instance torch.from_numpy(array)")
     if x.layout != torch.strided:

@@ -1,0 +1,284 @@
+"""The way in: from inputs and a teacher's outputs to the wavelet of which few numbers tell most of them."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from awd_core.checks.choices import check_kind, check_progress
+from awd_core.checks.whole_numbers import is_whole_number, whole_number
+from awd_core.student.bands import Layout
+from awd_core.student.data import StudentSet, sets_of
+from awd_core.student.numbers import Numbers
+from awd_core.student.objective import StudentObjective, StudentWeights, column_table
+from awd_core.student.result import StudentDistillation
+from awd_core.student.search import (
+    Progress,
+    StudentSearch,
+    StudentStart,
+    all_starts,
+    descend,
+    finalists,
+    held_out,
+    searched,
+    winner,
+)
+from awd_core.student.selection import forward_selection
+from awd_core.wavelets.wavelet import Wavelet
+
+
+def distill_student(
+    X: Any,
+    outputs: Any,
+    *,
+    wavelet: Any = "db5",
+    lengths: int | Sequence[int] | None = None,
+    numbers: Sequence[Any] = ("maximum",),
+    levels: int = 4,
+    undecimated: bool = True,
+    mode: str = "symmetric",
+    ndim: int | None = None,
+    per_level: bool = False,
+    most: int | None = None,
+    weights: StudentWeights | None = None,
+    gradients: Any = None,
+    extra: Any = None,
+    groups: Any = None,
+    search: StudentSearch | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> StudentDistillation:
+    """Choose the wavelet from which few numbers tell most of the outputs.
+
+    Over the lattice angles θ, the leave-one-out error of the ridge from the K numbers of Ψ_θ x to the outputs is
+    minimised (`awd_core.student.objective`). The outputs are a teacher's (`teacher_outputs`): labels without noise,
+    also for inputs that have none. Of a teacher that was fitted to these inputs, give the outputs out of fold or with
+    the input left out, or the wavelet learns what the teacher remembers. Labels themselves will do, less well.
+
+    Parameters
+    ----------
+    X : array_like, shape (n, N) or (n, H, W), or a list of them
+        Inputs; a list of sets (strains, surveys) shares one wavelet, with a ridge for each.
+    outputs : array_like, shape (n,) or (n, T), or a list of them
+        What the numbers are to tell. Several outputs count equally, each relative to its variance. For classes give
+        logits or probabilities: the ridge to probabilities minimises the Brier score, a proper score, and its
+        leave-one-out error is exact, which that of a softmax is not.
+    wavelet : Wavelet, str or pywt.Wavelet, or a list of them
+        Where the search starts, beside PyWavelets' wavelets of the same length.
+    lengths : int or sequence of int, optional
+        Numbers of taps that are tried, even, from 2 to 76; those of `wavelet` by default.
+    numbers : sequence of str or callable
+        Names of `awd_core.student.NUMBERS`, "largest m", or functions from a dict of bands (n, …) to (n,) or (n, k). If
+        they return tensors on the graph, the search uses their derivatives, else a simplex.
+    levels : int
+        Number of levels J.
+    undecimated : bool
+        Whether every level has a coefficient for every sample; otherwise PyWavelets' decimated transform.
+    mode : str
+        Boundary mode; undecimated "zero", "constant", "symmetric", "periodic" or "reflect".
+    ndim : {1, 2}, optional
+        Series or images; told by the shape of X by default.
+    per_level : bool
+        A wavelet for each level instead of one for all.
+    most : int, optional
+        How many numbers, extra columns included, the ridge may use. They are chosen by forward selection once the
+        wavelet is found with all of them, and the search goes on from there with the chosen ones.
+    weights : StudentWeights, optional
+        Of the error and of the L1 terms; the error alone by default.
+    gradients : array_like, of X's shape, or a list of them
+        Input gradients of the teacher (`input_gradients`), for the interpretation term.
+    extra : array_like, shape (n, E), or a list of them
+        Columns beside the numbers, such as a log lifetime.
+    groups : array_like, shape (n,), or a list of them
+        What is held out together when the winner is chosen; every input for itself by default.
+    search : StudentSearch, optional
+        How hard to search.
+    seed : int
+        Of the random starts. The same data, settings and seed give the same result.
+    progress : callable, optional
+        Called with (searches done, searches of this length, what is next).
+
+    Returns
+    -------
+    StudentDistillation
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument will not do; the message says which, and what is allowed.
+
+    Examples
+    --------
+    >>> X = np.random.default_rng(0).standard_normal((80, 32))
+    >>> answer = np.convolve(X.ravel(), [0.5, -0.5], "same").reshape(80, 32).max(axis=1)
+    >>> found = distill_student(X, answer, wavelet="haar", levels=1, mode="zero")
+    >>> found.wavelet.name, found.columns
+    ('haar', ('A1 maximum', 'D1 maximum'))
+    """
+    check_progress(progress)
+    sets, names = sets_of(X, outputs, ndim, extra=extra, groups=groups, gradients=gradients)
+    options = StudentOptions.of(
+        wavelet=wavelet, lengths=lengths, numbers=numbers, levels=levels, undecimated=undecimated, mode=mode,
+        ndim=sets[0].X.ndim - 1, per_level=per_level, most=most, weights=weights, search=search, seed=seed,
+    )  # fmt: skip
+    return found_by(sets, names, options, progress)
+
+
+@dataclass(frozen=True)
+class StudentOptions:
+    """Arguments of `distill_student`, checked."""
+
+    named: tuple[Wavelet, ...]
+    lengths: tuple[int, ...]
+    layout: Layout
+    numbers: Numbers
+    per_level: bool
+    most: int | None
+    weights: StudentWeights
+    search: StudentSearch
+    seed: int
+
+    @classmethod
+    def of(
+        cls, *, wavelet: Any, lengths: Any, numbers: Any, levels: Any, undecimated: bool, mode: str, ndim: int,
+        per_level: bool, most: Any, weights: Any, search: Any, seed: Any,
+    ) -> "StudentOptions":  # fmt: skip
+        """Refuse what will not do."""
+        named = tuple(Wavelet.of(one) for one in (wavelet if isinstance(wavelet, list | tuple) else [wavelet]))
+        layout = Layout(levels, bool(undecimated), mode, ndim)
+        weights = StudentWeights() if weights is None else check_kind("weights", weights, StudentWeights)
+        if per_level and (weights.sparsity or weights.interpretation):
+            raise ValueError(
+                "per_level is True and the L1 terms have weights; they are of one wavelet for all levels: give "
+                "weights of zero, or per_level=False"
+            )
+        return cls(
+            named, _lengths(lengths, named), layout, Numbers(numbers, layout), bool(per_level),
+            None if most is None else whole_number("most", most, none="all"), weights,
+            StudentSearch() if search is None else check_kind("search", search, StudentSearch),
+            whole_number("seed", seed, 0),
+        )  # fmt: skip
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "start": [one.name for one in self.named], "lengths": list(self.lengths), "numbers": self.numbers.names,
+            "levels": self.layout.levels, "undecimated": self.layout.undecimated, "mode": self.layout.mode,
+            "ndim": self.layout.ndim, "per_level": self.per_level, "most": self.most, "weights": asdict(self.weights),
+            "search": self.search.to_dict(), "seed": self.seed,
+        }  # fmt: skip
+
+
+def found_by(
+    sets: Sequence[StudentSet], names: Sequence[str], options: StudentOptions, progress: Progress | None = None
+) -> StudentDistillation:
+    """The search of `distill_student` on sets that are checked, with the names of their extra columns."""
+    if options.weights.interpretation and any(one.gradients is None for one in sets):
+        raise ValueError(
+            f"the interpretation term has the weight {options.weights.interpretation} and no gradients are given; give "
+            "gradients= of the teacher (input_gradients), or a weight of zero"
+        )
+    objective = StudentObjective(sets, options.layout, options.numbers, options.weights)
+    rows = options.layout.levels if options.per_level else 1
+    history: list[StudentStart] = []
+    candidates: list[StudentStart] = []
+    for length in options.lengths:
+        begin = list(all_starts(options.named, [length], rows, options.search, options.seed))
+        found = searched(objective, begin, options.search, progress)
+        candidates += finalists(found, options.search)
+        history += found
+    candidates = held_out(objective, candidates, options.search)
+    tried = {start.key: start for start in candidates}
+    history = [tried.get(start.key, start) for start in history]
+    best = winner(candidates)
+    columns: tuple[int, ...] | None = None
+    if options.most is not None:
+        columns = kept_columns(objective, best, options.most)
+        best = refined(objective.with_columns(columns), best, options.search)
+        history.append(best)
+    return _result(objective.with_columns(columns), best, columns, names, history, options)
+
+
+def kept_columns(objective: StudentObjective, start: StudentStart, most: int) -> tuple[int, ...]:
+    """Columns that forward selection takes at a wavelet."""
+    tables = objective.tables(start.free, start.negated)
+    return forward_selection(tables, [one.outputs for one in objective.sets], most)
+
+
+def refined(objective: StudentObjective, start: StudentStart, search: StudentSearch) -> StudentStart:
+    """The search gone on with, from where it ended, or a wavelet that stays as it is."""
+    if not start.searched:
+        return start
+    found = descend(objective, start, search.iterations)
+    return replace(found, name=f"{start.name} refined", held_out=start.held_out)
+
+
+def _result(
+    objective: StudentObjective, best: StudentStart, columns: tuple[int, ...] | None, names: Sequence[str],
+    history: Sequence[StudentStart], options: StudentOptions,
+) -> StudentDistillation:  # fmt: skip
+    table = column_table(objective.sets[0].X, options.layout, options.numbers, names)
+    kept = range(len(table)) if columns is None else columns
+    settings = options.to_dict() | {"data": [digest_of(one) for one in objective.sets]}
+    name, origin = "student" if best.searched else best.name, {"start": best.name, "seed": options.seed}
+    wavelets = [Wavelet.from_angles(one.angles, name=name, metadata=origin) for one in best.wavelets]
+    return StudentDistillation(
+        tuple(wavelets), best.negated, tuple(table[k].name for k in kept), objective.error(best.free, best.negated),
+        best.held_out, tuple(history), settings,
+    )  # fmt: skip
+
+
+def digest_of(one: StudentSet) -> str:
+    """SHA-256 of all values of a set."""
+    sha = hashlib.sha256()
+    for values in (one.X, one.outputs, one.extra, one.gradients):
+        if values is not None:
+            sha.update(f"{tuple(values.shape)}".encode())
+            sha.update(np.ascontiguousarray(values.numpy()).data)
+    sha.update(one.groups.tobytes())
+    return sha.hexdigest()
+
+
+def _lengths(lengths: Any, named: Sequence[Wavelet]) -> tuple[int, ...]:
+    if lengths is None:
+        return tuple(dict.fromkeys(one.length for one in named))
+    given = [lengths] if is_whole_number(lengths) else lengths
+    if (
+        not isinstance(given, Sequence)
+        or not len(given)
+        or not all(is_whole_number(length) and 2 <= length <= 76 and length % 2 == 0 for length in given)
+    ):
+        raise ValueError(f"lengths is {lengths!r}; give even numbers of taps from 2 to 76, or None for the wavelet's")
+    return tuple(dict.fromkeys(int(length) for length in given))
+
+
+def as_given(
+    one: StudentSet, names: Sequence[str], options: StudentOptions, found: StudentDistillation | None
+) -> StudentDistillation:
+    """A wavelet that is given, or what was found elsewhere, on a set: nothing is searched but the numbers."""
+    if found is None and len(options.named) not in (1, options.layout.levels):
+        raise ValueError(
+            f"wavelet has {len(options.named)} entries for {options.layout.levels} levels; without learning, give one "
+            "for all levels or one for each"
+        )
+    if found is not None:
+        own = options.to_dict()
+        if differing := [
+            f"{name} ({found.settings.get(name)!r} there, {own[name]!r} here)"
+            for name in ("numbers", "levels", "undecimated", "mode", "ndim")
+            if found.settings.get(name) != own[name]
+        ]:
+            raise ValueError(f"the distillation is of other settings: {', '.join(differing)}; give the same")
+    if len({wavelet.length for wavelet in options.named}) > 1:
+        raise ValueError("the wavelets of the levels differ in length; give wavelets with as many taps each")
+    objective = StudentObjective([one], options.layout, options.numbers, options.weights)
+    free = np.array([wavelet.angles[1:] for wavelet in options.named]).reshape(len(options.named), -1)
+    start = StudentStart(
+        options.named[0].name, options.named[0].length, False if found is None else found.negated, 0.0, 0.0, 0,
+        tuple(tuple(row) for row in free.tolist()), searched=False,
+    )  # fmt: skip
+    columns = None if options.most is None else kept_columns(objective, start, options.most)
+    result = _result(objective.with_columns(columns), start, columns, names, [], options)
+    return replace(result, wavelets=options.named)
