@@ -1,6 +1,7 @@
 """The manners of the commands: quick help, errors in one line with a hint before work is begun, Ctrl-C likewise."""
 
 import errno
+import os
 import subprocess
 import sys
 
@@ -251,3 +252,26 @@ def test_ctrl_c_says_that_the_same_command_goes_on(here, monkeypatch, line, work
 
 def test_ctrl_c_in_what_does_not_go_on_is_one_line_too():
     assert fail(KeyboardInterrupt()) == (130, "awd-demo: interrupted\n")
+
+
+# --- characters -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+@pytest.mark.parametrize("module", ["awd_core", "awd_cosmo", "awd_cme"])
+def test_characters_that_a_stream_cannot_write_do_not_end_a_command(module, encoding, tmp_path):
+    arguments = ["wavelet", "db3"] if module == "awd_core" else ["run", "--help"]
+    code = f"from {module}.app.main import app; app()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, timeout=600, check=False, cwd=tmp_path,
+        env={**os.environ, "PYTHONIOENCODING": encoding, "COLUMNS": "120"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode(errors="replace")[-500:]
+    assert done.stdout
+    done.stdout.decode(encoding)
+    missing = subprocess.run(
+        [sys.executable, "-c", code, "Σ"], capture_output=True, timeout=600, check=False, cwd=tmp_path,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+    )  # fmt: skip
+    assert missing.returncode == 2
+    assert b"Traceback" not in missing.stderr

@@ -356,3 +356,16 @@ def test_attributions_are_checked():
         coefficient_attributions(dwt, x, x, "lime")
     with pytest.raises(ValueError, match=r"x has shape \(3, 8\) and its gradients \(3, 7\)"):
         coefficient_attributions(dwt, x, x[:, :7])
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"null", b'{"settings": {}}', b'{"settings": [], "searches": {"a": {}}}', b"\xff"]
+)
+def test_a_checkpoint_that_is_damaged_is_named(tmp_path, content):
+    place = tmp_path / "path.json"
+    place.write_bytes(content)
+    with pytest.raises(
+        ValueError, match=r"path\.json is no checkpoint of distill_path, or damaged .*or delete it to start"
+    ):
+        distill_path(random(4, 16), random(4, 16, seed=1), wavelet="db2", levels=2, shares=(0, 1), checkpoint=place)
+    assert place.read_bytes() == content

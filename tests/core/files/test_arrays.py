@@ -188,3 +188,22 @@ def test_what_an_earlier_run_left_counts_if_it_is_whole(tmp_path, left):
     assert kept_array(tmp_path / "none" / "a.npy") is None
     (tmp_path / "a.npy").write_bytes(b"no array at all" if left is None else whole[:left])
     assert kept_array(tmp_path / "a.npy") is None
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("file:///C:/data/a.zarr", "C:/data/a.zarr"),
+        ("file:///c:/My%20Data/a.zarr", "c:/My Data/a.zarr"),
+        ("file://C:/data/a.zarr", "C:/data/a.zarr"),
+        ("local:///D:/", "D:/"),
+        ("file:///data/C:/a.zarr", "/data/C:/a.zarr"),
+        ("file:///data/a%20b.zarr", "/data/a b.zarr"),
+        ("file://localhost/data/a.zarr", "/data/a.zarr"),
+        ("file://server/share/a.zarr", "//server/share/a.zarr"),
+        ("s3://C:/a.zarr", None),
+    ],
+)
+def test_urls_of_files_are_paths_on_every_system(url, path):
+    found = local_path(url)
+    assert found == (None if path is None else pathlib.Path(path))

@@ -2,11 +2,12 @@
 
 import json
 import os
+import sys
 
 import numpy as np
 import pytest
 
-from awd_core.files.atomic import make_atomically, write_atomically, write_json
+from awd_core.files.atomic import make_atomically, read_json, write_atomically, write_json
 
 
 def names_in(folder):
@@ -148,3 +149,33 @@ def test_a_link_is_followed(tmp_path):
     make_atomically(tmp_path / "link", lambda beside: beside.write_bytes(b"content"))
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "real" / "file").read_bytes() == b"content"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no permissions of this kind")
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o444, 0o755])
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path, mode):
+    place, link = tmp_path / "secret.json", tmp_path / "link.json"
+    place.write_text("{}", encoding="utf-8")
+    place.chmod(mode)
+    link.symlink_to(place)
+    write_json(place, {"token": 1})
+    write_atomically(link, b"{}")
+    make_atomically(place, lambda beside: beside.write_bytes(b"[1]"))
+    assert (place.read_bytes(), place.stat().st_mode & 0o777) == (b"[1]", mode)
+    write_json(tmp_path / "new.json", 1)  # as anybody would make it
+    (tmp_path / "other").touch()
+    assert (tmp_path / "new.json").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+@pytest.mark.parametrize("content", [b"", b'{"a": 1', b"\xff\xfe", b"no JSON"])
+def test_json_that_is_damaged_names_its_file(tmp_path, content):
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.json is damaged: a\.json cannot be read as JSON \(.*\); do this"):
+        read_json(tmp_path / "a.json", "do this")
+
+
+def test_names_that_are_no_utf8_come_back_from_json(tmp_path):
+    name = os.fsdecode(b"caf\xe9")
+    write_json(tmp_path / "a.json", {"file": name, "greek": "Σ"})
+    (tmp_path / "a.json").read_bytes().decode("utf-8")
+    assert read_json(tmp_path / "a.json") == {"file": name, "greek": "Σ"}

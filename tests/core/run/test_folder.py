@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import re
 
 import pytest
@@ -250,3 +251,18 @@ def test_settings_must_be_json(tmp_path):
 
 def test_nested_settings_are_flattened_and_empty_ones_kept():
     assert flat({"a": {"b": {"c": 1}, "d": {}}, "e": [1]}) == {"a.b.c": 1, "a.d": {}, "e": [1]}
+
+
+def test_names_that_are_no_utf8_can_be_logged_and_kept(tmp_path):
+    name = os.fsdecode(b"caf\xe9.npy")
+    with RunFolder.open(tmp_path / "run", program="test", settings={"file": name}, quiet=True) as run:
+        run.say(f"read {name}")
+        run.write_json("files.json", [name])
+    log = (tmp_path / "run" / "log.txt").read_text(encoding="utf-8")
+    assert r"read caf\udce9.npy" in log
+    with RunFolder.open(tmp_path / "run", program="test", settings={"file": name}, quiet=True) as run:
+        assert run.resumed
+    with pytest.raises(ValueError, match=r"file \(there \"caf.*now \"other\"\)"):
+        RunFolder.open(
+            tmp_path / "run", program="test", settings={"file": "other"}, artefacts=["files.json"], quiet=True
+        )

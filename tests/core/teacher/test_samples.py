@@ -198,6 +198,22 @@ def test_processes_share_each_batch() -> None:
         assert all(len(x) for x, *_ in dealt)  # a network can't take an empty batch
 
 
+@pytest.mark.parametrize("world", [2, 3, 5])
+@pytest.mark.parametrize("n", range(2, 14))
+def test_no_process_is_given_a_single_sample(n: int, world: int) -> None:
+    """And what counts is every sample once, whatever is put beside it."""
+    part = part_of(Samples(MAPS[:n]))
+    for size in (1, 2, 4, 8):
+        dealt = [list(Batches(part, size, seed=1, rank=rank, world=world)) for rank in range(world)]
+        assert len({len(batches) for batches in dealt}) == 1
+        assert min(len(x) for batches in dealt for x, *_ in batches) >= 2
+        weights = torch.cat([w for batches in dealt for *_, w, _ in batches])
+        counted = torch.cat([x.flatten(1) for batches in dealt for x, *_ in batches])[weights > 0]
+        expected = np.sort(MAPS[:n].reshape(n, -1).astype(counted.numpy().dtype), axis=0)
+        np.testing.assert_array_equal(np.sort(counted.numpy(), axis=0), expected)
+        assert float(weights.sum()) == pytest.approx(float(part.weights.sum()))
+
+
 def test_an_error_while_reading_ahead_reaches_the_caller(tmp_path: Path) -> None:
     samples = Samples(on_disk(tmp_path, 10))
     samples.array = Counting(samples.array)

@@ -46,6 +46,50 @@ def test_two_processes_come_to_what_one_does(tmp_path: Path, monkeypatch: pytest
         np.testing.assert_allclose(*losses, rtol=1e-10)
 
 
+NORMALISED = """
+    import sys
+    import numpy as np
+    from torch import nn
+    from awd_core.teacher.teacher import Teacher
+
+    class Normalised(nn.Sequential):
+        def __init__(self):
+            super().__init__(nn.Linear(5, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 1))
+
+    if __name__ == "__main__":
+        X = np.random.default_rng(0).normal(size=(int(sys.argv[1]), 5))
+        options = {"accelerator": "cpu", "max_epochs": 2, "scale_inputs": "none"}
+        fitted = Teacher(Normalised, devices=2, strategy="ddp_fork", batch_size=int(sys.argv[2]), **options)
+        fitted.fit(X, X[:, 0], validation=None, checkpoint_dir="run")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="starts processes by fork")
+@pytest.mark.parametrize(("n", "size"), [(23, 10), (21, 10), (6, 2)])  # 2 and 1 at the end; 11 shared; 1 and 1 always
+def test_batch_normalisation_over_several_processes_meets_no_batch_of_one(tmp_path: Path, n: int, size: int) -> None:
+    (tmp_path / "normalised.py").write_text(textwrap.dedent(NORMALISED))
+    command = [sys.executable, "normalised.py", str(n), str(size)]
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False)
+    assert found.returncode == 0, found.stderr[-2000:]
+
+
+def test_batches_of_one_are_refused_by_batch_normalisation_in_our_words() -> None:
+    X = np.random.default_rng(0).normal(size=(11, 5))
+    network = {"accelerator": "cpu", "max_epochs": 1}
+    Teacher(Normalised, batch_size=5, **network).fit(X, X[:, 0], validation=None)  # 5 and 6
+    with pytest.raises(
+        ValueError, match=r"batch normalisation cannot learn from a batch of one .* batch_size is 1, give 2"
+    ):
+        Teacher(Normalised, batch_size=1, **network).fit(X, X[:, 0], validation=None)
+
+
+class Normalised(torch.nn.Sequential):
+    """A network that normalises by the batch."""
+
+    def __init__(self) -> None:
+        super().__init__(torch.nn.Linear(5, 6), torch.nn.BatchNorm1d(6), torch.nn.ReLU(), torch.nn.Linear(6, 1))
+
+
 TORCHRUN = """
     import json, os, sys
     import numpy as np

@@ -262,3 +262,32 @@ def test_processes_end_with_who_started_them_even_if_that_is_killed():
     # They hold its standard output, so this comes back when the last of them has ended.
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=600, check=False)
     assert (done.returncode, done.stdout) == (-signal.SIGKILL, "28\n")
+
+
+UNGUARDED = """
+from awd_core.workers import open_workers
+
+with open_workers(2) as workers:
+    print(list(workers.map(abs, [-2, 1])))
+"""
+
+
+@pytest.mark.parametrize("how", ["file", "input"])
+def test_a_script_without_a_guard_is_told_what_it_lacks(tmp_path, how):
+    """Each process that starts runs the script from its beginning; memory has no part in it."""
+    (tmp_path / "script.py").write_text(UNGUARDED, encoding="utf-8")
+    command, given = ([sys.executable, "script.py"], None) if how == "file" else ([sys.executable, "-"], UNGUARDED)
+    done = subprocess.run(command, input=given, cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("RuntimeError: worker processes cannot start: each runs the script")
+    assert 'if __name__ == "__main__":' in last
+    assert "memory" not in done.stderr
+    guarded = UNGUARDED.replace("with open", 'if __name__ == "__main__":\n  with open').replace(
+        "    print", "      print"
+    )
+    (tmp_path / "script.py").write_text(guarded, encoding="utf-8")
+    found = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=600, check=True
+    )
+    assert found.stdout == "[2, 1]\n"

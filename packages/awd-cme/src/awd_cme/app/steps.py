@@ -190,7 +190,7 @@ def predict(
     if out is None:
         typer.echo(f"\n{predictions_text(predictions)}")
         return
-    write_atomically(out, predictions.to_csv(index=False, lineterminator="\n").encode())
+    write_atomically(out, predictions.to_csv(index=False, lineterminator="\n").encode(errors="backslashreplace"))
     typer.echo(f"Written to {out}: predictions for {counted(len(predictions), 'tracks')}.")
 
 

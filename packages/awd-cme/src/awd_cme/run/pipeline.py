@@ -5,7 +5,6 @@ it goes on; a run that was killed goes on where it was and ends with the same bi
 `sessions.json` and `log.txt`, is about the clock.
 """
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from awd_cme.run.job import PROGRAM, RunJob
 from awd_cme.run.series import Problem, problem_of
 from awd_cme.run.teach import Taught, gradients_of, one_thread, paths_of, quality_of, teach
 from awd_cme.series.series_file import write_arrays
+from awd_core.files import read_json
 from awd_core.run import RunFolder
 from awd_core.workers import Workers, open_workers
 
@@ -149,5 +149,5 @@ def read_results(folder: str | Path) -> dict[str, Any]:
     file = Path(folder) / "results.json"
     if not file.exists():
         raise FileNotFoundError(f"{folder} has no results.json; finish the run first (awd-cme evaluate {folder})")
-    values: dict[str, Any] = json.loads(file.read_bytes())
+    values: dict[str, Any] = read_json(file)
     return values

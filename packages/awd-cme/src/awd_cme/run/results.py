@@ -112,7 +112,7 @@ def predictions_of(problem: Problem, rows: Sequence[Fitted]) -> bytes:
     table["truth"] = problem.truth()
     for row in rows:
         table[row.key] = row.prediction
-    return str(table.to_csv(index=False, lineterminator="\n")).encode()
+    return str(table.to_csv(index=False, lineterminator="\n")).encode(errors="backslashreplace")
 
 
 def card_of(job: RunJob, problem: Problem, row: Fitted, result: dict[str, Any]) -> ModelCard:

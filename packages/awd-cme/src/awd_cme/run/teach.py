@@ -1,6 +1,5 @@
 """The third part of a run: the teacher, its gradients, and the distillation paths from starts of several lengths."""
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from awd_cme.run.series import Problem
 from awd_cme.teacher.teacher import SeriesTeacher, SeriesTeacherClassifier
 from awd_core.attribution import check_gradients, input_gradients
 from awd_core.distill import DistillationPath, SearchSettings, distill_path, load_path, save_path
-from awd_core.files import make_atomically
+from awd_core.files import make_atomically, read_json
 from awd_core.run import RunFolder
 from awd_core.transforms import without_boundary_warnings
 from awd_core.wavelets import Wavelet
@@ -109,7 +108,7 @@ def teach(run: RunFolder, job: RunJob, problem: Problem) -> Taught:
                 "epochs": job.epochs, "best_epoch": teacher.best_epoch_, "history": teacher.history_,
             },
         )  # fmt: skip
-    values = json.loads((run / "teacher.json").read_bytes())
+    values = read_json(run / "teacher.json")
     return Taught(teacher, values["cv_score"], parameters)
 
 

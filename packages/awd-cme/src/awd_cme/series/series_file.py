@@ -1,7 +1,6 @@
 """A learning problem in files: `series.npz` with the arrays, `series.json` beside it with all the rest."""
 
 import io
-import json
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 
 from awd_cme.series.series_set import PER_TRACK, SeriesSet, SeriesSettings
 from awd_cme.tracks.losses import losses_from
-from awd_core.files import write_atomically, write_json
+from awd_core.files import read_json, write_atomically, write_json
 
 FORMAT, VERSION = "awd-cme-series", 1
 ARRAYS = ("X", "mask", *PER_TRACK)
@@ -58,7 +57,7 @@ def load_series(path: Path) -> SeriesSet:
     ValueError
         If they are something else.
     """
-    values = json.loads(path.with_suffix(".json").read_bytes())
+    values = read_json(path.with_suffix(".json"))
     if (values.get("format"), values.get("version")) != (FORMAT, VERSION):
         raise ValueError(f"{path.with_suffix('.json')} is no account of series that this awd-cme reads")
     known = {item.name for item in fields(SeriesSettings)}

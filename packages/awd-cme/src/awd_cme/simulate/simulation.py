@@ -33,7 +33,7 @@ from awd_cme.simulate.settings import PRESETS as PRESETS
 from awd_cme.tracks.table import concat, make_table
 from awd_cme.tracks.writers import write_parquet
 from awd_core.checks import is_whole_number
-from awd_core.files import make_atomically, write_json
+from awd_core.files import make_atomically, read_json, write_json
 from awd_core.workers import Progress, Workers, open_workers
 
 Array = npt.NDArray[np.float64]
@@ -226,7 +226,7 @@ def simulate_dataset(
         json.dumps({"format": FORMAT, "version": VERSION, "seed": int(seed), "settings": asdict(settings)})
     )
     description = folder / "simulation.json"
-    if description.exists() and json.loads(description.read_text(encoding="utf-8")) != said:
+    if description.exists() and read_json(description) != said:
         raise ValueError(f"{folder} holds a simulation with other settings or another seed; give another folder")
     write_json(description, said)
     movies = [folder / _movie_name(settings, k) for k in range(settings.cells)]

@@ -5,7 +5,6 @@ enough, a worker takes a cell at a time; where there are few, and long ones perh
 cell after the other. A movie that cannot be tracked, or kills whoever reads it, is named and set aside.
 """
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -20,7 +19,7 @@ import pandas as pd
 from awd_cme.tracks.losses import LossReport, losses_from
 from awd_cme.tracks.table import concat, spans, starts
 from awd_cme.tracks.writers import write_parquet
-from awd_core.files import write_json
+from awd_core.files import read_json, write_json
 from awd_core.workers import Lost, LostItemError, Progress, Workers
 
 WHOLE, CUT, THROUGHOUT = 1, 3, 4
@@ -75,6 +74,13 @@ class Cells:
         """A file of a cell."""
         return self.folder / f"{cell.replace('/', '_')}.{ending}"
 
+    def holds(self, cell: str) -> bool:
+        """Whether a cell is done; an account that is damaged counts as none."""
+        try:
+            return isinstance(read_json(self.place(cell, "json")), dict)
+        except (FileNotFoundError, ValueError):
+            return False
+
 
 def track_cells(
     cells: Cells, movies: Mapping[str, Path], crew: Workers, progress: Progress | None = None
@@ -108,7 +114,7 @@ def track_cells(
     positions = None if cells.positions is None else cells.positions.absolute()
     cells = replace(cells, folder=cells.folder.absolute(), positions=positions)  # workers may be elsewhere
     skip = cells.settings.on_error == "skip" and len(movies) > 1
-    todo = [(name, str(path.absolute())) for name, path in movies.items() if not cells.place(name, "json").exists()]
+    todo = [(name, str(path.absolute())) for name, path in movies.items() if not cells.holds(name)]
     # A single movie is worked on in ranges of frames in any case: they show how far it is.
     one_by_one = len(todo) >= max(crew.window, 2)
     if one_by_one:
@@ -255,7 +261,7 @@ def _together(cells: Cells, movies: Mapping[str, Path]) -> tuple[pd.DataFrame, L
     tables, losses, widths = [], LossReport(), []
     origin: dict[str, str] = {}
     for name in movies:
-        said = json.loads(cells.place(name, "json").read_bytes())
+        said = read_json(cells.place(name, "json"))
         if "lost" in said:
             losses.add("movies", 1, said["lost"])
             continue

@@ -55,7 +55,7 @@ def to_json(path: DistillationPath) -> bytes:
         "settings": path.settings,
         "points": [_point_values(point, path.start) for point in path],
     }
-    return (json.dumps(values, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    return (json.dumps(values, ensure_ascii=False, allow_nan=False) + "\n").encode(errors="backslashreplace")
 
 
 def from_json(content: bytes) -> DistillationPath:

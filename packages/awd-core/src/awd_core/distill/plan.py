@@ -286,16 +286,22 @@ class Record:
         if path and path.exists():
             check_file(path)
             try:
-                stored = json.loads(path.read_text(encoding="utf-8"))
-            except ValueError as error:
-                raise ValueError(f"{path} is no checkpoint of distill_path ({error}); give another path") from error
-            differing = [key for key in settings if stored.get("settings", {}).get(key) != settings[key]]
+                stored = json.loads(path.read_bytes())
+                there, searches = dict(stored["settings"]), dict(stored["searches"])
+                finished = {key: Descent.from_dict(record) for key, record in searches.items()}
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
+                reason = f"it lacks {error}" if isinstance(error, KeyError) else error
+                raise ValueError(
+                    f"{path} is no checkpoint of distill_path, or damaged ({reason}); give another path, or delete it "
+                    "to start anew"
+                ) from error
+            differing = [key for key in settings if there.get(key) != settings[key]]
             if differing:
                 raise ValueError(
                     f"the checkpoint {path} belongs to another problem: {', '.join(differing)} differ(s); delete it to "
                     "start anew, or give another path"
                 )
-            self.finished = {key: Descent.from_dict(record) for key, record in stored["searches"].items()}
+            self.finished = finished
 
     def add(self, key: str, descent: Descent) -> None:
         """Keep what a search has found."""

@@ -10,7 +10,9 @@ import math
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +79,33 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
       "count": 1
     }
     """
-    write_atomically(path, f"{json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)}\n".encode())
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    # Of a file's name that is no UTF-8, Python keeps the bytes as lone surrogates, which JSON spells as Python does.
+    write_atomically(path, f"{text}\n".encode(errors="backslashreplace"))
+
+
+def read_json(path: str | os.PathLike[str], advice: str = "delete it and start the run again") -> Any:
+    """JSON values of a file.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    advice : str
+        What to do if it is damaged, for the message.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is not there.
+    ValueError
+        If it is damaged; the message names it.
+    """
+    file = Path(path)
+    try:
+        return json.loads(file.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{file} is damaged: {file.name} cannot be read as JSON ({error}); {advice}") from error
 
 
 def json_values(value: Any) -> Any:
@@ -107,7 +135,8 @@ def make_atomically(path: str | os.PathLike[str], make: Callable[[Path], object]
         an earlier one; a folder does not.
     make : callable
         Called with a path at which nothing lies yet, in the same folder and with the same ending, to make the file
-        or the folder there. What it returns is ignored. If it raises, what it has made is removed.
+        or the folder there. What it returns is ignored. If it raises, what it has made is removed. A file that takes
+        the place of another gets its permissions.
 
     Raises
     ------
@@ -145,6 +174,8 @@ def make_atomically(path: str | os.PathLike[str], make: Callable[[Path], object]
                 raise IsADirectoryError(f"cannot write {target}: it is a folder; give the name of a file")
             with beside.open("rb+") as file:
                 os.fsync(file.fileno())
+            with suppress(OSError):  # nothing is there yet, or the file system knows no permissions
+                beside.chmod(stat.S_IMODE(target.stat().st_mode))
         beside.replace(target)
     finally:
         if beside.is_dir():

@@ -90,7 +90,7 @@ def render(template: str, *, title: str, packages: Sequence[str] = (), **context
     True
     """
     html = _filled(template, packages, {"title": title, **context})
-    if (size := len(html.encode())) > LARGEST:
+    if (size := len(html.encode(errors="backslashreplace"))) > LARGEST:
         raise ValueError(f"the report has {size / 1e6:.1f} MB, more than {LARGEST / 1e6:.0f}; leave pictures out")
     return html
 
@@ -120,15 +120,15 @@ def save_report(
     versions = run.config["versions"]
     context["versions"] = {name: versions[name] for name in made_with if name in versions}
     html = _filled(template, packages, context)
-    if (size := len(html.encode())) > LARGEST:
+    if (size := len(html.encode(errors="backslashreplace"))) > LARGEST:
         html = _filled(template, packages, context, lean=True)
         run.say(
             f"Warning: the report had {size / 1e6:.1f} MB, more than the {LARGEST / 1e6:.0f} that mail takes. It was "
             "written without the pictures for telephones."
         )
-        if (size := len(html.encode())) > LARGEST:
+        if (size := len(html.encode(errors="backslashreplace"))) > LARGEST:
             run.say(f"Warning: it still has {size / 1e6:.1f} MB. Send figures/ apart, or a shorter run.")
-    run.write_bytes("report.html", html.encode())
+    run.write_bytes("report.html", html.encode(errors="backslashreplace"))
     return run / "report.html"
 
 

@@ -3,7 +3,6 @@
 What is not there is None. What is damaged is named, with what to do about it.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from awd_core.evidence.quality import AttributionQuality
 from awd_core.evidence.quality_record import CheckedQuality
 from awd_core.evidence.score_records import CoefficientScores, ScaleScore, Scores
+from awd_core.files.atomic import read_json as stored_json
 
 
 def read_json(file: Path) -> Any:
@@ -22,14 +22,7 @@ def read_json(file: Path) -> Any:
     ValueError
         If the file is damaged.
     """
-    if not file.exists():
-        return None
-    try:
-        return json.loads(file.read_bytes())
-    except ValueError as error:
-        raise ValueError(
-            f"{file} is damaged: {file.name} cannot be read as JSON ({error}); delete it and start the run again"
-        ) from error
+    return stored_json(file) if file.exists() else None
 
 
 def read_scores(file: Path, program: str) -> Scores | None:

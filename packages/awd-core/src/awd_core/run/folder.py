@@ -209,7 +209,7 @@ class RunFolder:
 
     def log(self, message: str) -> None:
         """Add a line to the log."""
-        with (self.path / LOG).open("a", encoding="utf-8") as file:
+        with (self.path / LOG).open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(f"{_now()}  {' '.join(message.split())}\n")
 
     def say(self, message: str) -> None:

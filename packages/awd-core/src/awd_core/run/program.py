@@ -7,6 +7,7 @@ of its program: `app.command("name")(function)`.
 
 import errno
 import os
+import sys
 from importlib.metadata import version as installed_version
 from typing import Annotated, Any, NoReturn
 
@@ -34,6 +35,14 @@ SYSTEM = {
 
 class OneLineErrors(TyperGroup):
     """Commands whose exceptions end in one line on standard error and exit code 2; `--debug` shows the traceback."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run, whatever characters the terminal, or the file that stands for it, can show."""
+        for stream in (sys.stdout, sys.stderr):
+            # A Greek letter in a table is no reason to lose the table: where it cannot be written there is a "?".
+            if getattr(stream, "errors", "") == "strict" and hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="replace")
+        return super().main(*args, **options)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Let `--debug` stand anywhere before a `--`, since it is added to a command line that has just failed."""

@@ -254,7 +254,8 @@ class Batches:
     seed : int, optional
         Seed of the order; None: in the order of the rows.
     rank, world : int
-        Every batch is dealt out to `world` processes; this one is number `rank`.
+        Every batch is dealt out to `world` processes; this one is number `rank`. A process whose share is a single
+        sample, or none, is given others of the batch beside it, which count nothing: their weight is 0.
     """
 
     BLOCK_BATCHES = 16
@@ -278,12 +279,16 @@ class Batches:
     def _read(self) -> Iterator[Batch]:
         part, order = self.part, self.order()
         for start, stop in self._bounds:
-            share = order[start:stop][self.rank :: self.world]
-            weight = 1.0
-            if len(share) == 0:  # fewer samples than processes: this one keeps in step with one that counts nothing
-                share, weight = order[start : start + 1], 0.0
+            batch = order[start:stop]
+            share = batch[self.rank :: self.world]
+            counted = len(share)
+            if self.world > 1 and counted < 2:  # a process keeps in step, and batch normalisation works on two
+                others = np.roll(batch, -self.rank - 1)
+                share = np.resize(np.concatenate([share, others]), 2)
             index = torch.from_numpy(share)
-            yield part.samples.take(part.rows[share]), part.targets[index], part.weights[index] * weight, stop - start
+            weights = part.weights[index]
+            weights[counted:] = 0.0
+            yield part.samples.take(part.rows[share]), part.targets[index], weights, stop - start
 
     def order(self) -> IntArray:
         """Positions within the part, in the order of this epoch."""

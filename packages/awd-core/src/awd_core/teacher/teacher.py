@@ -39,7 +39,8 @@ class Teacher(RegressorMixin, TeacherBase):  # type: ignore[misc] # scikit-learn
         Of the learning rate: constant; one cycle or half a cosine over `max_epochs`; or halved whenever the validation
         loss hasn't fallen for more than `patience // 2` epochs (5 without patience).
     batch_size : int
-        Samples of a step, over all devices together.
+        Samples of a step, over all devices together. A single sample left over at the end of an epoch joins the step
+        before it. A process whose share of a step is one sample is given another beside it, which counts nothing.
     max_epochs : int
         Passes over the training part at most.
     patience : int, optional

@@ -178,7 +178,15 @@ class _Run(pl.LightningModule):
         x, y, w, n = batch
         if self.augment is not None:
             x = self.augment(x, self.augment_generator)
-        total = (self.loss(self.module.standardised(x), y) * w).sum()
+        try:
+            total = (self.loss(self.module.standardised(x), y) * w).sum()
+        except ValueError as error:
+            if len(x) == 1 and "more than 1 value per channel" in str(error):
+                raise ValueError(
+                    f"batch normalisation cannot learn from a batch of one sample: batch_size is "
+                    f"{self.settings.batch_size}, give 2 or more"
+                ) from error
+            raise
         self.train_loss = self.train_loss + total.detach()
         # Lightning averages the gradients of all processes; what is meant is the mean over the whole batch.
         return total * (self.trainer.world_size / n)

@@ -65,7 +65,7 @@ def to_json(record: WaveletRecord) -> bytes:
         "angles": None if record.angles is None else record.angles.tolist(),
         "metadata": dict(record.metadata),
     }
-    return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode(errors="backslashreplace")
 
 
 def from_json(content: bytes) -> WaveletRecord:

@@ -5,13 +5,20 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
+from multiprocessing import current_process, get_context, parent_process
 from threading import Thread
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from awd_core.workers.mapping import IN_FLIGHT, Item, Result, WorkerDied, Workers
 from awd_core.workers.threads import available_cores, brief_waits
+
+CANNOT_START = (
+    "worker processes cannot start: each runs the script that asks for it from its beginning, up to where it asks for "
+    'workers again. Put what the script does under  if __name__ == "__main__":  (in a file; what comes from standard '
+    "input cannot be run again), or give workers=1"
+)
+"""What is wrong where a process ends before it has begun to work."""
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """What NumPy's and torch's libraries read, once, when they are loaded."""
@@ -32,6 +39,9 @@ class LocalWorkers(Workers):
         self.count = count
         self.where = f"{count} processes"
         self._pool: ProcessPoolExecutor | None = None
+        self._context = get_context("spawn")  # not forked: a caller may hold threads, of torch or of a notebook
+        # Shared with the processes, without a lock, which a process that is killed might hold: whether any has begun.
+        self._begun = self._context.RawValue("b", 0)
         # Which processes have an item: they may have been replaced by the time that its result is asked for.
         self._pools: WeakKeyDictionary[Future[Any], ProcessPoolExecutor] = WeakKeyDictionary()
 
@@ -41,12 +51,19 @@ class LocalWorkers(Workers):
         return IN_FLIGHT * self.count
 
     def submit(self, function: Callable[[Item], Result], item: Item) -> "Future[Result]":
-        """Hand out an item."""
+        """Hand out an item.
+
+        Raises
+        ------
+        RuntimeError
+            If processes cannot start, as where a script that asks for them has no guard for its main part.
+        """
+        if getattr(current_process(), "_inheriting", False):
+            raise RuntimeError(CANNOT_START)
         for _ in range(2):
             if self._pool is None:
-                # Not forked: a caller may hold threads, of torch or of a notebook.
                 self._pool = ProcessPoolExecutor(
-                    self.count, mp_context=get_context("spawn"), initializer=_end_with_the_caller
+                    self.count, mp_context=self._context, initializer=_begin, initargs=(self._begun,)
                 )
             try:
                 with shared_threads(self.count):
@@ -55,6 +72,7 @@ class LocalWorkers(Workers):
                 return future
             except BrokenProcessPool:  # it broke since the last result was taken
                 self._drop(self._pool)
+                self._check_begun()
         raise WorkerDied
 
     def result(self, waiting: "Future[Any]") -> Any:
@@ -63,6 +81,7 @@ class LocalWorkers(Workers):
             return waiting.result()
         except BrokenProcessPool:
             self._drop(self._pools.get(waiting))
+            self._check_begun()
             raise WorkerDied from None
 
     def forget(self, waiting: "Iterable[Future[Any]]") -> None:
@@ -80,6 +99,11 @@ class LocalWorkers(Workers):
             process.terminate()
         self._pool = None
 
+    def _check_begun(self) -> None:
+        """Refuse to go on if no process has ever come so far as to work: the next would not either."""
+        if not self._begun.value:
+            raise RuntimeError(CANNOT_START) from None
+
     def _drop(self, broken: ProcessPoolExecutor | None) -> None:
         """Let broken processes go, unless others have taken their place already: those are at work."""
         if broken is not None and broken is self._pool:
@@ -87,8 +111,9 @@ class LocalWorkers(Workers):
             self._pool = None
 
 
-def _end_with_the_caller() -> None:
-    """In a process that begins: watch who started it, which does not tell it to end when it is killed itself."""
+def _begin(begun: Any) -> None:
+    """In a process that begins: say so, and watch who started it, which does not say when it is killed itself."""
+    begun.value = 1
     caller = parent_process()
     if caller is None:
         return

@@ -146,7 +146,7 @@ def write_parameter_file(
     columns = [np.asarray(column, dtype=np.float64).tolist() for column in values.values()]
     lines = [f"# {' '.join(['index', *values])}"]
     lines += [" ".join([str(int(i)), *map(repr, row)]) for i, *row in zip(index, *columns, strict=True)]
-    write_atomically(path, ("\n".join(lines) + "\n").encode())
+    write_atomically(path, ("\n".join(lines) + "\n").encode(errors="backslashreplace"))
 
 
 def _read_text(path: Path) -> tuple[list[str] | None, Array]:

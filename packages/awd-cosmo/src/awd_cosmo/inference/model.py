@@ -304,7 +304,7 @@ class Model:
                 "the model cannot be written as JSON; provenance and options must hold strings, finite numbers, "
                 f"booleans, None, lists and mappings only: {error}"
             ) from error
-        write_atomically(path, (text + "\n").encode())
+        write_atomically(path, (text + "\n").encode(errors="backslashreplace"))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, statistics: Iterable[type] = ()) -> "Model":

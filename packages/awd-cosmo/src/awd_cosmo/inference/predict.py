@@ -283,12 +283,14 @@ def to_csv(predictions: Sequence[MapPrediction]) -> bytes:
     writer = csv.DictWriter(text, list(rows[0]) if rows else ["file"], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    return text.getvalue().encode()
+    return text.getvalue().encode(errors="backslashreplace")
 
 
 def to_json(predictions: Sequence[MapPrediction]) -> bytes:
     """A list of mappings, one a map."""
-    return (json.dumps([asdict(p) for p in predictions], indent=2, ensure_ascii=False) + "\n").encode()
+    return (json.dumps([asdict(p) for p in predictions], indent=2, ensure_ascii=False) + "\n").encode(
+        errors="backslashreplace"
+    )
 
 
 def _predicted(

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.files import read_json
 from awd_cosmo.inference.uncertainty import paired_ratio, regression_scores
 
 Array = npt.NDArray[np.float64]
@@ -119,7 +119,7 @@ def predictions_csv(tables: Mapping[str, Mapping[str, Any]]) -> bytes:
         for i in range(rows):
             cells = [columns[name][i] if columns.get(name) is not None else "" for name in names]
             writer.writerow([protocol, *(repr(float(c)) if isinstance(c, np.floating) else c for c in cells)])
-    return text.getvalue().encode()
+    return text.getvalue().encode(errors="backslashreplace")
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ class Results:
         place = Path(run) / "results.json"
         if not place.exists():
             raise FileNotFoundError(f"{place} is not there: the run has not come to its comparison yet")
-        values = json.loads(place.read_text(encoding="utf-8"))
+        values = read_json(place)
         return cls(values["target"], values["protocols"], values["ratios"])
 
     def row(self, protocol: str, key: str) -> Mapping[str, Any]:

@@ -197,7 +197,7 @@ def _array(place: str, state: State) -> Any:
 
 def block_line(block: int, files: Contents) -> bytes:
     """The line of a block."""
-    return json.dumps({"block": block, "files": files}, ensure_ascii=False).encode() + b"\n"
+    return json.dumps({"block": block, "files": files}, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
 
 
 def _entry(line: bytes) -> tuple[int, Contents]:

@@ -173,7 +173,9 @@ class MapSet:
     def items(self) -> list[int]:
         """A number for each map that does not depend on the others: what noise and turns are drawn from."""
         keys = zip(self.table["file"], self.table["hdu"], self.table["tile"], strict=True)
-        digests = (hashlib.sha256(f"{file}|{hdu}|{tile}".encode()).digest() for file, hdu, tile in keys)
+        digests = (
+            hashlib.sha256(f"{file}|{hdu}|{tile}".encode(errors="surrogateescape")).digest() for file, hdu, tile in keys
+        )
         return [int.from_bytes(digest[:8], "big") for digest in digests]
 
     def read(

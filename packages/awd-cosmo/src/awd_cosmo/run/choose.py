@@ -1,12 +1,12 @@
 """The choices of a run, by cross-validation over cosmologies: statistics and estimator, wavelet, classical forms."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from awd_core.distill import DistillationPath
+from awd_core.files import read_json
 from awd_core.run import RunFolder
 from awd_core.wavelets import Wavelet
 from awd_core.workers import Workers
@@ -34,7 +34,7 @@ def select(
     """
     place = run / "choice.json"
     if place.exists() and (run / "selection.json").exists():
-        told: dict[str, Any] = json.loads(place.read_text(encoding="utf-8"))
+        told: dict[str, Any] = read_json(place)
         return told
     comparison = Comparison(job, prepared, Features(run, prepared.maps, prepared.both_train(), job.seed, workers))
     plain = job.wavelets[-1]

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from awd_core.checks import check_kind
+from awd_core.files import read_json
 from awd_core.run import RunFolder, check_device, stored_run
 from awd_core.workers import Workers, open_workers
 from awd_cosmo.maps.map_set import MapSet
@@ -232,7 +233,7 @@ def _steps(
 
 def _prepared(run: RunFolder, job: Job, data: Path, maps: MapSet, crew: Workers) -> Prepared:
     told = run / "maps.json"
-    earlier = json.loads(told.read_text(encoding="utf-8")) if told.exists() else None
+    earlier = read_json(told) if told.exists() else None
     prepared = prepare(run, job, data, maps, crew)
     if earlier is not None and earlier["sha256"] != prepared.account["sha256"]:
         raise ValueError(
@@ -288,7 +289,7 @@ def _table_bytes(prepared: Prepared) -> bytes:
     table.meta = {}
     table["part_held_out"] = _parts(prepared, "held_out")
     table.write(text, format="ascii.ecsv")
-    return text.getvalue().encode()
+    return text.getvalue().encode(errors="backslashreplace")
 
 
 def _parts(prepared: Prepared, protocol: str) -> Any:

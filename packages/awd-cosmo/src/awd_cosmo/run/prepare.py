@@ -133,7 +133,7 @@ def data_identity(maps: MapSet) -> dict[str, Any]:
     ):
         file = path.split("!")[0]
         sizes[file] = sizes[file] if file in sizes else Path(file).stat().st_size
-        digest.update(f"{name}|{hdu}|{cosmology}|{sizes[file]}\n".encode())
+        digest.update(f"{name}|{hdu}|{cosmology}|{sizes[file]}\n".encode(errors="surrogateescape"))
     digest.update(maps.parameters([name for name in RANGES if name in maps.table.colnames]).tobytes())
     return {"maps": len(maps), "sha256": digest.hexdigest()}
 

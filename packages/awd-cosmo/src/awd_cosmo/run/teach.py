@@ -1,6 +1,5 @@
 """Teachers within a run: one for each protocol, trained once, or a network of the user's own."""
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from awd_core.files import kept_array, make_atomically
+from awd_core.files import kept_array, make_atomically, read_json
 from awd_core.run import RunFolder
 from awd_cosmo.inference.scores import rmse
 from awd_cosmo.maps.map_set import MapSet
@@ -107,7 +106,7 @@ def teach(run: RunFolder, job: Job, prepared: Prepared, weights: Path | None) ->
                 teacher.save(place)
         teacher = MapTeacher.load(place)
         taught[protocol] = _taught(job, teacher)
-        history = json.loads((run / "teacher" / f"{protocol}.history.json").read_text(encoding="utf-8"))
+        history = read_json(run / "teacher" / f"{protocol}.history.json")
         told[protocol] = {
             "best_epoch": int(teacher.best_epoch_),
             "epochs": len(history),

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from awd_core.files import write_json
+from awd_core.files import read_json, write_json
 from awd_cosmo.simulate.halos import HaloModel
 from awd_cosmo.simulate.map_model import Setup
 
@@ -62,7 +62,7 @@ def suite_description(root: Path) -> dict[str, Any]:
     path = root / DESCRIPTION
     if not path.exists():
         raise FileNotFoundError(f"{root} holds no suite of simulated maps: there is no {DESCRIPTION}")
-    told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    told: dict[str, Any] = read_json(path, "simulate into another folder, or delete this one")
     return told
 
 
