@@ -339,7 +339,8 @@ def test_whole_maps_and_parts_of_them_are_tiled_for_prediction(finished, suite):
     assert far.percentile == 100
     assert "extrapolation" in far.warning
     assert far.times > 1.25
-    assert far.distance / far.times == pytest.approx(model.training.quantiles[99])
+    assert far.distance / far.times == pytest.approx(model.training.limit)
+    assert far.extrapolated
     # Ten times the scatter: more in the outer bins of every band.
     assert far.farthest.count(", more)") == 3
     assert "arcmin" in far.farthest
