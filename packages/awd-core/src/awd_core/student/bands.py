@@ -6,7 +6,7 @@ to fine, A3 D3 D2 D1; behind them the approximations that the finer levels leave
 from.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -91,10 +91,29 @@ class Layout:
         dict of str to Tensor, shape (n, …)
             In the order of the module's description.
         """
-        if self.ndim == 1 and x.shape[1] <= MATRIX_UP_TO:
-            # The transform is linear: that of the unit vectors is its matrix.
-            return {name: x @ rows for name, rows in self._direct(torch.eye(x.shape[1]).to(x), banks).items()}
-        return self._direct(x, banks)
+        return self.transform(tuple(x.shape[1:]), banks)(x)
+
+    def transform(
+        self, shape: tuple[int, ...], banks: Sequence[Tensor], names: Sequence[str] | None = None
+    ) -> Callable[[Tensor], Bands]:
+        """The function from inputs (n, *shape) to bands, made once for all inputs of that shape.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Of one input.
+        banks : sequence of Tensor, shape (2, L)
+            As for `of`.
+        names : sequence of str, optional
+            Bands that are wanted; all of them by default.
+        """
+        if self.ndim == 2 or shape[0] > MATRIX_UP_TO:
+            return lambda x: self._direct(x, banks)
+        # The transform is linear: that of the unit vectors is its matrix.
+        rows = self._direct(torch.eye(shape[0]).to(banks[0]), banks)
+        rows = rows if names is None else {name: rows[name] for name in names}
+        matrix, widths = torch.cat(list(rows.values()), dim=1), [band.shape[1] for band in rows.values()]
+        return lambda x: dict(zip(rows, torch.split(x @ matrix, widths, dim=1), strict=True))
 
     def _direct(self, x: Tensor, banks: Sequence[Tensor]) -> Bands:
         levels = undecimated_levels(x, banks, self.mode, self.ndim) if self.undecimated else self._decimated(x, banks)

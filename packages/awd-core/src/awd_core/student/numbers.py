@@ -57,12 +57,12 @@ class Number:
 
 def maximum(band: Tensor) -> Tensor:
     """Largest value of a band, shape (n,)."""
-    return band.amax(dim=1)
+    return band.max(dim=1).values
 
 
 def minimum(band: Tensor) -> Tensor:
     """Smallest value of a band, shape (n,)."""
-    return band.amin(dim=1)
+    return band.min(dim=1).values
 
 
 def mean_absolute(band: Tensor) -> Tensor:
@@ -189,6 +189,13 @@ class Numbers:
     def signed(self) -> bool:
         """Whether some may tell a band from its negative."""
         return any(not isinstance(number, Number) or number.signed for number in self.given)
+
+    @property
+    def bands(self) -> list[str] | None:
+        """Names of the bands that are read; None for all, where a function of one's own may read any."""
+        if not all(isinstance(number, Number) and not number.of_level for number in self.given):
+            return None
+        return self.layout.frame
 
     def of(self, bands: Bands) -> Tensor:
         """All numbers of some bands, shape (n, K)."""

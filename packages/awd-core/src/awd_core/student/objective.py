@@ -10,7 +10,7 @@ over those of the Haar wavelet, so that lengths can be compared. With w = 0 this
 λ = γ = 0 the answer alone decides.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +20,7 @@ from torch import Tensor
 
 from awd_core.checks.real_numbers import is_real_number
 from awd_core.distill.objective import DistillationObjective
-from awd_core.student.bands import Layout, banks_of, banks_of_taps
+from awd_core.student.bands import Bands, Layout, banks_of, banks_of_taps
 from awd_core.student.data import StudentSet
 from awd_core.student.numbers import Column, Numbers
 from awd_core.student.ridge import relative_error
@@ -114,8 +114,8 @@ class StudentObjective:
         if self.weights.outputs:
             banks = banks_of(angles, self.layout.levels, negated)
             errors, smooth = [], True
-            for one in self.sets:
-                numbers, all_smooth = self.numbers.with_smoothness(self.layout.of(one.X, banks))
+            for one, bands in zip(self.sets, self._bands(banks), strict=True):
+                numbers, all_smooth = self.numbers.with_smoothness(bands)
                 errors.append(relative_error(self._chosen(numbers, one.extra), one.outputs))
                 smooth &= all_smooth
             error = self.weights.outputs * torch.stack(errors).mean()
@@ -137,7 +137,17 @@ class StudentObjective:
     def tables(self, free: Array, negated: bool) -> list[Tensor]:
         """Numbers and extra columns of every set, (n, K) each."""
         banks = banks_of(torch.from_numpy(free), self.layout.levels, negated)
-        return [self._chosen(self.numbers.of(self.layout.of(one.X, banks)), one.extra) for one in self.sets]
+        pairs = zip(self.sets, self._bands(banks), strict=True)
+        return [self._chosen(self.numbers.of(bands), one.extra) for one, bands in pairs]
+
+    def _bands(self, banks: Sequence[Tensor]) -> Iterator[Bands]:
+        """Bands of every set; what sets of one shape share is computed once."""
+        made: dict[tuple[int, ...], Callable[[Tensor], Bands]] = {}
+        for one in self.sets:
+            shape = tuple(one.X.shape[1:])
+            if shape not in made:
+                made[shape] = self.layout.transform(shape, banks, self.numbers.bands)
+            yield made[shape](one.X)
 
     def _chosen(self, numbers: Tensor, extra: Tensor) -> Tensor:
         table = torch.cat([numbers, extra], dim=1)
