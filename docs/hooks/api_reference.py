@@ -45,7 +45,7 @@ STEPS: dict[str, dict[str, str]] = {
         " fit_z_scores",
         "Teachers": "SeriesTeacher SeriesTeacherClassifier SeriesEnsemble SeriesLSTM",
         "The readable model": "MaxCoefficients SeriesRidge SeriesLogistic search_settings ModelCard"
-        " clustered_bootstrap coefficient_intervals",
+        " score_interval score_difference coefficient_intervals",
         "Simulation": "simulate_movie simulate_dataset SimulatedMovie read_truth render_tracks RenderedMovie",
         "Whole runs": "run_pipeline run_splits RunJob read_results write_report predict_tracks",
     },

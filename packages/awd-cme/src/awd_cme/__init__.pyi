@@ -1,10 +1,11 @@
-from .model.bootstrap import clustered_bootstrap as clustered_bootstrap
 from .model.card import ModelCard as ModelCard
 from .model.features import MaxCoefficients as MaxCoefficients
 from .model.intervals import coefficient_intervals as coefficient_intervals
 from .model.predict import predict_tracks as predict_tracks
 from .model.regression import SeriesLogistic as SeriesLogistic
 from .model.regression import SeriesRidge as SeriesRidge
+from .model.scores import score_difference as score_difference
+from .model.scores import score_interval as score_interval
 from .model.settings_search import search_settings as search_settings
 from .movies.open import Movie as Movie
 from .movies.open import open_movie as open_movie
