@@ -146,7 +146,8 @@ class Weighed:
 def weights(cells: int, runs: int, seed: int, *, logistic: bool = False, effects: int = 5) -> Weighed:
     """Effects of 5 of the 45 features "timed", each larger or smaller from cell to cell (30 %).
 
-    A regression has R² 0.5 in the mean; a classification, log odds of standard deviation 1.2, its truth from six times 200 cells.
+    A regression has R² 0.5 in the mean; a classification, log odds of standard deviation 1.2. Its truth, which is not
+    that of one cell, is fitted to 200 cells, six times.
     """
     rng = np.random.default_rng([seed, cells, logistic])
     features = MaxCoefficients("db2", **FEATURES["timed"])

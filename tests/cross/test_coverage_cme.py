@@ -1,4 +1,4 @@
-"""Intervals and verdicts of awd-cme on cells with a known truth: the simulations of benchmarks/coverage_cme, in short."""
+"""Intervals and verdicts of awd-cme on cells with a known truth: simulations of benchmarks/coverage_cme, in short."""
 
 import importlib
 

@@ -112,12 +112,12 @@ def test_folds_keep_groups_together_and_are_even(labelled):
 @pytest.mark.parametrize(
     ("groups", "count", "seed", "labelled", "expected"),
     [
-        (np.repeat(list("cabfedg"), [3, 2, 3, 2, 4, 3, 1]), 3, 0, False, "111221110000002222"),
-        (np.repeat(list("cabfedg"), [3, 2, 3, 2, 4, 3, 1]), 3, 7, True, "222221110000001112"),
-        (np.arange(18), 4, 0, False, "120211002001321333"),
-        (np.arange(18), 4, 0, True, "010301033220132112"),
-        (np.arange(18), 4, 7, False, "112012200333010213"),
-        (np.arange(18), 4, 7, True, "133020012310112230"),
+        (np.repeat(list("cabfedg"), [3, 2, 3, 2, 4, 3, 1]), 3, 0, False, "111001112200002222"),
+        (np.repeat(list("cabfedg"), [3, 2, 3, 2, 4, 3, 1]), 3, 7, True, "222001112200001112"),
+        (np.arange(18), 4, 0, False, "011120120312032303"),
+        (np.arange(18), 4, 0, True, "332001121213103020"),
+        (np.arange(18), 4, 7, False, "021313301120221030"),
+        (np.arange(18), 4, 7, True, "032130311132202010"),
     ],
 )
 def test_the_folds_of_a_seed_stay_as_they_are(groups, count, seed, labelled, expected):

@@ -52,14 +52,11 @@ def test_noise_that_does_not_grow_gives_no_gain():
 def test_a_movie_that_shows_no_gain_says_so():
     movie = Movie.from_array(np.random.default_rng(0).normal(100, 5, (6, 1, 40, 40)), channels=["a"])
     table = simulate_movie("quick", seed=0, frames=6, size=(40, 40), pits=4).movie.table
-    for frames, said in (
-        (6, "the movie does not show how many counts"),
-        (2, "the movie does not show how many counts"),
-    ):
+    for frames in (6, 2):
         short = Movie.from_array(movie.stack(0)[:frames, None], channels=["a"])
         losses = LossReport()
         extract(short, table[table["frame"] < frames].reset_index(drop=True), sigma=1.4, losses=losses)
-        assert any(said in one for one in losses.assumed)
+        assert any("the movie does not show how many counts" in one for one in losses.assumed)
 
 
 @pytest.mark.parametrize(

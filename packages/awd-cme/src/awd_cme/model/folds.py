@@ -20,9 +20,9 @@ from awd_core.features import Folds, balanced_folds, train_and_test
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 
-SELECTION, PENALTY = 1, 2
+SELECTION, PENALTY = 1_000_001, 1_000_002
 """Streams of random numbers: of the folds that select, and of those within them that choose a penalty. The split into
-training and test cells draws from stream 0."""
+training and test cells draws from stream 0, simulated cells from those of their numbers."""
 
 
 def grouped_folds(
