@@ -79,7 +79,7 @@ def one_run(file: str, out: str, seed: int) -> str:
 
     run_pipeline(
         RunJob(
-            file, out, seed=seed, until="results", teacher_folds=0, replicates=200, quality=False,
+            file, out, seed=seed, until="results", teacher_folds=0, quality=False,
             quiet=True,
         )
     )  # fmt: skip

@@ -40,12 +40,12 @@ STEPS: dict[str, dict[str, str]] = {
         "Movies": "open_movie Movie write_movie Camera",
         "Tracks": "read_tracks make_table validate summary LossReport write_csv write_parquet write_napari",
         "Detection and linking": "track_movie detect_spots estimate_sigma link_spots score_tracks",
-        "Intensities": "extract fit_spots SpotFits aperture_sums",
+        "Intensities": "extract fit_spots SpotFits estimate_gain aperture_sums",
         "The learning problem": "make_series yeast_problem SeriesSet SeriesSettings split_groups split_tracks"
         " fit_z_scores",
         "Teachers": "SeriesTeacher SeriesTeacherClassifier SeriesEnsemble SeriesLSTM",
         "The readable model": "MaxCoefficients SeriesRidge SeriesLogistic search_settings ModelCard"
-        " clustered_bootstrap coefficient_intervals",
+        " score_interval score_difference coefficient_intervals",
         "Simulation": "simulate_movie simulate_dataset SimulatedMovie read_truth render_tracks RenderedMovie",
         "Whole runs": "run_pipeline run_splits RunJob read_results write_report predict_tracks",
     },

@@ -25,6 +25,7 @@ from awd_cme import (
     make_series,
     make_table,
 )
+from awd_cme.series.series_set import example_set
 
 FOLDER = Path(tempfile.mkdtemp())
 NOWHERE = Path("/no/such/place")
@@ -56,8 +57,8 @@ sums = functools.partial(awd_cme.aperture_sums, IMAGE, [10.0], [12.0], radius=2,
 links = functools.partial(awd_cme.link_spots, SPOTS)
 taken = functools.partial(awd_cme.extract, MOVIE, TABLE, sigma=1.5)
 rendered = functools.partial(awd_cme.render_tracks, TABLE, shape=(24, 24), seed=0, sigma=1.5, background=100.0)
-search = functools.partial(awd_cme.search_settings, [features()], X, Y, SeriesRidge(), folds=2)
-interval = functools.partial(awd_cme.clustered_bootstrap, Y, Y, GROUPS)
+search = functools.partial(awd_cme.search_settings, [features()], example_set(30), SeriesRidge(), folds=2)
+interval = functools.partial(awd_cme.score_interval, Y, Y, GROUPS)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -181,16 +182,17 @@ BAD = [
     Bad("an interval of 2", lambda: awd_cme.coefficient_intervals(SeriesRidge().fit(F, Y), F, Y, level=2),
         ValueError, "lies between 0 and 1; got 2"),
     Bad("a metric misspelt", lambda: interval(metric="r"), ValueError, "metric is 'r2' or 'auc'; got 'r'"),
-    Bad("no replicates", lambda: interval(replicates=0), ValueError, "replicates is 0; give a positive whole number"),
-    Bad("a bootstrap of no seed", lambda: interval(seed=None),
-        ValueError, "seed is None; give a whole number, 0 or more"),
-    Bad("groups of few", lambda: awd_cme.clustered_bootstrap(Y, Y, GROUPS[:7]),
+    Bad("a level of 95", lambda: interval(level=95), ValueError, "lies between 0 and 1; got 95"),
+    Bad("groups of few", lambda: awd_cme.score_interval(Y, Y, GROUPS[:7]),
         ValueError, "groups has 7 entries for 30 tracks; give one for each"),
-    Bad("names for candidates", lambda: awd_cme.search_settings(["a"], X, Y, SeriesRidge()),
+    Bad("names for candidates", lambda: awd_cme.search_settings(["a"], example_set(30), SeriesRidge()),
         TypeError, "a candidate is a str, 'a'; give a MaxCoefficients"),
     Bad("no repeats", lambda: search(repeats=0), ValueError, "repeats is 0; give a positive whole number"),
-    Bad("targets of few", lambda: awd_cme.search_settings([features()], X, Y[:2], SeriesRidge()),
-        ValueError, "y has 2 entries for 30 series; give one for each"),
+    Bad("a search of arrays", lambda: awd_cme.search_settings([features()], X, SeriesRidge()),
+        TypeError, "series is a ndarray.*give a SeriesSet"),
+    Bad("a search of no seed", lambda: search(seed=None), ValueError, "seed is None; give a whole number, 0 or more"),
+    Bad("a search with groups of few", lambda: search(groups=GROUPS[:7]),
+        ValueError, "groups has 7 entries for 30 tracks; give one for each"),
     Bad("2.5 units", lambda: SeriesLSTM(2.5), ValueError, "hidden and n_out are 1 or more.*got hidden=2.5"),
     Bad("a dropout as text", lambda: SeriesLSTM(dropout="a"), ValueError, "dropout from 0 to below 1; got.*dropout=a"),
     Bad("a network's cell misspelt", lambda: SeriesLSTM(cell="rnn"), ValueError, "cell is one of lstm, gru; got 'rnn'"),

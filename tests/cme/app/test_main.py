@@ -18,7 +18,7 @@ from awd_cme.tracks.table import make_table
 from awd_cme.tracks.writers import write_csv, write_napari
 
 SHORT = [
-    "--epochs", "2", "--starts", "db2", "--shares", "2", "--random-starts", "0", "--repeats", "1", "--replicates", "50",
+    "--epochs", "2", "--starts", "db2", "--shares", "2", "--random-starts", "0", "--repeats", "1",
     "--teacher-folds", "0", "--quiet",
 ]  # fmt: skip
 

@@ -171,7 +171,7 @@ def test_padded_series_of_cells_of_different_brightness(rule):
 
 def test_the_file_says_what_a_person_asks(tmp_path):
     features, predictor, scores, series, F = fitted(which="both", most=2, positions=True)
-    ends = coefficient_intervals(predictor, F, series.y, series.groups(), replicates=30)
+    ends = coefficient_intervals(predictor, F, series.y, series.groups())
     card = ModelCard.of(features, predictor, RAW, scores, intervals=ends, notes={"r2": 0.5})
     card.save(tmp_path / "card.json")
     text = json.loads((tmp_path / "card.json").read_text())

@@ -1,16 +1,21 @@
-"""Ridge, logistic, grouped folds and search, and the bootstrap over cells against brute force."""
+"""Ridge, logistic, grouped folds and search, and intervals over cells against brute force."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import expit, logit
+from scipy.stats import t
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.metrics import r2_score, roc_auc_score
 
-from awd_cme.model.bootstrap import auc, bootstrap_difference, cluster_weights, clustered_bootstrap, r2
 from awd_cme.model.features import MaxCoefficients
-from awd_cme.model.folds import grouped_folds
-from awd_cme.model.intervals import coefficient_intervals
+from awd_cme.model.folds import PENALTY, grouped_folds, scaled_folds
+from awd_cme.model.intervals import coefficient_intervals, holm
 from awd_cme.model.regression import SeriesLogistic, SeriesRidge, least_squares
+from awd_cme.model.scores import auc, r2, score_difference, score_interval
 from awd_cme.model.settings_search import search_settings
+from awd_cme.series.problem import split_groups
 from awd_cme.series.scaling import fit_z_scores
 from awd_cme.series.series_set import example_set
 
@@ -152,50 +157,88 @@ def test_folds_keep_groups_together_and_are_even(labelled):
     ("groups", "count", "seed", "labelled", "expected"),
     [
         (np.repeat(list("cabfedg"), [3, 2, 3, 2, 4, 3, 1]), 3, 0, False, "111001112200002222"),
-        (np.repeat(list("cabfedg"), [3, 2, 3, 2, 4, 3, 1]), 3, 7, True, "111222220000001112"),
-        (np.arange(18), 4, 0, False, "000213023113312102"),
-        (np.arange(18), 4, 0, True, "212002310032101133"),
-        (np.arange(18), 4, 7, False, "201003233011201213"),
-        (np.arange(18), 4, 7, True, "203030123111022301"),
+        (np.repeat(list("cabfedg"), [3, 2, 3, 2, 4, 3, 1]), 3, 7, True, "222001112200001112"),
+        (np.arange(18), 4, 0, False, "011120120312032303"),
+        (np.arange(18), 4, 0, True, "332001121213103020"),
+        (np.arange(18), 4, 7, False, "021313301120221030"),
+        (np.arange(18), 4, 7, True, "032130311132202010"),
     ],
 )
 def test_the_folds_of_a_seed_stay_as_they_are(groups, count, seed, labelled, expected):
-    # Published scores rest on them.
+    # Cross-validated scores rest on them.
     found = np.full(18, -1)
     for k, (_, test) in enumerate(grouped_folds(groups, count, seed, np.arange(18) % 3 == 0 if labelled else None)):
         found[test] = k
     assert "".join(map(str, found)) == expected
 
 
-def test_the_draws_of_a_seed_stay_as_they_are():
-    rng = np.random.default_rng(3)
-    y = rng.normal(size=60)
-    p = y + rng.normal(size=60)
-    found = clustered_bootstrap(y, p, rng.integers(0, 7, 60), replicates=200, seed=5)
-    assert (found.low, found.high) == pytest.approx((-1.597449976724127, 0.44264651777414854), rel=1e-12)
-    assert found.standard_error == pytest.approx(0.49137864693730376, rel=1e-12)
-    assert found.replicates == 200
+def test_split_folds_and_penalties_draw_from_streams_of_their_own():
+    groups = np.arange(12)
+    split = split_groups(groups.astype(str), share=0.5, seed=3)
+    drawn = [split, grouped_folds(groups, 2, 3)[0], grouped_folds(groups, 2, 3, stream=PENALTY)[0]]
+    drawn += [grouped_folds(groups, 2, 3, draw=1)[0], grouped_folds(groups, 2, 4)[0]]
+    halves = {frozenset(map(int, half)) for pair in drawn for half in pair}
+    assert len(halves) == 10
 
 
 def test_the_search_finds_the_features_that_tell():
     raw = example_set(n=200, cells=5)
-    series = fit_z_scores(raw).apply(raw)
+    success = replace(raw, y=raw.y > np.median(raw.y), classification=True)
     tried = [MaxCoefficients("db2", levels=1, most=1, which="negative"), MaxCoefficients("db2", most=3)]
-    found = search_settings(tried, series.X, series.y, SeriesRidge(), groups=series.groups(), folds=5, repeats=2)
+    found = search_settings(tried, raw, SeriesRidge(), folds=5, repeats=2)
     assert found.best is tried[1]
     assert found.scores.shape == (2, 10)
     assert found.pooled[1] > found.pooled[0]
     assert found.standard_error().shape == (2,)
-    twice = search_settings([tried[1], *tried], series.X, series.y, SeriesRidge(), groups=series.groups())
+    twice = search_settings([tried[1], *tried], raw, SeriesRidge())
     assert twice.first_within() == 0
     assert found.first_within() == 1
-    success = search_settings(tried, series.X, series.y > 0, SeriesLogistic(), groups=series.groups())
-    assert success.index == 1
-    assert success.pooled[1] > 0.9
-    other = search_settings(tried, series.X, series.y, LinearRegression())
+    rated = search_settings(tried, success, SeriesLogistic())
+    assert rated.index == 1
+    assert rated.pooled[1] > 0.9
+    other = search_settings(tried, raw, LinearRegression(), groups=raw.groups("track"))
     assert other.index == 1
     with pytest.raises(ValueError, match="no candidates"):
-        search_settings([], series.X, series.y, SeriesRidge())
+        search_settings([], raw, SeriesRidge())
+    with pytest.raises(ValueError, match="standardised already"):
+        search_settings(tried, fit_z_scores(raw).apply(raw), SeriesRidge())
+    with pytest.raises(ValueError, match="the targets are classes; take SeriesLogistic"):
+        search_settings(tried, success, SeriesRidge())
+
+
+def test_a_fold_is_scored_as_new_cells_are():
+    # By hand: z-scores, features, penalty and regression of the training part alone; scores in the partner's unit.
+    raw = example_set(n=120, cells=4, seed=2)
+    features = MaxCoefficients("db2", most=2)
+    for rule in ("training", "own"):
+        found = search_settings([features], raw, SeriesRidge(), inputs=rule, folds=4)
+        expected = np.zeros(len(raw))
+        for rows, rest in grouped_folds(raw.cell, 4, 0):
+            part, new = raw.take(rows), raw.take(rest)
+            z = fit_z_scores(part, inputs=rule)
+            model = SeriesRidge().fit(features.fit_transform(z.apply(part).X), z.apply(part).y, groups=part.cell)
+            expected[rest] = z.restore_targets(model.predict(features.transform(z.apply(new).X)), new.cell)
+        assert found.pooled[0] == pytest.approx(r2(raw.y, expected), rel=1e-9)
+
+
+def test_what_is_held_out_changes_nothing_that_is_fitted():
+    raw = example_set(n=120, cells=6)
+    changed = replace(raw, X=raw.X.copy(), y=raw.y.copy())
+    _, rest = grouped_folds(raw.cell, 3, 0)[0]
+    changed.X[rest] *= 5
+    changed.y[rest] += 1000
+    one, other = (next(scaled_folds(series, 3, 0)) for series in (raw, changed))
+    np.testing.assert_array_equal(one.training.X, other.training.X)
+    np.testing.assert_array_equal(one.training.y, other.training.y)
+    assert one.z_scores == other.z_scores
+
+
+def test_a_cell_of_one_track_has_no_score_of_its_own():
+    raw = example_set(n=100, cells=5)
+    alone = replace(raw, cell=np.where(np.arange(100) == 0, "alone", raw.cell))
+    found = search_settings([MaxCoefficients("db2", most=2)], alone, SeriesRidge(), folds=6)
+    assert found.scores.shape == (1, 5)
+    assert np.isfinite(found.pooled).all()
 
 
 def test_scores_agree_with_scikit_learn():
@@ -206,24 +249,41 @@ def test_scores_agree_with_scikit_learn():
 
 
 @pytest.mark.parametrize("metric", ["r2", "auc"])
-def test_the_bootstrap_is_that_of_repeated_tracks(metric):
+def test_intervals_are_those_of_scores_without_each_cell(metric):
     rng = np.random.default_rng(3)
     y = rng.standard_normal(60)
-    p = (y + rng.standard_normal(60)).round(1)
+    p, other = ((y + rng.standard_normal(60)).round(1) for _ in range(2))
     groups = rng.integers(0, 7, 60)
     truth = y > 0 if metric == "auc" else y
-    weights, places = cluster_weights(groups, 50, 0)
     score = roc_auc_score if metric == "auc" else r2_score
-    expected = []
-    for weight in weights:
-        rows = np.repeat(np.arange(60), weight[places].astype(int))
-        expected.append(score(truth[rows], p[rows]))
-    found = clustered_bootstrap(truth, p, groups, metric=metric, replicates=50)
-    np.testing.assert_allclose([found.low, found.high], np.quantile(expected, [0.025, 0.975]), rtol=1e-9)
+    left_out = np.array([score(truth[groups != cell], p[groups != cell]) for cell in range(7)])
+    turn, back = (logit, expit) if metric == "auc" else (lambda r: np.log(1 - r), lambda z: 1 - np.exp(z))
+    centre = turn(score(truth, p))
+    error = np.sqrt(6 / 7 * np.sum((turn(left_out) - centre) ** 2))
+    found = score_interval(truth, p, groups, metric=metric)
+    ends = sorted(back(centre + t.ppf([0.025, 0.975], 6) * error))
+    np.testing.assert_allclose([found.low, found.high], ends, rtol=1e-9)
     assert found.value == pytest.approx(score(truth, p))
-    assert found.clusters == 7
-    difference = bootstrap_difference(truth, p, p, groups, metric=metric, replicates=50)
-    assert (difference.value, difference.low, difference.high) == (0, 0, 0)
+    assert found.units == 7
+    gap = score_difference(truth, p, other, groups, metric=metric)
+    assert gap.value == pytest.approx(score(truth, p) - score(truth, other))
+    assert gap.low < gap.value < gap.high
+    back_to_front = score_difference(truth, other, p, groups, metric=metric)
+    assert (back_to_front.value, back_to_front.low) == pytest.approx((-gap.value, -gap.high))
+    same = score_difference(truth, p, p, groups, metric=metric)
+    assert (same.value, same.low, same.high, same.p_value) == (0, 0, 0, 1)
+
+
+def test_the_difference_of_two_is_that_of_their_errors_without_each_cell():
+    rng = np.random.default_rng(4)
+    y, p, q = rng.standard_normal((3, 40))
+    groups = np.arange(40) % 5
+    gap = ((y - q) ** 2 - (y - p) ** 2) / y.var()
+    left_out = np.array([gap[groups != cell].mean() for cell in range(5)])
+    error = np.sqrt(4 / 5 * np.sum((left_out - gap.mean()) ** 2))
+    found = score_difference(y, p, q, groups)
+    assert found.standard_error == pytest.approx(error, rel=1e-9)
+    assert found.p_value == pytest.approx(2 * t.sf(abs(gap.mean()) / error, 4), rel=1e-9)
 
 
 def test_clusters_widen_the_interval():
@@ -231,7 +291,7 @@ def test_clusters_widen_the_interval():
     groups = np.repeat(np.arange(10), 40)
     y = rng.standard_normal(10)[groups] * 2 + rng.standard_normal(400)
     p = y + rng.standard_normal(10)[groups] * 2
-    by_cell, by_track = (clustered_bootstrap(y, p, g) for g in (groups, None))
+    by_cell, by_track = (score_interval(y, p, g) for g in (groups, None))
     assert by_cell.high - by_cell.low > 2 * (by_track.high - by_track.low)
 
 
@@ -249,7 +309,7 @@ def test_clusters_widen_the_interval():
 )
 def test_scores_that_do_not_exist(arguments, options, message):
     with pytest.raises(ValueError, match=message):
-        clustered_bootstrap(*arguments, **options)
+        score_interval(*arguments, **options)
 
 
 @pytest.mark.parametrize("kind", [least_squares, SeriesRidge, SeriesLogistic])
@@ -259,11 +319,64 @@ def test_intervals_of_coefficients_hold_the_truth(kind):
     signal = F @ [1.5, 0.0, -1.0] + 0.5
     y = signal + rng.logistic(size=600) > 0 if kind is SeriesLogistic else signal + rng.standard_normal(600)
     predictor = kind().fit(F, y)
-    ends = coefficient_intervals(predictor, F, y, np.arange(600) // 5, replicates=60)
-    assert ends.shape == (4, 2)
-    inside = (ends[:, 0] < [0.5, 1.5, 0.0, -1.0]) & (ends[:, 1] > [0.5, 1.5, 0.0, -1.0])
+    found = coefficient_intervals(predictor, F, y, np.arange(600) // 5)
+    assert found.shape == (4, 3)
+    inside = (found[:, 0] < [0.5, 1.5, 0.0, -1.0]) & (found[:, 1] > [0.5, 1.5, 0.0, -1.0])
     assert inside.sum() >= 3
+    # With 600 tracks the penalty hardly moves the values.
     values = np.concatenate([[predictor.intercept_], predictor.coef_])
-    assert ((ends[:, 0] < values) & (values < ends[:, 1])).all()
+    assert ((found[:, 0] < values) & (values < found[:, 1])).all()
+    assert np.isnan(found[0, 2])
+    assert (found[1:, 2] < 0.05).tolist() == [True, False, True]
     with pytest.raises(ValueError, match="features of 600 tracks and 5 targets"):
         coefficient_intervals(predictor, F, y[:5])
+    with pytest.raises(ValueError, match="groups has 5 entries for 600 tracks"):
+        coefficient_intervals(predictor, F, y, np.arange(5))
+    with pytest.raises(ValueError, match="two clusters or more"):
+        coefficient_intervals(predictor, F, y, np.zeros(600))
+
+
+def test_intervals_of_coefficients_are_those_of_fits_without_each_cell():
+    F, y, groups = problem()
+    found = coefficient_intervals(SeriesRidge(alphas=(30.0,)).fit(F, y), F, y, groups)
+    full, left_out = LinearRegression().fit(F, y).coef_, np.zeros((8, F.shape[1]))
+    for cell in range(8):
+        left_out[cell] = LinearRegression().fit(F[groups != cell], y[groups != cell]).coef_
+    error = np.sqrt(7 / 8 * np.sum((left_out - full) ** 2, axis=0))
+    np.testing.assert_allclose(found[1:, 0], full - t.ppf(0.975, 7) * error, rtol=1e-6)
+    np.testing.assert_allclose(found[1:, 2], holm(2 * t.sf(np.abs(full) / error, 7)), rtol=1e-6)
+
+
+def test_left_out_logistic_fits_are_near_one_step():
+    rng = np.random.default_rng(1)
+    F, groups = rng.standard_normal((400, 3)), np.arange(400) // 20
+    y = F @ [1.0, 0.0, -0.5] + rng.logistic(size=400) > 0
+    predictor = SeriesLogistic().fit(F, y, groups)
+    found = coefficient_intervals(predictor, F, y, groups)
+    Z = (F - F.mean(0)) / F.std(0)
+
+    def weights(rows):
+        return LogisticRegression(C=100.0, tol=1e-10, max_iter=5000).fit(Z[rows], y[rows]).coef_[0] / F.std(0)
+
+    full = weights(groups >= 0)
+    left_out = np.array([weights(groups != cell) for cell in range(20)])
+    error = np.sqrt(19 / 20 * np.sum((left_out - full) ** 2, axis=0))
+    # One of Newton's steps is not the whole way; a percent of the error is.
+    np.testing.assert_allclose(found[1:, 1] - found[1:, 0], 2 * t.ppf(0.975, 19) * error, rtol=0.03)
+
+
+@pytest.mark.parametrize("kind", [SeriesRidge, SeriesLogistic])
+def test_what_the_tracks_do_not_determine_has_no_interval(kind):
+    F, y, groups = problem()
+    y = y > np.median(y) if kind is SeriesLogistic else y
+    more = np.column_stack([F, F[:, 0], np.ones(len(F)), np.where(groups == 3, F[:, 1], 0.0)])
+    found = coefficient_intervals(kind(alphas=(1.0,)).fit(more, y), more, y, groups)
+    # A twin, a constant, and what one cell alone shows; the others are as sure as they are without these.
+    assert np.isnan(found[1:, 2]).tolist() == [True, *[False] * 5, True, True, True]
+
+
+def test_an_error_of_classes_that_can_be_parted_is_no_certainty():
+    rng = np.random.default_rng(0)
+    F = rng.standard_normal((60, 4))
+    found = coefficient_intervals(SeriesLogistic().fit(F, F[:, 0] > 0), F, F[:, 0] > 0, np.arange(60) // 10)
+    assert not (found[2:, 2] < 0.05).any()

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from awd_cme.model.bootstrap import bootstrap_difference, clustered_bootstrap
 from awd_cme.model.card import ModelCard
 from awd_cme.model.coefficients import analysis_matrices, centre_times, scales
 from awd_cme.model.features import MaxCoefficients
 from awd_cme.model.intervals import coefficient_intervals
 from awd_cme.model.regression import SeriesRidge
+from awd_cme.model.scores import score_difference, score_interval
 from awd_cme.report.artefacts import read_artefacts
 from awd_cme.report.page import write_report
 from awd_cme.report.result_figures import economy_figure
@@ -81,7 +81,7 @@ def make_run(folder, *, worse=False, drop=(), rule="cells", success=False):
         chosen.wavelet, levels=3, which="both", most=2, positions=True, energies=True, seconds_per_sample=2.0
     ).fit(learnt.X)
     model = SeriesRidge(folds=3).fit(features.transform(learnt.X), learnt.y, groups=learnt.cell)
-    intervals = coefficient_intervals(model, features.transform(learnt.X), learnt.y, learnt.cell, replicates=60)
+    intervals = coefficient_intervals(model, features.transform(learnt.X), learnt.y, learnt.cell)
     card = ModelCard.of(features, model, learnt, z, intervals=intervals)
 
     truth, clusters = series.y[test], series.cell[test]
@@ -101,7 +101,7 @@ def make_run(folder, *, worse=False, drop=(), rule="cells", success=False):
     for key, (name, kind, parameters) in NAMES.items():
         if key == "mean" and success:
             continue
-        found = clustered_bootstrap(truth, predictions[key], clusters, metric=metric, replicates=200)
+        found = score_interval(truth, predictions[key], clusters, metric=metric)
         rows.append(
             {
                 "key": key, "name": name, "kind": kind, "features": "timed" if kind != "network" else None,
@@ -112,7 +112,7 @@ def make_run(folder, *, worse=False, drop=(), rule="cells", success=False):
         )  # fmt: skip
     differences = []
     for key in ("teacher", "db5", "awd_no_interpretation"):
-        d = bootstrap_difference(truth, predictions["awd"], predictions[key], clusters, metric=metric, replicates=200)
+        d = score_difference(truth, predictions["awd"], predictions[key], clusters, metric=metric)
         differences.append({"of": "awd", "to": key, "value": d.value, "low": d.low, "high": d.high})
 
     run = RunFolder.open(
@@ -171,7 +171,7 @@ def make_run(folder, *, worse=False, drop=(), rule="cells", success=False):
         {
             "metric": "AUC" if success else "R2", "rows": rows, "per_cell": shown, "differences": differences,
             "train": len(train), "test": len(test), "cells_train": 10, "cells_test": len(set(clusters)),
-            "bootstrap": {"over": "cells", "clusters": len(set(clusters)), "replicates": 200, "level": 0.95},
+            "intervals": {"method": "jackknife", "over": "cells", "units": len(set(clusters)), "level": 0.95},
         },
     )  # fmt: skip
     run.write_json(
@@ -428,7 +428,7 @@ def test_differences_are_turned_round_and_named_honestly():
     rows = [{"key": "awd", "score": 0.4}, {"key": "db5", "score": 0.3}]
     told = {"rows": rows, "differences": [{"of": "db5", "to": "awd", "value": -0.1, "low": -0.15, "high": -0.05}]}
     assert compared(told, "awd", "db5", "DB5", "R²") == (
-        "AWD is better than DB5 (R² 0.300) by 0.100 (95 %: 0.050 to 0.150)."
+        "AWD is better than DB5 (R² 0.300) by 0.100 (95 %: 0.050 to 0.150), for this trained network and this split."
     )
     same = {"rows": rows, "differences": [{"of": "awd", "to": "db5", "value": 0.0, "low": 0.0, "high": 0.0}]}
     assert compared(same, "awd", "db5", "DB5", "R²").startswith("AWD is the same model as DB5")

@@ -21,7 +21,7 @@ from awd_cme.report.run_files import ARTEFACTS
 from awd_cme.run.candidates import Candidate, candidates_of, choose
 from awd_cme.run.job import RunJob, job_of
 from awd_cme.run.pipeline import run_pipeline
-from awd_cme.run.series import FEWEST_CLUSTERS, Problem
+from awd_cme.run.series import Problem
 from awd_cme.run.splits import averaged
 from awd_cme.series.problem import yeast_problem
 from awd_cme.series.scaling import fit_z_scores
@@ -36,7 +36,7 @@ SMALL = {
     "cells": 2, "simulation": TINY, "epochs": 2, "teacher_folds": 2, "starts": ("db2",), "shares": (0.0, 0.5, 1.0),
     # No times among the features: where a short series is padded, rounding decides which of its zeros is the largest.
     "features": "both",
-    "random_starts": 0, "repeats": 1, "folds": 2, "replicates": 50, "until": "results", "quality": False, "quiet": True,
+    "random_starts": 0, "repeats": 1, "folds": 2, "until": "results", "quality": False, "quiet": True,
 }  # fmt: skip
 CLOCK = {"timings.json", "sessions.json", "log.txt", "config.json", ".lock"}
 
@@ -48,7 +48,7 @@ def finished(tmp_path_factory):
 
 
 def test_all_artefacts_are_there_and_fit_each_other(finished):
-    absent = {"figures", "wavelet.gif", "report.html", "quality.json"}
+    absent = {"figures", "wavelet.gif", "report.html", "quality.json", "teacher_seeds.json"}
     assert all((finished / name).exists() for name in set(ARTEFACTS) - absent)
     data, split = _json(finished / "data.json"), _json(finished / "split.json")
     results = _json(finished / "results.json")
@@ -258,10 +258,10 @@ def test_candidates_begin_with_all_starts(finished):
     assert len(names) == 8
 
 
-def test_intervals_are_over_cells_where_there_are_enough():
-    assert _problem(cells=1).clusters(_problem(cells=1).held_out).dtype.kind == "i"
-    many = _problem(cells=3 * FEWEST_CLUSTERS)
-    assert set(many.clusters(many.held_out)) == set(many.held_out.cell)
+def test_penalties_are_chosen_over_cells_where_there_are_two():
+    assert _problem(cells=1).groups.dtype.kind == "i"
+    two = _problem(cells=2)
+    assert set(two.groups) == set(two.training.cell)
 
 
 def test_categories_say_which_tracks_the_movie_cuts():
@@ -300,7 +300,7 @@ def test_jobs(finished):
         ({"starts": ("db2", "db2")}, "none of them twice"),
         ({"share": 1.0}, "above 0 and below 1"),
         ({"gradients": "G.npy", "network": "a:b"}, "both given"),
-        ({"replicates": 2}, "must be 20 or more"),
+        ({"scale_inputs": "none"}, "scale_inputs is 'none'; choose one of auto, training, own"),
     ):
         with pytest.raises(ValueError, match=message):
             RunJob("x", "y", **options)

@@ -35,7 +35,7 @@ from cmeanalysis_files import make_tracks, write_matlab5
 
 TINY = {"size": (64, 64), "frames": 60, "pits": 40}
 OPTIONS = [
-    "--epochs", "1", "--starts", "db2", "--shares", "2", "--random-starts", "0", "--repeats", "1", "--replicates", "20",
+    "--epochs", "1", "--starts", "db2", "--shares", "2", "--random-starts", "0", "--repeats", "1",
     "--teacher-folds", "0", "--features", "both", "--until", "results", "--no-quality", "--quiet",
 ]  # fmt: skip
 CLOCK = {"timings.json", "sessions.json", "log.txt", "config.json", ".lock"}

@@ -147,7 +147,7 @@ def test_every_image_is_read_once_and_let_go():
         return frames[t, c]
 
     movie = Movie(shape=frames.shape, dtype=frames.dtype, channels=("a", "b"), read=frame)
-    extract(movie, table, sigma=SIGMA, threads=3)
+    extract(movie, table, sigma=SIGMA, gain=0.0, threads=3)
     assert sorted(read) == sorted((f, c) for f in set(table["frame"]) for c in (0, 1))
 
 

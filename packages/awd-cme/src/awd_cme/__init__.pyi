@@ -1,10 +1,11 @@
-from .model.bootstrap import clustered_bootstrap as clustered_bootstrap
 from .model.card import ModelCard as ModelCard
 from .model.features import MaxCoefficients as MaxCoefficients
 from .model.intervals import coefficient_intervals as coefficient_intervals
 from .model.predict import predict_tracks as predict_tracks
 from .model.regression import SeriesLogistic as SeriesLogistic
 from .model.regression import SeriesRidge as SeriesRidge
+from .model.scores import score_difference as score_difference
+from .model.scores import score_interval as score_interval
 from .model.settings_search import search_settings as search_settings
 from .movies.open import Movie as Movie
 from .movies.open import open_movie as open_movie
@@ -34,6 +35,7 @@ from .spots.detect import detect_spots as detect_spots
 from .spots.detect import estimate_sigma as estimate_sigma
 from .spots.fit import SpotFits as SpotFits
 from .spots.fit import fit_spots as fit_spots
+from .spots.gain import estimate_gain as estimate_gain
 from .teacher.networks import SeriesLSTM as SeriesLSTM
 from .teacher.teacher import SeriesEnsemble as SeriesEnsemble
 from .teacher.teacher import SeriesTeacher as SeriesTeacher

@@ -72,7 +72,8 @@ SettingsOption = Annotated[
     typer.Option(help="published, published-lstm, published-success, cmeanalysis, yeast.", rich_help_panel=LEARNING),
 ]
 ScaleOption = Annotated[
-    str, typer.Option(help="training or own: whose tracks standardise a cell's series.", rich_help_panel=LEARNING)
+    str,
+    typer.Option(help="auto, training or own: whose tracks standardise a cell's series.", rich_help_panel=LEARNING),
 ]
 ShareOption = Annotated[float, typer.Option(help="Part of the cells to train on.", rich_help_panel=LEARNING)]
 TestOption = Annotated[
@@ -100,7 +101,6 @@ SharesOption = Annotated[
 LevelsOption = Annotated[int, typer.Option(min=1, help="Levels of the transform.", rich_help_panel=SEARCH)]
 RandomOption = Annotated[int, typer.Option(min=0, help="Random filters of each search.", rich_help_panel=SEARCH)]
 RepeatsOption = Annotated[int, typer.Option(min=1, help="Drawings of the folds that select.", rich_help_panel=SEARCH)]
-ReplicatesOption = Annotated[int, typer.Option(min=20, help="Draws of the bootstrap.", rich_help_panel=RUN)]
 SeedOption = Annotated[int, typer.Option(min=0, help="Of all that is random.", rich_help_panel=RUN)]
 SplitsOption = Annotated[
     int,
@@ -143,7 +143,6 @@ def run(
     levels: LevelsOption = RunJob.levels,
     random_starts: RandomOption = RunJob.random_starts,
     repeats: RepeatsOption = RunJob.repeats,
-    replicates: ReplicatesOption = RunJob.replicates,
     seed: SeedOption = RunJob.seed,
     splits: SplitsOption = 1,
     until: UntilOption = RunJob.until,

@@ -1,4 +1,3 @@
-from .bootstrap import clustered_bootstrap as clustered_bootstrap
 from .card import ModelCard as ModelCard
 from .features import FEATURES as FEATURES
 from .features import MaxCoefficients as MaxCoefficients
@@ -6,4 +5,6 @@ from .intervals import coefficient_intervals as coefficient_intervals
 from .predict import predict_tracks as predict_tracks
 from .regression import SeriesLogistic as SeriesLogistic
 from .regression import SeriesRidge as SeriesRidge
+from .scores import score_difference as score_difference
+from .scores import score_interval as score_interval
 from .settings_search import search_settings as search_settings

@@ -55,11 +55,12 @@ class ModelCard:
         Of the transform.
     selection : Selection
         Which coefficients are features.
-    coefficients : ndarray, shape (features, 3)
-        Value, and lower and upper end of its bootstrap interval (NaN where there is none), per unit of the feature of
-        the standardised series, in units of the standardised target (or log odds).
+    coefficients : ndarray, shape (features, 4)
+        Value, lower and upper end of the interval, and p-value after Holm's correction (NaN where there is none), as
+        `awd_cme.model.coefficient_intervals` makes them: of the coefficient without the penalty. Per unit of the
+        feature of the standardised series, in units of the standardised target (or log odds).
     intercept : (float, float, float)
-        Likewise.
+        Value, and ends of its interval.
     limits : (float, float)
         What a prediction is clipped to, in units of the standardised target; infinite for none.
     function : ndarray, shape (2, points)
@@ -90,9 +91,9 @@ class ModelCard:
     def __post_init__(self) -> None:
         if self.task not in ("regression", "classification"):
             raise ValueError(f"the task is 'regression' or 'classification'; got {self.task!r}")
-        if self.coefficients.shape != (len(self.names), 3):
+        if self.coefficients.shape != (len(self.names), 4):
             raise ValueError(
-                f"the coefficients have the shape {self.coefficients.shape}; {len(self.names)} features of three "
+                f"the coefficients have the shape {self.coefficients.shape}; {len(self.names)} features of four "
                 "numbers each are described"
             )
         if not (np.isfinite(self.coefficients[:, 0]).all() and math.isfinite(self.intercept[0])):
@@ -121,9 +122,8 @@ class ModelCard:
             The training tracks, for channels, lengths and times.
         z_scores : ZScores
             Those that were applied.
-        intervals : array_like, shape (1 + features, 2), optional
-            Lower and upper ends for the intercept and then each coefficient, from
-            `awd_cme.model.coefficient_intervals`.
+        intervals : array_like, shape (1 + features, 3), optional
+            Of the intercept and then each coefficient, from `awd_cme.model.coefficient_intervals`.
         notes : mapping, optional
             JSON values to keep with the card.
 
@@ -134,9 +134,9 @@ class ModelCard:
         """
         value = np.asarray(predictor.coef_, dtype=np.float64).ravel()
         intercept = float(np.asarray(predictor.intercept_).ravel()[0])
-        ends = np.full((1 + len(value), 2), np.nan) if intervals is None else np.asarray(intervals, dtype=np.float64)
-        if ends.shape != (1 + len(value), 2):
-            raise ValueError(f"intervals have the shape (1 + features, 2) = {(1 + len(value), 2)}; got {ends.shape}")
+        ends = np.full((1 + len(value), 3), np.nan) if intervals is None else np.asarray(intervals, dtype=np.float64)
+        if ends.shape != (1 + len(value), 3):
+            raise ValueError(f"intervals have the shape (1 + features, 3) = {(1 + len(value), 3)}; got {ends.shape}")
         known = training.seconds_per_sample[np.isfinite(training.seconds_per_sample)]
         step = float(np.median(known)) if len(known) else None
         if features.positions and (features.seconds_per_sample or 1.0) != (step or 1.0):

@@ -5,7 +5,7 @@
      "inputs": z-scores of the series, "targets": z-scores of the target,
      "wavelet": {name, taps, levels, mode, function: {seconds, psi}}, "scales": [{name, seconds, span_seconds, …}],
      "features": {which, most, positions, energies}, "intercept": {value, low, high}, "limits": [low, high],
-     "coefficients": [{feature, value, low, high}], "notes": {anything}}
+     "coefficients": [{feature, value, low, high, p}], "notes": {anything}}
 
 Times are in `unit`: seconds where the frame interval was known, else samples.
 """
@@ -65,7 +65,8 @@ def values_of(card: "ModelCard") -> dict[str, Any]:
         "intercept": _triple(card.intercept),
         "limits": [end if math.isfinite(end) else None for end in card.limits],
         "coefficients": [
-            {"feature": name, **_triple(row)} for name, row in zip(card.names, card.coefficients.tolist(), strict=True)
+            {"feature": name, **_triple(row[:3]), "p": None if math.isnan(row[3]) else row[3]}
+            for name, row in zip(card.names, card.coefficients.tolist(), strict=True)
         ],
         "notes": card.notes,
     }
@@ -98,7 +99,7 @@ def fields_of(values: Mapping[str, Any]) -> dict[str, Any]:
         "levels": wavelet["levels"],
         "mode": wavelet["mode"],
         "selection": Selection(**values["features"]),
-        "coefficients": np.array([_numbers(row) for row in values["coefficients"]], dtype=np.float64).reshape(-1, 3),
+        "coefficients": np.array([_with_p(row) for row in values["coefficients"]], dtype=np.float64).reshape(-1, 4),
         "intercept": _numbers(values["intercept"]),
         "limits": _limits(values["limits"]),
         "function": np.array([function["time"], function["psi"]], dtype=np.float64),
@@ -114,6 +115,10 @@ def _triple(row: Sequence[float]) -> dict[str, float | None]:
 def _numbers(row: Mapping[str, Any]) -> Triple:
     value, low, high = (math.nan if row[key] is None else float(row[key]) for key in ("value", "low", "high"))
     return value, low, high
+
+
+def _with_p(row: Mapping[str, Any]) -> tuple[float, ...]:
+    return *_numbers(row), math.nan if row["p"] is None else float(row["p"])
 
 
 def _limits(ends: Sequence[float | None]) -> tuple[float, float]:

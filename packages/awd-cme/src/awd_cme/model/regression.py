@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_array, check_is_fitted, check_X_y
 
-from awd_cme.model.folds import grouped_folds
+from awd_cme.model.folds import PENALTY, grouped_folds
 from awd_core.checks import Columns, plain_array, real_array, real_list, varying, whole_number
 
 Array = npt.NDArray[np.float64]
@@ -96,7 +96,7 @@ class SeriesRidge(RegressorMixin, BaseEstimator):  # type: ignore[misc] # scikit
         Z = (features - self.feature_mean_) / self.feature_sd_
         self.alpha_ = float(alphas[0])
         if len(alphas) > 1:
-            splits = grouped_folds(np.arange(len(Z)) if groups is None else groups, self.folds, seed)
+            splits = grouped_folds(np.arange(len(Z)) if groups is None else groups, self.folds, seed, stream=PENALTY)
             errors = np.zeros(len(alphas))
             for train, test in splits:
                 errors += (
@@ -167,7 +167,8 @@ class SeriesLogistic(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sc
         positive = labels == self.classes_[1]
         self.alpha_ = alphas[0]
         if len(alphas) > 1:
-            splits = grouped_folds(np.arange(len(Z)) if groups is None else groups, self.folds, seed, positive)
+            labelled = np.arange(len(Z)) if groups is None else groups
+            splits = grouped_folds(labelled, self.folds, seed, positive, stream=PENALTY)
             losses = [sum(_log_loss(Z, positive, train, test, alpha) for train, test in splits) for alpha in alphas]
             self.alpha_ = alphas[int(np.argmin(losses))]
         model = LogisticRegression(C=1 / self.alpha_, max_iter=2000).fit(Z, positive)
@@ -203,9 +204,9 @@ def least_squares() -> SeriesRidge:
 
 
 def fit_predictor(predictor: Any, F: Array, y: npt.NDArray[Any], groups: npt.NDArray[Any]) -> Any:
-    """Fit a predictor, with groups if it is one of this module's."""
+    """Fit a predictor, with groups if it is one of this module's; of one group alone, tracks choose the penalty."""
     if isinstance(predictor, SeriesRidge | SeriesLogistic):
-        return predictor.fit(F, y, groups=groups)
+        return predictor.fit(F, y, groups=groups if len(np.unique(groups)) > 1 else None)
     return predictor.fit(F, y)
 
 

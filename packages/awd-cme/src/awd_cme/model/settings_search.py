@@ -8,11 +8,13 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
-from awd_cme.model.bootstrap import auc, r2
 from awd_cme.model.features import MaxCoefficients
-from awd_cme.model.folds import grouped_folds
+from awd_cme.model.folds import scaled_folds
 from awd_cme.model.regression import fit_predictor
-from awd_core.checks import check_kind, plain_array, real_array, whole_number
+from awd_cme.model.scores import auc, r2
+from awd_cme.series.scaling import Rule
+from awd_cme.series.series_set import SeriesSet
+from awd_core.checks import check_kind, whole_number
 
 Array = npt.NDArray[np.float64]
 
@@ -26,7 +28,7 @@ class SettingsSearch:
     candidates : tuple of MaxCoefficients
         What was tried.
     scores : ndarray, shape (candidates, folds)
-        R², or AUC for a classification, on each fold; all repeats side by side.
+        R², or AUC for a classification, on each fold that has one; all repeats side by side.
     pooled : ndarray, shape (candidates,)
         The score of all predictions for held-out tracks together, averaged over the repeats.
     index : int
@@ -87,10 +89,10 @@ class SettingsSearch:
 
 def search_settings(
     candidates: Sequence[MaxCoefficients],
-    X: npt.ArrayLike,
-    y: npt.ArrayLike,
+    series: SeriesSet,
     predictor: BaseEstimator,
     *,
+    inputs: Rule = "training",
     groups: npt.ArrayLike | None = None,
     folds: int = 5,
     repeats: int = 1,
@@ -98,20 +100,21 @@ def search_settings(
 ) -> SettingsSearch:
     """Score wavelets and features by cross-validation that keeps groups together, all on the same folds.
 
-    The predictor chooses its own penalty within each training part, by groups too.
+    In each fold all is fitted anew to its training part: the z-scores of series and targets, the features, the
+    predictor and its penalty. Predictions are scored in the partner's unit, for cells that none of these has seen.
 
     Parameters
     ----------
     candidates : sequence of MaxCoefficients
         Such as one for each point of a distillation path, and for each way of choosing features.
-    X : array_like, shape (n, N)
-        Standardised series of training tracks.
-    y : array_like, shape (n,)
-        Their targets.
+    series : SeriesSet
+        Training tracks, in the units of the channels as `make_series` gives them.
     predictor : SeriesRidge, SeriesLogistic or any scikit-learn estimator
         If its `fit` takes `groups` it is given them.
+    inputs : {"training", "own", "none"}
+        Rule of the series' z-scores, as for `fit_z_scores`. To choose among rules, compare `pooled` of several calls.
     groups : array_like, shape (n,), optional
-        As `SeriesSet.groups` gives them; every track for itself by default.
+        What is kept together; cells, or tracks where there is one cell, if not given.
     folds, repeats : int
         Folds, and how many times they are drawn anew: the mean of several draws is a steadier judge.
     seed : int
@@ -124,44 +127,54 @@ def search_settings(
     Raises
     ------
     ValueError
-        If there are no candidates or fewer groups than two.
+        If there are no candidates or fewer groups than two, the set is standardised already, or fewer than two folds
+        can be scored.
 
     Notes
     -----
-    The best of many looks better than it is. Publish its score on tracks that took no part.
+    The best of many looks better than it is, and a wavelet that was distilled from a teacher of all these tracks knows
+    them. Publish the score on tracks that took no part.
 
     Examples
     --------
     >>> from awd_cme.model import SeriesRidge
     >>> from awd_cme.series.series_set import example_set
-    >>> series = example_set()
     >>> tried = [MaxCoefficients(name, most=2) for name in ("haar", "db5")]
-    >>> search_settings(tried, series.X / 100, series.y, SeriesRidge(), groups=series.groups(), folds=3).scores.shape
+    >>> search_settings(tried, example_set(), SeriesRidge(), folds=3).scores.shape
     (2, 3)
     """
     if not len(candidates):
         raise ValueError("there are no candidates to choose from")
     for candidate in candidates:
         check_kind("a candidate", candidate, MaxCoefficients)
+    check_kind("series", series, SeriesSet)
     repeats, seed = whole_number("repeats", repeats), whole_number("seed", seed, 0)
-    series, targets = real_array(X).astype(np.float64), plain_array(y, "y")
-    if len(targets) != len(series):
-        raise ValueError(f"y has {len(targets)} entries for {len(series)} series; give one for each")
-    labels = np.arange(len(series)) if groups is None else np.asarray(groups)
     classify = isinstance(predictor, ClassifierMixin)
+    if classify != series.classification:
+        raise ValueError(
+            f"the predictor is a {type(predictor).__name__}, and the targets are "
+            f"{'classes' if series.classification else 'numbers'}; take "
+            f"{'SeriesLogistic' if series.classification else 'SeriesRidge'}"
+        )
     metric = auc if classify else r2
-    draws = [grouped_folds(labels, folds, seed + draw, targets if classify else None) for draw in range(repeats)]
     scores, pooled = [], []
-    for candidate in candidates:
-        F = clone(candidate).fit_transform(series)
-        by_fold, by_draw = [], []
-        for splits in draws:
-            held = np.zeros(len(series))
-            for train, test in splits:
-                model = fit_predictor(clone(predictor), F[train], targets[train], labels[train])
-                held[test] = model.predict_proba(F[test])[:, 1] if classify else model.predict(F[test])
-                by_fold.append(metric(targets[test], held[test]))
-            by_draw.append(metric(targets, held))
-        scores.append(by_fold)
-        pooled.append(np.mean(by_draw))
-    return SettingsSearch(tuple(candidates), np.array(scores), np.array(pooled), int(np.argmax(pooled)))
+    for draw in range(repeats):
+        held = np.zeros((len(candidates), len(series)))
+        for fold in scaled_folds(series, folds, seed, inputs=inputs, groups=groups, draw=draw):
+            for number, candidate in enumerate(candidates):
+                features = clone(candidate).fit(fold.training.X)
+                model = fit_predictor(
+                    clone(predictor), features.transform(fold.training.X), fold.training.y, fold.groups
+                )
+                F = features.transform(fold.held_out.X)
+                found = model.predict_proba(F)[:, 1] if classify else model.predict(F)
+                held[number, fold.rest] = fold.restored(found)
+            truth = series.y[fold.rest]
+            # One class, or one target, alone has no score.
+            if len(np.unique(truth)) > 1:
+                scores.append([metric(truth, row) for row in held[:, fold.rest]])
+        pooled.append([metric(series.y, row) for row in held])
+    if len(scores) < 2:
+        raise ValueError(f"{len(scores)} fold(s) can be scored, and two or more are needed: the others have one target")
+    means = np.mean(pooled, axis=0)
+    return SettingsSearch(tuple(candidates), np.array(scores).T, means, int(np.argmax(means)))

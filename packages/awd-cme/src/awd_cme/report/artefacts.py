@@ -1,7 +1,8 @@
 """What a run's folder holds, read for its report: two files that must be there, and the rest if it is.
 
     data.json, results.json                         must be there
-    split, selection, timings, quality, scores, teacher (.json), card.json, predictions.csv, series.npz
+    split, scaling, selection, timings, quality, scores, teacher, teacher_seeds (.json), card.json, predictions.csv,
+    series.npz
     path.json, paths/<name>.json                    distillation paths; the one that the chosen wavelet lies on is shown
     wavelet.json                                    the chosen wavelet
     examples.npz                                    see `awd_cme.report.examples.Examples`
@@ -36,8 +37,10 @@ class Artefacts:
     ----------
     data, results : mapping
         Of `data.json` and `results.json`.
-    split, timings, teacher : mapping or None
+    split, scaling, timings, teacher : mapping or None
         Of the files of these names.
+    seeds : mapping of str to float
+        Scores of teachers of several seeds on the test tracks, of `teacher_seeds.json`; empty if there is no such file.
     quality : CheckedQuality or None
         Of `quality.json`.
     selection : list of mapping or None
@@ -65,6 +68,8 @@ class Artefacts:
     data: Mapping[str, Any]
     results: Mapping[str, Any]
     split: Mapping[str, Any] | None
+    scaling: Mapping[str, Any] | None
+    seeds: Mapping[str, float]
     timings: Mapping[str, Any] | None
     quality: CheckedQuality | None
     teacher: Mapping[str, Any] | None
@@ -110,6 +115,8 @@ def read_artefacts(run: RunFolder) -> Artefacts:
         data=data,
         results=results,
         split=split,
+        scaling=read_json(run / "scaling.json"),
+        seeds=(read_json(run / "teacher_seeds.json") or {}).get("scores", {}),
         timings=read_json(run / "timings.json"),
         quality=read_quality(run / "quality.json", PROGRAM),
         teacher=read_json(run / "teacher.json"),

@@ -113,6 +113,7 @@ def _context(
         tables["selection"] = report_tables.selection(found.selection, metric)
     if found.timings is not None:
         tables["timings"] = report_tables.timings(found.timings, names)
+    sure = [effect for effect in effect_list if effect.sure]
     before, after = (None, None) if found.scores is None else (scores.compression for scores in found.scores)
     return {
         "metric": metric,
@@ -124,11 +125,16 @@ def _context(
         "per_cell": per_cell,
         "notes": summary.notes(found, metric),
         "tables": tables,
-        "sentences": [sentence(e, card, unit) for e in strongest(effect_list, 5) if e.sure] if card else [],
+        "sentences": [] if card is None else [sentence(e, card, unit) for e in strongest(sure or effect_list, 5)],
+        "sure": bool(sure),
         "bands": [] if card is None else bands(card),
         "card": card,
         "training_cells": results.get("cells_train"),
-        "drawn": "whole cells" if results.get("bootstrap", {}).get("over") != "tracks" else "tracks",
+        "one_left_out": "cell" if summary.over(found) != "tracks" else "track",
+        "weights_leave_out": "tracks"
+        if card is not None and card.notes.get("coefficients_over") == "tracks"
+        else "cells",
+        "scaling": summary.scaling_sentence(found, metric),
         "left_out": (
             "whole cells left out together" if results.get("folds_keep_together") != "tracks" else "tracks left out"
         ),
@@ -176,7 +182,7 @@ def _drawings(found: Artefacts, metric: str, effect_list: list[Effect]) -> Itera
         scale_sd = (found.spread.scale_sd * scale).tolist()
         yield Planned(
             "effects",
-            "Effects of the strongest features with bootstrap intervals, and how far each scale moves the prediction; "
+            "Effects of the strongest features with intervals, and how far each scale moves the prediction; "
             "the table has the numbers.",
             lambda narrow: result_figures.effects_figure(
                 most, scale_sd, bands(card), words, "factor" if odds else unit, odds=odds, narrow=narrow

@@ -4,6 +4,7 @@ Each function draws for a page as wide as a book's; `narrow=True` draws the same
 Ito's; markers say the same once more.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,8 @@ Rows = Sequence[Mapping[str, Any]]
 BEFORE_PATH = -0.12
 """Where on the axis of shares the start of a path is drawn."""
 
+REACH = 4.0
+"""How far the axis of effects goes at most, in units of the strongest."""
 
 NEAR = 12
 BESIDE = [(9, 0, "left"), (-9, 0, "right"), (0, 10, "center"), (0, -10, "center")]
@@ -134,10 +137,14 @@ def effects_figure(
         figure = Figure(figsize=(8.6, max(3.2, height)), layout="constrained")
         effects, scales = figure.subplots(1, 2, width_ratios=[3, 2])
     places = range(len(found))[::-1]
+    # Of few cells some intervals are so wide that nothing else could be seen.
+    reach = REACH * max((abs(math.log(e.value)) if odds else abs(e.value) for e in found), default=1.0)
+    least, most = (math.exp(-reach), math.exp(reach)) if odds else (-reach, reach)
     for place, effect in zip(places, found, strict=True):
         colour, marker = (HIGH, "^") if effect.weight[0] > 0 else (LOW, "v")
         if np.isfinite(effect.low):
-            effects.plot([effect.low, effect.high], [place, place], color=colour, linewidth=1.6)
+            ends = np.clip([effect.low, effect.high], least, most)
+            effects.plot(ends, [place, place], color=colour, linewidth=1.6)
         effects.plot(
             effect.value, place, marker, color=colour, markersize=7, markerfacecolor=colour if effect.sure else "white"
         )

@@ -34,7 +34,11 @@ def result_lines(results: Mapping[str, Any]) -> str:
     width = max(len(row["name"]) for row in rows)
     metric = metric_name(results["metric"])
     head = f"{metric} on {results['test']} test tracks ({results['train']} to train on), 95 % interval"
-    if "bootstrap" in results:
-        head += f" over {results['bootstrap']['clusters']} {results['bootstrap']['over']}"
-    lines = [f"  {row['name']:{width}} {row['score']:7.3f} {row['low']:7.3f} to {row['high']:.3f}" for row in rows]
+    if "intervals" in results:
+        head += f" over {results['intervals']['units']} {results['intervals']['over']}"
+    lines = [f"  {row['name']:{width}} {row['score']:7.3f} {_interval(row)}".rstrip() for row in rows]
     return "\n".join([head, *lines])
+
+
+def _interval(row: Mapping[str, Any]) -> str:
+    return "" if row["low"] is None else f"{row['low']:7.3f} to {row['high']:.3f}"

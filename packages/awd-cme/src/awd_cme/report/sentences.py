@@ -22,6 +22,18 @@ KINDS = {
 }
 """From the words of `awd_cme.model.coefficients.Selection.names`."""
 
+SURE = 0.05
+"""p-value, after correction for the number of features, below which an effect is called sure."""
+
+FREE = "95 % without the penalty:"
+"""What the interval of an effect is of."""
+
+MOST_ODDS = 700.0
+"""Log odds above which their factor is no number of double precision any more."""
+
+HERE = "for this trained network and this split"
+"""What intervals of scores and differences do not reach beyond: they are of other cells, scored by the same models."""
+
 
 @dataclass(frozen=True)
 class Effect:
@@ -36,9 +48,12 @@ class Effect:
     scale : int
         Its band, 0 the approximation.
     value, low, high : float
-        In the target's unit, or the factor of the odds; NaN where there is no interval.
+        In the target's unit, or the factor of the odds: what the model does, and the interval of the effect without
+        the model's penalty; NaN where there is none.
     weight : tuple of float
         What the card holds: value, low, high, per unit of the feature.
+    p : float
+        Of no effect, corrected for the number of features; NaN where it is not known.
     strength : float
         By which effects are ordered: the size of the change of the prediction, or of the log odds.
     """
@@ -50,12 +65,14 @@ class Effect:
     low: float
     high: float
     weight: tuple[float, float, float]
+    p: float
     strength: float
 
     @property
     def sure(self) -> bool:
-        """Whether the interval of the weight leaves zero out."""
-        return self.weight[1] > 0 or self.weight[2] < 0
+        """Whether no effect is ruled out, all features considered, and the model's weight has the effect's sign."""
+        value, low, high = self.weight
+        return self.p < SURE and (low if value > 0 else -high) > 0
 
 
 def seconds(value: float) -> str:
@@ -93,14 +110,19 @@ def effects(card: ModelCard, spread: FeatureSpread) -> list[Effect]:
     unit = card.targets.sd if card.task == "regression" and card.targets.rule != "none" else 1.0
     found = []
     for (words, short, scale), row, sd in zip(_features(card), card.coefficients.tolist(), spread.sd, strict=True):
-        moved = [weight * float(sd) * unit for weight in row]
-        value, low, high = moved if card.task == "regression" else [math.exp(odds) for odds in moved]
-        found.append(Effect(words, short, scale, value, low, high, (row[0], row[1], row[2]), abs(moved[0])))
+        moved = [weight * float(sd) * unit for weight in row[:3]]
+        value, low, high = moved if card.task == "regression" else [_factor(odds) for odds in moved]
+        found.append(Effect(words, short, scale, value, low, high, (row[0], row[1], row[2]), row[3], abs(moved[0])))
     return found
 
 
+def _factor(odds: float) -> float:
+    """Factor of the odds; infinite where it is too large for a number."""
+    return math.inf if odds > MOST_ODDS else math.exp(odds)
+
+
 def sentence(effect: Effect, card: ModelCard, unit: str) -> str:
-    """An effect in plain words, with its interval if that leaves zero out.
+    """An effect in plain words, with its interval if it is sure.
 
     Parameters
     ----------
@@ -113,12 +135,12 @@ def sentence(effect: Effect, card: ModelCard, unit: str) -> str:
     """
     known = not math.isnan(effect.low)
     if card.task == "classification":
-        interval = f" (95 %: {number(effect.low, '.2f')} to {number(effect.high, '.2f')})" if known else ""
+        interval = f" ({FREE} {number(effect.low, '.2f')} to {number(effect.high, '.2f')})" if known else ""
         return f"Each standard deviation more of {effect.words} multiplies the odds of success by " + (
             f"{number(effect.value, '.2f')}{interval}."
         )
     ends = sorted([abs(effect.low), abs(effect.high)]) if known else []
-    interval = f" (95 %: {number(ends[0], '.3g')} to {number(ends[1], '.3g')})" if known and effect.sure else ""
+    interval = f" ({FREE} {number(ends[0], '.3g')} to {number(ends[1], '.3g')})" if known and effect.sure else ""
     direction = "raises" if effect.value > 0 else "lowers"
     return (
         f"Each standard deviation more of {effect.words} {direction} the predicted {card.channels[1]} by "
@@ -163,7 +185,8 @@ def compared(artefact: Mapping[str, Any], of: str, to: str, name: str, metric: s
             value, low, high = row["value"], row["low"], row["high"]
             break
         if (row["of"], row["to"]) == (to, of):
-            value, low, high = -row["value"], -row["high"], -row["low"]
+            ends = [None if row[end] is None else -row[end] for end in ("high", "low")]
+            value, (low, high) = -row["value"], ends
             break
     else:
         value = scores[of] - scores[to]
@@ -171,12 +194,14 @@ def compared(artefact: Mapping[str, Any], of: str, to: str, name: str, metric: s
         return f"AWD is {way} {other} by {number(abs(value), '.3f')}; there is no interval for that."
     if value == low == high == 0:
         return f"AWD is the same model as {other} here: cross-validation chose no other."
+    if low is None or high is None:
+        return f"AWD and {other} differ by {number(value, '.3f')}; there is no interval for that."
     interval = f"(95 %: {number(low, '.3f')} to {number(high, '.3f')})"
     if low > 0:
-        return f"AWD is better than {other} by {number(value, '.3f')} {interval}."
+        return f"AWD is better than {other} by {number(value, '.3f')} {interval}, {HERE}."
     if high < 0:
-        ends = f"(95 %: {number(-high, '.3f')} to {number(-low, '.3f')})"
-        return f"AWD is worse than {other}, by {number(-value, '.3f')} {ends}."
+        span = f"(95 %: {number(-high, '.3f')} to {number(-low, '.3f')})"
+        return f"AWD is worse than {other}, by {number(-value, '.3f')} {span}, {HERE}."
     return f"These tracks do not tell AWD and {other} apart: difference {number(value, '.3f')} {interval}."
 
 

@@ -15,6 +15,15 @@ TARGETS = {
 }
 """Targets of `awd_cme.series.targets` in words."""
 
+SCALINGS = {
+    "training": "by the training tracks (a new cell by those of all training cells)",
+    "own": "cell by cell by all of their own tracks (a new cell needs them all at once)",
+}
+"""Rules of `awd_cme.series.scaling` for inputs in words."""
+
+FEW_CELLS = 6
+"""Test cells below which a report says that there are few."""
+
 
 def title(found: Artefacts) -> str:
     """Title of the report."""
@@ -103,13 +112,19 @@ def notes(found: Artefacts, metric: str) -> list[str]:
         notes.append(
             "Training and test tracks are from the same cells: the scores say nothing of how well this works on others."
         )
-    elif cells is not None and _over(found) == "tracks":
+    elif cells is not None and over(found) == "tracks":
         notes.append(
-            f"The test has {cells} cell{'s' if cells > 1 else ''}, too few to draw from: the intervals come from "
-            "drawing tracks, and say nothing of how other cells would do."
+            "The test has one cell: the intervals come from leaving out its tracks one at a time, and say nothing of "
+            "how other cells would do."
         )
-    elif cells is not None and cells < 10:
-        notes.append(f"The test has {cells} cells: a bootstrap over so few gives intervals that are too short.")
+    elif cells is not None and cells < FEW_CELLS:
+        notes.append(f"The test has {cells} cells: however many tracks they have, so few make wide intervals.")
+    if scores := found.seeds:
+        listed = " and ".join(number(score, ".3f") for score in scores.values())
+        notes.append(
+            f"The teacher trained twice, with the seeds {' and '.join(scores)}, has {metric} {listed} on the test "
+            "tracks. What a training's chance does is not in the intervals."
+        )
     if found.card is not None and found.card.targets.rule == "own":
         notes.append(
             "Targets were standardised within each cell by all of its tracks, test tracks included, as in the "
@@ -126,10 +141,26 @@ def _score(row: Mapping[str, Any]) -> float:
     return -math.inf if row["score"] is None else float(row["score"])
 
 
-def _over(found: Artefacts) -> str | None:
-    """What the bootstrap of the scores drew: cells or tracks."""
-    over: str | None = found.results.get("bootstrap", {}).get("over")
-    return over
+def over(found: Artefacts) -> str | None:
+    """What the intervals of the scores leave out one at a time: cells or tracks."""
+    left_out: str | None = found.results.get("intervals", {}).get("over")
+    return left_out
+
+
+def scaling_sentence(found: Artefacts, metric: str) -> str:
+    """How series were standardised, and how that was chosen; "" where the run does not say."""
+    choice = (found.scaling or {}).get("choice")
+    if choice is None:
+        return ""
+    what = SCALINGS[choice["rule"]]
+    scores = choice.get("scores")
+    if scores is None:
+        return f"Series were standardised {what}, as was asked for."
+    told = " and ".join(f"{number(scores[rule], '.3f')} by “{rule}”" for rule in SCALINGS if rule in scores)
+    said = (
+        f"Series were standardised {what}. Cross-validation that left out {choice['folds_keep_together']} chose that: "
+    )
+    return f"{said}{metric} {told}."
 
 
 def _times(found: Artefacts) -> list[tuple[float | None, float | None]]:

@@ -1,5 +1,6 @@
 """The tables of the report."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,9 +17,9 @@ def results(rows: Rows, metric: str) -> Table:
     columns = [
         Column("method"),
         Column(metric, "on test tracks", ".3f"),
-        Column("from", "2.5th percentile of the bootstrap", ".3f"),
-        Column("to", "97.5th percentile of the bootstrap", ".3f"),
-        Column("error", "standard deviation of the bootstrap", ".3f"),
+        Column("from", "lower end of the 95 % interval", ".3f"),
+        Column("to", "upper end of the 95 % interval", ".3f"),
+        Column("error", "standard error, by the jackknife", ".3f"),
         Column(f"{metric}, training", "cross-validated on training tracks, by which choices were made", ".3f"),
         Column("parameters", "numbers that were fitted"),
         Column("features"),
@@ -35,19 +36,19 @@ def results(rows: Rows, metric: str) -> Table:
 
 
 def differences(rows: Rows, names: Mapping[str, str], metric: str) -> Table:
-    """Differences between two methods on the same draws of test tracks."""
+    """Differences between two methods on the same test tracks."""
     columns = [
         Column("of"),
         Column("to"),
         Column(f"{metric}, difference", "positive: the first is better", "+.3f"),
-        Column("from", "2.5th percentile of the bootstrap", "+.3f"),
-        Column("to", "97.5th percentile of the bootstrap", "+.3f"),
+        Column("from", "lower end of the 95 % interval", "+.3f"),
+        Column("to", "upper end of the 95 % interval", "+.3f"),
         Column("interval leaves 0 out"),
     ]
     table = [
         [
             names.get(row["of"], row["of"]), names.get(row["to"], row["to"]), row["value"], row["low"], row["high"],
-            row["low"] > 0 or row["high"] < 0,
+            row["low"] is not None and (row["low"] > 0 or row["high"] < 0),
         ]
         for row in rows
     ]  # fmt: skip
@@ -95,12 +96,13 @@ def effects(found: Sequence[Effect], card: ModelCard, unit: str) -> Table:
     columns = [
         Column("feature", "rank and kind, and the scale"),
         Column(what, "of one standard deviation more of the feature", ".3g"),
-        Column("from", "2.5th percentile of the bootstrap over cells", ".3g"),
-        Column("to", "97.5th percentile of the bootstrap over cells", ".3g"),
-        Column("interval leaves no effect out"),
+        Column("from", "lower end of the 95 % interval of the effect without the penalty", ".3g"),
+        Column("to", "upper end of the 95 % interval of the effect without the penalty", ".3g"),
+        Column("p", "of no effect, corrected for the number of features (Holm)", ".2g"),
+        Column("sure", "p below 0.05, and the interval on the side of the effect"),
         Column("weight", "as the card has it, per unit of the feature of the standardised series", ".4g"),
     ]
-    rows = [[e.short, e.value, e.low, e.high, e.sure, e.weight[0]] for e in found]
+    rows = [[e.short, e.value, *map(_known, (e.low, e.high, e.p)), e.sure, e.weight[0]] for e in found]
     return Table("effects-table", columns, rows)
 
 
@@ -174,6 +176,10 @@ def timings(values: Mapping[str, Any], names: Mapping[str, str]) -> Table:
         for key, both in held.items()
     ]
     return Table("timings-table", columns, rows, marked=list(held).index("awd") if own else None)
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def _times(time: float | None, own: float | None) -> float | None:

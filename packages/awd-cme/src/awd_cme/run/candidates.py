@@ -4,18 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from awd_cme.model.features import FEATURES, MaxCoefficients
-from awd_cme.model.regression import SeriesLogistic, SeriesRidge, least_squares
 from awd_cme.model.settings_search import SettingsSearch, search_settings
 from awd_cme.run.job import RunJob
+from awd_cme.run.readable import predictor_of, transformer
 from awd_cme.run.series import Problem
 from awd_core.distill import DistillationPath
 from awd_core.wavelets import Wavelet
-
-Predictor = SeriesRidge | SeriesLogistic
-
-PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0)
-"""Penalties of the logistic regression: each is some thousands of fits in the selection, so there are few of them."""
 
 
 @dataclass(frozen=True)
@@ -104,22 +98,6 @@ def candidates_of(paths: Mapping[str, DistillationPath]) -> tuple[Candidate, ...
     return (*named, *points)
 
 
-def transformer(job: RunJob, problem: Problem, wavelet: Wavelet | str, features: str) -> MaxCoefficients:
-    """Features by name, of a wavelet, in the units of the problem."""
-    if features not in FEATURES:
-        raise ValueError(f"features are one of {', '.join(FEATURES)}; got {features!r}")
-    return MaxCoefficients(
-        wavelet, levels=job.levels, mode=job.mode, seconds_per_sample=problem.step, **FEATURES[features]
-    )
-
-
-def predictor_of(problem: Problem, seed: int, *, published: bool = False) -> Predictor:
-    """Ridge or, for success, logistic regression; least squares in the published form of a regression."""
-    if problem.classification:
-        return SeriesLogistic(alphas=PENALTIES, folds=3, seed=seed)
-    return least_squares() if published else SeriesRidge(seed=seed)
-
-
 def choose(
     job: RunJob,
     problem: Problem,
@@ -128,7 +106,7 @@ def choose(
     features: str | None = None,
     published: bool = False,
 ) -> Choice:
-    """Cross-validate the candidates on training tracks, folds grouped as the problem says.
+    """Cross-validate the candidates on training tracks, all but the wavelets fitted anew in each fold.
 
     Parameters
     ----------
@@ -142,9 +120,10 @@ def choose(
         The published rule: one drawing of folds, and the highest score; else several drawings, and the first candidate
         within one standard error (of the paired difference) of the best.
     """
-    tried = [transformer(job, problem, candidate.wavelet, features or job.features) for candidate in candidates]
+    known = problem.known
+    tried = [transformer(job, known, candidate.wavelet, features or job.features) for candidate in candidates]
     search = search_settings(
-        tried, problem.training.X, problem.training.y, predictor_of(problem, job.seed, published=published),
-        groups=problem.groups, folds=job.folds, repeats=1 if published else job.repeats, seed=job.seed,
+        tried, known, predictor_of(known, job.seed, published=published), inputs=problem.z_scores.inputs.rule,
+        folds=job.folds, repeats=1 if published else job.repeats, seed=job.seed,
     )  # fmt: skip
     return Choice(tuple(candidates), search, search.index if published else search.first_within(1.0))

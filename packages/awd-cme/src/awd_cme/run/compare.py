@@ -1,19 +1,17 @@
 """The rows of the table of results: every model fitted to the training tracks, asked about the test tracks."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from awd_cme.model.bootstrap import auc, r2
 from awd_cme.model.features import MaxCoefficients
-from awd_cme.model.folds import grouped_folds
+from awd_cme.model.folds import ScaledFold
 from awd_cme.model.regression import fit_predictor
-from awd_cme.model.settings_search import search_settings
-from awd_cme.run.candidates import Candidate, Choice, Predictor, candidates_of, choose, predictor_of, transformer
+from awd_cme.run.candidates import Candidate, Choice, candidates_of, choose
 from awd_cme.run.job import RunJob
+from awd_cme.run.readable import Predictor, predictor_of, transformer
 from awd_cme.run.series import Problem
 from awd_cme.run.teach import Taught
 from awd_core.distill import DistillationPath
@@ -122,14 +120,11 @@ def on_wavelet(
     """
     chosen = features or job.features
     training = problem.training
-    made = transformer(job, problem, candidate.wavelet, chosen).fit(training.X)
-    model = predictor_of(problem, job.seed, published=published)
+    made = transformer(job, problem.known, candidate.wavelet, chosen).fit(training.X)
+    model = predictor_of(training, job.seed, published=published)
     if score is None:
-        search = search_settings(
-            [made], training.X, training.y, model, groups=problem.groups, folds=job.folds,
-            repeats=1 if published else job.repeats, seed=job.seed,
-        )  # fmt: skip
-        score = float(search.pooled[0])
+        alone = choose(job, problem, [candidate], features=chosen, published=published)
+        score = float(alone.search.pooled[0])
     fit_predictor(model, made.transform(training.X), training.y, problem.groups)
     found = asked(model, made.transform(problem.held_out.X))
     parameters = int(np.count_nonzero(model.coef_)) + 1 + candidate.free
@@ -142,15 +137,17 @@ def on_wavelet(
 def on_series(job: RunJob, problem: Problem) -> Fitted:
     """Ridge (logistic) regression on the samples of the series themselves."""
     training = problem.training
-    held = _held_out(job, problem, lambda rows, rest: asked(
-        fit_predictor(predictor_of(problem, job.seed), training.X[rows], training.y[rows], problem.groups[rows]),
-        training.X[rest],
-    ))  # fmt: skip
-    model = fit_predictor(predictor_of(problem, job.seed), training.X, training.y, problem.groups)
+
+    def ask(fold: ScaledFold) -> Array:
+        own = fold.training
+        return asked(fit_predictor(predictor_of(own, job.seed), own.X, own.y, fold.groups), fold.held_out.X)
+
+    score = problem.score_of_training(problem.held_out_of_folds(job.folds, job.seed, ask))
+    model = fit_predictor(predictor_of(training, job.seed), training.X, training.y, problem.groups)
     estimator = "logistic" if problem.classification else "ridge"
     found = problem.restored(asked(model, problem.held_out.X))
     name = f"{estimator} on the raw series"
-    return Fitted("raw_ridge", name, "series", "samples", estimator, found, _score(problem, held), len(model.coef_) + 1)
+    return Fitted("raw_ridge", name, "series", "samples", estimator, found, score, len(model.coef_) + 1)
 
 
 def boosted(job: RunJob, problem: Problem) -> Fitted:
@@ -166,28 +163,26 @@ def boosted(job: RunJob, problem: Problem) -> Fitted:
         columns = (series.X, series.lifetime[:, None]) if known else (series.X,)
         return np.concatenate(columns, axis=1)
 
-    def fitted(rows: Any, trees: int) -> Any:
+    def fitted(series: Any, trees: int) -> Any:
         return kind(
             learning_rate=0.05, max_iter=trees, max_leaf_nodes=8, min_samples_leaf=10, l2_regularization=1.0,
             early_stopping=False, random_state=job.seed,
-        ).fit(X[rows], training.y[rows])  # fmt: skip
+        ).fit(inputs(series), series.y)  # fmt: skip
 
-    X = inputs(training)
-    splits = grouped_folds(problem.groups, job.folds, job.seed, training.y if problem.classification else None)
-    held = np.zeros((len(ROUNDS), len(X)))
-    for rows, rest in splits:
-        model = fitted(rows, ROUNDS[-1])
-        staged = model.staged_predict_proba(X[rest]) if problem.classification else model.staged_predict(X[rest])
-        for trees, found in enumerate(staged, 1):
-            if trees in ROUNDS:
-                held[ROUNDS.index(trees), rest] = found[:, 1] if problem.classification else found
-    scores = [_score(problem, row) for row in held]
+    def ask(fold: ScaledFold) -> Array:
+        model, X = fitted(fold.training, ROUNDS[-1]), inputs(fold.held_out)
+        staged = model.staged_predict_proba(X) if problem.classification else model.staged_predict(X)
+        rounds = [found for trees, found in enumerate(staged, 1) if trees in ROUNDS]
+        return np.array([found[:, 1] if problem.classification else found for found in rounds])
+
+    held = problem.held_out_of_folds(job.folds, job.seed, ask)
+    scores = [problem.score_of_training(row) for row in held]
     best = int(np.argmax(scores))
-    model = fitted(slice(None), ROUNDS[best])
+    model = fitted(training, ROUNDS[best])
     found = problem.restored(asked(model, inputs(problem.held_out)))
     numbers = sum(len(tree.nodes) for trees in model._predictors for tree in trees)
     name = f"gradient boosting, {ROUNDS[best]} trees"
-    features = "samples and lifetime" if X.shape[1] > training.X.shape[1] else "samples"
+    features = "samples and lifetime" if inputs(training).shape[1] > training.X.shape[1] else "samples"
     return Fitted("boosting", name, "series", features, "boosting", found, scores[best], numbers)
 
 
@@ -210,17 +205,3 @@ def asked(model: Any, features: Array) -> Array:
     if hasattr(model, "predict_proba"):
         return np.asarray(model.predict_proba(features)[:, 1], dtype=np.float64)
     return np.asarray(model.predict(features), dtype=np.float64)
-
-
-def _held_out(job: RunJob, problem: Problem, ask: Any) -> Array:
-    y = problem.training.y
-    held = np.zeros(len(y))
-    splits: Sequence[Any] = grouped_folds(problem.groups, job.folds, job.seed, y if problem.classification else None)
-    for rows, rest in splits:
-        held[rest] = ask(rows, rest)
-    return held
-
-
-def _score(problem: Problem, prediction: Array) -> float:
-    y = problem.training.y
-    return auc(y, prediction) if problem.classification else r2(y, prediction)

@@ -75,13 +75,11 @@ def _deciding(problem: Problem, row: Fitted, k: int) -> list[tuple[str, float, f
     if made is None or model is None:
         raise ValueError(f"the row {row.key!r} has no coefficients")
     selection, x = made.selection, problem.held_out.X[k]
-    step = float(problem.held_out.seconds_per_sample[k])
-    stretch = step / (problem.step or step) if np.isfinite(step) and problem.step else 1.0
+    step, usual = float(problem.held_out.seconds_per_sample[k]), made.seconds_per_sample
+    stretch = step / usual if np.isfinite(step) and usual else 1.0
     means = model.feature_mean_
     found, start = [], 0
-    for (scale, width), matrix, times in zip(
-        scales(made.levels, problem.step), made.matrices_, made.times_, strict=True
-    ):
+    for (scale, width), matrix, times in zip(scales(made.levels, usual), made.matrices_, made.times_, strict=True):
         coefficients, count = matrix @ x, min(selection.most, len(matrix))
         for place, kind in enumerate(selection.kinds()):
             key = {"positive": -coefficients, "negative": coefficients}.get(kind, -np.abs(coefficients))

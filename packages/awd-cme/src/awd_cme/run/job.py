@@ -32,8 +32,9 @@ class RunJob:
         Of the movies, in place of what the files say; the width of the spots is measured if not given.
     format, on_error, compound : str
         As for `awd_cme.readers.read_tracks`.
-    scale_inputs : {"training", "own"}
-        Rule of the series' z-scores (`awd_cme.series.scaling`).
+    scale_inputs : {"auto", "training", "own"}
+        Rule of the series' z-scores (`awd_cme.series.scaling`); "auto": the one of both that cross-validation over the
+        training cells finds better (`awd_cme.run.readable`).
     share : float
         Part of the cells, or of the tracks of a single cell, to train on.
     test_cells : tuple of str
@@ -56,8 +57,6 @@ class RunJob:
         Random filters of each search.
     folds, repeats : int
         Of the selection.
-    replicates : int
-        Draws of the bootstraps.
     seed : int
         Of all that is random.
     preset, cells, simulation : str, int, mapping
@@ -85,7 +84,7 @@ class RunJob:
     format: str = "auto"
     on_error: str = "skip"
     compound: str = "join"
-    scale_inputs: str = "training"
+    scale_inputs: str = "auto"
     share: float = 0.7
     test_cells: tuple[str, ...] = ()
     network: str | None = None
@@ -100,7 +99,6 @@ class RunJob:
     random_starts: int = 16
     folds: int = 5
     repeats: int = 3
-    replicates: int = 2000
     seed: int = 0
     preset: str = "quick"
     cells: int = 16
@@ -116,11 +114,11 @@ class RunJob:
             ("until", STEPS),
             ("on_error", ("raise", "skip")),
             ("compound", ("join", "split", "drop")),
-            ("scale_inputs", ("training", "own")),
+            ("scale_inputs", ("auto", "training", "own")),
         ):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(allowed)}")
-        for name, least in (("epochs", 1), ("teacher_folds", 0), ("folds", 2), ("repeats", 1), ("replicates", 20)):
+        for name, least in (("epochs", 1), ("teacher_folds", 0), ("folds", 2), ("repeats", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be {least} or more")
         if not self.starts or len(set(self.starts)) < len(self.starts):

@@ -14,7 +14,7 @@ from awd_cme.report.run_files import ARTEFACTS
 from awd_cme.run.data import Tracked, tracks_of
 from awd_cme.run.job import PROGRAM, RunJob
 from awd_cme.run.series import Problem, problem_of
-from awd_cme.run.teach import Taught, gradients_of, one_thread, paths_of, quality_of, teach
+from awd_cme.run.teach import Taught, gradients_of, gradients_of_test, one_thread, paths_of, quality_of, teach
 from awd_cme.series.series_file import write_arrays
 from awd_core.files import read_json
 from awd_core.run import RunFolder
@@ -76,7 +76,7 @@ def _learn(run: RunFolder, job: RunJob, tracked: Tracked, crew: Workers) -> None
         gradients = gradients_of(run, job, problem, taught)
         paths = paths_of(run, job, problem, gradients, crew)
     if job.reaches("results"):
-        _results(run, job, tracked, problem, taught, paths, gradients)
+        _results(run, job, tracked, problem, taught, paths)
         if job.quality and taught is not None:
             quality_of(run, job, problem, taught, gradients)
     if job.reaches("report"):
@@ -84,7 +84,7 @@ def _learn(run: RunFolder, job: RunJob, tracked: Tracked, crew: Workers) -> None
 
 
 def _results(
-    run: RunFolder, job: RunJob, tracked: Tracked, problem: Problem, taught: Taught | None, paths: Any, gradients: Any
+    run: RunFolder, job: RunJob, tracked: Tracked, problem: Problem, taught: Taught | None, paths: Any
 ) -> None:
     """Everything from the selection to the example tracks; results.json is written last."""
     from awd_cme.run.candidates import candidates_of, choose
@@ -101,8 +101,8 @@ def _results(
         with run.step("Models"):
             rows = fit_all(job, problem, paths, choice, taught)
         with run.step("Results"):
-            results = results_of(job, problem, rows)
-            card = card_of(job, problem, rows[0], results)
+            results = results_of(problem, rows)
+            card = card_of(problem, rows[0], results)
         chosen = choice.chosen
         run.write_json("selection.json", choice.rows(job.features, rows[0].estimator))
         save_path(paths[chosen.start], run / "path.json")
@@ -111,9 +111,9 @@ def _results(
         run.write_bytes("predictions.csv", predictions_of(problem, rows))
         write_arrays(run / "examples.npz", examples_of(problem, rows[0], tracked.table))
         with run.step("Compression"):
-            X = problem.training.X.astype("float32")
+            X, held = problem.held_out.X.astype("float32"), gradients_of_test(job, problem, taught)
             start = paths[chosen.start].start
-            scores = score_pair(start, chosen.wavelet, X, gradients, levels=job.levels, mode=job.mode)
+            scores = score_pair(start, chosen.wavelet, X, held, levels=job.levels, mode=job.mode)
             write_scores(run / "scores.json", scores)
         run.write_json("results.json", results)
     if not (run / "timings.json").exists():

@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from awd_cme.model.bootstrap import auc, bootstrap_difference, clustered_bootstrap, r2
 from awd_cme.model.card import ModelCard
 from awd_cme.model.intervals import coefficient_intervals
+from awd_cme.model.scores import auc, r2, score_difference, score_interval
 from awd_cme.run.compare import Fitted
-from awd_cme.run.job import RunJob
-from awd_cme.run.series import FEWEST_CLUSTERS, Problem
+from awd_cme.run.readable import kept_together
+from awd_cme.run.series import Problem
 from awd_core.run import shortest_seconds
 from awd_core.workers import torch_threads
 
@@ -32,16 +32,12 @@ PAIRS = (
 FEW = 10
 """Test tracks of a cell below which it gets no score of its own."""
 
-COEFFICIENT_REPLICATES = 200
 
-
-def results_of(job: RunJob, problem: Problem, rows: Sequence[Fitted]) -> dict[str, Any]:
+def results_of(problem: Problem, rows: Sequence[Fitted]) -> dict[str, Any]:
     """Content of results.json.
 
     Parameters
     ----------
-    job : RunJob
-        For draws and seed of the bootstrap.
     problem : Problem
         For truth, cells and counts.
     rows : sequence of Fitted
@@ -49,26 +45,29 @@ def results_of(job: RunJob, problem: Problem, rows: Sequence[Fitted]) -> dict[st
     """
     truth, held = problem.truth(), problem.held_out
     metric: Any = "auc" if problem.classification else "r2"
-    clusters = problem.clusters(held)
-    by_cell = len(np.unique(held.cell)) >= FEWEST_CLUSTERS
-    options = {"metric": metric, "replicates": job.replicates, "seed": job.seed}
+    clusters = held.groups()
     found = []
     for row in rows:
-        interval = clustered_bootstrap(truth, row.prediction, clusters, **options)
+        interval = score_interval(truth, row.prediction, clusters, metric=metric)
         found.append(
             {
                 "key": row.key, "name": row.name, "kind": row.kind, "features": row.features,
-                "estimator": row.estimator, "score": interval.value, "low": interval.low, "high": interval.high,
-                "error": interval.standard_error, "cv_score": row.cv_score, "parameters": row.parameters,
-                "wavelet": None if row.candidate is None else row.candidate.name,
+                "estimator": row.estimator, "score": interval.value, "low": _known(interval.low),
+                "high": _known(interval.high), "error": _known(interval.standard_error), "cv_score": row.cv_score,
+                "parameters": row.parameters, "wavelet": None if row.candidate is None else row.candidate.name,
             }
         )  # fmt: skip
     of_key = {row.key: row for row in rows}
     differences = []
     for one, other in PAIRS:
         if one in of_key and other in of_key:
-            gap = bootstrap_difference(truth, of_key[one].prediction, of_key[other].prediction, clusters, **options)
-            differences.append({"of": one, "to": other, "value": gap.value, "low": gap.low, "high": gap.high})
+            gap = score_difference(truth, of_key[one].prediction, of_key[other].prediction, clusters, metric=metric)
+            differences.append(
+                {
+                    "of": one, "to": other, "value": gap.value, "low": _known(gap.low), "high": _known(gap.high),
+                    "p": _known(gap.p_value),
+                }
+            )  # fmt: skip
     return {
         "metric": "AUC" if problem.classification else "R2",
         "rows": found,
@@ -78,13 +77,13 @@ def results_of(job: RunJob, problem: Problem, rows: Sequence[Fitted]) -> dict[st
         "test": len(problem.test),
         "cells_train": len(np.unique(problem.training.cell)),
         "cells_test": len(np.unique(held.cell)),
-        "bootstrap": {
-            "over": "cells" if by_cell else "tracks",
-            "clusters": len(np.unique(clusters)),
-            "replicates": job.replicates,
+        "intervals": {
+            "method": "jackknife",
+            "over": kept_together(held),
+            "units": len(np.unique(clusters)),
             "level": 0.95,
         },
-        "folds_keep_together": "cells" if len(np.unique(problem.training.cell)) >= FEWEST_CLUSTERS else "tracks",
+        "folds_keep_together": kept_together(problem.known),
     }
 
 
@@ -115,15 +114,12 @@ def predictions_of(problem: Problem, rows: Sequence[Fitted]) -> bytes:
     return str(table.to_csv(index=False, lineterminator="\n")).encode(errors="backslashreplace")
 
 
-def card_of(job: RunJob, problem: Problem, row: Fitted, result: dict[str, Any]) -> ModelCard:
+def card_of(problem: Problem, row: Fitted, result: dict[str, Any]) -> ModelCard:
     """The card of the chosen model, with intervals of its coefficients."""
     if row.transformer is None or row.predictor is None or row.candidate is None:
         raise ValueError(f"the row {row.key!r} is no model on wavelet coefficients, so it has no card")
     training = problem.training
-    intervals = coefficient_intervals(
-        row.predictor, row.transformer.transform(training.X), training.y, problem.clusters(training),
-        replicates=min(job.replicates, COEFFICIENT_REPLICATES), seed=job.seed,
-    )  # fmt: skip
+    intervals = coefficient_intervals(row.predictor, row.transformer.transform(training.X), training.y, problem.groups)
     notes = {
         "wavelet": row.candidate.name,
         "start": row.candidate.start,
@@ -131,6 +127,7 @@ def card_of(job: RunJob, problem: Problem, row: Fitted, result: dict[str, Any]) 
         "metric": result["metric"],
         "test": {name: result["rows"][0][name] for name in ("score", "low", "high")},
         "cv_score": row.cv_score,
+        "coefficients_over": kept_together(training),
         "train_tracks": result["train"],
         "test_tracks": result["test"],
         "series": problem.raw.settings.to_dict(),
@@ -155,6 +152,10 @@ def timings_of(problem: Problem, card: ModelCard, network: Any | None) -> dict[s
             first = _micro(lambda: network(tensor[:1]), 1)
             found["teacher"] = [first, _micro(lambda: network(tensor), len(X))]
     return {"microseconds_per_track": found, "tracks": len(X)}
+
+
+def _known(value: float | None) -> float | None:
+    return value if value is not None and np.isfinite(value) else None
 
 
 def _micro(call: Callable[[], object], tracks: int) -> float:

@@ -1,5 +1,7 @@
 """The second part of a run: the learning problem, its split by whole cells, and z-scores from training tracks."""
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -7,10 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from awd_cme.model.folds import ScaledFold, scaled_folds
+from awd_cme.model.scores import auc, r2
 from awd_cme.run.data import Tracked
 from awd_cme.run.job import RunJob
+from awd_cme.run.readable import choose_scaling
 from awd_cme.series.problem import make_series, split_groups, split_tracks
-from awd_cme.series.scaling import Rule, ZScores, fit_z_scores
+from awd_cme.series.scaling import ZScores, fit_z_scores
 from awd_cme.series.series_file import load_series, save_series
 from awd_cme.series.series_set import SETTINGS, SeriesSet, SeriesSettings
 from awd_cme.series.targets import NEED_P
@@ -20,9 +25,6 @@ from awd_core.run import RunFolder
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 SUCCESS = "consecutive"
-FEWEST_CLUSTERS = 4
-"""Cells below which tracks are drawn and dealt to folds instead: of three cells there are ten different draws, and a
-fold of two would leave one to choose a penalty on."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,14 @@ class Problem:
     z_scores: ZScores
 
     @cached_property
+    def known(self) -> SeriesSet:
+        """Training tracks in the channels' units."""
+        return self.raw.take(self.train)
+
+    @cached_property
     def training(self) -> SeriesSet:
         """Standardised training tracks."""
-        return self.z_scores.apply(self.raw.take(self.train))
+        return self.z_scores.apply(self.known)
 
     @cached_property
     def held_out(self) -> SeriesSet:
@@ -64,23 +71,37 @@ class Problem:
 
     @property
     def groups(self) -> npt.NDArray[Any]:
-        """What folds keep together, one entry a training track: cells where there are enough, else tracks."""
-        return self.clusters(self.training)
-
-    @property
-    def step(self) -> float | None:
-        """Median seconds from sample to sample of the training tracks, None where unknown."""
-        known = self.training.seconds_per_sample
-        known = known[np.isfinite(known)]
-        return float(np.median(known)) if len(known) else None
+        """What penalties are chosen by, one entry a training track: cells, or tracks where there is one cell."""
+        return self.known.groups()
 
     def truth(self) -> npt.NDArray[Any]:
         """Targets of the test tracks, in the partner's unit."""
         return self.raw.y[self.test]
 
-    def clusters(self, of: SeriesSet) -> npt.NDArray[Any]:
-        """What bootstraps draw: cells where there are enough, else tracks."""
-        return of.cell if len(np.unique(of.cell)) >= FEWEST_CLUSTERS else np.arange(len(of))
+    def held_out_of_folds(self, folds: int, seed: int, ask: Callable[[ScaledFold], Array]) -> Array:
+        """What a model says of training tracks that it has not seen, in the partner's unit.
+
+        Parameters
+        ----------
+        folds, seed : int
+            Of the cross-validation; z-scores are fitted anew in each fold.
+        ask : callable
+            Fits to the training part of a fold, and predicts its held-out part, (n,) or several ways at once, (k, n).
+
+        Returns
+        -------
+        ndarray, shape (training tracks,) or (k, training tracks)
+        """
+        found: list[Array] = []
+        rest: list[Indices] = []
+        for fold in scaled_folds(self.known, folds, seed, inputs=self.z_scores.inputs.rule):
+            found.append(fold.restored(ask(fold)))
+            rest.append(fold.rest)
+        return np.concatenate(found, axis=-1)[..., np.argsort(np.concatenate(rest))]
+
+    def score_of_training(self, prediction: Array) -> float:
+        """R², or AUC, of predictions for the training tracks."""
+        return auc(self.known.y, prediction) if self.classification else r2(self.known.y, prediction)
 
     def restored(self, prediction: Array) -> Array:
         """Predictions for the test tracks, from standardised to the partner's unit."""
@@ -96,9 +117,15 @@ def problem_of(run: RunFolder, job: RunJob, tracked: Tracked) -> Problem:
             save_series(series_of(job, tracked), run / "series.npz")
     raw = load_series(run / "series.npz")
     train, test, rule = split_of(job, raw)
-    z_scores = fit_z_scores(raw.take(train), inputs=_rule(job))
-    problem = Problem(raw, train, test, rule, z_scores)
-    _check_classes(problem)
+    _check_classes(raw, train, test)
+    if not (run / "scaling.json").exists():
+        with run.step("Scaling of the series"):
+            chosen = choose_scaling(job, raw.take(train))
+            z_scores = fit_z_scores(raw.take(train), inputs=chosen["rule"])
+        scaling = {"inputs": z_scores.inputs.to_dict(), "targets": z_scores.targets.to_dict(), "choice": chosen}
+        run.write_json("scaling.json", scaling)
+    chosen = json.loads((run / "scaling.json").read_bytes())["choice"]
+    z_scores = fit_z_scores(raw.take(train), inputs=chosen["rule"])
     if not (run / "data.json").exists():
         run.write_json(
             "split.json",
@@ -107,9 +134,8 @@ def problem_of(run: RunFolder, job: RunJob, tracked: Tracked) -> Problem:
                 "train_cells": _cells(raw, train), "test_cells": _cells(raw, test),
             },
         )  # fmt: skip
-        run.write_json("scaling.json", {"inputs": z_scores.inputs.to_dict(), "targets": z_scores.targets.to_dict()})
         run.write_json("data.json", account(job, tracked, raw))
-    return problem
+    return Problem(raw, train, test, rule, z_scores)
 
 
 def series_settings(job: RunJob, tracked: Tracked) -> tuple[SeriesSettings, str | None]:
@@ -190,10 +216,10 @@ def account(job: RunJob, tracked: Tracked, raw: SeriesSet) -> dict[str, Any]:
     }
 
 
-def _check_classes(problem: Problem) -> None:
-    if problem.classification:
-        for name, rows in (("training", problem.train), ("test", problem.test)):
-            if len(np.unique(problem.raw.y[rows])) < 2:
+def _check_classes(raw: SeriesSet, train: Indices, test: Indices) -> None:
+    if raw.classification:
+        for name, rows in (("training", train), ("test", test)):
+            if len(np.unique(raw.y[rows])) < 2:
                 raise ValueError(
                     f"all {len(rows)} {name} tracks are of one class; more cells, or another target, are needed"
                 )
@@ -205,7 +231,3 @@ def _cells(raw: SeriesSet, rows: Indices) -> list[str]:
 
 def _short(source: Any) -> str:
     return str(source).replace("\\", "/").rpartition("/")[2] or str(source)
-
-
-def _rule(job: RunJob) -> Rule:
-    return "own" if job.scale_inputs == "own" else "training"

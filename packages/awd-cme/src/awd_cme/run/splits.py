@@ -52,7 +52,9 @@ def run_splits(
     write_json(folder / "splits.json", {"seeds": list(seeds)} | table)
     width = max(len(row["key"]) for row in table["rows"])
     lines = [f"  {row['key']:{width}} {row['mean']:7.3f} ± {row['sd']:.3f}" for row in table["rows"]]
-    return "\n".join([f"{metric_name(table['metric'])}, mean and standard deviation of {splits} splits", *lines])
+    metric = metric_name(table["metric"])
+    head = f"{metric}, mean and standard deviation of {splits} splits, each with a teacher of its own"
+    return "\n".join([head, *lines])
 
 
 def averaged(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from awd_cme.model.bootstrap import auc, r2
-from awd_cme.model.folds import grouped_folds
+from awd_cme.model.folds import ScaledFold
+from awd_cme.model.scores import auc, r2
 from awd_cme.run.job import RunJob
 from awd_cme.run.series import Problem
 from awd_cme.teacher.teacher import SeriesTeacher, SeriesTeacherClassifier
@@ -92,14 +93,14 @@ def teach(run: RunFolder, job: RunJob, problem: Problem) -> Taught:
         score = None
         if job.teacher_folds > 1:
             with run.step("Teacher, cross-validated") as progress:
-                splits = grouped_folds(
-                    problem.groups, job.teacher_folds, job.seed, y if problem.classification else None
-                )
-                held = np.zeros(len(y))
-                for number, (rows, rest) in enumerate(splits):
-                    progress(number, len(splits))
-                    held[rest] = predicted(kind(**options).fit(X[rows], y[rows]), X[rest])
-                score = auc(y, held) if problem.classification else r2(y, held)
+                done = count()
+
+                def ask(fold: ScaledFold) -> Array:
+                    progress(next(done), job.teacher_folds)
+                    own = fold.training
+                    return predicted(kind(**options).fit(own.X.astype(np.float32), own.y), fold.held_out.X)
+
+                score = problem.score_of_training(problem.held_out_of_folds(job.teacher_folds, job.seed, ask))
         run.write_json(
             "teacher.json",
             {
@@ -110,6 +111,13 @@ def teach(run: RunFolder, job: RunJob, problem: Problem) -> Taught:
         )  # fmt: skip
     values = read_json(run / "teacher.json")
     return Taught(teacher, values["cv_score"], parameters)
+
+
+def gradients_of_test(job: RunJob, problem: Problem, taught: Taught | None) -> Array:
+    """Gradients for the test tracks, on which compression is measured, as the published work does."""
+    if taught is None:
+        return _given(job.gradients or "", problem)[problem.test]
+    return np.asarray(input_gradients(taught.teacher.as_torch(), problem.held_out.X.astype(np.float32))[:])
 
 
 def gradients_of(run: RunFolder, job: RunJob, problem: Problem, taught: Taught | None) -> Array:
@@ -132,6 +140,12 @@ def given_gradients(file: str | os.PathLike[str], problem: Problem) -> Array:
     ValueError
         If their shape is another, or they will not do.
     """
+    chosen = _given(file, problem)[problem.train]
+    check_gradients(problem.training.X.astype(np.float32), chosen)
+    return chosen
+
+
+def _given(file: str | os.PathLike[str], problem: Problem) -> Array:
     from awd_core.files import read_array
 
     values = np.asarray(read_array(file)[:], dtype=np.float32)
@@ -140,9 +154,7 @@ def given_gradients(file: str | os.PathLike[str], problem: Problem) -> Array:
             f"{Path(file).name} has the shape {values.shape}; give one gradient for each sample of series.npz, "
             f"{problem.raw.X.shape}, tracks in its order"
         )
-    chosen = values[problem.train]
-    check_gradients(problem.training.X.astype(np.float32), chosen)
-    return chosen
+    return values
 
 
 def paths_of(
@@ -172,7 +184,10 @@ def paths_of(
 
 
 def quality_of(run: RunFolder, job: RunJob, problem: Problem, taught: Taught, gradients: Array) -> None:
-    """Check the attributions in the chosen wavelet, with a second teacher of another seed; writes quality.json."""
+    """Check the attributions in the chosen wavelet, with a second teacher of another seed.
+
+    Writes quality.json, and teacher_seeds.json: what both teachers reach on the test tracks.
+    """
     if (run / "quality.json").exists():
         return
     from awd_core.evidence import attribution_quality
@@ -181,6 +196,12 @@ def quality_of(run: RunFolder, job: RunJob, problem: Problem, taught: Taught, gr
     with run.step("Teacher of another seed"):
         other = type(taught.teacher)(**taught.teacher.get_params(deep=False)).set_params(seed=job.seed + 1)
         other.fit(X, problem.training.y)
+        truth, metric = problem.truth(), auc if problem.classification else r2
+        held = {
+            seed: metric(truth, problem.restored(predicted(teacher, problem.held_out.X)))
+            for seed, teacher in ((job.seed, taught.teacher), (job.seed + 1, other))
+        }
+        run.write_json("teacher_seeds.json", {"scores": {str(seed): score for seed, score in held.items()}})
     with run.step("Checks of the attributions") as progress:
         attribution_quality(
             taught.teacher.as_torch(), X, gradients, Wavelet.load(run / "wavelet.json"), levels=job.levels,

@@ -10,6 +10,10 @@ discovery rate", J. R. Stat. Soc. B 57) with n hypotheses: of the spots found, a
 be noise; and "familywise", Bonferroni's: the chance of any spot of noise in an image is at most `level`. Neighbouring
 pixels are not independent, which both rules bear, and makes them strict; the place that was fitted to noise raises its
 amplitude, which makes them lax: in images of pure noise the two together come to less than `level`.
+
+What `p` means of a spot that was found. It is that of the fit, as if its place had been known before; but the place was
+chosen for being bright, and three of four local maxima of pure noise have a p below 0.05. So it orders spots, and with
+the rule above it tells real ones; by itself it is no evidence. In another channel, at places found in this one, it is.
 """
 
 from dataclasses import dataclass
@@ -60,7 +64,8 @@ def detect_spots(
     -------
     DataFrame
         One row a spot, sorted by y and x: `y`, `x` in pixels, `amplitude`, `background`, their errors
-        `amplitude_error`, `background_error` in counts, and `p` of the amplitude against 0.
+        `amplitude_error`, `background_error` in counts, and `p` of the amplitude against 0, as if the place had been
+        known before (see the module's description).
 
     Raises
     ------

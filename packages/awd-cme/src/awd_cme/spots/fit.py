@@ -16,7 +16,8 @@ save a fifth of the time only, most of which goes into fetching pixels.
 Two tests of the amplitude, both one-sided:
 
 - `p`: whether A > 0, by Student's t of A over its standard error with n − 2 degrees of freedom. Exact for Gaussian
-  noise of equal variance: p-values are uniform where there is no spot.
+  noise of equal variance: p-values are uniform where there is no spot, at places that were not chosen by this image
+  (`awd_cme.spots.detect` says what they are of places that were).
 - `p_noise`: whether A > k σ_r, where σ_r² = RSS / (n − 1) and k = 1.96: cmeAnalysis' `pval_Ar` (file
   `fitGaussians2D.m` of DanuserLab/cmeAnalysis). With e_A the standard error of A and e_r = k σ_r / √(2(n − 1)) that of
   k σ_r it is the upper tail of Student's t for

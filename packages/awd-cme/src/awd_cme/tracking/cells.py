@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from awd_cme.tracks.losses import LossReport, losses_from
+from awd_cme.tracks.losses import LossReport, counted, losses_from
 from awd_cme.tracks.table import concat, spans, starts
 from awd_cme.tracks.writers import write_parquet
 from awd_core.files import read_json, write_json
@@ -163,12 +163,12 @@ def track_cell(
     -------
     table, losses, origin : DataFrame, LossReport, dict
         Canonical table, p-values by cmeAnalysis' test against the noise of the background; what was lost; where the
-        facts about the movie were found, and the width of its spots where it was measured.
+        facts about the movie were found, the width of its spots where it was measured, and the counts for a photon.
     """
     from awd_cme.movies.open import open_movie
     from awd_cme.tracking.intensities import extract
     from awd_cme.tracking.link import track_movie
-    from awd_cme.tracking.movie_spots import measured_width
+    from awd_cme.tracking.movie_spots import measured_gain, measured_width
 
     movie = open_movie(
         path, axes=settings.axes, channels=settings.channels, seconds_per_frame=settings.seconds_per_frame,
@@ -179,8 +179,11 @@ def track_cell(
     if sigma is None:
         sigma = measured_width(movie, workers=workers).sigma
         origin["sigma"] = f"{sigma:.4f}"
+    gains = {name: measured_gain(movie, c, workers=workers) for c, name in enumerate(movie.channels)}
+    known = {name: found.gain if found.known else 0.0 for name, found in gains.items()}
+    origin["gain"] = json.dumps(known)
     options: dict[str, Any] = {
-        "sigma": sigma, "test": "noise", "threads": settings.threads, "workers": workers,
+        "sigma": sigma, "gain": known, "test": "noise", "threads": settings.threads, "workers": workers,
         "folder": folder, "progress": progress or False,
     }  # fmt: skip
     if positions is None:
@@ -259,6 +262,7 @@ def _outcome(cells: Cells, skip: bool, item: tuple[str, str], work: Callable[[st
 def _together(cells: Cells, movies: Mapping[str, Path]) -> tuple[pd.DataFrame, LossReport, dict[str, str]]:
     """All cells from their files."""
     tables, losses, widths = [], LossReport(), []
+    gains: dict[str, list[float]] = {}
     origin: dict[str, str] = {}
     for name in movies:
         said = read_json(cells.place(name, "json"))
@@ -270,6 +274,8 @@ def _together(cells: Cells, movies: Mapping[str, Path]) -> tuple[pd.DataFrame, L
         origin = said["origin"]
         if "sigma" in origin:
             widths.append(float(origin.pop("sigma")))
+        for channel, gain in json.loads(origin.pop("gain", "{}")).items():
+            gains.setdefault(channel, []).append(gain)
     if not tables:
         raise ValueError(f"none of the {len(movies)} movies could be tracked; the first: {losses.dropped[0][2]}")
     if widths:
@@ -277,4 +283,23 @@ def _together(cells: Cells, movies: Mapping[str, Path]) -> tuple[pd.DataFrame, L
             f"Spots are {min(widths):.2f} to {max(widths):.2f} pixels wide (sigma), measured in the first channel of "
             f"{len(widths)} movies; this holds for all channels."
         )
+    for channel, found in gains.items():
+        losses.assume(_about_gain(channel, found))
     return concat(tables), losses, origin
+
+
+def _about_gain(channel: str, found: list[float]) -> str:
+    """Where the gain of a channel was measured, in words."""
+    known, unknown = [gain for gain in found if gain > 0], sum(gain == 0 for gain in found)
+    said = []
+    if known:
+        said.append(
+            f"Errors of amplitudes have the shot noise of {min(known):.3g} to {max(known):.3g} counts for a photon of "
+            f"{channel}, measured in {counted(len(known), 'movies')} by how noise grows with brightness."
+        )
+    if unknown:
+        said.append(
+            f"{counted(unknown, 'movies')} did not show the counts for a photon of {channel}: there the errors of "
+            "bright spots leave out their shot noise, and are too small."
+        )
+    return " ".join(said)

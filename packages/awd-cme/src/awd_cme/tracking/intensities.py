@@ -21,6 +21,7 @@ from awd_cme.spots.fit import SpotFits as SpotFits
 from awd_cme.spots.fit import fit_spots as fit_spots
 from awd_cme.spots.windows import Floats, checked_sigma, inside
 from awd_cme.tracking.measure import Measurement, Method, Test, measured, measured_in_parts
+from awd_cme.tracking.movie_spots import measured_gain
 from awd_cme.tracking.positions import frames_of_tracks, shifts_of_channels
 from awd_cme.tracks.table import MEASURES, LossReport, columns, validate
 from awd_core.checks import check_kind, is_whole_number, warn
@@ -41,7 +42,7 @@ def extract(
     method: Method = "fit",
     test: Test = "amplitude",
     neighbours: Neighbours = "joint",
-    gain: float | Mapping[str, float] = 0.0,
+    gain: float | Mapping[str, float] | None = None,
     threads: int = 2,
     losses: LossReport | None = None,
     progress: bool | Progress = False,
@@ -72,9 +73,10 @@ def extract(
         the residuals, as in cmeAnalysis (for features that count such frames). See `awd_cme.spots.fit`.
     neighbours : {"joint", "exclude", "flag"}
         What becomes of other tracks of the same frame whose light reaches a spot; as `fit_spots`.
-    gain : float or mapping of str to float
+    gain : float or mapping of str to float, optional
         Counts for one photon, for the shot noise of the spots in their errors; by the movie's channels where they
-        differ.
+        differ. Default: measured in the movie (`estimate_gain`), channel by channel. 0 leaves shot noise out, and the
+        errors of bright spots come out too small.
     threads : int
         Images that are worked on at a time, where one process does it. Reading is one at a time.
     losses : LossReport, optional
@@ -109,7 +111,6 @@ def extract(
     """
     names = _names(movie, channels)
     widths = {name: checked_sigma(_one(sigma, name, "sigma")) for name in names}
-    gains = {name: _one(gain, name, "gain") for name in names}
     for value, allowed, what in ((method, Method, "method"), (test, Test, "test")):
         if value not in get_args(allowed):
             raise ValueError(f"{what} must be one of {get_args(allowed)}, got {value!r}")
@@ -135,11 +136,12 @@ def extract(
         listed += [c[order] + moved[name][rows["frame"].to_numpy()[order], axis] for axis, c in enumerate((y, x))]
     places = np.column_stack(listed)
     del listed
-    how = Measurement(
-        tuple(movie.channels.index(name) for name in names), tuple(widths.values()), tuple(gains.values()),
-        method, test, neighbours,
-    )  # fmt: skip
     with open_workers(workers) as crew:
+        gains = _gains(movie, names, crew, report) if gain is None else [_one(gain, name, "gain") for name in names]
+        how = Measurement(
+            tuple(movie.channels.index(name) for name in names), tuple(widths.values()), tuple(gains), method, test,
+            neighbours,
+        )  # fmt: skip
         if crew.here:
             measures = measured(movie, places, how, threads=threads, progress=progress)
         else:
@@ -177,6 +179,20 @@ def _one(value: float | Mapping[str, float], name: str, what: str) -> float:
     if name not in value:
         raise ValueError(f"{what} has no value for the channel {name!r}, only for {list(value)}; add it")
     return float(value[name])
+
+
+def _gains(movie: Movie, names: Mapping[str, str], crew: Workers, report: LossReport) -> list[float]:
+    """Counts for a photon of each channel, measured; 0 where the movie does not show them."""
+    found = {name: measured_gain(movie, movie.channels.index(name), workers=crew) for name in names}
+    for name, gain in found.items():
+        report.assume(
+            f"{names[name]}: {gain.gain:.3g} ± {gain.error:.2g} counts for a photon, measured by how the noise "
+            "grows with brightness, are in the errors of amplitudes."
+            if gain.known
+            else f"{names[name]}: the movie does not show how many counts a photon makes, so the errors of amplitudes "
+            "leave out the spots' shot noise, and those of bright spots are too small; give the gain."
+        )
+    return [gain.gain if gain.known else 0.0 for gain in found.values()]
 
 
 def _filled(rows: pd.DataFrame, found: dict[str, Floats], flags: npt.NDArray[np.bool_], movie: Movie) -> pd.DataFrame:

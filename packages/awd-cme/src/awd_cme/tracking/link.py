@@ -169,7 +169,7 @@ def track_movie(
     shifts: Mapping[str, npt.ArrayLike] | None = None,
     test: Test = "amplitude",
     neighbours: Neighbours = "joint",
-    gain: float | Mapping[str, float] = 0.0,
+    gain: float | Mapping[str, float] | None = None,
     cell: str = "cell",
     source: str = "",
     threads: int = 2,

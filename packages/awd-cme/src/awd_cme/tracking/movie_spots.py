@@ -17,11 +17,15 @@ from awd_cme.movies.movie import Movie
 from awd_cme.movies.open import MovieFile
 from awd_cme.spots.detect import Control, Width, detect_spots, estimate_sigma
 from awd_cme.spots.fit import fit_spots
+from awd_cme.spots.gain import FEWEST, PIXELS, Gain, estimate_gain
 from awd_cme.spots.windows import Array, Floats
 from awd_core.workers import Progress, Workers, open_workers
 
 FRAMES_FOR_SIGMA = 10
 """Frames that the width of the spots is measured in, spread over the movie."""
+
+THREES_FOR_GAIN = 10
+"""How many times three frames the gain is measured in, spread over the movie."""
 
 SECONDS_OF_MEAN = 5.0
 FOUND = ("frame", "y", "x", "p")
@@ -71,6 +75,17 @@ def measured_width(movie: Movie, channel: int = 0, *, workers: int | Workers = 1
         if crew.here:
             return _width(movie, channel)
         return next(crew.map(partial(_width_of_file, channel), [file_of(movie)], names=_named))
+
+
+def measured_gain(movie: Movie, channel: int, *, workers: int | Workers = 1) -> Gain:
+    """Counts for a photon in a channel of a movie, measured in ten times three frames; not known of two frames.
+
+    Parameters and where it is done: as for `measured_width`.
+    """
+    with open_workers(workers) as crew:
+        if crew.here:
+            return _gain(movie, channel)
+        return next(crew.map(partial(_gain_of_file, channel), [file_of(movie)], names=_named))
 
 
 def movie_spots(
@@ -145,6 +160,19 @@ def _width(movie: Movie, channel: int) -> Width:
 
 def _width_of_file(channel: int, file: MovieFile) -> Width:
     return _width(file.open(), channel)
+
+
+def _gain(movie: Movie, channel: int) -> Gain:
+    frames, _, height, width = movie.shape
+    starts = np.unique(np.linspace(0, frames - 3, THREES_FOR_GAIN).round().astype(int))
+    if frames < 3 or len(starts) * height * width < FEWEST:
+        return Gain(0.0, np.inf)
+    rows = slice(None, None, 1 + height * width // PIXELS)  # of large frames not all are held
+    return estimate_gain(np.stack([movie.frame(int(t) + after, channel)[rows] for t in starts for after in range(3)]))
+
+
+def _gain_of_file(channel: int, file: MovieFile) -> Gain:
+    return _gain(file.open(), channel)
 
 
 def _named(file: MovieFile) -> str:
