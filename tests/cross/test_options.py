@@ -4,15 +4,9 @@ import re
 
 import numpy as np
 import pytest
-import typer
-from typer.testing import CliRunner
 
-from awd_cme.app.main import app as cme
-from awd_core.app.main import app as core
-from awd_core.run.options import parse_shares
-from awd_cosmo.app.main import app as cosmo
-
-APPS = {"awd": core, "awd-cosmo": cosmo, "awd-cme": cme}
+from awd_core.run import parse_shares
+from commands import app_of, say
 
 OPTIONS = {
     "awd wavelet": """
@@ -26,7 +20,8 @@ OPTIONS = {
         --workers 1.. = 1 | --scheduler | --no-quality | --no-report | --overwrite | --quiet |
     """,
     "awd-cosmo run": """
-        DATA | --simulate | --preset = quick | --suite | --cosmologies 8.. | --realisations 1.. | --map-pixels 16.. |
+        DATA | --simulate | --preset = quick | --suite = quick; tiny tiny | --cosmologies 8.. | --realisations 1.. |
+        --map-pixels 16.. |
         --layout = auto | --source-redshift | --pixel-scale | --on-error = raise | --phases = avoid |
         --observed repeated | --mask | --tile 0.. = 64; tiny 0 | --downsample 1.. = 1 | --smoothing 0.. = 0 | --noise |
         --galaxies = 30 | --also | --architecture = resnet18 | --width 1.. = 8; full 64; tiny 4 |
@@ -155,25 +150,15 @@ def entries(table):
 
 def told(name, command):
     """The entries of the table, from the command itself."""
-    for parameter in typer.main.get_command(APPS[name]).commands[command].params:
-        if parameter.name == "help" or getattr(parameter, "hidden", False):
+    for option in app_of(name).commands[command].options:
+        if option.hidden:
             continue
-        argument = parameter.param_type_name == "argument"
-        default = getattr(parameter, "show_default", None)
-        default = default if isinstance(default, str) else parameter.default
-        words = [parameter.metavar if argument else "/".join([*parameter.opts, *parameter.secondary_opts])]
-        words += ["required"] * parameter.required + ["repeated"] * (parameter.multiple or parameter.nargs == -1)
-        if parameter.min is not None:
-            words.append(f"{parameter.min}..{'' if parameter.max is None else parameter.max}")
-        if not parameter.required and default is not None and not isinstance(default, bool):
-            words.append(f"= {default}")
+        words = [option.name, *["required"] * option.required, *["repeated"] * option.is_repeated]
+        if option.range is not None:
+            words.append(f"{option.range.least}..{option.range.most or ''}")
+        if option.default:
+            words.append(f"= {option.default}")
         yield " ".join(words)
-
-
-def say(line):
-    name, *arguments = line.split()
-    result = CliRunner().invoke(APPS[name], arguments)
-    return result.exit_code, result.output
 
 
 @pytest.fixture

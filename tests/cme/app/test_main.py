@@ -7,7 +7,6 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 from awd_cme.app.main import app
 from awd_cme.movies.open import open_movie, write_movie
@@ -16,6 +15,7 @@ from awd_cme.series.series_set import SETTINGS
 from awd_cme.simulate.simulation import simulate_movie
 from awd_cme.tracks.table import make_table
 from awd_cme.tracks.writers import write_csv, write_napari
+from commands import invoke
 
 SHORT = [
     "--epochs", "2", "--starts", "db2", "--shares", "2", "--random-starts", "0", "--repeats", "1", "--replicates", "50",
@@ -25,7 +25,7 @@ SHORT = [
 
 def call(*arguments):
     """Exit code and output of the command."""
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    result = invoke(app, [str(argument) for argument in arguments])
     return result.exit_code, result.output
 
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from awd_cme.run.job import RunJob
-from awd_core.checks import check_choice, check_files
+from awd_core.checks import check_files
 
 
 def check_job(job: RunJob) -> None:
-    """Refuse what no step would take.
+    """Refuse what no step would take, which the job does not look for itself.
 
     Parameters
     ----------
@@ -17,29 +17,19 @@ def check_job(job: RunJob) -> None:
     Raises
     ------
     ValueError
-        If a name is unknown: of a preset, a format, a target, settings, features, wavelets, a network.
+        If there is no such wavelet, or no such network.
     FileNotFoundError
         If a file is not there.
 
     Examples
     --------
-    >>> check_job(RunJob("simulated", "run", features="time"))
+    >>> check_job(RunJob("simulated", "run", starts=("db99",)))
     Traceback (most recent call last):
     ...
-    ValueError: --features is 'time' (did you mean timed?); choose one of published, both, timed
+    ValueError: there is no wavelet 'db99' (did you mean db9?); allowed are ...
     """
-    from awd_cme.model.features import FEATURES
-    from awd_cme.readers.read import FORMATS
-    from awd_cme.series.series_set import SETTINGS
-    from awd_cme.series.targets import TARGETS
-    from awd_cme.simulate.settings import PRESETS
     from awd_core.wavelets import Wavelet
 
-    check_choice("--preset", job.preset, PRESETS)
-    check_choice("--format", job.format, ("auto", *sorted(FORMATS)))
-    check_choice("--target", job.target, ("success", *TARGETS))
-    check_choice("--settings", job.settings, SETTINGS)
-    check_choice("--features", job.features, FEATURES)
     for name in job.starts:
         Wavelet.from_name(name)
     if job.network is not None:
