@@ -56,8 +56,8 @@ def test_prepare_takes_all_the_options_of_run_but_ends_earlier():
     assert "--until" not in options["run"]
     # Presets decide, and say what.
     told = " ".join(options["run"].replace("│", " ").split())
-    assert "[default: (8; full 64; tiny 4)]" in told
-    assert "[default: (64; tiny 0)]" in told
+    assert "[default: 8; full 64; tiny 4]" in told
+    assert "[default: 64; tiny 0]" in told
 
 
 def test_simulate_writes_a_suite_and_its_theory(suite):

@@ -33,24 +33,10 @@ Place = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Option:
-    """An option, or an argument, which is given by its place.
+    """An option, or an argument, which is given by its place on the command line.
 
-    Attributes
-    ----------
-    place : tuple of str
-        Where its value goes.
-    annotation : type
-        Its type and marks.
-    name : str
-        As it is typed, "--levels", or shown, "DATA".
-    kind : type
-        What the parser makes of what is typed: str, int, float, bool, Path, or a list of one of them.
-    read : callable, optional
-        What then becomes of it.
-    panel, help, value, default : str
-        What `--help` says: where, what it means, what stands for its value, what it is if not given.
-    required, hidden : bool
-        Whether it must be given; whether `--help` passes over it.
+    `name` is typed, "--levels", or shown, "DATA"; `kind` is what the parser makes of a value, and `read` what then
+    becomes of it; `help`, `value` (which stands for the value) and `default` are what `--help` says.
     """
 
     place: Place
@@ -66,11 +52,6 @@ class Option:
     hidden: bool
 
     @property
-    def is_argument(self) -> bool:
-        """Whether it is given by its place."""
-        return self.panel == ARGUMENTS
-
-    @property
     def is_repeated(self) -> bool:
         """Whether it may be given more than once."""
         return get_origin(self.kind) is list
@@ -82,15 +63,9 @@ class Option:
         return found
 
     @property
-    def choices(self) -> tuple[str, ...]:
-        """Which names it takes, where that is settled."""
-        return choices_of(marked(self.annotation)[0])
-
-    @property
-    def meaning(self) -> str:
-        """What it means, and what it takes."""
-        takes = ", ".join(self.choices) or str(self.range or "")
-        return f"{self.help} [{takes}]" if takes else self.help
+    def takes(self) -> str:
+        """Which names, or numbers, it takes, where that is settled."""
+        return ", ".join(choices_of(marked(self.annotation)[0])) or str(self.range or "")
 
 
 class Command:
@@ -107,7 +82,7 @@ class Command:
     prose : str
         What the function's docstring says before its sections.
     options : list of Option
-        Arguments first.
+        By panels, arguments first.
 
     Examples
     --------
@@ -134,91 +109,70 @@ class Command:
         prose = re.split(r"\n\w+\n-+\n", inspect.getdoc(function) or "", maxsplit=1)[0].strip()
         self.prose = "\n\n".join(" ".join(part.split()) for part in prose.split("\n\n"))
         self._groups: dict[Place, tuple[Any, Mapping[str, Any]]] = {}
-        found = list(self._options(function, (), Fields(" ".join(inspect.signature(function).parameters))))
+        found = self._options(function, (), OPTIONS, Fields(" ".join(inspect.signature(function).parameters)))
         self.options = sorted(found, key=lambda option: option.panel.rank)
 
-    def _options(
-        self, source: Callable[..., object], inside: Place, given: Fields, around: Panel = OPTIONS
-    ) -> Iterator[Option]:
-        texts, only = texts_of(source), given.only.split()
-        for parameter in inspect.signature(source).parameters.values():
+    def _options(self, source: Any, inside: Place, around: Panel, group: Fields) -> Iterator[Option]:
+        texts, only = texts_of(source), group.only.split()
+        for name, parameter in inspect.signature(source).parameters.items():
             kind, marks = marked(parameter.annotation)
-            group, panel, place = _first(marks, Fields), _first(marks, Panel), (*inside, parameter.name)
+            inner, panel, place = _first(marks, Fields), _first(marks, Panel), (*inside, name)
             settings: Any = next((one for one in (kind, *get_args(kind)) if is_dataclass(one)), None)
-            if group or (settings and not inside):
-                group = group or Fields()
-                self._groups[place] = (None if group.of else settings), group.others
-                yield from self._options(group.of or settings, place, group, panel or around)
-            elif parameter.name in only or (panel and not only):
-                default = given.others.get(parameter.name, parameter.default)
-                # Settings within settings may be left out as a whole.
-                required = default is parameter.empty and len(place) < 3
-                text, panel = texts.get(place[-1], ""), panel or around
-                yield _option(place, parameter.annotation, panel, text, default, required, given.default)
-
-    @property
-    def called(self) -> dict[str, str]:
-        """Names of the options, by the names of fields and parameters."""
-        # Settings within settings are called by their first option.
-        within = {option.place[-2]: option.name for option in reversed(self.options) if len(option.place) > 2}
-        return within | {option.place[-1]: option.name for option in self.options}
+            if inner or (settings and not inside):
+                inner = inner or Fields()
+                self._groups[place] = (None if inner.of else settings), inner.others
+                yield from self._options(inner.of or settings, place, panel or around, inner)
+            elif name in only or (panel and not only):
+                default = group.others.get(name, parameter.default)
+                told = group.default(name) if group.default else None
+                yield _option(place, parameter.annotation, panel or around, texts.get(name, ""), default, told)
 
     def __call__(self, values: Mapping[Place, Any]) -> None:
-        """Run the function with what was given, by its places.
-
-        Raises
-        ------
-        SettingError
-            If the settings refuse it: with the names of the options.
-        """
+        """Run the function with what was given; what the settings refuse is told with the names of the options."""
         try:
             self.function(**self._built(dict(values)))
         except SettingError as error:
-            error.called = self.called
+            # Settings within settings are called by their first option.
+            within = {option.place[-2]: option.name for option in reversed(self.options) if len(option.place) > 2}
+            error.called = within | {option.place[-1]: option.name for option in self.options}
             raise
 
     def _built(self, values: dict[Place, Any]) -> dict[str, Any]:
         for option in self.options:
-            if option.place in values and option.read is not None:
-                values[option.place] = option.read(values[option.place])
-            if option.place in values and len(option.place) != 2:
+            if option.place in values:
+                if option.read is not None:
+                    values[option.place] = option.read(values[option.place])
                 check_value(option.place[-1], option.annotation, values[option.place])
-        for place, (kind, others) in sorted(self._groups.items(), key=lambda item: -len(item[0])):
+        for place in sorted(self._groups, key=len, reverse=True):
+            settings, others = self._groups[place]
             inner = {one[-1]: values.pop(one) for one in list(values) if one[:-1] == place}
             if inner or len(place) == 1:
-                inner = {**others, **inner}
-                values[place] = inner if kind is None else _settings(kind, inner)
+                values[place] = {**others, **inner} if settings is None else _filled(settings, {**others, **inner})
         return {place[0]: value for place, value in values.items()}
 
 
-def _settings(kind: Any, values: dict[str, Any]) -> Any:
-    """The dataclass with these values; what else it needs is said."""
-    for one in fields(kind):
+def _filled(settings: Any, values: dict[str, Any]) -> Any:
+    """Settings with these values; if they need another one, that is told."""
+    for one in fields(settings):
         if one.name not in values and one.default is MISSING and one.default_factory is MISSING:
             raise SettingError(f"{{{next(iter(values))}}} needs {{{one.name}}}, which is not given")
-    return kind(**values)
+    return settings(**values)
 
 
-def _option(
-    place: Place,
-    annotation: Any,
-    panel: Panel,
-    text: str,
-    default: Any,
-    required: bool,
-    told: Callable[[str], str] | None,
-) -> Option:
+def _option(place: Place, annotation: Any, panel: Panel, text: str, default: Any, told: str | None) -> Option:
     kind, marks = marked(annotation)
     how = _first(marks, Typed) or Typed()
     name = how.value or place[-1].upper() if panel is ARGUMENTS else how.name or f"--{place[-1].replace('_', '-')}"
     read = how.read or _reader(kind)
     plain = _plain(kind) if read is None else str
-    shown = told(place[-1]) if told else how.default
+    shown = how.default if told is None else told
     if plain is bool:
         if default is True:
             name, read = f"--no-{name[2:]}", _is_not
     elif not shown and default is not inspect.Parameter.empty and repr(default) != "<factory>":
         shown = typed(default)
+    # Settings within settings may be left out as a whole.
+    required = default is inspect.Parameter.empty and len(place) < 3
     says = text or _first(marks, str) or ""
     return Option(place, annotation, name, plain, read, panel, says, how.value, shown, required, how.hidden)
 
@@ -254,13 +208,10 @@ def texts_of(source: Any) -> dict[str, str]:
     >>> texts_of(Command)["function"][:30]
     'Its parameters are options. A '
     """
-    if inspect.isclass(source):
-        docs = [inspect.cleandoc(one.__doc__ or "") for one in reversed(source.__mro__) if is_dataclass(one)]
-    else:
-        docs = [inspect.getdoc(source) or ""]
+    sources = [one for one in reversed(source.__mro__) if one.__doc__] if inspect.isclass(source) else [source]
     found: dict[str, str] = {}
-    for part in (part for doc in docs for part in re.split(r"^(?=\w+\n-+$)", doc, flags=re.MULTILINE)[1:]):
-        if part.startswith(("Parameters", "Attributes")):
+    for part in (part for one in sources for part in re.split(r"^(?=\w+\n-+$)", inspect.getdoc(one) or "", flags=re.M)):
+        if part.startswith(("Parameters\n-", "Attributes\n-")):
             entries = re.findall(r"^(\w+)(?: :.*)?\n((?:(?: .*)?(?:\n|$))+)", part.split("\n", 2)[2], re.MULTILINE)
             found |= {name: " ".join(text.split()) for name, text in entries}
     return found

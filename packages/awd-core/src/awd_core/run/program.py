@@ -15,14 +15,14 @@ from contextlib import suppress
 from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from awd_core.run.command import OPTIONS, Command, Option
+from awd_core.run.command import OPTIONS, Command
 from awd_core.run.interruption import CODE
-from awd_core.run.settings import ARGUMENTS
+from awd_core.run.settings import ARGUMENTS, Panel
 from awd_core.run.tell import tell
 from awd_core.workers.threads import wait_briefly
 
 if TYPE_CHECKING:
-    from cyclopts import App, Group, Parameter
+    from cyclopts import App
 
 # Before a command imports torch.
 wait_briefly()
@@ -159,38 +159,31 @@ def make_app(name: str, distribution: str, summary: str) -> Program:
 
 def _callable(command: Command) -> Callable[..., None]:
     """The command as the parser reads it: a function whose signature has all options."""
-    from cyclopts import Group
+    from cyclopts import Group, Parameter
 
-    places = {f"option_{number}": option for number, option in enumerate(command.options)}
+    own = (ARGUMENTS, OPTIONS)  # panels that the parser has too
+    groups: dict[Panel, str | Group] = {}
+    for panel in dict.fromkeys(option.panel for option in command.options):
+        groups[panel] = panel.name if panel in own else Group.create_ordered(panel.name)
+    options = {f"option_{number}": option for number, option in enumerate(command.options)}
+    parameters = []
+    for name, option in options.items():
+        how = Parameter(
+            name=option.name, help=f"{option.help} [{option.takes}]" if option.takes else option.help, negative="",
+            group=groups[option.panel], metavar=option.value or None, show_default=option.default or False,
+            show=not option.hidden, allow_repeating=True,
+        )  # fmt: skip
+        kind = inspect.Parameter.POSITIONAL_ONLY if option.panel is ARGUMENTS else inspect.Parameter.KEYWORD_ONLY
+        default = inspect.Parameter.empty if option.required else None
+        parameters.append(inspect.Parameter(name, kind, default=default, annotation=Annotated[option.kind | None, how]))
 
-    def call(*arguments: Any, **options: Any) -> None:
-        named = dict(zip(places, arguments, strict=False)) | options
-        command({places[name].place: value for name, value in named.items()})
+    def call(*arguments: Any, **named: Any) -> None:
+        given = dict(zip(options, arguments, strict=False)) | named
+        command({options[name].place: value for name, value in given.items()})
 
-    own = (ARGUMENTS, OPTIONS)  # which the parser has too
-    panels = dict.fromkeys(option.panel for option in command.options)
-    groups = {one: one.name if one in own else Group.create_ordered(one.name) for one in panels}
-    parameters = [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.POSITIONAL_ONLY if option.is_argument else inspect.Parameter.KEYWORD_ONLY,
-            default=inspect.Parameter.empty if option.required else None,
-            annotation=Annotated[option.kind, _parameter(option, groups[option.panel])],
-        )
-        for name, option in places.items()
-    ]
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     call.__doc__ = command.prose
     return call
-
-
-def _parameter(option: Option, group: "Group | str") -> "Parameter":
-    from cyclopts import Parameter
-
-    return Parameter(
-        name=option.name, help=option.meaning, group=group, negative="", metavar=option.value or None,
-        show_default=option.default or False, allow_repeating=True, show=not option.hidden,
-    )  # fmt: skip
 
 
 def _one_line(error: Exception) -> str:

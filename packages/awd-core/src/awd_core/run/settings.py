@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, fields
 from importlib import import_module
 from itertools import pairwise
 from numbers import Real
-from typing import Annotated, Any, Literal, get_args, get_origin, overload
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from awd_core.checks.choices import check_choice
 from awd_core.checks.whole_numbers import is_whole_number
@@ -269,19 +269,15 @@ def typed(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else "" if value is None else str(value)
 
 
-@overload
-def parse_names(text: str) -> tuple[str, ...]: ...
-@overload
-def parse_names(text: str | None) -> tuple[str, ...] | None: ...
-def parse_names(text: str | None) -> tuple[str, ...] | None:
-    """Names with commas between them; None where the option was not given.
+def parse_names(text: str) -> tuple[str, ...]:
+    """Names with commas between them.
 
     Examples
     --------
-    >>> parse_names("db2, db5"), parse_names(None)
-    (('db2', 'db5'), None)
+    >>> parse_names("db2, db5")
+    ('db2', 'db5')
     """
-    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def parse_shares(text: str) -> tuple[float, ...]:
