@@ -1,11 +1,10 @@
 """`awd-cme run`, and the same run step by step: teach, distill, evaluate, report. Nothing heavy is imported here."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from awd_cme.run.job import RunJob, Step, job_of
+from awd_cme.run.job import RunJob, Step, check_job, job_of
 from awd_core.run import ARGUMENTS, RUN, AtLeast, Fields, Quiet, Scheduler, Typed, Workers, goes_on, tell
 
 Folder = Annotated[Path, ARGUMENTS, Typed("RUN"), "Folder of a run."]
@@ -24,13 +23,13 @@ def run(
     if splits == 1:
         _do(job, workers, scheduler)
         return
-    from awd_cme.run.job_checks import check_job
     from awd_cme.run.splits import run_splits
 
     check_job(job)
     note_channels(job)
     out = Path(job.out)
-    lines = _told(out, lambda: run_splits(job, splits, workers=workers, scheduler=scheduler))
+    with goes_on(out):
+        lines = run_splits(job, splits, workers=workers, scheduler=scheduler)
     if not job.quiet:
         tell(lines)
         tell(f"Written to {out}: splits.json, and a run for each split.")
@@ -68,13 +67,13 @@ def _continue(folder: Path, until: Step, quiet: bool, workers: int, scheduler: s
 
 
 def _do(job: RunJob, workers: int, scheduler: str | None) -> None:
-    from awd_cme.run.job_checks import check_job
     from awd_cme.run.pipeline import run_pipeline
 
     check_job(job)
     note_channels(job)
     folder = Path(job.out)
-    _told(folder, lambda: run_pipeline(job, workers=workers, scheduler=scheduler))
+    with goes_on(folder):
+        run_pipeline(job, workers=workers, scheduler=scheduler)
     if job.quiet:
         return
     if job.reaches("results"):
@@ -101,8 +100,3 @@ def note_channels(job: RunJob) -> None:
     cells = recognise_source(job.data).cells
     if cells and (note := renamed_channels(next(iter(cells.values())), job.channels)) and not job.quiet:
         tell(f"Note: {note}.", aside=True)
-
-
-def _told(folder: Path, work: Callable[[], Any]) -> Any:
-    with goes_on(folder):
-        return work()

@@ -142,13 +142,17 @@ class DistillJob:
         What predicts the truths from the coefficients. Ridge regression hardly cares in which orthonormal basis its
         inputs are given, so it can hardly tell wavelets apart; the lasso does better where few coefficients matter.
     quality
-        Do not check, if there is a teacher, whether its attributions deserve trust.
+        Whether to check, if there is a teacher, that its attributions deserve trust.
     checks
         What these checks may cost.
     report
-        No figures.
-    quiet, overwrite, workers, scheduler
-        As for every run; the result has the same bits, whoever searches.
+        Whether to make figures and report.
+    quiet, overwrite
+        Whether to show no progress; to delete an earlier run.
+    workers
+        Processes that ask the teacher and search; the result has the same bits.
+    scheduler
+        Or the address of a scheduler of Dask, whose workers do it (see `awd_core.workers.open`).
     """
 
     X: Annotated[PathLike, ARGUMENTS]
@@ -175,7 +179,7 @@ class DistillJob:
     predictor: Annotated[Literal["lasso", "ridge"], LEARNING] = "lasso"
     quality: Quality = True
     checks: "QualitySettings" = field(default_factory=_checks)
-    report: Annotated[bool, RUN] = True
+    report: Annotated[bool, RUN, "No figures."] = True
     quiet: Quiet = False
     overwrite: Overwrite = False
     workers: Workers = 1

@@ -118,11 +118,13 @@ class Command:
             kind, marks = marked(parameter.annotation)
             inner, panel, place = _first(marks, Fields), _first(marks, Panel), (*inside, name)
             settings: Any = next((one for one in (kind, *get_args(kind)) if is_dataclass(one)), None)
+            if only and name not in only:
+                continue
             if inner or (settings and not inside):
                 inner = inner or Fields()
                 self._groups[place] = (None if inner.of else settings), inner.others
                 yield from self._options(inner.of or settings, place, panel or around, inner)
-            elif name in only or (panel and not only):
+            elif only or panel:
                 default = group.others.get(name, parameter.default)
                 told = group.default(name) if group.default else None
                 yield _option(place, parameter.annotation, panel or around, texts.get(name, ""), default, told)
@@ -173,7 +175,7 @@ def _option(place: Place, annotation: Any, panel: Panel, text: str, default: Any
         shown = typed(default)
     # Settings within settings may be left out as a whole.
     required = default is inspect.Parameter.empty and len(place) < 3
-    says = text or _first(marks, str) or ""
+    says = _first(marks, str) or text
     return Option(place, annotation, name, plain, read, panel, says, how.value, shown, required, how.hidden)
 
 

@@ -1,6 +1,7 @@
 """Settings, said once: a frozen dataclass from which a command's options, their help and their checks come.
 
-A field's type says what it may be, its marks what the type cannot, and its docstring what it means:
+A field's type says what it may be, its marks what the type cannot, and the docstring what it means (a mark that is a
+text does so on a command line where its words have to differ):
 
     epochs: Annotated[int, Panel("Teacher"), AtLeast(0)] = 6
 

@@ -23,7 +23,7 @@ from awd_core.run import (
     tell,
     typed,
 )
-from awd_cosmo.run.job import DATA, PRESETS, SIMULATED, TEACHER, Job
+from awd_cosmo.run.job import DATA, PRESETS, SIMULATED, TEACHER, Job, check_job
 
 Here = Annotated[Path, ARGUMENTS, Typed("RUN"), "Folder of a run."]
 Observed = Annotated[Sequence[Path], DATA, Typed("DIR"), "Real maps to ask the model for."]
@@ -128,8 +128,6 @@ def prepare(asked: Asked, given: Given) -> None:
 
 def _begin(asked: Asked, given: Mapping[str, Any], until: str) -> None:
     from difflib import get_close_matches
-
-    from awd_cosmo.run.job_checks import check_job
 
     data = asked.data
     if data is not None and not Path(data).exists() and get_close_matches(data, [SIMULATED], cutoff=0.8):
