@@ -1,58 +1,58 @@
 """The reference of the commands, made from the commands themselves: one page for each program."""
 
 import html
-import re
 from importlib import import_module
 from typing import Any
 
 from mkdocs.structure.files import File, Files
-from typer.main import get_command
 
-KINDS = {"str": "text", "int": "whole number", "int range": "whole number", "float": "number"}
+from awd_core.run.command import Option
+from awd_core.run.program import Program
+
+KINDS = {"str": "text", "int": "whole number", "float": "number", "Path": "path"}
 PROGRAMS = {"awd": "awd_core.app.main", "awd-cosmo": "awd_cosmo.app.main", "awd-cme": "awd_cme.app.main"}
 
 
 def on_files(files: Files, config: Any) -> Files:
     """Add the pages."""
     for program, module in PROGRAMS.items():
-        app = get_command(import_module(module).app)
-        files.append(File.generated(config, f"commands/{program}.md", content=page(program, app)))
+        files.append(File.generated(config, f"commands/{program}.md", content=page(import_module(module).app)))
     return files
 
 
-def page(program: str, app: Any) -> str:
+def page(program: Program) -> str:
     """Markdown of a program: what it is for, and each of its commands with arguments and options."""
-    context = app.make_context(program, [], resilient_parsing=True)
-    parts = [f"# {program}", _prose(app.help), *_tables(app.params, context, rest="Options of the program")]
-    for name, command in app.commands.items():
-        usage = " ".join([program, name, *command.collect_usage_pieces(context)])
-        parts += [f"## {program} {name}", f"```text\n{usage}\n```", _prose(command.help)]
-        parts += _tables(command.params, context, rest="Options")
+    parts = [
+        f"# {program.name}",
+        _prose(program.summary),
+        "`--debug` shows the traceback of an error.",
+    ]
+    for name, command in program.commands.items():
+        shown = [option for option in command.options if not option.hidden]
+        arguments = [one.name if one.required else f"[{one.name}]" for one in shown if one.panel.name == "Arguments"]
+        usage = " ".join([program.name, name, "[OPTIONS]", *arguments])
+        parts += [f"## {program.name} {name}", f"```text\n{usage}\n```", _prose(command.prose), *_tables(shown)]
     return "\n\n".join(parts) + "\n"
 
 
-def _tables(params: list[Any], context: Any, rest: str) -> list[str]:
-    """A table for each panel of `--help`: arguments first, then options in the order in which panels come."""
+def _tables(options: list[Option]) -> list[str]:
+    """A table for each panel of `--help`."""
     panels: dict[str, list[str]] = {}
-    for param in params:
-        record = None if getattr(param, "hidden", False) else param.get_help_record(context)
-        if record is None:
-            continue
-        argument = param.param_type_name == "argument"
-        panel = getattr(param, "rich_help_panel", None) or ("Arguments" if argument else rest)
-        panels.setdefault(panel, []).append(_row(*record))
+    for option in options:
+        panels.setdefault(option.panel.name, []).append(_row(option))
     return [f"| {panel} | |\n|---|---|\n" + "\n".join(rows) for panel, rows in panels.items()]
 
 
-def _row(name: str, text: str) -> str:
-    """One parameter: what is typed; what it means, its default, its range or that it is required."""
-    name, _, kind = name.partition(" ")
-    said, extra = re.fullmatch(r"(.*?)(?:  \[(.*)\])?", text, re.DOTALL).groups()  # type: ignore[union-attr]
-    kind = re.sub(r"<([^>]*)>", lambda found: KINDS.get(found[1], found[1]), kind)
-    typed = f"`{name}`" + (f"<br>{html.escape(kind)}" if kind else "")
-    meaning = html.escape(said, quote=False) + (f" <span class='extra'>{html.escape(extra)}</span>" if extra else "")
-    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in (typed, meaning)) + " |"
+def _row(option: Option) -> str:
+    """One option: what is typed; what it means, its default, its range or that it is required."""
+    plain = getattr(option.kind, "__args__", [option.kind])[0].__name__
+    kind = "" if plain == "bool" or option.panel.name == "Arguments" else option.value or KINDS[plain]
+    typed = f"`{option.name}`" + (f"<br>{html.escape(kind)}" if kind else "")
+    extra = [option.takes, option.default and f"default: {option.default}", "required" if option.required else ""]
+    said = "; ".join(filter(None, extra))
+    meaning = _prose(option.help) + (f" <span class='extra'>{html.escape(said)}</span>" if said else "")
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in (typed, meaning)) + " |"
 
 
-def _prose(text: str | None) -> str:
-    return html.escape(text or "", quote=False)
+def _prose(text: str) -> str:
+    return html.escape(text, quote=False)

@@ -192,7 +192,7 @@ BAD = [
     Bad("a negative weight", lambda: LossWeights(1, -1),
         ValueError, "the weight interpretation is -1; give a finite number, zero or more"),
     Bad("starts as a float", lambda: SearchSettings(random_starts=1.5),
-        ValueError, "random_starts is 1.5; give a whole number, 0 or more"),
+        ValueError, "random_starts is 1.5; it must be 0 or more, a whole number"),
     Bad("a share as text", lambda: QualitySettings(top="0.1"),
         ValueError, "top is '0.1'; give a share of the coefficients above 0 and up"),
     Bad("a dict for a search", lambda: QualitySettings(search={}),

@@ -7,7 +7,6 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 from awd_cme.app.main import app
 from awd_cme.movies.open import open_movie, write_movie
@@ -16,6 +15,7 @@ from awd_cme.series.series_set import SETTINGS
 from awd_cme.simulate.simulation import simulate_movie
 from awd_cme.tracks.table import make_table
 from awd_cme.tracks.writers import write_csv, write_napari
+from commands import invoke
 
 SHORT = [
     "--epochs", "2", "--starts", "db2", "--shares", "2", "--random-starts", "0", "--repeats", "1",
@@ -25,7 +25,7 @@ SHORT = [
 
 def call(*arguments):
     """Exit code and output of the command."""
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    result = invoke(app, [str(argument) for argument in arguments])
     return result.exit_code, result.output
 
 
@@ -186,7 +186,10 @@ def test_errors_are_one_line(tracks_file, tmp_path):
         (("run", tracks_file, "--out", tmp_path / "r", "--target", "mine"), "--target is 'mine'; choose one of"),
         (("run", tracks_file, "--out", tmp_path / "r", "--target", "success"), "needs p-values"),
         (("run", tracks_file, "--out", tmp_path / "r", "--test-cells", "z"), "there is no group 'z'"),
-        (("tracks", tmp_path, "--out", tmp_path / "t.csv", "--compound", "jion"), "compound is 'jion'; choose one of"),
+        (
+            ("tracks", tmp_path, "--out", tmp_path / "t.csv", "--compound", "jion"),
+            "--compound is 'jion' (did you",
+        ),
         (("distill", tmp_path), "holds no run"),
         (("tracks", tracks_file, "--out", tmp_path / "t.xlsx"), "written as .parquet or .csv"),
         (("tracks", "simulated", "--out", tmp_path / "t.csv"), "awd-cme simulate"),

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 from awd_cme.app.main import app
 from awd_cme.readers.folder import track_files
@@ -11,6 +10,7 @@ from awd_cme.readers.read import read_tracks, recognise
 from awd_cme.readers.source import recognise_source
 from awd_cme.tracks.table import make_table
 from awd_cme.tracks.writers import write_csv
+from commands import invoke
 
 SPOTS = "ID,TRACK_ID,FRAME,POSITION_X,POSITION_Y,MEAN_INTENSITY_CH1,MEAN_INTENSITY_CH2\n"
 
@@ -98,7 +98,7 @@ def test_a_file_is_no_folder_and_a_folder_no_cell(folder):
 def test_the_command_reads_a_folder(folder, tmp_path):
     out = tmp_path / "out.parquet"
     arguments = ["tracks", str(folder), "--channels", "clathrin,auxilin", "--out", str(out)]
-    result = CliRunner().invoke(app, arguments)
+    result = invoke(app, arguments)
     assert result.exit_code == 0, result.output
     assert "5 tracks came, 5 kept" in result.output
     assert pd.read_parquet(out)["cell"].nunique() == 2

@@ -295,7 +295,7 @@ def test_jobs(finished):
     job = job_of(str(finished), until="report")
     assert replace(job, until="results", quality=False) == RunJob("simulated", str(finished), **SMALL)
     for options, message in (
-        ({"until": "tea"}, "until is 'tea'; choose one of series"),
+        ({"until": "tea"}, r"until is 'tea' \(did you mean teacher\?\); choose one of series"),
         ({"shares": (0.5, 1.0)}, "the first is 0"),
         ({"starts": ("db2", "db2")}, "none of them twice"),
         ({"share": 1.0}, "above 0 and below 1"),

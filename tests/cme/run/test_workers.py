@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from typer.testing import CliRunner
 
 from awd_cme.app.main import app
 from awd_cme.movies.frame_ranges import FRAMES
@@ -32,6 +31,7 @@ from awd_cme.tracking.cells import Cells, TrackingSettings, track_cells
 from awd_cme.tracking.link import track_movie
 from awd_core.workers.open import open_workers
 from cmeanalysis_files import make_tracks, write_matlab5
+from commands import invoke
 
 TINY = {"size": (64, 64), "frames": 60, "pits": 40}
 OPTIONS = [
@@ -66,7 +66,7 @@ def serial(movies, tmp_path_factory):
 
 def call(*arguments):
     """Exit code and output of the command."""
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    result = invoke(app, [str(argument) for argument in arguments])
     return result.exit_code, result.output
 
 

@@ -1,6 +1,5 @@
 """`awd distill`: the hidden wavelet comes back, the folder holds what it should, and being killed changes nothing."""
 
-import inspect
 import json
 import os
 import shutil
@@ -14,23 +13,16 @@ import pytest
 import torch
 import zarr
 from safetensors.torch import save_file
-from typer.testing import CliRunner
 
 from awd_core.app import page, pipeline
-from awd_core.app.distill import distill
 from awd_core.app.main import app
-from awd_core.app.pipeline import DistillJob
-from awd_core.distill.distill import SearchSettings
+from awd_core.app.pipeline import DistillJob, TeacherFile
 from awd_core.distill.path_file import load_path
-from awd_core.run.options import parse_shares
+from awd_core.run.settings import parse_shares
 from awd_core.teacher.networks import MLP
 from awd_core.transforms.dwt import DWT1d
 from awd_core.wavelets.wavelet import Wavelet
-
-try:
-    runner = CliRunner(mix_stderr=False)  # before click 8.2 the two streams were one unless told
-except TypeError:
-    runner = CliRunner()
+from commands import invoke
 
 HIDDEN = Wavelet.from_angles(Wavelet.from_name("db3").angles + np.array([0.3, -0.1, -0.2]), name="hidden")
 SMALL = ["--wavelet", "db3", "--levels", "2", "--shares", "0,0.5,1", "--random-starts", "0"]
@@ -70,7 +62,7 @@ def data(tmp_path_factory):
 
 
 def awd(*arguments):
-    return runner.invoke(app, ["distill", *map(str, arguments)])
+    return invoke(app, ["distill", *map(str, arguments)])
 
 
 def succeed(*arguments):
@@ -342,20 +334,21 @@ def test_ctrl_c_says_how_to_go_on(data, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "give gradients of a network, or the network itself as teacher"),
+        ([], "give --gradients of a network, or the network itself as --teacher"),
         (
             ["--gradients", "G", "--teacher", "a:b", "--weights", "w"],
-            "gradients and a teacher to ask for them are both given",
+            "--gradients and a --teacher to ask for them are both given",
         ),
-        (["--teacher", "a:b"], "--teacher needs its --weights, a .safetensors file"),
-        (["--gradients", "G", "--target", "0"], "--weights, --target and --factory-args are for a --teacher"),
-        (["--gradients", "G", "--other-weights", "w"], "which is not given; so are --other-weights"),
+        (["--teacher", "a:b"], "--teacher needs --weights, which is not given"),
+        (["--gradients", "G", "--target", "0"], "--target needs --teacher, which is not given"),
+        (["--gradients", "G", "--batch-size", "8"], "--batch-size needs --teacher, which is not given"),
+        (["--gradients", "G", "--other-weights", "w"], "--other-weights needs --teacher, which is not given"),
         (["--teacher", "a:b", "--weights", "w", "--target", "all"], "--target is 'all'; give the index of one"),
         (["--teacher", "a:b", "--weights", "w", "--factory-args", "{"], "--factory-args is no JSON"),
         (["--teacher", "a:b", "--weights", "w", "--factory-args", "[]"], "--factory-args must be a JSON object"),
         (["--gradients", "G", "--shares", "0,2"], "shares is '0,2'; they must lie between 0 and 1 and increase"),
         (["--gradients", "G", "--share", "0.3", "--shares", "3"], "share is 0.3, which is not on the path; choose one"),
-        (["--gradients", "G", "--share", "0.5", "--y", "y.npy"], "share and y both choose the point of the path"),
+        (["--gradients", "G", "--share", "0.5", "--y", "y.npy"], "--share and --y both choose the point of the path"),
         (["--gradients", "G", "--method", "shap"], "method is 'shap'; choose one of saliency, input_x_gradient"),
         (["--gradients", "G", "--mode", "mirror"], "mode is 'mirror'; choose one of zero, constant"),
         (["--gradients", "G", "--dtype", "half"], "dtype is 'half'; choose one of float32, float64"),
@@ -389,16 +382,25 @@ def test_a_device_that_is_not_there_is_said():
     assert "the device cuda is not available to torch" in result.stderr
 
 
-def test_the_defaults_are_those_of_the_library():
-    defaults = {name: parameter.default for name, parameter in inspect.signature(distill).parameters.items()}
-    search = SearchSettings()
-    for name in ("random_starts", "small_batch", "large_batch"):
-        assert defaults[name] == getattr(search, name)
-    job = DistillJob("X.npy", "run", gradients="G.npy")
-    for name in ("levels", "mode", "ndim", "method", "baseline", "seed", "device", "dtype", "share", "y", "predictor"):
-        assert defaults[name] == getattr(job, name)
-    assert defaults["wavelet"] == job.wavelet.name
-    assert parse_shares(defaults["shares"]) == job.shares
+def test_a_job_says_the_same_to_python():
+    for arguments, told in (
+        ({}, "give gradients of a network, or the network itself as teacher"),
+        ({"gradients": "G", "teacher": TeacherFile("a:b", "w")}, "gradients and a teacher to ask for them are both"),
+        ({"gradients": "G", "share": 0.5, "y": "y.npy"}, "^share and y both choose the point of the path"),
+        ({"gradients": "G", "method": "shap"}, "^method is 'shap'; choose one of saliency, input_x_gradient"),
+        ({"gradients": "G", "levels": 0}, "^levels is 0; it must be 1 or more, a whole number"),
+        ({"gradients": "G", "workers": 0}, "^workers is 0; it must be 1 or more, a whole number"),
+        ({"gradients": "G", "ndim": 3}, "^ndim is 3; it must be 1 to 2, a whole number"),
+        ({"gradients": "G", "dtype": None}, "^dtype is None; choose one of float32, float64"),
+        ({"gradients": "G", "share": 0.35}, "^share is 0.35, which is not on the path"),
+        ({"gradients": "G", "baseline": 1.0}, "^baseline is for integrated_gradients and gradient_shap; saliency has"),
+        ({"gradients": "G", "device": "gpu"}, "torch knows no device 'gpu'"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            DistillJob("X.npy", "run", **arguments)
+    with pytest.raises(ValueError, match=r"^batch_size is 0; it must be 1 or more, a whole number"):
+        TeacherFile("a:b", "w", batch_size=0)
+    assert DistillJob("X.npy", "run", gradients="G.npy", levels=np.int64(2)).levels == 2
 
 
 @pytest.mark.parametrize(

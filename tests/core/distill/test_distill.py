@@ -345,7 +345,7 @@ def test_three_axes_are_ambiguous():
 )
 def test_search_settings_are_checked(name):
     for bad in (-1, True, 2.5):
-        with pytest.raises(ValueError, match=f"{name} is {bad}; give a .*whole number"):
+        with pytest.raises(ValueError, match=f"{name} is {bad}; it must be . or more, a whole number"):
             SearchSettings(**{name: bad})
     assert type(getattr(SearchSettings(**{name: np.int64(7)}), name)) is int
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 import zarr
-from typer.testing import CliRunner
 
 from awd_core.app.main import app
 from awd_core.distill import search_batches
@@ -17,6 +16,7 @@ from awd_core.distill.search_batches import FiledBatches
 from awd_core.features.distiller import WaveletDistiller
 from awd_core.teacher.networks import MLP
 from awd_core.workers.open import open_workers
+from commands import invoke
 
 OPTIONS = {
     "wavelet": "db2",
@@ -108,7 +108,7 @@ def test_the_command_with_a_scheduler_writes_the_same_path(scheduler, data, tmp_
     arguments = ["distill", f"{tmp_path}/data.zarr:X", "--gradients", f"{tmp_path}/G.npy", "--wavelet", "db2"]
     arguments += ["--levels", "2", "--shares", "0,1", "--random-starts", "1", "--small-batch", "512", "--no-report"]
     for name, more in (("one", []), ("two", ["--scheduler", scheduler])):
-        done = CliRunner().invoke(app, [*arguments, "--quiet", "--out", str(tmp_path / name), *more])
+        done = invoke(app, [*arguments, "--quiet", "--out", str(tmp_path / name), *more])
         assert done.exit_code == 0, done.output
     assert (tmp_path / "one/path.json").read_bytes() == (tmp_path / "two/path.json").read_bytes()
     assert not list(Path(tmp_path / "two").glob(".*batches"))

@@ -360,9 +360,9 @@ def test_whole_maps_and_parts_of_them_are_tiled_for_prediction(finished, suite):
     [
         ({"shares": (0.5, 1.0)}, "must begin with 0"),
         ({"shares": (0.0,)}, "at least one above 0"),
-        ({"estimators": ("forest",)}, "choose from ridge, emulator"),
+        ({"estimators": ("forest",)}, "estimators is 'forest'; choose one of ridge, emulator"),
         ({"tile": 4}, "16 pixels a side or more"),
-        ({"architecture": "vgg"}, "choose resnet18 or resnet34"),
+        ({"architecture": "vgg"}, "choose one of resnet18, resnet34"),
         ({"epochs": 0}, "there is nothing to distil"),
     ],
 )

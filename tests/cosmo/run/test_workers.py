@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from awd_core.run.folder import RunFolder
 from awd_core.workers.mapping import LostItemError, Serial, WorkerDied
@@ -31,6 +30,7 @@ from awd_cosmo.maps.open import open_maps
 from awd_cosmo.run.features import Features
 from awd_cosmo.simulate.simulation import PRESETS, simulate_suite
 from awd_cosmo.statistics.scales import ScaleCounts
+from commands import invoke
 
 SIDE = 8
 RESULTS = [
@@ -98,7 +98,7 @@ def bomb(place, gigabytes):
 
 def call(arguments):
     """Exit code and errors of the command, in this process, which has paid for all imports."""
-    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    done = invoke(app, [str(argument) for argument in arguments])
     return done.exit_code, done.stderr
 
 

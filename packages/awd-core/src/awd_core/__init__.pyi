@@ -7,7 +7,7 @@ from .distill.distill import distill_path as distill_path
 from .distill.lengths import compare_lengths as compare_lengths
 from .distill.minima import local_minima as local_minima
 from .distill.path import DistillationPath as DistillationPath
-from .distill.plan import SearchSettings as SearchSettings
+from .distill.settings import SearchSettings as SearchSettings
 from .evidence.assessment import attribution_quality as attribution_quality
 from .evidence.checks import completeness_gap as completeness_gap
 from .evidence.checks import insertion_deletion as insertion_deletion

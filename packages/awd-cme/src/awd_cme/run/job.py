@@ -2,11 +2,31 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from awd_core.checks import check_files
+from awd_core.run import (
+    ARGUMENTS,
+    RUN,
+    AtLeast,
+    OneOf,
+    Overwrite,
+    Panel,
+    Quality,
+    Quiet,
+    SettingError,
+    Typed,
+    check_settings,
+    parse_shares,
+)
 
 PROGRAM = "awd-cme run"
-STEPS = ("series", "teacher", "distill", "results", "report")
+Step = Literal["series", "teacher", "distill", "results", "report"]
+STEPS: tuple[Step, ...] = get_args(Step)
 """The steps that a run can be stopped after, in their order."""
+
+DATA, LEARNING, MODEL = Panel("Data", 1), Panel("Learning problem", 2), Panel("Model", 3)
 
 
 @dataclass(frozen=True)
@@ -15,120 +35,134 @@ class RunJob:
 
     Attributes
     ----------
-    data : str
+    data
         A movie, a folder of movies, tracks of any format, a folder of track files (a cell each), an experiment of
         cmeAnalysis, or "simulated".
-    out : str
-        The run folder.
-    tracks : str, optional
+    out
+        Folder of the run.
+    tracks
         Tracks for the movies: their positions are taken, and nothing is detected.
-    target : str, optional
-        "success", or a name of `awd_cme.series.targets.TARGETS`; that of the settings if not given.
-    settings : str, optional
-        A name of `awd_cme.series.series_set.SETTINGS`; "yeast" for yeast tracks, else "published".
-    channels : tuple of str, optional
-        Names of the channels, what is seen first.
-    seconds_per_frame, micrometres_per_pixel, axes, sigma : optional
-        Of the movies, in place of what the files say; the width of the spots is measured if not given.
-    format, on_error, compound : str
-        As for `awd_cme.readers.read_tracks`.
-    scale_inputs : {"auto", "training", "own"}
-        Rule of the series' z-scores (`awd_cme.series.scaling`); "auto": the one of both that cross-validation over the
-        training cells finds better (`awd_cme.run.readable`).
-    share : float
+    target
+        success, mean_significant, max or consecutive; the settings' if not given.
+    settings
+        published, published-lstm, published-success, cmeanalysis or yeast; yeast
+        for tracks in yeast, else published, if not given.
+    channels
+        Which channels, what is seen first; other names than the files' rename them in order.
+    seconds_per_frame
+        Frame interval, in place of the files'.
+    micrometres_per_pixel
+        Size of a pixel, in place of the files'.
+    axes
+        Axes of movies that do not say them.
+    sigma
+        Width of the spots; measured if not given.
+    format
+        Format of tracks.
+    on_error
+        What becomes of tracks with wrong rows.
+    compound
+        What becomes of compound tracks.
+    scale_inputs
+        Whose tracks standardise a cell's series; auto: what cross-validation over the training cells finds better.
+    share
         Part of the cells, or of the tracks of a single cell, to train on.
-    test_cells : tuple of str
-        Cells to test on, in place of drawn ones.
-    network : str, optional
-        "package.module:factory" of a network of one's own, a `SeriesTeacher` otherwise.
-    gradients : str, optional
-        Ready gradients for all series of series.npz, (n, N), as .npy or .npz; then no teacher is trained.
-    epochs, teacher_folds : int
-        Passes of the teacher's training; folds of its cross-validated score, 0 for none.
-    features : str
-        A name of `awd_cme.model.FEATURES`.
-    starts : tuple of str
-        Wavelets that paths start from, the simplest first.
-    shares : tuple of float
-        Shares of the attributions.
-    levels, mode : int, str
-        Of the transform.
-    random_starts : int
+    test_cells
+        Cells to test on, not drawn.
+    network
+        A network of your own as teacher; a recurrent one otherwise.
+    gradients
+        Or: ready gradients, one for each sample of series.npz, (n, N); then no teacher is trained.
+    epochs
+        Of the teacher.
+    teacher_folds
+        Folds of the teacher's own score; 0 for none.
+    features
+        timed, both or published.
+    starts
+        Where searches start, the simplest first.
+    shares
+        Shares of the attributions, from 0 on.
+    levels
+        Levels of the transform.
+    mode
+        Boundary mode of the transform.
+    random_starts
         Random filters of each search.
-    folds, repeats : int
+    folds
         Of the selection.
-    seed : int
+    repeats
+        Drawings of the folds that select.
+    seed
         Of all that is random.
-    preset, cells, simulation : str, int, mapping
-        Of the embedded simulation: preset, number of cells, other settings.
-    until : str
-        The last of `STEPS` to be done.
-    quality : bool
+    preset
+        What is simulated.
+    cells
+        How many cells are simulated.
+    simulation
+        Other settings of the simulation.
+    until
+        The last step to be done.
+    quality
         Whether the attributions are checked.
-    threads : int
-        For movies.
-    quiet, overwrite : bool
+    threads
+        Images that one process works on at a time.
+    quiet, overwrite
         Show no progress; delete an earlier run.
     """
 
-    data: str
-    out: str
-    tracks: str | None = None
-    target: str | None = None
-    settings: str | None = None
-    channels: tuple[str, ...] | None = None
-    seconds_per_frame: float | None = None
-    micrometres_per_pixel: float | None = None
-    axes: str | None = None
-    sigma: float | None = None
-    format: str = "auto"
-    on_error: str = "skip"
-    compound: str = "join"
-    scale_inputs: str = "auto"
-    share: float = 0.7
-    test_cells: tuple[str, ...] = ()
-    network: str | None = None
-    gradients: str | None = None
-    epochs: int = 40
-    teacher_folds: int = 3
-    features: str = "timed"
-    starts: tuple[str, ...] = ("db2", "db3", "db5")
-    shares: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-    levels: int = 4
+    data: Annotated[str, ARGUMENTS]
+    out: Annotated[str, RUN, Typed("RUN")]
+    tracks: Annotated[str | None, DATA, Typed("FILE")] = None
+    target: Annotated[str | None, LEARNING, OneOf("awd_cme.series.targets:TARGETS", ("success",))] = None
+    settings: Annotated[str | None, LEARNING, OneOf("awd_cme.series.series_set:SETTINGS")] = None
+    channels: Annotated[tuple[str, ...] | None, DATA, Typed("A,B")] = None
+    seconds_per_frame: Annotated[float | None, DATA, Typed("S")] = None
+    micrometres_per_pixel: Annotated[float | None, DATA, Typed("UM")] = None
+    axes: Annotated[str | None, DATA, Typed("TCYX")] = None
+    sigma: Annotated[float | None, DATA, Typed("PX")] = None
+    format: Annotated[str, DATA, OneOf("awd_cme.readers.read:FORMATS", ("auto",))] = "auto"
+    on_error: Annotated[Literal["raise", "skip"], DATA] = "skip"
+    compound: Literal["join", "split", "drop"] = "join"
+    scale_inputs: Annotated[Literal["auto", "training", "own"], LEARNING] = "auto"
+    share: Annotated[float, LEARNING] = 0.7
+    test_cells: Annotated[tuple[str, ...], LEARNING, Typed("C1,C2")] = ()
+    network: Annotated[str | None, MODEL, Typed("PKG.MODULE:FACTORY")] = None
+    gradients: Annotated[str | None, MODEL, Typed("G")] = None
+    epochs: Annotated[int, MODEL, AtLeast(1)] = 40
+    teacher_folds: Annotated[int, MODEL, AtLeast(0)] = 3
+    features: Annotated[str, MODEL, OneOf("awd_cme.model.features:FEATURES")] = "timed"
+    starts: Annotated[tuple[str, ...], MODEL, Typed("LIST")] = ("db2", "db3", "db5")
+    shares: Annotated[tuple[float, ...], MODEL, Typed("LIST|COUNT", parse_shares)] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+    levels: Annotated[int, MODEL, AtLeast(1)] = 4
     mode: str = "zero"
-    random_starts: int = 16
-    folds: int = 5
-    repeats: int = 3
-    seed: int = 0
-    preset: str = "quick"
-    cells: int = 16
+    random_starts: Annotated[int, MODEL, AtLeast(0)] = 16
+    folds: Annotated[int, AtLeast(2)] = 5
+    repeats: Annotated[int, MODEL, AtLeast(1)] = 3
+    seed: Annotated[int, RUN, AtLeast(0)] = 0
+    preset: Annotated[Literal["quick", "realistic"], DATA] = "quick"
+    cells: Annotated[int, DATA, AtLeast(1)] = 16
     simulation: Mapping[str, Any] = field(default_factory=dict)
-    until: str = "report"
-    quality: bool = True
-    threads: int = 2
-    quiet: bool = False
-    overwrite: bool = False
+    until: Annotated[Step, RUN] = "report"
+    quality: Quality = True
+    threads: Annotated[int, RUN, AtLeast(1)] = 2
+    quiet: Quiet = False
+    overwrite: Overwrite = False
 
     def __post_init__(self) -> None:
-        for name, allowed in (
-            ("until", STEPS),
-            ("on_error", ("raise", "skip")),
-            ("compound", ("join", "split", "drop")),
-            ("scale_inputs", ("auto", "training", "own")),
-        ):
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(allowed)}")
-        for name, least in (("epochs", 1), ("teacher_folds", 0), ("folds", 2), ("repeats", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be {least} or more")
+        check_settings(self)
         if not self.starts or len(set(self.starts)) < len(self.starts):
-            raise ValueError(f"starts are {self.starts}; give one wavelet at least, and none of them twice")
+            raise SettingError(
+                "{starts} are {given}; give one wavelet at least, and none of them twice", given=self.starts
+            )
         if not self.shares or self.shares[0] != 0:
-            raise ValueError(f"shares are {self.shares}; the first is 0, which the ablation without attributions needs")
+            raise SettingError(
+                "{shares} are {given}; the first is 0, which the ablation without attributions needs", given=self.shares
+            )
         if not 0 < self.share < 1:
-            raise ValueError(f"share is {self.share}; it is the part to train on, above 0 and below 1")
+            raise SettingError("{share} is {given}; it is the part to train on, above 0 and below 1", given=self.share)
         if self.gradients and self.network:
-            raise ValueError("gradients and a network are both given; gradients take the place of a teacher")
+            raise SettingError("{gradients} and a {network} are both given; gradients take the place of a teacher")
 
     def reaches(self, step: str) -> bool:
         """Whether this step is to be done."""
@@ -174,3 +208,23 @@ def job_of(out: str, **changes: Any) -> RunJob:
     }
     known_values: dict[str, Any] = {name: value for name, value in values.items() if name in known}
     return RunJob(**known_values)
+
+
+def check_job(job: RunJob) -> None:
+    """Refuse, before the folder of a run is made, what only a later step would find missing.
+
+    Raises
+    ------
+    ValueError
+        If there is no such wavelet, or no such network.
+    FileNotFoundError
+        If a file is not there.
+    """
+    from awd_core.teacher import resolve_factory
+    from awd_core.wavelets import Wavelet
+
+    for name in job.starts:
+        Wavelet.from_name(name)
+    if job.network is not None:
+        resolve_factory(job.network)
+    check_files(None if file is None else Path(file) for file in (job.tracks, job.gradients))

@@ -1,21 +1,66 @@
-"""What `awd distill` is asked for: a job, checked before any work is done."""
+"""What `awd distill` is asked for: a job, checked before any work is done. Nothing heavy is imported for `--help`."""
 
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import torch
+from awd_core.distill.settings import SHARES, SearchSettings
+from awd_core.run.settings import (
+    ARGUMENTS,
+    RUN,
+    AtLeast,
+    Fields,
+    OneOf,
+    Overwrite,
+    Panel,
+    Quality,
+    Quiet,
+    Scheduler,
+    SettingError,
+    Typed,
+    Workers,
+    check_settings,
+    parse_shares,
+)
 
-from awd_core.attribution.points import METHODS, Method
-from awd_core.distill.distill import SHARES, SearchSettings
-from awd_core.evidence.quality_record import QualitySettings
-from awd_core.run.device import check_device
-from awd_core.transforms.boundary import MODES
-from awd_core.wavelets.wavelet import Wavelet
+if TYPE_CHECKING:
+    from awd_core.attribution.points import Method
+    from awd_core.evidence.quality_record import QualitySettings
+    from awd_core.wavelets.wavelet import Wavelet
 
 PathLike = str | os.PathLike[str]
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
+DATA, LEARNING, SEARCH = Panel("Data", 1), Panel("Distillation", 2), Panel("Search", 3)
+
+
+def _target(text: str) -> int | tuple[int, ...]:
+    try:
+        target = tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise SettingError(
+            "{target} is {text!r}; give the index of one prediction, such as 0, or 2,1 where predictions have two axes",
+            text=text,
+        ) from error
+    return target[0] if len(target) == 1 else target
+
+
+def _number_or_name(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _wavelet(text: str = "db5") -> "Wavelet":
+    from awd_core.wavelets.argument import named_or_loaded
+
+    return named_or_loaded(text)
+
+
+def _checks() -> "QualitySettings":
+    from awd_core.evidence.quality_record import QualitySettings
+
+    return QualitySettings()
 
 
 @dataclass(frozen=True)
@@ -24,22 +69,32 @@ class TeacherFile:
 
     Attributes
     ----------
-    factory, weights, arguments
-        As for `awd_core.teacher.load_module`.
-    target : int or tuple of int, optional
-        Which prediction, as for `awd_core.attribution.input_gradients`.
-    batch_size : int
+    factory
+        Or, in place of gradients: what builds the network that is asked for them.
+    weights
+        Its weights, .safetensors.
+    arguments
+        Arguments of the factory: {"n_in": 64}.
+    target
+        Which prediction: 0, or 2,1 where predictions have two axes.
+    batch_size
         Inputs per pass.
-    other_weights : sequence of str or path
-        Weights of networks that differ in the seed of their training alone, to see whether they say the same.
+    other_weights
+        Weights of a network that differs in the seed of its training alone, to see whether it says the same; may be
+        given again.
     """
 
-    factory: str
-    weights: PathLike
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    target: int | tuple[int, ...] | None = None
-    batch_size: int = 64
-    other_weights: Sequence[PathLike] = ()
+    factory: Annotated[str, DATA, Typed("PKG.MODULE:FACTORY", name="--teacher")]
+    weights: Annotated[PathLike, DATA, Typed("FILE")]
+    arguments: Annotated[Mapping[str, Any], DATA, Typed("JSON", name="--factory-args", default="{}")] = field(
+        default_factory=dict
+    )
+    target: Annotated[int | tuple[int, ...] | None, DATA, Typed("INDEX", _target)] = None
+    batch_size: Annotated[int, DATA, AtLeast(1)] = 64
+    other_weights: Annotated[Sequence[PathLike], DATA, Typed("FILE")] = ()
+
+    def __post_init__(self) -> None:
+        check_settings(self)
 
 
 @dataclass(frozen=True)
@@ -48,88 +103,102 @@ class DistillJob:
 
     Attributes
     ----------
-    X : str or path
-        Inputs, named as for `awd_core.files.read_array`.
-    out : str or path
-        The run folder.
-    gradients : str or path, optional
-        Gradients of the shape of X.
-    teacher : TeacherFile, optional
+    X
+        Inputs: FILE.npy, FILE.npz:NAME or FOLDER.zarr:NAME.
+    out
+        Folder of the run.
+    gradients
+        Gradients, one for each value of X.
+    teacher
         The network to ask for them; either this or `gradients` is needed.
-    wavelet : Wavelet
-        Where to start.
-    levels, mode, ndim, shares, method, seed, search : optional
-        As for `awd_core.distill.distill_path`.
-    baseline : float or str, optional
-        A number, or the name of an array with the shape of one input.
-    device, dtype : str
-        As torch names them.
-    share : float, optional
-        Which point becomes wavelet.json; by default the middle one of the path.
-    y : str or path, optional
-        Truths for the inputs: then cross-validation chooses the point.
-    predictor : {"lasso", "ridge"}
+    wavelet
+        Where to start, a name or a file; its length stays.
+    levels
+        Levels of the transform.
+    mode
+        Boundary mode.
+    ndim
+        Axes to transform, 1 or 2; needed if X has three.
+    shares
+        Shares of the attributions, 0 to 1, such as 0,0.5,1; or how many, evenly spaced.
+    method
+        saliency, input_x_gradient, integrated_gradients or gradient_shap: what is asked of the teacher, or what the
+        given gradients are for.
+    baseline
+        Of the last two methods, a number or an array with the shape of one input; 0 if not given.
+    seed
+        Of all that is random.
+    search
+        How hard to search.
+    device
+        cpu, cuda, cuda:1, mps.
+    dtype
+        What is computed with.
+    share
+        Which of the shares becomes wavelet.json; the middle one if not given.
+    y
+        Or: truths for the inputs, to choose it by cross-validation.
+    predictor
         What predicts the truths from the coefficients. Ridge regression hardly cares in which orthonormal basis its
         inputs are given, so it can hardly tell wavelets apart; the lasso does better where few coefficients matter.
-    quality : bool
+    quality
         Whether to check, if there is a teacher, that its attributions deserve trust.
-    checks : QualitySettings
-        What the checks may cost.
-    report, quiet, overwrite : bool
-        Whether to make figures and report, to show no progress, to delete an earlier run.
-    workers : int
+    checks
+        What these checks may cost.
+    report
+        Whether to make figures and report.
+    quiet, overwrite
+        Whether to show no progress; to delete an earlier run.
+    workers
         Processes that ask the teacher and search; the result has the same bits.
-    scheduler : str, optional
+    scheduler
         Or the address of a scheduler of Dask, whose workers do it (see `awd_core.workers.open`).
     """
 
-    X: PathLike
-    out: PathLike
-    gradients: PathLike | None = None
-    teacher: TeacherFile | None = None
-    wavelet: Wavelet = field(default_factory=lambda: Wavelet.from_name("db5"))
-    levels: int = 4
-    mode: str = "zero"
-    ndim: int | None = None
-    shares: tuple[float, ...] = SHARES
-    method: Method = "saliency"
-    baseline: float | str | None = None
-    seed: int = 0
-    search: SearchSettings = field(default_factory=SearchSettings)
-    device: str = "cpu"
-    dtype: str = "float32"
-    share: float | None = None
-    y: PathLike | None = None
-    predictor: str = "lasso"
-    quality: bool = True
-    checks: QualitySettings = field(default_factory=QualitySettings)
-    report: bool = True
-    quiet: bool = False
-    overwrite: bool = False
-    workers: int = 1
-    scheduler: str | None = None
+    X: Annotated[PathLike, ARGUMENTS]
+    out: Annotated[PathLike, RUN, Typed("RUN")]
+    gradients: Annotated[PathLike | None, DATA, Typed("G")] = None
+    teacher: Annotated[TeacherFile | None, Fields()] = None
+    wavelet: Annotated["Wavelet", LEARNING, Typed("NAME|JSON", _wavelet, default="db5")] = field(
+        default_factory=_wavelet
+    )
+    levels: Annotated[int, LEARNING, AtLeast(1)] = 4
+    mode: Annotated[str, LEARNING, OneOf("awd_core.transforms.boundary:MODES")] = "zero"
+    ndim: Annotated[int | None, LEARNING, AtLeast(1, 2)] = None
+    shares: Annotated[tuple[float, ...], LEARNING, Typed("LIST|COUNT", parse_shares)] = SHARES
+    method: Annotated["Method", DATA, OneOf("awd_core.attribution.points:METHODS")] = "saliency"
+    baseline: Annotated[float | str | None, DATA, Typed("NUMBER|ARRAY", _number_or_name)] = None
+    seed: Annotated[int, SEARCH, AtLeast(0)] = 0
+    search: Annotated[SearchSettings, SEARCH, Fields("random_starts small_batch large_batch")] = field(
+        default_factory=SearchSettings
+    )
+    device: Annotated[str, SEARCH] = "cpu"
+    dtype: Annotated[Literal["float32", "float64"], SEARCH] = "float32"
+    share: Annotated[float | None, LEARNING] = None
+    y: Annotated[PathLike | None, LEARNING, Typed("Y")] = None
+    predictor: Annotated[Literal["lasso", "ridge"], LEARNING] = "lasso"
+    quality: Quality = True
+    checks: "QualitySettings" = field(default_factory=_checks)
+    report: Annotated[bool, RUN, "No figures."] = True
+    quiet: Quiet = False
+    overwrite: Overwrite = False
+    workers: Workers = 1
+    scheduler: Scheduler = None
 
     def __post_init__(self) -> None:
         if self.gradients is None and self.teacher is None:
-            raise ValueError("give gradients of a network, or the network itself as teacher to ask for them")
+            raise SettingError("give {gradients} of a network, or the network itself as {teacher} to ask for them")
         if self.gradients is not None and self.teacher is not None:
-            raise ValueError("gradients and a teacher to ask for them are both given; leave one of them out")
+            raise SettingError("{gradients} and a {teacher} to ask for them are both given; leave one of them out")
         if self.share is not None and self.y is not None:
-            raise ValueError("share and y both choose the point of the path; give one of them")
-        for name, value, allowed in (
-            ("method", self.method, METHODS),
-            ("mode", self.mode, MODES),
-            ("dtype", self.dtype, tuple(DTYPES)),
-            ("predictor", self.predictor, ("lasso", "ridge")),
-        ):
-            if value not in allowed:
-                raise ValueError(f"{name} is {value!r}; choose one of {', '.join(allowed)}")
-        if self.workers < 1:
-            raise ValueError(f"workers is {self.workers}; at least one process is needed")
-        if self.levels < 1:
-            raise ValueError(f"levels is {self.levels}; it must be 1 or more")
+            raise SettingError("{share} and {y} both choose the point of the path; give one of them")
+        check_settings(self)
         if self.baseline is not None and self.method in ("saliency", "input_x_gradient"):
-            raise ValueError(f"baseline is for integrated_gradients and gradient_shap; {self.method} has none")
+            raise SettingError(
+                "{baseline} is for integrated_gradients and gradient_shap; {method} has none", method=self.method
+            )
+        from awd_core.run.device import check_device
+
         check_device(self.device)
         self.index  # noqa: B018 - raises if the share is not on the path
 
@@ -141,7 +210,7 @@ class DistillJob:
         for index, share in enumerate(self.shares):
             if abs(share - self.share) < 1e-9:
                 return index
-        raise ValueError(
-            f"share is {self.share:g}, which is not on the path; choose one of "
-            f"{', '.join(f'{share:g}' for share in self.shares)}, or put it among the shares"
-        )
+        raise SettingError(
+            "{share} is {value:g}, which is not on the path; choose one of {there}, or put it among the shares",
+            value=self.share, there=", ".join(f"{share:g}" for share in self.shares),
+        )  # fmt: skip

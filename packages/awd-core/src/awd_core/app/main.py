@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from awd_core.app.distill import distill
 from awd_core.run.program import make_app
+from awd_core.run.settings import ARGUMENTS, Typed
+from awd_core.run.tell import tell
 
 if TYPE_CHECKING:
     from awd_core.wavelets.certificate import Certificate
@@ -18,11 +18,9 @@ app = make_app("awd", "awd-core", "Adaptive wavelet distillation: wavelets learn
 
 @app.command("wavelet")
 def show_wavelet(
-    wavelet: Annotated[str, typer.Argument(metavar="NAME_OR_JSON", help="A name such as db5, or a wavelet file.")],
-    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for the files.")] = None,
-    before: Annotated[
-        str | None, typer.Option("--before", metavar="NAME_OR_JSON", help="A second wavelet, drawn in grey.")
-    ] = None,
+    wavelet: Annotated[str, ARGUMENTS, Typed("NAME_OR_JSON"), "A name such as db5, or a wavelet file."],
+    out: Annotated[Path | None, Typed("DIR"), "Folder for the files."] = None,
+    before: Annotated[str | None, Typed("NAME_OR_JSON"), "A second wavelet, drawn in grey."] = None,
 ) -> None:
     """Print the certificate of a wavelet; with --out, write wavelet.json, certificate.json, .txt and wavelet.png."""
     from awd_core.wavelets.argument import named_or_loaded
@@ -42,7 +40,7 @@ def show_wavelet(
     write_json(out / "certificate.json", certificate.to_dict())
     write_atomically(out / "certificate.txt", f"{certificate}\n".encode())
     save_figure(shown.plot(before=start), out / "wavelet.png")
-    typer.echo(f"Written to {out}{os.sep}: wavelet.json, certificate.json, certificate.txt, wavelet.png")
+    tell(f"Written to {out}{os.sep}: wavelet.json, certificate.json, certificate.txt, wavelet.png")
 
 
 def _print_certificate(certificate: "Certificate") -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
-from awd_core.app.job import DTYPES, PathLike
 from awd_core.app.job import DistillJob as DistillJob
+from awd_core.app.job import PathLike
 from awd_core.app.job import TeacherFile as TeacherFile
 from awd_core.attribution.gradients import check_gradients, input_gradients
 from awd_core.attribution.store import model_digest
@@ -108,7 +109,7 @@ def distill_files(job: DistillJob) -> Path:
             path = distill_path(
                 X, slopes, wavelet=job.wavelet, levels=job.levels, mode=job.mode, ndim=ndim, shares=job.shares,
                 method=job.method, baseline=baseline, seed=job.seed, search=job.search, device=job.device,
-                dtype=DTYPES[job.dtype], workers=crew, checkpoint=run / "path.checkpoint.json",
+                dtype=getattr(torch, job.dtype), workers=crew, checkpoint=run / "path.checkpoint.json",
                 progress=progress,
             )  # fmt: skip
         selection = None

@@ -5,4 +5,4 @@ from .path import DistillationPath as DistillationPath
 from .path import PathPoint as PathPoint
 from .path_file import load_path as load_path
 from .path_file import save_path as save_path
-from .plan import SearchSettings as SearchSettings
+from .settings import SearchSettings as SearchSettings

@@ -31,8 +31,9 @@ from awd_core.distill.objective import DistillationObjective
 from awd_core.distill.path import DistillationPath as DistillationPath
 from awd_core.distill.path import PathPoint as PathPoint
 from awd_core.distill.plan import PathSearch, Progress, Record, terms_at
-from awd_core.distill.plan import SearchSettings as SearchSettings
 from awd_core.distill.search_batches import Batch, Objectives, batch_rows, batch_size, filed_batches
+from awd_core.distill.settings import SHARES as SHARES
+from awd_core.distill.settings import SearchSettings as SearchSettings
 from awd_core.files.arrays import digest
 from awd_core.run.device import check_device
 from awd_core.transforms.boundary import warn_of_boundary, without_boundary_warnings
@@ -40,9 +41,6 @@ from awd_core.transforms.dwt import transformed_axes
 from awd_core.wavelets.wavelet import Wavelet
 from awd_core.workers.mapping import Workers
 from awd_core.workers.open import open_workers
-
-SHARES = tuple(i / 10 for i in range(11))
-"""The default path: eleven shares α of the interpretation term, from none to all."""
 
 
 def distill_path(

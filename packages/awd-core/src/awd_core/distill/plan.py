@@ -18,11 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks.choices import check_file
-from awd_core.checks.whole_numbers import whole_number
 from awd_core.distill.descent import Descent, curvature_at, descend, distinct, starts
 from awd_core.distill.objective import Terms
 from awd_core.distill.path import PathPoint
 from awd_core.distill.search_batches import Objectives
+from awd_core.distill.settings import SearchSettings
 from awd_core.files.atomic import write_atomically
 from awd_core.wavelets.wavelet import Wavelet
 from awd_core.workers.open import Workers
@@ -34,49 +34,6 @@ COARSE, FINE = 1e-6, 1e-7
 on the last."""
 CLOSE = {"medium": 5e-3, "refined": 1e-3}
 """A minimum that is worse by so much, relative to the best, on the batch before will not be the best on the next."""
-
-
-@dataclass(frozen=True)
-class SearchSettings:
-    """How hard to search.
-
-    In simulations with a hidden wavelet of ten taps, 2 to 24 % of the random starts led to the global minimum; more
-    starts, or another seed, are the way to check.
-
-    Attributes
-    ----------
-    random_starts : int
-        Random filters to start from, beside PyWavelets' of that length.
-    small_batch : int
-        Values (samples × size) of X in the small batch, on which most searches are run.
-    medium_batch : int
-        Values in the medium batch, on which the best minima of the small one are compared. Left out if the large batch
-        has not four times as many.
-    large_batch : int
-        Values in the large batch, on which the very best are refined; all of X if it has fewer.
-    finalists : int
-        How many local minima are taken from one batch to the next at each point, at most.
-    iterations : int
-        Iterations of each search, at most.
-    """
-
-    random_starts: int = 64
-    small_batch: int = 1 << 17
-    medium_batch: int = 1 << 21
-    large_batch: int = 1 << 23
-    finalists: int = 3
-    iterations: int = 200
-
-    def __post_init__(self) -> None:
-        for name, least in (
-            ("random_starts", 0),
-            ("small_batch", 1),
-            ("medium_batch", 1),
-            ("large_batch", 1),
-            ("finalists", 1),
-            ("iterations", 1),
-        ):
-            object.__setattr__(self, name, whole_number(name, getattr(self, name), least))
 
 
 @dataclass(frozen=True)

@@ -8,22 +8,18 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from awd_core.checks.choices import check_kind
 from awd_core.checks.real_numbers import is_real_number
 from awd_core.checks.whole_numbers import whole_number
+from awd_core.distill.settings import SearchSettings
 from awd_core.evidence.quality import AttributionQuality
 
-if TYPE_CHECKING:
-    from awd_core.distill.plan import SearchSettings
 
-
-def _quick_search() -> "SearchSettings":
-    from awd_core.distill.plan import SearchSettings  # which needs torch
-
+def _quick_search() -> SearchSettings:
     return SearchSettings(random_starts=4, small_batch=1 << 14, large_batch=1 << 16, finalists=1)
 
 
@@ -58,12 +54,12 @@ class QualitySettings:
     steps: int = 10
     repeats: int = 5
     top: float = 0.1
-    search: "SearchSettings" = field(default_factory=_quick_search)
+    search: SearchSettings = field(default_factory=_quick_search)
 
     def __post_init__(self) -> None:
         for name, least in (("inputs", 1), ("values", 1), ("least", 1), ("steps", 1), ("repeats", 2)):
             object.__setattr__(self, name, whole_number(name, getattr(self, name), least))
-        check_kind("search", self.search, type(_quick_search()))
+        check_kind("search", self.search, SearchSettings)
         if not is_real_number(self.top) or not 0 < self.top <= 1:
             raise ValueError(f"top is {self.top!r}; give a share of the coefficients above 0 and up to 1")
 

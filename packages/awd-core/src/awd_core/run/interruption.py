@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import typer
+from awd_core.run.tell import tell
 
 CODE = 130
 """Exit code of a process that SIGINT has ended, as shells know it."""
@@ -28,5 +28,5 @@ def goes_on(folder: str | os.PathLike[str]) -> Iterator[None]:
         yield
     except KeyboardInterrupt as error:
         place = os.fspath(folder)
-        typer.echo(f"Interrupted. The same command goes on from here; {place} holds what is done.", err=True)
-        raise typer.Exit(CODE) from error
+        tell(f"Interrupted. The same command goes on from here; {place} holds what is done.", aside=True)
+        raise SystemExit(CODE) from error

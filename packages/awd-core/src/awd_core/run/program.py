@@ -2,23 +2,33 @@
 
 Nothing heavy is imported here: a command imports what it needs when it runs, so that `--help` answers at once. A
 further command is a function with a docstring in a module of its own that keeps to the same rule, and one line in that
-of its program: `app.command("name")(function)`.
+of its program: `app.command("name")(function)`. Its options are described in `awd_core.run.settings`.
 """
 
 import errno
+import inspect
+import io
 import os
 import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib.metadata import version as installed_version
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-import typer
-from typer.core import TyperGroup
-
+from awd_core.run.command import OPTIONS, Command
 from awd_core.run.interruption import CODE
+from awd_core.run.settings import ARGUMENTS, Panel
+from awd_core.run.tell import tell
 from awd_core.workers.threads import wait_briefly
+
+if TYPE_CHECKING:
+    from cyclopts import App
 
 # Before a command imports torch.
 wait_briefly()
+
+Function = TypeVar("Function", bound=Callable[..., object])
+HINT = "(add --debug for the traceback)"
 
 SYSTEM = {
     errno.ENOENT: ("there is no such file or folder", "check the name"),
@@ -33,50 +43,95 @@ SYSTEM = {
 """What the system's own errors mean, and what to do: their words are for programmers."""
 
 
-class OneLineErrors(TyperGroup):
-    """Commands whose exceptions end in one line on standard error and exit code 2; `--debug` shows the traceback."""
+class Program:
+    """Commands whose exceptions end in one line on standard error and exit code 2; `--debug` shows the traceback.
 
-    def main(self, *args: Any, **options: Any) -> Any:
-        """Run, whatever characters the terminal, or the file that stands for it, can show."""
+    Attributes
+    ----------
+    name, summary : str
+        What is typed, and what `--help` says first.
+    commands : dict of Command
+        By name, in the order in which they were added.
+    """
+
+    def __init__(self, name: str, distribution: str, summary: str) -> None:
+        self.name, self.summary, self._distribution = name, summary, distribution
+        self.commands: dict[str, Command] = {}
+
+    def command(self, name: str | None = None) -> Callable[[Function], Function]:
+        """Add a function as a command, of its own name if no other is given."""
+
+        def add(function: Function) -> Function:
+            self.commands[name or function.__name__] = Command(function)
+            return function
+
+        return add
+
+    def __call__(self, words: Sequence[str] | None = None) -> None:
+        """Do what a command line asks for.
+
+        Parameters
+        ----------
+        words : sequence of str, optional
+            After the program's name; those of this process if not given.
+
+        Raises
+        ------
+        SystemExit
+            If it fails, or was interrupted.
+        """
         for stream in (sys.stdout, sys.stderr):
             # A Greek letter in a table is no reason to lose the table: where it cannot be written there is a "?".
             if getattr(stream, "errors", "") == "strict" and hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")
-        return super().main(*args, **options)
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Let `--debug` stand anywhere before a `--`, since it is added to a command line that has just failed."""
-        end = args.index("--") if "--" in args else len(args)
-        if "--debug" in args[:end]:
-            args = ["--debug", *(arg for arg in args[:end] if arg != "--debug"), *args[end:]]
+        words = list(sys.argv[1:] if words is None else words)
+        # Anywhere before a `--`, since it is added to a command line that has just failed.
+        end = words.index("--") if "--" in words else len(words)
+        debug = "--debug" in words[:end]
+        words = [word for place, word in enumerate(words) if word != "--debug" or place > end]
         try:
-            return super().parse_args(ctx, args)
-        except Exception as error:
-            if _is_wrong_usage(error):
-                _say_usage(error, ctx)
-            raise
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command; report what it raises."""
-        try:
-            return super().invoke(ctx)
+            self._parser()(words, exit_on_error=False, print_error=False, verbose=False, result_action="return_none")
         except KeyboardInterrupt as error:
-            if ctx.params.get("debug"):
+            if debug:
                 raise
-            typer.echo(f"{ctx.info_name}: interrupted", err=True)
-            raise typer.Exit(CODE) from error
+            tell(f"{self.name}: interrupted", aside=True)
+            raise SystemExit(CODE) from error
+        except BrokenPipeError as error:
+            # Whoever read has seen enough; what is still buffered has nowhere to go.
+            with suppress(io.UnsupportedOperation):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(1) from error
         except Exception as error:
-            if ctx.params.get("debug"):
+            if debug:
                 raise
-            if _is_wrong_usage(error):
-                _say_usage(error, ctx)
-            if _belongs_to_the_parser(error):
-                raise
-            typer.echo(f"{ctx.info_name}: {_one_line(error)} (add --debug for the traceback)", err=True)
-            raise typer.Exit(2) from error
+            tell(f"{self.name}: {self._usage(error) or f'{_one_line(error)} {HINT}'}", aside=True)
+            raise SystemExit(2) from error
+
+    def _parser(self) -> "App":
+        from cyclopts import App
+
+        app = App(
+            name=self.name, help=self.summary, help_flags="--help", version_flags="--version", help_format="plaintext",
+            version=lambda: f"{self._distribution} {installed_version(self._distribution)}",
+            help_epilogue="--debug, anywhere, shows the traceback of an error.", suppress_keyboard_interrupt=False,
+            group_parameters="Options",
+        )  # fmt: skip
+        for name, command in self.commands.items():
+            app.command(_callable(command), name=name)
+        return app
+
+    def _usage(self, error: Exception) -> str | None:
+        """One line on a wrong command line, and where to read what is right; None of any other error."""
+        from cyclopts import CycloptsError
+
+        if not isinstance(error, CycloptsError):
+            return None
+        told = " ".join(str(error).split()).removesuffix(".")
+        command = " ".join([self.name, *(error.command_chain or ())])
+        return f"{told} See {command} --help" if told.endswith("?") else f"{told}; see {command} --help"
 
 
-def make_app(name: str, distribution: str, summary: str) -> typer.Typer:
+def make_app(name: str, distribution: str, summary: str) -> Program:
     """Command-line program with `--version`, `--debug` and one-line errors.
 
     Parameters
@@ -90,7 +145,7 @@ def make_app(name: str, distribution: str, summary: str) -> typer.Typer:
 
     Returns
     -------
-    typer.Typer
+    Program
         To which commands are added with `app.command()`.
 
     Examples
@@ -99,52 +154,40 @@ def make_app(name: str, distribution: str, summary: str) -> typer.Typer:
     >>> @app.command()
     ... def count(path: str) -> None:
     ...     "Count something."
+    ...     print(len(path))
+    >>> app(["count", "--path", "abc"])
+    3
     """
-    app = typer.Typer(
-        name=name,
-        help=summary,
-        cls=OneLineErrors,
-        no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-    )
-
-    def print_version(wanted: bool) -> None:
-        if wanted:
-            typer.echo(f"{distribution} {installed_version(distribution)}")
-            raise typer.Exit
-
-    @app.callback()
-    def options(
-        version: Annotated[
-            bool, typer.Option("--version", help="Print the version.", callback=print_version, is_eager=True)
-        ] = False,
-        debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    ) -> None:
-        # Without a callback, typer would make a program of one command into that command.
-        del version, debug
-
-    return app
+    return Program(name, distribution, summary)
 
 
-def _belongs_to_the_parser(error: Exception) -> bool:
-    """Whether typer handles it: wrong usage and Exit carry their exit code, Abort and the end of a pipe do not."""
-    piped = isinstance(error, OSError) and error.errno == errno.EPIPE
-    return hasattr(error, "exit_code") or isinstance(error, (typer.Abort, EOFError)) or piped
+def _callable(command: Command) -> Callable[..., None]:
+    """The command as the parser reads it: a function whose signature has all options."""
+    from cyclopts import Group, Parameter
 
+    own = (ARGUMENTS, OPTIONS)  # panels that the parser has too
+    groups: dict[Panel, str | Group] = {}
+    for panel in dict.fromkeys(option.panel for option in command.options):
+        groups[panel] = panel.name if panel in own else Group.create_ordered(panel.name)
+    options = {f"option_{number}": option for number, option in enumerate(command.options)}
+    parameters = []
+    for name, option in options.items():
+        how = Parameter(
+            name=option.name, help=f"{option.help} [{option.takes}]" if option.takes else option.help, negative="",
+            group=groups[option.panel], metavar=option.value or None, show_default=option.default or False,
+            show=not option.hidden, allow_repeating=True,
+        )  # fmt: skip
+        kind = inspect.Parameter.POSITIONAL_ONLY if option.panel is ARGUMENTS else inspect.Parameter.KEYWORD_ONLY
+        default = inspect.Parameter.empty if option.required else None
+        parameters.append(inspect.Parameter(name, kind, default=default, annotation=Annotated[option.kind | None, how]))
 
-def _is_wrong_usage(error: Exception) -> bool:
-    """Whether it is a wrong command line; that nothing was given, which shows the help, is not."""
-    return hasattr(error, "format_message") and hasattr(error, "ctx") and type(error).__name__ != "NoArgsIsHelpError"
+    def call(*arguments: Any, **named: Any) -> None:
+        given = dict(zip(options, arguments, strict=False)) | named
+        command({options[name].place: value for name, value in given.items()})
 
-
-def _say_usage(error: Any, ctx: Any) -> NoReturn:
-    """One line on a wrong command line, and where to read what is right."""
-    told = " ".join(error.format_message().split()).rstrip(".")
-    command = (error.ctx or ctx).command_path
-    joined = f"{told} See" if told.endswith("?") else f"{told}; see"
-    typer.echo(f"{ctx.info_name}: {joined} {command} --help", err=True)
-    raise typer.Exit(2) from error
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    call.__doc__ = command.prose
+    return call
 
 
 def _one_line(error: Exception) -> str:

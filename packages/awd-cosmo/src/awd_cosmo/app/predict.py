@@ -1,24 +1,20 @@
 """The command `awd-cosmo predict`: NumPy and a saved model, no torch. Nothing heavy is imported here."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from awd_core.run import SchedulerOption, WorkersOption
-from awd_cosmo.app.options import Mask, PixelScale
+from awd_core.run import ARGUMENTS, Scheduler, Typed, Workers, tell
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="model.json of a run, or the run's folder.")],
-    maps: Annotated[list[Path], typer.Argument(metavar="MAPS…", help="FITS files, .npy files, or folders of them.")],
-    mask: Mask = None,
-    pixel_scale: PixelScale = None,
-    workers: WorkersOption = 1,
-    scheduler: SchedulerOption = None,
-    out: Annotated[
-        list[Path] | None, typer.Option("--out", metavar="FILE", help="Write .csv or .json; may be given twice.")
-    ] = None,
+    model: Annotated[Path, ARGUMENTS, "model.json of a run, or the run's folder."],
+    maps: Annotated[list[Path], ARGUMENTS, Typed("MAPS…"), "FITS files, .npy files, or folders of them."],
+    mask: Annotated[Path | None, "Of the maps: 1 where seen."] = None,
+    pixel_scale: Annotated[float | None, Typed("ARCMIN"), "If headers do not tell it."] = None,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
+    out: Annotated[Sequence[Path], Typed("FILE"), "Write .csv or .json; may be given twice."] = (),
 ) -> None:
     """Estimate the parameter of maps, with error bars, and say how far they lie from the training maps."""
     import warnings
@@ -29,7 +25,7 @@ def predict(
     from awd_cosmo.inference.predict import predict_files, table_text, to_csv, to_json
 
     writers = {".csv": to_csv, ".json": to_json}
-    for file in out or ():
+    for file in out:
         if file.suffix not in writers:
             raise ValueError(f"--out is {file}; its ending must be .csv or .json")
     place = model / "model.json" if model.is_dir() else model
@@ -38,14 +34,14 @@ def predict(
         warnings.simplefilter("always", UserWarning)
         found = predict_files(place, maps, pixel_scale=pixel_scale, mask=mask, workers=crew)
     for warning in said:
-        typer.echo(f"Note: {warning.message}", err=True)
+        tell(f"Note: {warning.message}", aside=True)
     for scale in sorted({one.arcmin_per_pixel for one in found}):
         if (side := round(model_scale / scale)) > 1:
-            typer.echo(
+            tell(
                 f"Note: maps with pixels of {scale:.3g} arcmin were averaged over {side} × {side} of them, since the "
                 f"model's have {model_scale:.3g} arcmin.",
-                err=True,
+                aside=True,
             )
-    typer.echo(table_text(found))
-    for file in out or ():
+    tell(table_text(found))
+    for file in out:
         write_atomically(file, writers[file.suffix](found))

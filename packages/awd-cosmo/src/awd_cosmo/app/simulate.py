@@ -3,26 +3,21 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from awd_core.checks import check_choice
-from awd_core.run import QuietOption, SchedulerOption, WorkersOption, goes_on
-from awd_cosmo.app.options import Pixels
+from awd_core.run import ARGUMENTS, AtLeast, Quiet, Scheduler, Workers, goes_on, tell
+from awd_cosmo.run.job import Suite
 
 
 def simulate(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the suite.")],
-    preset: Annotated[str, typer.Option(help="tiny, quick, halos or massivenus.")] = "quick",
-    cosmologies: Annotated[int | None, typer.Option(min=1, help="In place of the preset's.")] = None,
-    realisations: Annotated[int | None, typer.Option(min=1, help="Maps of each.")] = None,
-    pixels: Pixels = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of design and noise.")] = 0,
-    workers: WorkersOption = 1,
-    scheduler: SchedulerOption = None,
-    theory: Annotated[
-        bool, typer.Option("--theory", help="Compare variance, skewness and power with theory: theory.ecsv.")
-    ] = False,
-    quiet: QuietOption = False,
+    out: Annotated[Path, ARGUMENTS, "Folder of the suite."],
+    preset: Annotated[Suite, "Which suite."] = "quick",
+    cosmologies: Annotated[int | None, AtLeast(1), "In place of the preset's."] = None,
+    realisations: Annotated[int | None, AtLeast(1), "Maps of each."] = None,
+    pixels: Annotated[int | None, AtLeast(16), "Side of simulated maps."] = None,
+    seed: Annotated[int, AtLeast(0), "Of design and noise."] = 0,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
+    theory: Annotated[bool, "Compare variance, skewness and power with theory: theory.ecsv."] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Simulate convergence maps with known parameters, in the layout of MassiveNuS.
 
@@ -34,7 +29,6 @@ def simulate(
     from awd_core.workers import open_workers
     from awd_cosmo.simulate.simulation import PRESETS, simulate_suite, theory_table
 
-    check_choice("--preset", preset, PRESETS)
     chosen = PRESETS[preset]
     if cosmologies is not None:
         chosen = replace(chosen, cosmologies=cosmologies)
@@ -54,4 +48,4 @@ def simulate(
         theory_table(out).write(text, format="ascii.ecsv")
         write_atomically(out / "theory.ecsv", text.getvalue().encode())
     if not quiet:
-        typer.echo(f"Written to {out}: {len(table)} maps of {setup.pixels} × {setup.pixels} pixels.")
+        tell(f"Written to {out}: {len(table)} maps of {setup.pixels} × {setup.pixels} pixels.")

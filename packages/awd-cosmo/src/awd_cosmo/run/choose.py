@@ -12,7 +12,7 @@ from awd_core.wavelets import Wavelet
 from awd_core.workers import Workers
 from awd_cosmo.run.compare import CLASSICAL_NAMES, Choice, Comparison, wavelet_counts
 from awd_cosmo.run.features import Features
-from awd_cosmo.run.job import Job
+from awd_cosmo.run.job import Estimator, Job
 from awd_cosmo.run.prepare import Prepared
 
 
@@ -51,7 +51,7 @@ def select(
             progress(done, total, what)
 
         tried: list[Choice] = []
-        options: list[tuple[Mapping[str, Any], str]] = []
+        options: list[tuple[Mapping[str, Any], Estimator]] = []
         for statistic in statistics:
             for estimator in job.estimators:
                 tried.append(comparison.tried(wavelet_counts(plain, statistic), estimator, key="statistic", name=plain))

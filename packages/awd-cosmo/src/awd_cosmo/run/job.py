@@ -4,14 +4,26 @@ The fields of `Job` are what determines a run's results; the place of the maps, 
 not among them. A job is kept in the run's `config.json`, so that single steps go on with a run from its folder alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from awd_core.checks import check_files
+from awd_core.run import RUN, AtLeast, OneOf, Panel, SettingError, Typed, check_settings, parse_shares
 
 SIMULATED = "simulated"
 """In place of a folder of maps: the embedded suite is made first, in the run's folder."""
 
 PLAIN_WAVELETS = ("db5", "haar", "db2", "db3", "sym5")
+
+DATA, MAPS, TEACHER, LEARNING = (
+    Panel("Data", 1), Panel("Maps", 2), Panel("Teacher", 3), Panel("Distillation and comparison", 4)
+)  # fmt: skip
+Estimator = Literal["ridge", "emulator"]
+Suite = Literal["tiny", "quick", "halos", "massivenus"]
+KNOWN = OneOf("awd_cosmo.formats.parameters:RANGES")
+"""Names of parameters."""
 
 
 @dataclass(frozen=True)
@@ -20,63 +32,89 @@ class Job:
 
     Attributes
     ----------
-    target : str
-        Parameter that is estimated, "Omega_m".
-    more_targets : tuple of str
-        Parameters that the teacher learns beside it.
-    layout, source_redshift, pixel_scale, on_error : optional
-        As for `awd_cosmo.maps.open_maps`; the pixel scale in arcmin.
-    suite : str
-        Preset of `awd_cosmo.simulate.simulation.PRESETS` for simulated maps.
-    suite_cosmologies, suite_realisations, suite_pixels : int, optional
-        In place of the preset's.
-    maps_per_cosmology : int, optional
+    target
+        Parameter to estimate.
+    more_targets
+        More parameters for the teacher: M_nu,A_s.
+    layout
+        How the data are laid out: auto, or a name of docs/formats.md.
+    source_redshift
+        Which maps to read; or of all maps, if headers do not tell it.
+    pixel_scale
+        If headers do not tell it [arcmin].
+    on_error
+        raise, or skip: leave bad maps out.
+    suite
+        Simulated suite.
+    suite_cosmologies
+        Of the simulated suite, in place of its preset's.
+    suite_realisations
+        Of each cosmology, in place of the preset's.
+    suite_pixels
+        Side of simulated maps.
+    maps_per_cosmology
         Read only the first so many realisations of each cosmology.
-    noise : str, optional
-        Convention of shape noise, one of `awd_cosmo.maps.observe.CONVENTIONS`; None: none is added.
-    galaxies : float
-        Source galaxies per arcmin² of that noise.
-    downsample : int
-        Side of the blocks of pixels of which the mean is taken, after noise.
-    smoothing : float
-        Standard deviation [arcmin] of a Gaussian, after that; 0: none.
-    tile : int, optional
-        Side, in pixels after downsampling, of the tiles that maps are cut into; None: whole maps.
-    fractions : (float, float, float)
+    noise
+        Add shape noise by a convention (`awd_cosmo.maps.observe`); none, if not given.
+    galaxies
+        Per arcmin², of that noise.
+    downsample
+        Blocks to average: their side in pixels, after noise.
+    smoothing
+        Gaussian after that, standard deviation [arcmin]; 0: none.
+    tile
+        Cut maps into tiles of that side, in pixels after downsampling; 0: whole.
+    fractions
         Shares of the cosmologies that train, validate and test in the protocol "held_out".
-    phases : {"avoid", "allow", "independent"}
-        As `shared_phases` of `awd_cosmo.inference.split_maps`; simulated maps are "independent".
-    seed : int
-        Of everything that is random.
-    architecture, width, small_input, epochs, patience, batch_size, learning_rate
-        Of the teacher, see `awd_cosmo.teacher.teacher`. 0 epochs: no teacher is trained, which needs ready gradients.
-    accelerator, precision : str
-        Lightning's names, "cpu", "gpu", "auto"; "32-true", "bf16-mixed".
-    teacher_maps : int
-        The teacher is trained on so many training maps at most, drawn at random.
-    teacher : str, optional
-        Factory "package.module:name" of a teacher of the user's own; then `teacher_digest` identifies its weights,
-        `teacher_arguments` are its factory's, and `teacher_output` says which of its outputs is the target.
-    gradients_digest : str, optional
+    phases
+        May cosmologies share phases? See `shared_phases` of `awd_cosmo.inference.split_maps`; simulated maps do not.
+    seed
+        Of all that is random.
+    architecture
+        Residual network.
+    width
+        Its channels; 64 as published.
+    small_input
+        Whether its stem is for small maps; by their size if not given.
+    epochs
+        At most; 0: no teacher, which needs ready gradients.
+    patience
+        Epochs without progress that end the training.
+    batch_size
+        Maps per step of its training.
+    learning_rate
+        The highest of its cycle.
+    teacher_maps
+        Training maps for it, at most, drawn at random.
+    accelerator
+        Where it is trained.
+    precision
+        32-true, bf16-mixed …
+    teacher
+        Or: your own network, which a factory builds.
+    teacher_arguments
+        Arguments of the factory.
+    teacher_output
+        Which of its outputs is the target.
+    gradients_digest
         Identifies ready gradients.
-    wavelets : tuple of str
-        Where distillation starts; each has a length of its own.
-    path_levels : int
+    wavelets
+        Where to start; each has a length of its own.
+    path_levels
         Levels of the transform in which inputs and attributions shall be sparse.
-    shares : tuple of float
-        Shares of the interpretation term, 0 the first.
-    distill_maps : int
-        Training maps that wavelets are distilled from, drawn at random.
-    random_starts, small_batch, large_batch : int
+    shares
+        Of the attributions, 0 the first.
+    distill_maps
+        Training maps to distil from, drawn at random.
+    random_starts, small_batch, large_batch
         See `awd_core.distill.SearchSettings`.
-    statistics : tuple of mappings
+    statistics
         Options of `awd_cosmo.statistics.ScaleCounts` among which cross-validation chooses, for each wavelet anew.
-    estimators : tuple of str
-        "ridge" and "emulator": among which cross-validation chooses, once for all wavelets and for each classical
-        statistic.
-    selection_maps : int
+    estimators
+        On the counts: among which cross-validation chooses, once for all wavelets and for each classical statistic.
+    selection_maps
         Maps, of training and validation together, on which candidates are compared.
-    baselines : tuple of str
+    baselines
         Plain wavelets to compare with, each with its best statistic.
 
     Examples
@@ -86,44 +124,46 @@ class Job:
     (('Omega_m', 'A_s'), True)
     """
 
-    target: str = "Omega_m"
-    more_targets: tuple[str, ...] = ()
-    layout: str = "auto"
-    source_redshift: float | None = None
-    pixel_scale: float | None = None
-    on_error: str = "raise"
-    suite: str = "quick"
-    suite_cosmologies: int | None = None
-    suite_realisations: int | None = None
-    suite_pixels: int | None = None
-    maps_per_cosmology: int | None = None
-    noise: str | None = None
-    galaxies: float = 30.0
-    downsample: int = 1
-    smoothing: float = 0.0
-    tile: int | None = 64
+    target: Annotated[str, LEARNING, KNOWN] = "Omega_m"
+    more_targets: Annotated[tuple[str, ...], TEACHER, KNOWN, Typed("NAMES", name="--also")] = ()
+    layout: Annotated[str, DATA] = "auto"
+    source_redshift: Annotated[float | None, DATA] = None
+    pixel_scale: Annotated[float | None, DATA, Typed("ARCMIN")] = None
+    on_error: Annotated[Literal["raise", "skip"], DATA] = "raise"
+    suite: Annotated[Suite, DATA] = "quick"
+    suite_cosmologies: Annotated[int | None, DATA, AtLeast(8), Typed(name="--cosmologies")] = None
+    suite_realisations: Annotated[int | None, AtLeast(1)] = None
+    suite_pixels: Annotated[int | None, DATA, AtLeast(16), Typed(name="--map-pixels")] = None
+    maps_per_cosmology: Annotated[int | None, AtLeast(1)] = None
+    noise: Annotated[Literal["lenstools", "fair"] | None, MAPS] = None
+    galaxies: Annotated[float, MAPS] = 30.0
+    downsample: Annotated[int, MAPS, AtLeast(1)] = 1
+    smoothing: Annotated[float, MAPS, AtLeast(0), Typed("ARCMIN")] = 0.0
+    tile: Annotated[int | None, MAPS, AtLeast(0), Typed("PIXELS")] = 64
     fractions: tuple[float, float, float] = (0.70, 0.12, 0.18)
-    phases: str = "avoid"
-    seed: int = 0
-    architecture: str = "resnet18"
-    width: int = 8
+    phases: Annotated[Literal["avoid", "allow", "independent"], DATA] = "avoid"
+    seed: Annotated[int, RUN, AtLeast(0)] = 0
+    architecture: Annotated[Literal["resnet18", "resnet34"], TEACHER] = "resnet18"
+    width: Annotated[int, TEACHER, AtLeast(1)] = 8
     small_input: bool | None = None
-    epochs: int = 6
+    epochs: Annotated[int, TEACHER, AtLeast(0)] = 6
     patience: int | None = None
-    batch_size: int = 32
-    learning_rate: float = 5e-3
-    teacher_maps: int = 4000
-    accelerator: str = "cpu"
-    precision: str = "32-true"
-    teacher: str | None = None
-    teacher_arguments: Mapping[str, Any] = field(default_factory=dict)
+    batch_size: Annotated[int, TEACHER, AtLeast(1)] = 32
+    learning_rate: Annotated[float, TEACHER] = 5e-3
+    teacher_maps: Annotated[int, TEACHER, AtLeast(8)] = 4000
+    accelerator: Annotated[Literal["auto", "cpu", "gpu", "cuda", "mps"], TEACHER] = "cpu"
+    precision: Annotated[str, TEACHER] = "32-true"
+    teacher: Annotated[str | None, TEACHER, Typed("PKG.MODULE:FACTORY")] = None
+    teacher_arguments: Annotated[Mapping[str, Any], TEACHER, Typed("JSON", name="--factory-args")] = field(
+        default_factory=dict
+    )
     teacher_digest: str | None = None
-    teacher_output: int = 0
+    teacher_output: Annotated[int, TEACHER, AtLeast(0), Typed(name="--output")] = 0
     gradients_digest: str | None = None
-    wavelets: tuple[str, ...] = ("db2", "db3", "db5")
-    path_levels: int = 4
-    shares: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
-    distill_maps: int = 512
+    wavelets: Annotated[tuple[str, ...], LEARNING, Typed("NAMES")] = ("db2", "db3", "db5")
+    path_levels: Annotated[int, AtLeast(1)] = 4
+    shares: Annotated[tuple[float, ...], LEARNING, Typed("LIST|COUNT", parse_shares)] = (0.0, 0.25, 0.5, 0.75, 1.0)
+    distill_maps: Annotated[int, LEARNING, AtLeast(2)] = 512
     random_starts: int = 8
     small_batch: int = 1 << 16
     large_batch: int = 1 << 22
@@ -134,8 +174,8 @@ class Job:
         {"levels": 2, "pixels": "all", "bins": 40},
         {"levels": 3, "pixels": "peaks"},
     )
-    estimators: tuple[str, ...] = ("ridge", "emulator")
-    selection_maps: int = 3000
+    estimators: Annotated[tuple[Estimator, ...], LEARNING] = ("ridge", "emulator")
+    selection_maps: Annotated[int, AtLeast(8)] = 3000
     baselines: tuple[str, ...] = PLAIN_WAVELETS
 
     def __post_init__(self) -> None:
@@ -143,30 +183,21 @@ class Job:
         lists = {"more_targets", "fractions", "wavelets", "shares", "statistics", "estimators", "baselines"}
         for name in lists:
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        for name, least in (
-            ("downsample", 1), ("seed", 0), ("width", 1), ("epochs", 0), ("batch_size", 1), ("teacher_maps", 8),
-            ("distill_maps", 2), ("path_levels", 1), ("selection_maps", 8),
-        ):  # fmt: skip
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be {least} or more")
+        check_settings(self)
+        object.__setattr__(self, "tile", self.tile or None)
         if self.tile is not None and self.tile < 16:
-            raise ValueError(f"tile is {self.tile}; tiles must have 16 pixels a side or more, or give none")
+            raise SettingError("{tile} is {given}; tiles must have 16 pixels a side or more, or 0", given=self.tile)
         if not self.shares or self.shares[0] != 0 or any(b <= a for a, b in zip(self.shares, self.shares[1:])):  # noqa: B905
-            raise ValueError(
-                f"shares are {', '.join(map(str, self.shares))}; they must begin with 0, the wavelet without the "
-                "interpretation term, and increase up to 1"
-            )
+            raise SettingError(
+                "{shares} are {given}; they must begin with 0, the wavelet without the interpretation term, and "
+                "increase up to 1", given=", ".join(map(str, self.shares)),
+            )  # fmt: skip
         if self.shares[-1] > 1 or len(self.shares) < 2:
-            raise ValueError("shares must hold at least one above 0, and none above 1")
-        unknown = set(self.estimators) - {"ridge", "emulator"}
-        if unknown or not self.estimators:
-            raise ValueError(f"estimators are {', '.join(self.estimators)}; choose from ridge, emulator")
-        if not (self.wavelets and self.statistics):
-            raise ValueError("a run needs a wavelet to start from and a statistic")
-        if self.architecture not in ("resnet18", "resnet34"):
-            raise ValueError(f"architecture is {self.architecture!r}; choose resnet18 or resnet34, or give a teacher")
+            raise SettingError("{shares} must hold at least one above 0, and none above 1")
+        if not (self.wavelets and self.statistics and self.estimators):
+            raise ValueError("a run needs a wavelet to start from, a statistic and an estimator")
         if self.teacher is None and self.epochs == 0 and self.gradients_digest is None:
-            raise ValueError("without a teacher (epochs = 0) there is nothing to distil: give gradients, or epochs")
+            raise SettingError("{epochs} is 0: without a teacher there is nothing to distil; give gradients, or epochs")
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -195,6 +226,26 @@ class Job:
     def changed(self, **values: Any) -> "Job":
         """A job with other values for some fields; those that are None stay."""
         return replace(self, **{name: value for name, value in values.items() if value is not None})
+
+
+def check_job(job: Job, files: Iterable[Path | None] = ()) -> None:
+    """Refuse, before the folder of a run is made, what only a later step would find missing, these files among it.
+
+    Raises
+    ------
+    ValueError
+        If there is no such wavelet, or no such network.
+    FileNotFoundError
+        If a file is not there.
+    """
+    from awd_core.teacher import resolve_factory
+    from awd_core.wavelets import Wavelet
+
+    for name in job.wavelets:
+        Wavelet.from_name(name)
+    if job.teacher is not None:
+        resolve_factory(job.teacher)
+    check_files(files)
 
 
 PRESETS: dict[str, Job] = {

@@ -157,7 +157,7 @@ def prepare(run: RunFolder, job: Job, data: str | Path, maps: MapSet, workers: W
     said = []
     ready = maps
     if job.noise is not None:
-        ready = ready.with_shape_noise(job.noise, galaxies_per_arcmin2=job.galaxies, seed=job.seed)  # type: ignore[arg-type]
+        ready = ready.with_shape_noise(job.noise, galaxies_per_arcmin2=job.galaxies, seed=job.seed)
         said.append(f"shape noise of {job.galaxies:g} galaxies per arcmin² by the convention {job.noise}")
     if job.downsample > 1:
         ready = ready.downsampled(job.downsample)
