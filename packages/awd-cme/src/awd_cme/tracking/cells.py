@@ -5,6 +5,7 @@ enough, a worker takes a cell at a time; where there are few, and long ones perh
 cell after the other. A movie that cannot be tracked, or kills whoever reads it, is named and set aside.
 """
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
