@@ -101,3 +101,12 @@ def test_a_mark_that_is_lost_means_that_its_batch_is_asked_for_again(tmp_path: P
     expected = input_gradients(model, x, batch_size=2, out=out)[:]
     harmed(out / "completed" / "c" / "1", how)
     np.testing.assert_array_equal(input_gradients(model, x, batch_size=2, out=out)[:], expected)
+
+
+def test_what_zarr_was_writing_when_it_was_killed_is_cleared_away(tmp_path: Path) -> None:
+    model, x, out = Counted(), inputs(), tmp_path / "g.zarr"
+    input_gradients(model, x, batch_size=2, out=out)
+    for place in ("completed/c", "gradients/c"):
+        (out / place / f"1.{'0a' * 16}.partial").write_bytes(b"half")
+    input_gradients(model, x, batch_size=2, out=out)
+    assert not list(out.rglob("*.partial"))

@@ -72,6 +72,10 @@ class GradientStore:
             _create_elsewhere(str(path), job, shape, dtype, batch_size, self.kind)
         elif not folder.exists():
             _create(folder, job, shape, dtype, batch_size, self.kind)
+        else:
+            # What Zarr was writing when it was killed, beside its place.
+            for item in folder.rglob("*.partial"):
+                item.unlink(missing_ok=True)
         group = _group(path, self.kind)
         stored = None if group is None else group.attrs.get(self.kind.attribute)
         if group is None or not isinstance(stored, dict):
