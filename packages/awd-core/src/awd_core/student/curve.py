@@ -336,7 +336,7 @@ def _tested(
     for one, known in zip(test, trained, strict=True):
         if not isinstance(one, tuple | list) or len(one) not in (2, 3):
             raise ValueError(
-                "test is a tuple (X, y), or with extra columns (X, y, extra); of several sets a list of those"
+                "test is a pair (X, y), or with extra columns (X, y, extra); of several sets a list of them"
             )
         X, y, *extra = one
         (checked,), given = sets_of(X, y, ndim, extra=extra[0] if extra else None)
