@@ -40,5 +40,5 @@ def grouped_folds(groups: npt.ArrayLike, folds: int, seed: int, labels: npt.NDAr
             f"{number} group(s) and {folds} folds: cross-validation needs two or more of both; group by track "
             "where there is one cell"
         )
-    fold = balanced_folds(names, count, np.random.default_rng([seed, 0]), labels)
+    fold = balanced_folds(names, count, np.random.default_rng([whole_number("seed", seed, 0), 0]), labels)
     return train_and_test(fold, count)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from awd_cme.run.job import RunJob
-from awd_core.checks import check_choice, check_files
+from awd_core.checks import check_choice, check_files, whole_number
 
 
 def check_job(job: RunJob) -> None:
@@ -17,7 +17,8 @@ def check_job(job: RunJob) -> None:
     Raises
     ------
     ValueError
-        If a name is unknown: of a preset, a format, a target, settings, features, wavelets, a network.
+        If a name is unknown: of a preset, a format, a target, settings, features, wavelets, a network; if the
+        seed is negative.
     FileNotFoundError
         If a file is not there.
 
@@ -35,6 +36,7 @@ def check_job(job: RunJob) -> None:
     from awd_cme.simulate.settings import PRESETS
     from awd_core.wavelets import Wavelet
 
+    whole_number("--seed", job.seed, 0)
     check_choice("--preset", job.preset, PRESETS)
     check_choice("--format", job.format, ("auto", *sorted(FORMATS)))
     check_choice("--target", job.target, ("success", *TARGETS))
