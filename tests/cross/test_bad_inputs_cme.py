@@ -295,8 +295,6 @@ BAD = [
         ValueError, "t.xlsx: a table of tracks as CSV ends in .csv or .csv.gz; name the file so"),
     Bad("tracks without an ending", lambda: awd_cme.write_csv(TABLE, FOLDER / "t"),
         ValueError, "t: a table of tracks as CSV ends in .csv"),
-    Bad("Parquet as CSV", lambda: awd_cme.tracks.write_parquet(TABLE, FOLDER / "t.csv"),
-        ValueError, "t.csv: a table of tracks as Parquet ends in .parquet or .pq; name the file so"),
     Bad("napari's tracks as text", lambda: awd_cme.tracks.write_napari(TABLE, FOLDER / "t.txt"),
         ValueError, "t.txt: napari's table of tracks ends in .csv; name the file so"),
     Bad("a path for a run to report", lambda: awd_cme.report.write_report(FOLDER),

@@ -65,7 +65,6 @@ def write_parquet(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         If the folder does not exist.
     """
     validate(table)
-    check_ending(path, (".parquet", ".pq"), "a table of tracks as Parquet")
     make_atomically(path, lambda beside: table.to_parquet(beside, engine="pyarrow", index=False))
 
 
