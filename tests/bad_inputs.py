@@ -1,9 +1,29 @@
 """What the tables of bad inputs share: a row, and what is asked of each."""
 
-from collections.abc import Callable
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
+
+def folder_to_come() -> Path:
+    """A path for a table to name, at which nothing lies yet: a file that is only imported leaves nothing behind."""
+    return Path(tempfile.gettempdir()) / f"awd-bad-inputs-{secrets.token_hex(8)}"
+
+
+@contextmanager
+def there(folder: Path) -> Iterator[Path]:
+    """The folder, as long as tests need it."""
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
 
 
 class Bad(NamedTuple):

@@ -2,16 +2,15 @@
 
 import functools
 import math
-import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from bad_inputs import Bad, Legitimate, each
+from bad_inputs import Bad, Legitimate, each, folder_to_come, there
 
 import awd_cme
+import awd_cme.report
 from awd_cme import (
     Camera,
     MaxCoefficients,
@@ -25,9 +24,10 @@ from awd_cme import (
     make_series,
     make_table,
 )
+from awd_cme.model.folds import grouped_folds
 from awd_cme.series.series_set import example_set
 
-FOLDER = Path(tempfile.mkdtemp())
+FOLDER = folder_to_come()
 NOWHERE = Path("/no/such/place")
 TIFF, TEXT, TRACKS = FOLDER / "m.tif", FOLDER / "a.txt", FOLDER / "t.csv"
 RNG = np.random.default_rng(0)
@@ -64,11 +64,11 @@ interval = functools.partial(awd_cme.score_interval, Y, Y, GROUPS)
 @pytest.fixture(scope="module", autouse=True)
 def files():
     """A movie, tracks, and a text that is neither."""
-    awd_cme.write_movie(TIFF, MOVIE)
-    awd_cme.write_csv(TABLE, TRACKS)
-    TEXT.write_text("hello")
-    yield
-    shutil.rmtree(FOLDER)
+    with there(FOLDER):
+        awd_cme.write_movie(TIFF, MOVIE)
+        awd_cme.write_csv(TABLE, TRACKS)
+        TEXT.write_text("hello")
+        yield
 
 
 # fmt: off
@@ -290,6 +290,22 @@ BAD = [
         ValueError, "compression is 'lzw'; choose 'zlib', or None"),
     Bad("a movie of -1 s", lambda: awd_cme.write_movie(FOLDER / "n.tif", FRAMES, seconds_per_frame=-1),
         ValueError, "seconds_per_frame is -1; it must be above 0, or None"),
+    Bad("a movie of another ending", lambda: awd_cme.write_movie(FOLDER / "m.avi", MOVIE),
+        ValueError, "m.avi: a movie in a TIFF file ends in .tif, .tiff, .btf, .tf2 or .tf8; name the file so"),
+    Bad("tracks as a spreadsheet", lambda: awd_cme.write_csv(TABLE, FOLDER / "t.xlsx"),
+        ValueError, "t.xlsx: a table of tracks as CSV ends in .csv or .csv.gz; name the file so"),
+    Bad("tracks without an ending", lambda: awd_cme.write_csv(TABLE, FOLDER / "t"),
+        ValueError, "t: a table of tracks as CSV ends in .csv"),
+    Bad("napari's tracks as text", lambda: awd_cme.tracks.write_napari(TABLE, FOLDER / "t.txt"),
+        ValueError, "t.txt: napari's table of tracks ends in .csv; name the file so"),
+    Bad("a path for a run to report", lambda: awd_cme.report.write_report(FOLDER),
+        TypeError, "give the RunFolder of an open run.*awd-cme report FOLDER makes it"),
+    Bad("an example set of seed -1", lambda: example_set(seed=-1),
+        ValueError, "seed is -1; give a whole number, 0 or more"),
+    Bad("folds of seed -1", lambda: grouped_folds(np.arange(9), 3, -1),
+        ValueError, "seed is -1; give a whole number, 0 or more"),
+    Bad("a simulation of seed -1", lambda: awd_cme.simulate_dataset(FOLDER / "simulated", seed=-1),
+        ValueError, "seed is -1; give a whole number, 0 or more"),
     Bad("a movie into a folder", lambda: awd_cme.write_movie(FOLDER, MOVIE),
         IsADirectoryError, "it is a folder; give the name of a file"),
     Bad("no tracks", lambda: awd_cme.read_tracks(NOWHERE),

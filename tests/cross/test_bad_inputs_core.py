@@ -2,14 +2,12 @@
 
 import functools
 import math
-import shutil
-import tempfile
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from bad_inputs import Bad, Legitimate, each
+from bad_inputs import Bad, Legitimate, each, folder_to_come, there
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 from torch import nn
@@ -33,6 +31,7 @@ from awd_core import (
     WaveletDistiller,
     WaveletTransformer,
 )
+from awd_core.evidence.randomised import reinitialised
 
 X = np.random.default_rng(0).standard_normal((12, 16)).astype(np.float32)
 G = np.random.default_rng(1).standard_normal((12, 16)).astype(np.float32)
@@ -46,7 +45,7 @@ BANDS = DWT(x)
 SHOWN = awd_core.coefficient_attributions(DWT, x, g)
 ONE, TWO = nn.Linear(16, 1), nn.Linear(16, 2)
 SEARCH = SearchSettings(random_starts=1, finalists=1, iterations=2, small_batch=4, medium_batch=4, large_batch=4)
-NOWHERE, FOLDER = "/no/such/place", tempfile.mkdtemp()
+NOWHERE, FOLDER = "/no/such/place", folder_to_come()
 
 products = functools.partial(awd_core.coefficient_attributions, DWT, x, g, "integrated_gradients")
 path = functools.partial(awd_core.distill_path, X, G, wavelet="db2", levels=2, shares=(0.5,), search=SEARCH)
@@ -79,6 +78,8 @@ BAD = [
         ValueError, r"no wavelet 'bd5' \(did you mean db5\?\); allowed are haar, db1"),
     Bad("a biorthogonal name", lambda: DWT1d("bior2.2"),
         ValueError, "'bior2.2' is not an orthogonal wavelet; allowed are haar"),
+    Bad("a network of seed -1 to compare", lambda: reinitialised(ONE, seed=-1),
+        ValueError, "seed is -1; give a whole number, 0 or more"),
     Bad("a number for a name", lambda: Wavelet.from_name(5), TypeError, "must be a string, got int"),
     Bad("no wavelet", lambda: DWT1d(None),
         TypeError, "must be an awd_core.Wavelet, a name such as 'db5'.*got NoneType"),
@@ -388,9 +389,9 @@ LEGITIMATE = [
 
 @pytest.fixture(scope="module", autouse=True)
 def folder():
-    """The folder goes in the end."""
-    yield
-    shutil.rmtree(FOLDER)
+    """The folder comes before the tests, and goes in the end."""
+    with there(FOLDER):
+        yield
 
 
 @each(BAD)

@@ -2,8 +2,6 @@
 
 import functools
 import math
-import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +9,10 @@ import pandas as pd
 import pytest
 import torch
 from astropy import units
-from bad_inputs import Bad, Legitimate, each
+from bad_inputs import Bad, Legitimate, each, folder_to_come, there
 
 import awd_cosmo
+import awd_cosmo.report
 from awd_cosmo import (
     BadMap,
     CountRidge,
@@ -32,8 +31,9 @@ from awd_cosmo import (
     SkyAugmentation,
     StarletCounts,
 )
+from awd_cosmo.maps.observe import add_noise
 
-FOLDER = Path(tempfile.mkdtemp())
+FOLDER = folder_to_come()
 NOWHERE = Path("/no/such/place")
 MAP, TEXT = FOLDER / "a.fits", FOLDER / "a.txt"
 K = np.random.default_rng(0).normal(0, 0.02, (12, 16, 16)).astype(np.float32)
@@ -59,10 +59,10 @@ scored = functools.partial(awd_cosmo.regression_scores, Y, Y + 0.1, Y, cosmology
 @pytest.fixture(scope="module", autouse=True)
 def files():
     """A map, and a text that is none."""
-    awd_cosmo.write_map(MAP, K[0], pixel_scale=0.5, overwrite=True)
-    TEXT.write_text("hello")
-    yield
-    shutil.rmtree(FOLDER)
+    with there(FOLDER):
+        awd_cosmo.write_map(MAP, K[0], pixel_scale=0.5, overwrite=True)
+        TEXT.write_text("hello")
+        yield
 
 
 # fmt: off
@@ -149,6 +149,16 @@ BAD = [
         ValueError, r"the shape \(ny, nx\), got \(12, 16, 16\); write the maps"),
     Bad("a masked map to write", lambda: awd_cosmo.write_map(FOLDER / "b.fits", MASKED[0], pixel_scale=0.5),
         ValueError, "kappa has masked elements. Leave"),
+    Bad("a map of another ending", lambda: awd_cosmo.write_map(FOLDER / "b.npy", K[0], pixel_scale=0.5),
+        ValueError, r"b.npy: a map in a FITS file ends in .fits, .fit, .fits.gz or .fit.gz; name the file so"),
+    Bad("a map without an ending", lambda: awd_cosmo.write_map(FOLDER / "b", K[0], pixel_scale=0.5),
+        ValueError, r"b: a map in a FITS file ends in .fits"),
+    Bad("a path for a run to report", lambda: awd_cosmo.report.write_report(FOLDER),
+        TypeError, "give the RunFolder of an open run.*awd-cosmo report FOLDER makes it"),
+    Bad("a seed of -1 for noise", lambda: add_noise(K, 0.1, seed=-1, items=range(12)),
+        ValueError, "seed is -1; give a whole number, 0 or more"),
+    Bad("parameters that are not known", lambda: arrays(parameters={"Omega_m": math.nan}),
+        ValueError, "parameters: Omega_m = nan .*is outside its plausible range, 0.05 to 0.6"),
     Bad("a file that is there", lambda: awd_cosmo.write_map(MAP, K[0], pixel_scale=0.5),
         FileExistsError, "is there already; pass overwrite=True"),
     Bad("a redshift of -1", lambda: write(source_redshift=-1),

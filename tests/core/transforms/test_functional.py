@@ -19,7 +19,15 @@ from torch import Tensor, nn
 from torch.autograd import functional
 from torch.func import functional_call, grad, hessian, jacfwd, jacrev, jvp, stack_module_state, vjp, vmap
 
-from awd_core import Coefficients, DWT1d, DWT2d, FixedFilter, FreeFilter, OrthonormalFilter
+from awd_core import (
+    Coefficients,
+    DWT1d,
+    DWT2d,
+    FixedFilter,
+    FreeFilter,
+    OrthonormalFilter,
+    coefficient_attributions,
+)  # fmt: skip
 from awd_core.transforms import blocks
 from awd_core.transforms.boundary import level_tensor, synthesis_mode
 from awd_core.wavelets.filters import Filter, high_pass
@@ -340,6 +348,29 @@ def test_vmap_refuses_what_is_not_finite():
     x[1, 5] = torch.nan
     with pytest.raises(ValueError, match=r"holds 1 NaN or infinite value"):
         vmap(transform_of("fixed", 1, "zero"))(x)
+
+
+@pytest.mark.parametrize("method", ["saliency", "input_x_gradient", "integrated_gradients", "gradient_shap"])
+@pytest.mark.parametrize("place", [None, 0])
+def test_vmap_of_attributions(method, place):
+    """Whether the baseline is shared or belongs to each input; one that is not finite is refused all the same."""
+    transform = transform_of("orthonormal", 1, "zero")
+    x, g, b = random(4, 40), random(4, 40, seed=1), random(*([4] if place == 0 else []), 40, seed=2)
+
+    def attributed(x, g, b):
+        return coefficient_attributions(transform, x, g, method, baseline=b)
+
+    found = vmap(attributed, (0, 0, place))(x, g, b)
+    expected = coefficient_attributions(transform, x, g, method, baseline=b)
+    close(list(found.tensors()), list(expected.tensors()))
+    slopes = vmap(grad(lambda *of: sum(band.square().sum() for band in attributed(*of).tensors()), 2), (0, 0, place))(
+        x, g, b
+    )
+    assert slopes.shape == (4, 40)
+    if method in ("integrated_gradients", "gradient_shap"):
+        b[..., 3] = torch.inf
+        with pytest.raises(ValueError, match="baseline holds NaN or infinite values; give finite numbers"):
+            vmap(attributed, (0, 0, place))(x, g, b)
 
 
 @that_learns

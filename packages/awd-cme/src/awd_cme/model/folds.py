@@ -61,7 +61,7 @@ def grouped_folds(
             f"{number} group(s) and {folds} folds: cross-validation needs two or more of both; group by track "
             "where there is one cell"
         )
-    fold = balanced_folds(names, count, np.random.default_rng([seed, stream, draw]), labels)
+    fold = balanced_folds(names, count, np.random.default_rng([whole_number("seed", seed, 0), stream, draw]), labels)
     return train_and_test(fold, count)
 
 

@@ -12,10 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_cme.movies.movie import Movie
-from awd_core.checks import is_real_number
+from awd_core.checks import check_ending, is_real_number
 from awd_core.files import make_atomically
 
 Array = npt.NDArray[Any]
+
+WRITTEN = (".tif", ".tiff", ".btf", ".tf2", ".tf8")
+"""How the names of files end that movies are written to."""
 
 _CLASSIC = 2**32 - 2**25
 """Bytes of pixels above which a file is a BigTIFF; what the pages themselves need fits in the rest."""
@@ -43,7 +46,7 @@ def write_movie(
     Parameters
     ----------
     path : str or path
-        The file; its folder must exist.
+        The file, .tif or .tiff (or .btf, .tf2, .tf8 for a BigTIFF); its folder must exist.
     frames : Movie, ndarray or iterable of ndarray
         A movie, whose interval, pixel size and channels are taken if none are given; an array; or the frames in turn,
         each (c, y, x) or (y, x), all of one shape and type.
@@ -67,8 +70,8 @@ def write_movie(
     Raises
     ------
     ValueError
-        If the frames differ, are fewer or more than `count`, have a type that the format does not know, or are too
-        many for it.
+        If the name ends otherwise, the frames differ, are fewer or more than `count`, have a type that the format does
+        not know, or are too many for it.
 
     Examples
     --------
@@ -80,6 +83,7 @@ def write_movie(
     >>> movie.shape, movie.seconds_per_frame, int(movie.frame(2, 1)[0, 0])
     ((3, 2, 4, 4), 1.5, 2)
     """
+    check_ending(path, WRITTEN, "a movie in a TIFF file")
     if kind not in ("ome", "imagej", "plain"):
         raise ValueError(f"kind is {kind!r}; choose 'ome', 'imagej' or 'plain'")
     if isinstance(frames, Movie):

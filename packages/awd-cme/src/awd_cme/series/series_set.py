@@ -216,7 +216,7 @@ def example_set(n: int = 60, cells: int = 3, seed: int = 0, length: int = 40) ->
     >>> example_set(6).X.shape
     (6, 40)
     """
-    rng = np.random.default_rng([seed, 0])
+    rng = np.random.default_rng([whole_number("seed", seed, 0), 0])
     height, width, centre = rng.uniform(50, 200, n), rng.uniform(3, 9, n), rng.uniform(12, 28, n)
     time = np.arange(length)
     X = height[:, None] * np.exp(-0.5 * ((time - centre[:, None]) / width[:, None]) ** 2)

@@ -143,7 +143,11 @@ def render_tracks(
         origin=dict.fromkeys(("axes", "channels"), "rendered from a table of tracks")
         | {name: "unknown" if value is None else "as for the table of tracks" for name, value in told.items()},
         read=_Exposures(
-            light, camera, tuple(seed) if isinstance(seed, Sequence | np.ndarray) else (whole_number("seed", seed, 0),)
+            light,
+            camera,
+            tuple(
+                whole_number("seed", one, 0) for one in (seed if isinstance(seed, Sequence | np.ndarray) else [seed])
+            ),
         ),
         table=drawn,
         camera=camera,

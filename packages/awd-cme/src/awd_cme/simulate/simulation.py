@@ -32,7 +32,7 @@ from awd_cme.simulate.settings import CHANNELS, Settings, settings_for
 from awd_cme.simulate.settings import PRESETS as PRESETS
 from awd_cme.tracks.table import concat, make_table
 from awd_cme.tracks.writers import write_parquet
-from awd_core.checks import is_whole_number
+from awd_core.checks import is_whole_number, whole_number
 from awd_core.files import make_atomically, read_json, write_json
 from awd_core.workers import Progress, Workers, open_workers
 
@@ -219,7 +219,7 @@ def simulate_dataset(
     ValueError
         If the folder holds a simulation with other settings or another seed.
     """
-    settings = settings_for(preset, **changes)
+    settings, seed = settings_for(preset, **changes), whole_number("seed", seed, 0)
     folder = Path(out)
     (folder / "truth").mkdir(parents=True, exist_ok=True)
     said = json.loads(

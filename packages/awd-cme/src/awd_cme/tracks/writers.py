@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from awd_cme.tracks.table import validate
+from awd_core.checks import check_ending
 from awd_core.files import make_atomically
 
 CONSTANTS = ("seconds_per_frame", "micrometres_per_pixel")
@@ -23,12 +24,12 @@ def write_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     table : DataFrame
         Canonical table.
     path : str or path
-        The file, compressed where it ends in ".gz"; its folder must exist.
+        The file, .csv or, compressed, .csv.gz; its folder must exist.
 
     Raises
     ------
     ValueError
-        If the table is not canonical.
+        If the table is not canonical, or the name ends otherwise.
     FileNotFoundError
         If the folder does not exist.
 
@@ -42,6 +43,7 @@ def write_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     'cell,1,0,,2.0,3.0,0,'
     """
     known = validate(table).assign(**{name: table.attrs.get(name) for name in CONSTANTS})
+    check_ending(path, (".csv", ".csv.gz"), "a table of tracks as CSV")
     make_atomically(path, lambda beside: known.to_csv(beside, index=False))
 
 
@@ -100,5 +102,6 @@ def write_napari(table: pd.DataFrame, path: str | os.PathLike[str], *, cell: str
     if cell is not None and cell not in cells:
         raise ValueError(f"the table has no cell {cell!r}, but {cells}")
     shown = (table["part"] == "track") & (table["cell"] == (cell if cell is not None else cells[0] if cells else ""))
+    check_ending(path, (".csv",), "napari's table of tracks")
     rows = table.loc[shown, ["track", "frame", "y", "x"]]
     make_atomically(path, lambda beside: rows.to_csv(Path(beside), index=False, header=False))

@@ -12,7 +12,7 @@ from awd_core.report.page import save_report
 from awd_core.report.quality import quality_part
 from awd_core.report.run import run_part
 from awd_core.report.table import Column, Table
-from awd_core.run.folder import RunFolder
+from awd_core.run.folder import RunFolder, check_run
 
 if TYPE_CHECKING:
     from awd_core.features.select import Selection
@@ -53,6 +53,7 @@ def write_page(
     progress : callable, optional
         Called with (pictures done, pictures in all).
     """
+    check_run(run, "awd distill makes it")
     part = distillation_part(path, chosen, run, scores=scores, progress=progress)
     settings, options = run.config["settings"], run.config["options"]
     trust = quality_part(quality or _unchecked(settings), run, hints=[] if options.get("other_weights") else [OTHERS])

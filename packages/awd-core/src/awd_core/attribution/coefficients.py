@@ -16,6 +16,7 @@ from awd_core.attribution.points import METHODS, Method
 from awd_core.checks.real_numbers import real_array
 from awd_core.transforms.dwt import Coefficients, DWT1d, DWT2d
 from awd_core.transforms.l1_norm import magnitudes
+from awd_core.transforms.multilinear import plain_values
 
 
 def coefficient_attributions(
@@ -99,7 +100,7 @@ def baseline_like(x: Tensor, baseline: Any) -> Tensor:
     TypeError
         If it holds no real numbers.
     ValueError
-        If its shape does not fit, or it is not finite.
+        If its shape does not fit, or it is not finite, as far as torch lets one look at it.
     """
     if not isinstance(baseline, Tensor):
         baseline = torch.from_numpy(real_array(baseline, "baseline").astype(np.float64))
@@ -111,7 +112,8 @@ def baseline_like(x: Tensor, baseline: Any) -> Tensor:
             f"baseline has shape {tuple(b.shape)}; give a number, or an array of the shape {tuple(x.shape[1:])} of a "
             "sample"
         ) from error
-    if not bool(b.isfinite().all()):
+    values = plain_values(b)
+    if values is not None and not bool(values.isfinite().all()):
         raise ValueError("baseline holds NaN or infinite values; give finite numbers")
     return b
 

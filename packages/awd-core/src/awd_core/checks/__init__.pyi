@@ -1,4 +1,5 @@
 from .choices import check_choice as check_choice
+from .choices import check_ending as check_ending
 from .choices import check_file as check_file
 from .choices import check_files as check_files
 from .choices import check_kind as check_kind

@@ -2,7 +2,8 @@
 
 import difflib
 import errno
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -73,6 +74,37 @@ def check_kind(name: str, value: Kind, kind: Any) -> Kind:
     raise TypeError(
         f"{name} is a {type(value).__name__}, {told if len(told) < 80 else told[:79] + '…'}; give a {kind.__name__}"
     )
+
+
+def check_ending(path: str | os.PathLike[str], endings: Sequence[str], what: str) -> None:
+    """Refuse the name of a file to be written whose ending says that it is something else; a folder is let through.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    endings : sequence of str
+        What its name may end in, in small or capital letters.
+    what : str
+        What is to be written, for the message.
+
+    Raises
+    ------
+    ValueError
+        If it ends otherwise.
+
+    Examples
+    --------
+    >>> check_ending("tracks.xlsx", [".csv", ".csv.gz"], "a table of tracks as CSV")
+    Traceback (most recent call last):
+    ...
+    ValueError: tracks.xlsx: a table of tracks as CSV ends in .csv or .csv.gz; name the file so
+    """
+    file = Path(path)
+    if not file.is_dir() and not file.name.lower().endswith(tuple(endings)):
+        *most, last = endings
+        known = f"{', '.join(most)} or {last}" if most else last
+        raise ValueError(f"{file}: {what} ends in {known}; name the file so")
 
 
 def check_file(file: Path) -> None:

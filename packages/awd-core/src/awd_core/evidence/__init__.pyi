@@ -1,7 +1,4 @@
 from .assessment import attribution_quality as attribution_quality
-from .bootstrap import percentile_interval as percentile_interval
-from .bootstrap import r_squared as r_squared
-from .bootstrap import r_squared_of_sums as r_squared_of_sums
 from .checks import compare_orders as compare_orders
 from .checks import completeness_gap as completeness_gap
 from .checks import insertion_deletion as insertion_deletion
@@ -15,6 +12,8 @@ from .quality import AttributionQuality as AttributionQuality
 from .quality import RivalOrder as RivalOrder
 from .quality_record import CheckedQuality as CheckedQuality
 from .quality_record import QualitySettings as QualitySettings
+from .r_squared import r_squared as r_squared
+from .r_squared import r_squared_of_sums as r_squared_of_sums
 from .randomised import randomised_teacher_check as randomised_teacher_check
 from .score_records import Scores as Scores
 from .score_records import compare_scores as compare_scores

@@ -16,6 +16,7 @@ from awd_core.attribution.gradients import input_gradients
 from awd_core.attribution.model_gradients import Target
 from awd_core.attribution.points import Method
 from awd_core.checks.choices import check_kind
+from awd_core.checks.whole_numbers import whole_number
 from awd_core.distill.distill import SearchSettings, distill_path
 from awd_core.evidence.checks import Array, as_rows, mean_cosine, rank_correlation
 from awd_core.evidence.quality import RandomisedTeacher
@@ -44,7 +45,7 @@ def reinitialised(model: nn.Module, *, seed: int, factory: Callable[[], nn.Modul
         If a module has parameters but no `reset_parameters`, or nothing changes.
     """
     with own_random_numbers():
-        torch.manual_seed(seed)
+        torch.manual_seed(whole_number("seed", seed, 0))
         fresh = copy.deepcopy(model) if factory is None else factory()
         if factory is None:
             for name, module in fresh.named_modules():

@@ -1,5 +1,6 @@
 from .device import check_device as check_device
 from .folder import RunFolder as RunFolder
+from .folder import check_run as check_run
 from .folder import flat as flat
 from .folder import stored_run as stored_run
 from .interruption import goes_on as goes_on

@@ -286,6 +286,28 @@ class RunFolder:
             self._lock = None
 
 
+def check_run(run: object, command: str) -> None:
+    """Refuse what is no open run, such as the path of its folder.
+
+    Parameters
+    ----------
+    run : object
+        What was given.
+    command : str
+        Which command makes a report of a folder, for the message.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+    """
+    if not isinstance(run, RunFolder):
+        raise TypeError(
+            f"run is a {type(run).__name__}, {run!r}; give the RunFolder of an open run. Of a finished one, the "
+            f"command {command}"
+        )
+
+
 def stored_run(folder: str | os.PathLike[str], program: str, begin: str) -> dict[str, Any]:
     """What config.json holds of a run that is to go on: its settings and options.
 

@@ -11,10 +11,13 @@ import numpy as np
 import numpy.typing as npt
 from astropy.io import fits
 
-from awd_core.checks import plain_array
+from awd_core.checks import check_ending, plain_array
 from awd_core.files import write_atomically
 from awd_cosmo.formats.parameters import PARAMETERS, check_parameters, check_redshift
 from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
+
+ENDINGS = (".fits", ".fit", ".fits.gz", ".fit.gz")
+"""How the names of files end that maps are written to."""
 
 
 def write_map(
@@ -32,7 +35,8 @@ def write_map(
     Parameters
     ----------
     path : str or path
-        The file, never seen half-written; compressed if it ends in ".gz". Its folder must exist.
+        The file, never seen half-written; its name ends in .fits or .fit, and in .gz where it is to be compressed.
+        Its folder must exist.
     kappa : array_like, shape (ny, nx)
         Convergence, float32 or float64. The first row is at the bottom of the sky.
     pixel_scale : Quantity or float
@@ -51,7 +55,7 @@ def write_map(
     FileExistsError
         If the file is there and is not to be replaced.
     ValueError, TypeError
-        If κ is no map of floats, or a parameter is outside its range.
+        If κ is no map of floats, the name ends otherwise, or a parameter is outside its range.
 
     Notes
     -----
@@ -73,6 +77,7 @@ def write_map(
     if array.ndim != 2 or array.size == 0:
         raise ValueError(f"a map must have the shape (ny, nx), got {array.shape}; write the maps of a stack one by one")
     path = Path(path)
+    check_ending(path, ENDINGS, "a map in a FITS file")
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} is there already; pass overwrite=True to replace it")
     check_redshift(source_redshift)

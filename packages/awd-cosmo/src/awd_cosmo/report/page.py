@@ -18,7 +18,7 @@ from awd_core.report import (
     run_part,
     save_report,
 )
-from awd_core.run import RunFolder
+from awd_core.run import RunFolder, check_run
 from awd_cosmo.report import sentences, tables
 from awd_cosmo.report.artefacts import Protocol, RunRecord
 from awd_cosmo.report.pictures import bands, plan, shape_level
@@ -54,9 +54,12 @@ def write_report(
     ------
     FileNotFoundError
         If the run has not come to its results yet.
+    TypeError
+        If `run` is no open run.
     ValueError
         If an artefact is damaged; the message names it.
     """
+    check_run(run, "awd-cosmo report FOLDER makes it")
     record = read_record(run)
     planned, point = plan(record), record.shown
     of_path = 0 if record.path is None else picture_count(record.scores)
