@@ -13,20 +13,25 @@ import numpy as np
 from scipy.ndimage import gaussian_laplace, maximum_filter
 
 from awd_cme.simulate import Camera, simulate_movie
+from awd_cme.simulate.settings import PRESETS
 from awd_cme.spots import detect_spots, estimate_gain, fit_spots
 from awd_cme.spots.refine import refine
 from awd_cme.tracking import extract
 
 SIGMA = 1.4
 CAMERAS = (Camera(gain=0.5), Camera(gain=2.0), Camera(gain=8.0, read_noise=0.5))
-RATIOS = (5.0, 10.0, 20.0)
+USUAL = PRESETS["quick"].wander
+"""Standard deviation of a pit's walk in a second, in pixels."""
+
 BRIGHT = 5.0
 """Amplitudes of at least so many times the noise of the background are looked at."""
 
 
-def coverage_of_amplitudes(camera: Camera, snr: float, frames: int, seed: int) -> tuple[float, float, list[float]]:
+def coverage_of_amplitudes(
+    camera: Camera, snr: float, wander: float, frames: int, seed: int
+) -> tuple[float, float, list[float]]:
     """Gain as measured, its error, and how often errors hold the true amplitude: gain 0, measured, true."""
-    settings = {"frames": frames, "snr": snr, "partner_snr": snr, "camera": camera, "bleaching": 0.0}
+    settings = {"frames": frames, "snr": snr, "partner_snr": snr, "camera": camera, "bleaching": 0.0, "wander": wander}
     simulated = simulate_movie("quick", seed=seed, **settings)
     movie = simulated.movie.in_memory()
     truth = simulated.movie.table
@@ -47,12 +52,20 @@ def coverage_of_amplitudes(camera: Camera, snr: float, frames: int, seed: int) -
 
 def amplitudes(frames: int, seed: int) -> Iterator[list[str]]:
     """Rows of the first table."""
-    yield ["counts a photon", "SNR", "measured", "within its error: gain 0", "measured gain", "true gain"]
+    yield [
+        "counts a photon",
+        "SNR",
+        "wander, pixels",
+        "measured",
+        "within its error: gain 0",
+        "measured gain",
+        "true gain",
+    ]
     for camera in CAMERAS:
-        for snr in RATIOS:
-            gain, error, held = coverage_of_amplitudes(camera, snr, frames, seed)
+        for snr, wander in ((5.0, USUAL), (10.0, USUAL), (20.0, USUAL), (10.0, 5 * USUAL)):
+            gain, error, held = coverage_of_amplitudes(camera, snr, wander, frames, seed)
             shares = (f"{share:.3f}" for share in held)
-            yield [f"{camera.gain:g}", f"{snr:g}", f"{gain:.3f} ± {error:.3f}", *shares]
+            yield [f"{camera.gain:g}", f"{snr:g}", f"{wander:g}", f"{gain:.3f} ± {error:.3f}", *shares]
 
 
 def selection(images: int, seed: int) -> Iterator[list[str]]:

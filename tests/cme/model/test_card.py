@@ -185,6 +185,8 @@ def test_the_file_says_what_a_person_asks(tmp_path):
     assert text["notes"] == {"r2": 0.5}
     again = ModelCard.load(tmp_path / "card.json")
     np.testing.assert_array_equal(again.coefficients, card.coefficients)
+    old = {**text, "coefficients": [{k: v for k, v in row.items() if k != "p"} for row in text["coefficients"]]}
+    assert np.isnan(ModelCard.from_dict(old).coefficients[:, 3]).all()
     assert again.to_dict() == card.to_dict()
 
 

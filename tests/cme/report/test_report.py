@@ -17,8 +17,9 @@ from awd_cme.model.scores import score_difference, score_interval
 from awd_cme.report.artefacts import read_artefacts
 from awd_cme.report.page import write_report
 from awd_cme.report.result_figures import economy_figure
+from awd_cme.report.result_lines import result_lines
 from awd_cme.report.sentences import bands, compared, effects, sentence, sparser
-from awd_cme.report.summary import size_sentence
+from awd_cme.report.summary import notes, scaling_sentence, size_sentence
 from awd_cme.report.track_figures import examples_figure
 from awd_cme.series.scaling import fit_z_scores
 from awd_cme.series.series_file import save_series
@@ -422,6 +423,40 @@ def test_an_effect_is_what_the_card_predicts_for_one_standard_deviation_more(ful
     up = max(listed, key=lambda e: e.value)
     words = sentence(up, card, "counts")
     assert words.startswith(f"Each standard deviation more of {up.words} raises the predicted auxilin by ")
+
+
+def test_the_scaling_the_seeds_and_the_cells_are_told(full):
+    found = read_artefacts(full[0])
+    assert scaling_sentence(found, "R²") == ""
+    for choice, said in (
+        (
+            {"asked": "auto", "rule": "own", "scores": {"training": -0.2, "own": 0.5}},
+            "R² −0.200 by “training” and 0.500",
+        ),
+        ({"asked": "auto", "rule": "training"}, "one training cell leaves nothing to choose by."),
+        ({"asked": "own", "rule": "own"}, "(a new cell needs them all at once): as was asked for."),
+    ):
+        assert said in scaling_sentence(replace(found, scaling={"choice": choice}), "R²")
+    told = " ".join(notes(replace(found, seeds={"0": 0.51, "1": 0.48}), "R²"))
+    assert "with the seeds 0 and 1, has R² 0.510 and 0.480 on the test tracks" in told
+    one = replace(found, results=found.results | {"cells_test": 1, "intervals": {"over": "tracks"}})
+    assert "one cell: the intervals come from leaving out its tracks" in " ".join(notes(one, "R²"))
+    few = replace(found, results=found.results | {"cells_test": 3})
+    assert "The test has 3 cells: however many tracks" in " ".join(notes(few, "R²"))
+
+
+def test_what_has_no_interval_is_said_to_have_none():
+    rows = [{"key": "awd", "score": 1.0}, {"key": "db5", "score": 0.9}]
+    unknown = {"of": "db5", "to": "awd", "value": -0.1, "low": None, "high": None}
+    said = compared({"rows": rows, "differences": [unknown]}, "awd", "db5", "DB5", "R²")
+    assert said == "AWD and DB5 (R² 0.900) differ by 0.100; there is no interval for that."
+    results = {
+        "metric": "AUC",
+        "rows": [{"name": "AWD", "score": 1.0, "low": None, "high": None}],
+        "train": 7,
+        "test": 3,
+    }
+    assert result_lines(results).endswith("AWD   1.000")
 
 
 def test_differences_are_turned_round_and_named_honestly():

@@ -21,6 +21,7 @@ from awd_cme.report.run_files import ARTEFACTS
 from awd_cme.run.candidates import Candidate, candidates_of, choose
 from awd_cme.run.job import RunJob, job_of
 from awd_cme.run.pipeline import run_pipeline
+from awd_cme.run.readable import choose_scaling
 from awd_cme.run.series import Problem
 from awd_cme.run.splits import averaged
 from awd_cme.series.problem import yeast_problem
@@ -248,6 +249,25 @@ def test_what_cannot_be_told_apart_stays_with_the_simplest():
     assert (haar.free, Candidate(Wavelet.from_name("db5"), "db5", 0.1).free) == (0, 4)
     with pytest.raises(ValueError, match=r"features are one of published, both, timed"):
         choose(job, problem, [haar], features="many")
+
+
+def test_the_scaling_is_chosen_by_what_new_cells_bear():
+    job = RunJob("x", "y", starts=("db2",), repeats=1)
+    raw = example_set(n=160, cells=8)
+    names = np.unique(raw.cell)
+    # The series of each cell are as bright as they like, their targets are not: its own tracks tell what to divide by.
+    scale = dict(zip(names, np.exp(np.linspace(-1, 1, 8)), strict=True))
+    bright = replace(raw, X=raw.X * np.array([scale[cell] for cell in raw.cell])[:, None])
+    chosen = choose_scaling(job, bright)
+    assert chosen["rule"] == "own"
+    assert chosen["scores"]["own"] > chosen["scores"]["training"] + 0.2
+    # Brightness that the targets follow is lost if each cell is divided by its own.
+    level = np.array([scale[cell] for cell in raw.cell])
+    followed = choose_scaling(job, replace(bright, y=1e4 * level + raw.y))
+    assert followed["rule"] == "training"
+    assert choose_scaling(replace(job, scale_inputs="own"), raw) == {"asked": "own", "rule": "own"}
+    alone = raw.take(raw.cell == names[0])
+    assert choose_scaling(job, alone) == {"asked": "auto", "rule": "training"}
 
 
 def test_candidates_begin_with_all_starts(finished):

@@ -118,7 +118,8 @@ def _numbers(row: Mapping[str, Any]) -> Triple:
 
 
 def _with_p(row: Mapping[str, Any]) -> tuple[float, ...]:
-    return *_numbers(row), math.nan if row["p"] is None else float(row["p"])
+    p = row.get("p")  # the first cards had none
+    return *_numbers(row), math.nan if p is None else float(p)
 
 
 def _limits(ends: Sequence[float | None]) -> tuple[float, float]:

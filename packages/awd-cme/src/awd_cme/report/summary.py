@@ -152,15 +152,12 @@ def scaling_sentence(found: Artefacts, metric: str) -> str:
     choice = (found.scaling or {}).get("choice")
     if choice is None:
         return ""
-    what = SCALINGS[choice["rule"]]
-    scores = choice.get("scores")
+    what, scores = SCALINGS[choice["rule"]], choice.get("scores")
     if scores is None:
-        return f"Series were standardised {what}, as was asked for."
+        why = "one training cell leaves nothing to choose by" if choice["asked"] == "auto" else "as was asked for"
+        return f"Series were standardised {what}: {why}."
     told = " and ".join(f"{number(scores[rule], '.3f')} by “{rule}”" for rule in SCALINGS if rule in scores)
-    said = (
-        f"Series were standardised {what}. Cross-validation that left out {choice['folds_keep_together']} chose that: "
-    )
-    return f"{said}{metric} {told}."
+    return f"Series were standardised {what}, as cross-validation over training cells chose: {metric} {told}."
 
 
 def _times(found: Artefacts) -> list[tuple[float | None, float | None]]:

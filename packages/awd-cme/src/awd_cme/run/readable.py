@@ -61,10 +61,13 @@ def choose_scaling(job: RunJob, training: SeriesSet) -> dict[str, Any]:
     Returns
     -------
     dict
-        "asked" and "rule"; where there was a choice, "scores" by rule, cross-validated, and "folds_keep_together".
+        "asked" and "rule"; where there was a choice, "scores" by rule, cross-validated over cells.
     """
     if job.scale_inputs != "auto":
         return {"asked": job.scale_inputs, "rule": job.scale_inputs}
+    if kept_together(training) == "tracks":
+        # What new cells bear cannot be asked of one, and test tracks of the same are no different by either rule.
+        return {"asked": "auto", "rule": TRIED[0]}
     tried = [transformer(job, training, job.starts[0], job.features)]
     scores = {}
     for rule in TRIED:
@@ -74,12 +77,7 @@ def choose_scaling(job: RunJob, training: SeriesSet) -> dict[str, Any]:
         )  # fmt: skip
         scores[rule] = float(search.pooled[0])
     # The first of two that are level.
-    return {
-        "asked": "auto",
-        "rule": max(TRIED, key=lambda rule: scores[rule]),
-        "scores": scores,
-        "folds_keep_together": kept_together(training),
-    }
+    return {"asked": "auto", "rule": max(TRIED, key=lambda rule: scores[rule]), "scores": scores}
 
 
 def kept_together(training: SeriesSet) -> str:
