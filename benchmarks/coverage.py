@@ -122,9 +122,7 @@ def beyond(parameters: int, strength: float, draws: int, seed: int) -> dict[str,
         train = np.repeat(rng.uniform(-1, 1, (count, parameters)), 20, axis=0)
         other = np.repeat(rng.uniform(-1, 1, (max(4, count // 5), parameters)), 20, axis=0)
         x, v = maps(train), maps(other)
-        made = TrainingDistribution.from_features(
-            x, parameters=train, reference=v, reference_cosmology=np.arange(len(v)) // 20
-        )
+        made = TrainingDistribution.from_features(x, parameters=train, reference=v, reference_parameters=other)
         mean = TrainingDistribution.from_features(x, reference=v)
         inside = maps(rng.uniform(-1, 1, (500, parameters)))
         far = rng.normal(0, 1, (500, parameters))

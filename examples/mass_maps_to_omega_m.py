@@ -147,7 +147,7 @@ model = Model(
     regressor=ridge, wavelet=chosen.wavelet,
     training=TrainingDistribution.from_features(
         statistic.transform(kappa[train]), parameters=omega[train],
-        reference=statistic.transform(kappa[validation]), reference_cosmology=cosmology[validation],
+        reference=statistic.transform(kappa[validation]), reference_parameters=omega[validation],
     ),
 )  # fmt: skip
 model.save(options.out / "model.json")

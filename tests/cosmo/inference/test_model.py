@@ -375,8 +375,8 @@ def test_cosmologies_beyond_the_training_box_are_told_and_false_alarms_are_rare(
     for seed in range(6):
         draw, rng = world(seed, parameters)
         train, other = (np.repeat(rng.uniform(-1, 1, (n, parameters)), 20, axis=0) for n in (16 * parameters, 8))
-        X, V, groups = draw(train), draw(other), np.arange(160) // 20
-        training = TrainingDistribution.from_features(X, parameters=train, reference=V, reference_cosmology=groups)
+        X, V = draw(train), draw(other)
+        training = TrainingDistribution.from_features(X, parameters=train, reference=V, reference_parameters=other)
         inside = rng.uniform(-0.95, 0.95, (300, parameters))
         beyond = rng.normal(0, 1, (300, parameters))
         beyond *= 2 / np.abs(beyond).max(axis=1, keepdims=True)
@@ -421,7 +421,8 @@ def test_a_distribution_of_before_there_were_curves_is_read_as_it_was():
         ({"parameters": [1.0]}, "parameters must be finite, one row for each of 30 maps"),
         ({"parameters": np.full(30, np.nan)}, "parameters must be finite"),
         ({"parameters": np.ones(30)}, "the same in all training maps"),
-        ({"reference_cosmology": [1, 2]}, "reference_cosmology must name one for each of 30 maps"),
+        ({"reference_parameters": [1, 2]}, "reference_parameters must be finite, one row for each of 30 maps"),
+        ({"parameters": np.arange(30), "reference_parameters": np.ones((30, 2))}, "has 2 columns and parameters 1"),
     ],
 )
 def test_parameters_that_do_not_fit(options, message):

@@ -261,5 +261,5 @@ def _snippet(run: RunFolder, found: Artefacts) -> str:
     return (
         "from awd_cme.model import ModelCard\n"
         f'card = ModelCard.load("{(run.path / "card.json").as_posix()}")\n'
-        f"{name} = card.predict(series)  # {seen}: {whose}an array (n, {length}), or a list of arrays, one value a frame"
+        f"{name} = card.predict(series)  # {seen}: {whose}an array (n, {length}), or a list of arrays"
     )

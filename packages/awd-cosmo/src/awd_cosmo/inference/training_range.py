@@ -9,7 +9,7 @@ part of its unit.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,8 @@ from awd_cosmo.inference.regressor import Transform, transformed
 Array = npt.NDArray[np.float64]
 FALSE_ALARMS = 0.01
 """How probable it may be at most that a map like those of training is called unlike them."""
+FOLDS = 5
+"""Parts of the training cosmologies, each of which is compared with what is learnt from the others."""
 _STEPS = 20  # of the search for the nearest point of the curve
 
 
@@ -47,6 +49,10 @@ class Curve:
     nodes: Array
     weights: Array
     degree: int
+
+    def holds(self, parameters: Array) -> npt.NDArray[np.bool_]:
+        """Which parameters (n, p) lie in the box."""
+        return np.asarray(((parameters >= self.low) & (parameters <= self.high)).all(axis=1))
 
     def at(self, x: Array) -> Array:
         """Mean features (n, F) at scaled parameters (n, p)."""
@@ -89,7 +95,7 @@ class TrainingDistribution:
         *,
         parameters: npt.ArrayLike | None = None,
         reference: npt.ArrayLike | None = None,
-        reference_cosmology: npt.ArrayLike | None = None,
+        reference_parameters: npt.ArrayLike | None = None,
     ) -> "TrainingDistribution":
         """Learn it.
 
@@ -103,8 +109,9 @@ class TrainingDistribution:
         reference : array_like, optional, shape (m, F)
             Features of validation maps of the same kind, to take the percentiles from: training maps lie a little
             nearer than others do. The training maps are used if not given.
-        reference_cosmology : array_like, optional, shape (m,)
-            Cosmology of each of them: maps of one are not independent.
+        reference_parameters : array_like, optional, shape (m,) or (m, p)
+            Their parameters: maps of one cosmology are not independent, and those of cosmologies beyond the training
+            box do not say what is usual within it. Training maps count, too, by what is learnt without their cosmology.
 
         Raises
         ------
@@ -114,16 +121,38 @@ class TrainingDistribution:
         x = np.asarray(features, dtype=np.float64)
         if x.ndim != 2 or len(x) < 3 or not np.isfinite(x).all():
             raise ValueError(f"features must be finite, three maps or more, shape (n, F); got the shape {x.shape}")
+        theta = None if parameters is None else _rows(parameters, len(x), "parameters")
+        made = cls._fitted(x, theta)
+        others = x if reference is None else np.asarray(reference, dtype=np.float64)
+        distances = made._distance(others)
+        groups = np.arange(len(distances))
+        if reference_parameters is not None:
+            theirs = _rows(reference_parameters, len(distances), "reference_parameters")
+            groups = np.unique(theirs, axis=0, return_inverse=True)[1].reshape(-1)
+            if theta is not None and theirs.shape[1] != theta.shape[1]:
+                raise ValueError(
+                    f"reference_parameters has {theirs.shape[1]} columns and parameters {theta.shape[1]}; give the same"
+                )
+            if theta is not None and made.curve is not None:
+                inside = made.curve.holds(theirs)
+                left_out, own_groups = cls._left_out(x, theta)
+                usual = np.concatenate([distances[inside], left_out])
+                if len(usual):
+                    distances, groups = usual, np.concatenate([groups[inside], groups.max() + 1 + own_groups])
+        quantiles = np.quantile(distances, np.linspace(0, 1, 101))
+        return replace(made, quantiles=quantiles, limit=_limit(distances, groups))
+
+    @classmethod
+    def _fitted(cls, x: Array, theta: Array | None) -> "TrainingDistribution":
+        """Curve and scatter, without anything to compare distances with."""
         how: Transform = "sqrt" if x.min() >= 0 else "none"
         x = transformed(x, how)
         mean = x.mean(axis=0)
         varies = varying(x)
         if not varies.any():
             raise ValueError("no feature varies among the training maps, so there is no distance from them")
-        curve, degrees = None, len(x) - 1
-        if parameters is not None:
-            curve, degrees = _fit_curve(x, parameters)
-        about = x - (mean if curve is None else curve.at(_scaled_parameters(parameters, curve)))
+        curve, degrees = (None, len(x) - 1) if theta is None else _fit_curve(x, theta)
+        about = x - (mean if curve is None or theta is None else curve.at(in_box(theta, curve.low, curve.high)))
         # Where the curve passes through all maps of a feature there is no scatter about it to measure in.
         varies &= varying(about, of=x)
         if not varies.any():
@@ -133,17 +162,30 @@ class TrainingDistribution:
         covariance, _ = shrunk_covariance(about[:, varies], degrees)
         precision = np.zeros((x.shape[1], x.shape[1]))
         precision[np.ix_(varies, varies)] = np.linalg.inv(covariance)
-        made = cls(how, mean, precision, np.zeros(101), curve)
-        distances = made._distance(np.asarray(features if reference is None else reference, dtype=np.float64))
-        if reference_cosmology is not None and np.shape(reference_cosmology) != distances.shape:
-            raise ValueError(
-                f"reference_cosmology must name one for each of {len(distances)} maps; got the shape "
-                f"{np.shape(reference_cosmology)}"
-            )
-        groups = np.arange(len(distances)) if reference_cosmology is None else np.asarray(reference_cosmology)
-        return cls(
-            how, mean, precision, np.quantile(distances, np.linspace(0, 1, 101)), curve, _limit(distances, groups)
-        )
+        return cls(how, mean, precision, np.zeros(101), curve)
+
+    @classmethod
+    def _left_out(cls, x: Array, theta: Array) -> tuple[Array, npt.NDArray[np.int64]]:
+        """Distances of training maps by what is learnt without their cosmology, where its box holds it; their groups.
+
+        What is usual is told by many cosmologies then, and not only by the few of the validation.
+        """
+        groups = np.unique(theta, axis=0, return_inverse=True)[1].reshape(-1)
+        found: list[Array] = [np.empty(0)]
+        of: list[npt.NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
+        for fold in range(FOLDS):
+            rest = groups % FOLDS != fold
+            if rest.all() or rest.sum() < 3 or not (np.ptp(theta[rest], axis=0) > 0).all():
+                continue
+            made = cls._fitted(x[rest], theta[rest])
+            if made.curve is None:
+                continue
+            rows = np.flatnonzero(~rest)
+            rows = rows[made.curve.holds(theta[rows])]
+            if len(rows):
+                found.append(made._distance(x[rows]))
+                of.append(groups[rows])
+        return np.concatenate(found), np.concatenate(of)
 
     def distance(self, features: npt.ArrayLike) -> tuple[Array, Array]:
         """Distances of maps with features (n, F), and their percentiles among the maps it was made with, both (n,)."""
@@ -249,14 +291,8 @@ class TrainingDistribution:
         return _descend(t, at, weights, curve.degree)
 
 
-def _fit_curve(x: Array, parameters: npt.ArrayLike) -> tuple[Curve | None, int]:
+def _fit_curve(x: Array, theta: Array) -> tuple[Curve | None, int]:
     """Curve through features (n, F), and the degrees of freedom of the scatter about it; none with few cosmologies."""
-    theta = np.asarray(parameters, dtype=np.float64)
-    theta = theta[:, None] if theta.ndim == 1 else theta
-    if theta.ndim != 2 or len(theta) != len(x) or not np.isfinite(theta).all():
-        raise ValueError(
-            f"parameters must be finite, one row for each of {len(x)} maps; got the shape {np.shape(parameters)}"
-        )
     low, high = theta.min(axis=0), theta.max(axis=0)
     if not (high > low).all():
         raise ValueError("a parameter is the same in all training maps, so no curve follows it; leave it out")
@@ -271,9 +307,15 @@ def _fit_curve(x: Array, parameters: npt.ArrayLike) -> tuple[Curve | None, int]:
     return None, len(x) - 1
 
 
-def _scaled_parameters(parameters: Any, curve: Curve) -> Array:
+def _rows(parameters: npt.ArrayLike, maps: int, name: str) -> Array:
+    """Parameters (n, p) of so many maps."""
     theta = np.asarray(parameters, dtype=np.float64)
-    return in_box(theta[:, None] if theta.ndim == 1 else theta, curve.low, curve.high)
+    theta = theta[:, None] if theta.ndim == 1 else theta
+    if theta.ndim != 2 or len(theta) != maps or not np.isfinite(theta).all():
+        raise ValueError(
+            f"{name} must be finite, one row for each of {maps} maps; got the shape {np.shape(parameters)}"
+        )
+    return theta
 
 
 def _descend(t: Array, x: Array, weights: Array, degree: int) -> Array:

@@ -215,7 +215,7 @@ def _save_model(
             features[split.train],
             parameters=prepared.parameters[split.train],
             reference=features[split.validation],
-            reference_cosmology=prepared.cosmology[split.validation],
+            reference_parameters=prepared.parameters[split.validation],
         ),
         preprocessing=prepared.preprocessing,
         wavelet=wavelet,
