@@ -191,6 +191,20 @@ def test_groups_are_held_out_together():
     assert one.error == pytest.approx(alone.error, rel=1e-6)
 
 
+def test_there_may_be_fewer_groups_than_folds():
+    search = replace(QUICK, folds=5)
+    three = distill_student(X, NOISY, wavelet="haar", levels=1, search=search, groups=np.arange(60) % 3)
+    assert three.held_out == pytest.approx(three.error, rel=0.2)
+    assert distill_student(X, NOISY, wavelet="haar", levels=1, search=search, groups=np.ones(60)).held_out is None
+
+
+def test_starts_of_one_name_are_all_searched():
+    own = [Wavelet.from_angles([np.pi / 4 - free, free]) for free in (0.3, 0.9)]
+    found = distill_student(X, NOISY, wavelet=own, levels=1, search=QUICK)
+    plain = {start.name for start in found.history if not start.searched}
+    assert {"custom", "custom (2)", "custom reversed (2)", "db2"} <= plain
+
+
 def test_of_equal_candidates_the_shorter_wins():
     longer = StudentStart("db5", 10, False, 1.0, 0.5, 1, ((0.0,) * 4,), searched=True, held_out=0.5)
     shorter = replace(longer, name="haar", length=2, free_angles=((),), held_out=0.5 + 1e-12)

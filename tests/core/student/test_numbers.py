@@ -120,6 +120,7 @@ def test_constant_inputs_have_finite_numbers():
         (["largest 0"], ValueError, "a number is 'largest 0'; choose one of .*largest m"),
         ([3], TypeError, "a number is 3; give a name such as 'maximum', or a function"),
         (["maximum", "maximum"], ValueError, "numbers give A1 maximum, D1 maximum twice"),
+        ([lambda bands: np.array([1, np.nan, 0, 0])], ValueError, "the number <lambda> is not finite for input 1"),
         ([lambda bands: np.zeros(3)], ValueError, r"the number <lambda> has shape \(3,\) for 4 inputs; return \(n,\)"),
     ],
 )

@@ -69,6 +69,22 @@ def test_a_coefficient_belongs_to_its_sample():
             assert (int(seen[0]), int(seen[-1])) == (48 - behind, 48 + before)
 
 
+def test_zeros_around_the_signal_keep_what_lies_beyond_its_ends():
+    """With the zeros that the module's description names, a band is one convolution of the signal on the line."""
+    x, levels, wavelet = signal(20), 3, Wavelet.from_name("db3")
+    width = (2**levels - 1) * wavelet.length // 2
+    padded = torch.nn.functional.pad(x, (width, width))
+    equivalent = np.ones(1)
+    for level, bands in enumerate(undecimated(padded, wavelet, levels, "zero")):
+        low, high = np.zeros((2, (wavelet.length - 1) * 2**level + 1))
+        low[:: 2**level], high[:: 2**level] = wavelet.rec_lo / np.sqrt(2), wavelet.rec_hi / np.sqrt(2)
+        detail, equivalent = np.convolve(equivalent, high), np.convolve(equivalent, low)
+        before = (2 ** (level + 1) - 1) * (wavelet.length // 2 - 1)
+        around = np.pad(x.numpy(), (before, len(detail)))
+        expected = np.correlate(around, detail, "valid")[:20]
+        np.testing.assert_allclose(bands.details[0][width:-width].numpy(), expected, atol=1e-12)
+
+
 def test_a_filter_for_each_level():
     x = signal(2, 30)
     both = undecimated(x, ["db3", "haar"], 2)

@@ -285,6 +285,11 @@ def _own(number: OwnNumber, bands: Bands) -> Tensor:
             f"the number {own_name(number)} has shape {tuple(columns.shape)} for {len(like)} inputs; return (n,) or "
             "(n, k), one row for each input"
         )
+    if not bool(columns.detach().isfinite().all()):
+        row = int((~columns.detach().reshape(len(like), -1).isfinite()).any(dim=1).nonzero()[0])
+        raise ValueError(
+            f"the number {own_name(number)} is not finite for input {row}; return a finite number for each"
+        )
     return columns.to(like).reshape(len(like), -1)
 
 

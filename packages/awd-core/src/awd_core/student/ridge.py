@@ -137,9 +137,8 @@ def fit_ridge(F: Array, Y: Array, penalties: tuple[float, ...] = PENALTIES) -> R
     """Fit a ridge; its penalty has the least leave-one-out error.
 
     Standard errors are those of the estimator at this penalty, σ²(ZᵀZ + αI)⁻¹ ZᵀZ (ZᵀZ + αI)⁻¹, with σ² from the
-    residuals and n − tr H degrees of freedom. They hold the wavelet, the choice of the numbers and the penalty for
-    given, and say nothing of the shrinkage: the truth is smaller than an interval of them is wide only if few were
-    tried.
+    residuals and n − tr H degrees of freedom. They take the wavelet, the choice of the numbers and the penalty as
+    given, and leave out the ridge's bias towards zero.
 
     Parameters
     ----------

@@ -6,6 +6,7 @@ derivatives; and of the minima that are best on all training data, the winner is
 out, its angles and its ridge fitted anew without them. Plain wavelets are candidates too, as they are.
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -146,7 +147,9 @@ def all_starts(
         known: dict[str, Array] = {}
         for wavelet in own:
             for name, free in starts(wavelet, search.random_starts if length > 2 else 0, seed):
-                known.setdefault(name, free)
+                # Wavelets of one's own may share a name, such as "custom".
+                told = next(t for t in _numbered(name) if t not in known or np.array_equal(known[t], free))
+                known[told] = free
         for name, free in known.items():
             if length > 2 or not name.endswith("reversed"):  # Haar reversed is Haar
                 yield name, np.tile(free, (rows, 1))
@@ -220,16 +223,16 @@ def held_out(
     errors = np.zeros(len(candidates))
     for fold in range(search.folds):
         pairs = [(one, split[fold]) for one, split in zip(objective.sets, splits, strict=True) if fold < len(split)]
+        if not pairs:  # fewer groups than folds
+            break
         training = objective.on([one.take(train) for one, (train, _) in pairs])
         testing = objective.on([one.take(test) for one, (_, test) in pairs])
+        totals = [(one.outputs - one.outputs.mean(dim=0)).square().sum(dim=0).numpy() for one, _ in pairs]
         for place, candidate in enumerate(candidates):
             free = descend(training, candidate, search.iterations).free if candidate.searched else candidate.free
-            for train, test, (one, _) in zip(training.sets, testing.sets, pairs, strict=True):
-                seen, unseen = (side.tables(free, candidate.negated)[0].numpy() for side in (
-                    training.on([train]), testing.on([test])
-                ))  # fmt: skip
-                predicted = fit_ridge(seen, train.outputs.numpy())(unseen)
-                total = (one.outputs - one.outputs.mean(dim=0)).square().sum(dim=0).numpy()
+            tables = zip(training.tables(free, candidate.negated), testing.tables(free, candidate.negated), strict=True)
+            for (seen, unseen), train, test, total in zip(tables, training.sets, testing.sets, totals, strict=True):
+                predicted = fit_ridge(seen.numpy(), train.outputs.numpy())(unseen.numpy())
                 left = ((test.outputs.numpy() - predicted) ** 2).sum(axis=0) / total
                 errors[place] += left.mean() / len(objective.sets)
     return [
@@ -255,6 +258,11 @@ def winner(candidates: Sequence[StudentStart]) -> StudentStart:
     errors = [start.objective if start.held_out is None else start.held_out for start in candidates]
     close = [k for k, error in enumerate(errors) if error <= min(errors) * (1 + CLOSER)]
     return candidates[min(close, key=lambda k: (candidates[k].length, k))]
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    yield from (f"{name} ({number})" for number in itertools.count(2))
 
 
 def _splits(one: StudentSet, folds: int) -> list[tuple[Any, Any]]:

@@ -17,7 +17,9 @@ behind. Where a filter's weight lies within that window is the filter's own affa
 somewhat beside it, by the same number of samples everywhere.
 
 Boundaries are PyWavelets' modes that only repeat samples or leave them out; they are followed as far as the filter
-reaches, again and again where it is longer than the signal.
+reaches, again and again where it is longer than the signal. Every level extends its own approximation: with "zero",
+what a coarse approximation of the signal with zeros around it would hold beyond the ends is lost. To keep it, put zeros
+around the signal yourself, (2^J − 1) L/2 on either side, and crop the bands.
 """
 
 import math
