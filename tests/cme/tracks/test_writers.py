@@ -1,10 +1,14 @@
 """Tables come back from files as they were, and files are there whole or not at all."""
 
+import os
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from awd_cme.readers.read import read_tracks
+from awd_cme.readers.source import cell_name
 from awd_cme.tracks import writers
 from awd_cme.tracks.table import concat, empty_table, make_table
 from awd_cme.tracks.writers import write_csv, write_napari, write_parquet
@@ -135,3 +139,18 @@ def test_another_frame_interval_rescales_times(table, tmp_path):
     np.testing.assert_allclose(back["t"], table["frame"] * 2.0, rtol=1e-15)
     np.testing.assert_allclose(back["lifetime"], 16.0, rtol=1e-15)
     assert "2 s per frame, as told" in report.assumed[0]
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names there are Unicode")
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_names_that_are_no_utf8_are_spelled_out_in_tables(tmp_path, ending):
+    name = os.fsdecode(b"Zelle\xe4")
+    table = make_table(
+        track=[1, 1], frame=[0, 1], y=[2.0, 2.5], x=[3.0, 3.5], cell=name, source=[name, name], channels=["a"]
+    )
+    assert table["cell"].unique().tolist() == table["source"].unique().tolist() == [r"Zelle\udce4"]
+    place = tmp_path / f"{name}.{ending}"
+    (write_parquet if ending == "parquet" else write_csv)(table, place)
+    back, _ = read_tracks(place)
+    assert back["cell"].unique().tolist() == [r"Zelle\udce4"]
+    assert cell_name(tmp_path / f"{name}_1s.tif") == r"Zelle\udce4"

@@ -221,3 +221,15 @@ def test_examples(name: str) -> None:
     result = doctest.testmod(importlib.import_module(f"awd_core.teacher.{name}"))
     assert result.attempted > 0
     assert result.failed == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "advice"), [("training checkpoint", "Delete it, and what it is of"), ("teacher", "Write")]
+)
+@pytest.mark.parametrize("harm", [lambda data: b"", lambda data: data[: len(data) // 2], lambda data: data[:-1] + b"?"])
+def test_a_damaged_file_is_named_with_what_to_do(tmp_path, harm, kind, advice):
+    place = tmp_path / "a.safetensors"
+    save_tensors(place, {"w": torch.arange(3.0)}, {"epoch": 1}, kind)
+    place.write_bytes(harm(place.read_bytes()))
+    with pytest.raises(ValueError, match=rf"a\.safetensors is damaged, cut short, .*\. {advice}"):
+        load_tensors(place, kind)

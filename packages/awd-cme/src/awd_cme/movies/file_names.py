@@ -19,6 +19,17 @@ def natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
+def printable(name: str) -> str:
+    r"""A name for tables and pages: bytes that are no UTF-8, which Python keeps aside, are spelled out.
+
+    Examples
+    --------
+    >>> print(printable("Zelle\udce4"), printable("Zelle ä"))
+    Zelle\udce4 Zelle ä
+    """
+    return name.encode(errors="backslashreplace").decode()
+
+
 def is_image(path: Path) -> bool:
     """Whether a file is a TIFF file by its name.
 

@@ -9,7 +9,7 @@ import pandas as pd
 from awd_cme.readers.intake import EXACT, Options, Result
 from awd_cme.tracks.losses import LossReport, counted
 from awd_cme.tracks.table import LEADING, PARTS, TRAILING, channels, columns, in_order, labels, starts, validate
-from awd_cme.tracks.writers import CONSTANTS
+from awd_cme.tracks.writers import CONSTANTS, read_parquet
 
 IDENTIFYING = (*LEADING, *TRAILING)
 """Columns by which a table is recognised as canonical."""
@@ -40,7 +40,7 @@ def read_canonical(path: str | os.PathLike[str], options: Options | None = None)
     options, report = options or Options(), LossReport()
     parquet = Path(path).suffix == ".parquet"
     words = {"cell": str, "source": str, "part": str}
-    table = pd.read_parquet(path) if parquet else pd.read_csv(path, dtype=words, **EXACT)
+    table = read_parquet(path) if parquet else pd.read_csv(path, dtype=words, **EXACT)
     if missing := [name for name in IDENTIFYING if name not in table.columns]:
         raise ValueError(
             f"{path}: the columns {missing} are missing from this canonical table; it has {list(table.columns)}"

@@ -14,7 +14,7 @@ from awd_cme.readers.cmeanalysis import cell_folder, read_cmeanalysis
 from awd_cme.readers.intake import Options, Result
 from awd_cme.tracks.losses import LossReport
 from awd_cme.tracks.table import concat, empty_table
-from awd_cme.tracks.writers import write_parquet
+from awd_cme.tracks.writers import read_parquet, write_parquet
 from awd_core.workers import Lost, Workers, open_workers
 
 FILE = "ProcessedTracks.mat"
@@ -81,7 +81,7 @@ def read_experiment(
                 report.add("cells", 1, reason)
                 continue
             table, lost = reason
-            tables.append(pd.read_parquet(table) if isinstance(table, str) else table)
+            tables.append(read_parquet(table) if isinstance(table, str) else table)
             report.merge(lost)
     conditions = sorted({cell.rpartition("/")[0] for cell in cells})
     channels = sorted({path.parents[1].name for path in cells.values()})

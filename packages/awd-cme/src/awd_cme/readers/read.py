@@ -162,7 +162,8 @@ def recognise(path: str | os.PathLike[str]) -> str:
         import pyarrow.parquet
 
         try:
-            names = pyarrow.parquet.read_schema(place).names
+            with place.open("rb") as file:  # pyarrow takes no name that is not UTF-8
+                names = pyarrow.parquet.read_schema(file).names
         except pyarrow.ArrowInvalid as error:
             raise ValueError(f"{place} is a damaged Parquet file ({error}); copy or export it again") from error
         return _by_columns(place, list(names))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from awd_cme.movies.file_names import ENDINGS, below, folders_in, images_in, is_image
+from awd_cme.movies.file_names import ENDINGS, below, folders_in, images_in, is_image, printable
 from awd_cme.movies.file_sets import file_set, movies_in
 from awd_cme.movies.units import without_interval
 
@@ -113,7 +113,7 @@ def cell_name(path: Path) -> str:
     name = path.name
     if Path(name).suffix.lower() in ENDINGS:
         name = re.sub(r"\.ome$", "", Path(name).stem, flags=re.IGNORECASE)
-    return without_interval(name) or path.name
+    return printable(without_interval(name) or path.name)
 
 
 def _is_channel(folder: Path) -> bool:

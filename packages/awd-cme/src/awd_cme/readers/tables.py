@@ -20,6 +20,7 @@ from awd_cme.readers.branches import track_rows
 from awd_cme.readers.intake import EXACT, Options, Result, channel_names, interval, take_in
 from awd_cme.tracks.losses import LossReport
 from awd_cme.tracks.table import PARTS
+from awd_cme.tracks.writers import read_parquet
 
 COLUMNS = {
     "trackpy": ("frame", "particle", "y", "x"),
@@ -141,10 +142,7 @@ def read_links(path: str | os.PathLike[str], options: Options | None = None) -> 
 
 
 def _table(path: str | os.PathLike[str], kind: str) -> pd.DataFrame:
-    if Path(path).suffix == ".parquet":
-        raw = pd.read_parquet(path)
-    else:
-        raw = pd.read_csv(path, skipinitialspace=True, **EXACT)
+    raw = read_parquet(path) if Path(path).suffix == ".parquet" else pd.read_csv(path, skipinitialspace=True, **EXACT)
     if missing := [name for name in COLUMNS[kind] if name not in raw.columns]:
         raise ValueError(
             f"{path}: the columns {missing} are missing; it has {list(raw.columns)}. {kind} needs {COLUMNS[kind]}"

@@ -31,7 +31,7 @@ from awd_cme.simulate.render import RenderedMovie, render_tracks
 from awd_cme.simulate.settings import CHANNELS, Settings, settings_for
 from awd_cme.simulate.settings import PRESETS as PRESETS
 from awd_cme.tracks.table import concat, make_table
-from awd_cme.tracks.writers import write_parquet
+from awd_cme.tracks.writers import read_parquet, to_parquet, write_parquet
 from awd_core.checks import is_whole_number, whole_number
 from awd_core.files import make_atomically, read_json, write_json
 from awd_core.workers import Progress, Workers, open_workers
@@ -260,8 +260,8 @@ def read_truth(out: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFrame]
         raise FileNotFoundError(
             f"{out} holds no truth of simulated cells (truth/cell1.tracks.parquet …); simulate_dataset writes it"
         )
-    pits = [pd.read_parquet(path.with_name(path.name.replace(".tracks.", ".pits."))) for path in tables]
-    return concat([pd.read_parquet(path) for path in tables]), pd.concat(pits, ignore_index=True)
+    pits = [read_parquet(path.with_name(path.name.replace(".tracks.", ".pits."))) for path in tables]
+    return concat([read_parquet(path) for path in tables]), pd.concat(pits, ignore_index=True)
 
 
 def _movie_name(settings: Settings, cell: int) -> str:
@@ -273,7 +273,7 @@ def _write_cell(settings: Settings, seed: int, folder: str, cell: int) -> None:
     simulated = simulate_movie(settings, seed=seed, cell=cell)
     truth, name = path.parent / "truth", f"cell{cell + 1}"
     write_parquet(simulated.truth, truth / f"{name}.tracks.parquet")
-    make_atomically(truth / f"{name}.pits.parquet", lambda beside: simulated.pits.to_parquet(beside, index=False))
+    make_atomically(truth / f"{name}.pits.parquet", lambda beside: to_parquet(simulated.pits, beside))
     # The same simulation makes the same file, to the byte.
     identity = uuid.uuid5(uuid.NAMESPACE_URL, json.dumps([FORMAT, VERSION, asdict(settings), seed, cell]))
     write_movie(path, simulated.movie, identity=identity)

@@ -19,7 +19,7 @@ import pandas as pd
 
 from awd_cme.tracks.losses import LossReport, counted, losses_from
 from awd_cme.tracks.table import concat, spans, starts
-from awd_cme.tracks.writers import write_parquet
+from awd_cme.tracks.writers import read_parquet, write_parquet
 from awd_core.files import read_json, write_json
 from awd_core.workers import Lost, LostItemError, Progress, Workers
 
@@ -190,7 +190,7 @@ def track_cell(
     if positions is None:
         table = track_movie(movie, cell=cell, source=path.name, losses=losses, **options)
     else:
-        own = pd.read_parquet(positions, filters=[("cell", "==", cell)])
+        own = read_parquet(positions, filters=[("cell", "==", cell)])
         own["cell"] = own["cell"].astype("category").cat.set_categories([cell])
         table = extract(movie, own, losses=losses, **options)
         losses.came = losses.kept = 0
@@ -270,7 +270,7 @@ def _together(cells: Cells, movies: Mapping[str, Path]) -> tuple[pd.DataFrame, L
         if "lost" in said:
             losses.add("movies", 1, said["lost"])
             continue
-        tables.append(pd.read_parquet(cells.place(name, "parquet")))
+        tables.append(read_parquet(cells.place(name, "parquet")))
         losses.merge(losses_from(said["losses"]))
         origin = said["origin"]
         if "sigma" in origin:

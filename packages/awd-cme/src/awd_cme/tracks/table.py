@@ -29,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from awd_cme.movies.file_names import printable
 from awd_cme.movies.movie import DEFAULT_CHANNELS as DEFAULT_CHANNELS
 from awd_cme.tracks.losses import LossReport as LossReport
 from awd_cme.tracks.rules import LEADING, TRAILING, in_order, spans, starts, validate
@@ -305,14 +306,15 @@ def _column(table: pd.DataFrame, name: str) -> pd.Series:
 def labels(value: Any, rows: int) -> pd.Categorical:
     """Column of text, one for all rows or one a row, as `cell` and `source` have it."""
     if isinstance(value, str):
-        only = pd.Index([value][: min(rows, 1)], dtype="str")
+        only = pd.Index([printable(value)][: min(rows, 1)], dtype="str")
         return pd.Categorical.from_codes(np.zeros(rows, dtype=np.int8), only)
     if isinstance(value, pd.Series):
         value = value.array
     if isinstance(value, pd.Categorical):
         return value.rename_categories(value.categories.astype("str"))
     codes, names = pd.factorize(np.atleast_1d(np.asarray(value, dtype=object)), sort=True)
-    return pd.Categorical.from_codes(codes, pd.Index(names, dtype="str"))
+    told = [printable(name) if isinstance(name, str) else name for name in names]
+    return pd.Categorical.from_codes(codes, pd.Index(told, dtype="str"))
 
 
 def _categories(values: Any, rows: int) -> Any:

@@ -5,6 +5,7 @@ Files are there whole or not at all. `awd_cme.readers.read_tracks` reads all thr
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -65,7 +66,19 @@ def write_parquet(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         If the folder does not exist.
     """
     validate(table)
-    make_atomically(path, lambda beside: table.to_parquet(beside, engine="pyarrow", index=False))
+    make_atomically(path, lambda beside: to_parquet(table, beside))
+
+
+def to_parquet(table: pd.DataFrame, path: Path) -> None:
+    """Write any table to a new file; opened here, since pyarrow takes no name that is not UTF-8."""
+    with path.open("xb") as file:
+        table.to_parquet(file, engine="pyarrow", index=False)
+
+
+def read_parquet(path: str | os.PathLike[str], **options: Any) -> pd.DataFrame:
+    """The table in a file, with the options of `pandas.read_parquet`."""
+    with Path(path).open("rb") as file:
+        return pd.read_parquet(file, **options)
 
 
 def write_napari(table: pd.DataFrame, path: str | os.PathLike[str], *, cell: str | None = None) -> None:

@@ -32,6 +32,8 @@ MOVED = {
 """Modules of these packages that files name, by the names that they had when older files were written."""
 
 HEADER_KEY = "awd"
+CHECKPOINTS = ("training checkpoint", "penalised distillation")
+"""Kinds of files without which their work begins anew."""
 FORMAT_VERSION = 1
 
 
@@ -221,7 +223,7 @@ def load_tensors(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, tor
             header = (file.metadata() or {}).get(HEADER_KEY)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except SafetensorError as error:
-        raise _damaged(path, error) from error
+        raise _damaged(path, error, kind) from error
     if header is None:
         raise ValueError(
             f"{path} is a safetensors file, but no {kind} of this package: its header lacks the key {HEADER_KEY!r}. "
@@ -232,13 +234,13 @@ def load_tensors(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, tor
         digest = whole.pop("sha256")
         found, version, document = whole["kind"], whole["version"], whole["document"]
     except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise _damaged(path, error) from error
+        raise _damaged(path, error, kind) from error
     if not isinstance(version, int) or version > FORMAT_VERSION:
         raise ValueError(f"{path} has format version {version}; this awd-core reads up to {FORMAT_VERSION}. Update it.")
     if found != kind:
         raise ValueError(f"{path} holds a {found}, not a {kind}.")
     if digest != _digest(tensors, whole):
-        raise _damaged(path, "its content doesn't have the digest that was written with it")
+        raise _damaged(path, "its content doesn't have the digest that was written with it", kind)
     return tensors, document
 
 
@@ -262,8 +264,9 @@ def _safetensors_file(path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _damaged(path: Path, reason: object) -> ValueError:
-    return ValueError(f"{path} is damaged, cut short, or no safetensors file ({reason}). Write it anew.")
+def _damaged(path: Path, reason: object, kind: str = "") -> ValueError:
+    advice = "Delete it, and what it is of begins anew" if kind in CHECKPOINTS else "Write it anew"
+    return ValueError(f"{path} is damaged, cut short, or no safetensors file ({reason}). {advice}.")
 
 
 def _plain_tensor(name: str, tensor: Any) -> torch.Tensor:
