@@ -11,7 +11,7 @@ import pytest
 from awd_cme.app.main import app as cme
 from awd_core.app.main import app as core
 from awd_core.checks.choices import check_choice
-from awd_core.run.program import make_app
+from awd_core.run.program import Program
 from awd_cosmo.app.main import app as cosmo
 from commands import invoke, say
 
@@ -167,7 +167,7 @@ def test_debug_shows_the_traceback(here, line):
 
 def fail(error):
     """What a command says that raises this."""
-    app = make_app("awd-demo", "awd-core", "A program.")
+    app = Program("awd-demo", "awd-core", "A program.")
 
     @app.command()
     def work() -> None:
@@ -197,7 +197,7 @@ def test_our_own_runtime_errors_are_foreseen_and_others_are_not():
     assert "unexpected RuntimeError: of another" in fail(RuntimeError("of another"))[1]
     space = {"__name__": "awd_core.demo"}
     exec("def refuse():\n    raise RuntimeError('wait until it is done')", space)  # noqa: S102 - a module of ours
-    app = make_app("awd-demo", "awd-core", "A program.")
+    app = Program("awd-demo", "awd-core", "A program.")
     app.command("work")(space["refuse"])
     output = invoke(app, ["work"]).output
     assert output == "awd-demo: wait until it is done (add --debug for the traceback)\n"

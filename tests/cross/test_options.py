@@ -1,11 +1,17 @@
 """Every option of every command: its name, range, default and choices. A change of this table is a change for users."""
 
 import re
+from typing import get_args
 
 import numpy as np
 import pytest
 
+from awd_cme.simulate.settings import PRESETS as MOVIES
 from awd_core.run import parse_shares
+from awd_cosmo.inference.splits import Phases
+from awd_cosmo.maps.observe import CONVENTIONS
+from awd_cosmo.run.job import PRESETS
+from awd_cosmo.simulate.simulation import PRESETS as SUITES
 from commands import app_of, say
 
 OPTIONS = {
@@ -212,3 +218,14 @@ def test_what_is_no_choice_is_refused_with_all_that_there_are(here, line):
     assert [choice for choice in CHOICES[line].split() if not re.search(rf"\b{choice}\b", output)] == []
     assert output.count("\n") == 1
     assert sorted(here.rglob("*")) == before
+
+
+def test_names_in_the_settings_are_all_that_there_are():
+    """They are written out there, since the tables of what they stand for are not loaded for help."""
+    cosmo = {option.place[-1]: option.takes for option in app_of("awd-cosmo").commands["run"].options}
+    cme = {option.place[-1]: option.takes for option in app_of("awd-cme").commands["run"].options}
+    assert cosmo["preset"] == ", ".join(PRESETS)
+    assert cosmo["suite"] == ", ".join(SUITES)
+    assert cosmo["noise"] == ", ".join(CONVENTIONS)
+    assert cosmo["phases"] == ", ".join(get_args(Phases))
+    assert cme["preset"] == ", ".join(MOVIES)

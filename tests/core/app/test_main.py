@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from awd_core.app.main import app
-from awd_core.run.program import make_app
+from awd_core.run.program import Program
 from awd_core.wavelets.wavelet import Wavelet
 from commands import invoke
 
@@ -162,7 +162,7 @@ def test_nothing_given_shows_the_help():
 
 
 def demo(error):
-    program = make_app("awd-demo", "awd-core", "A program of another package.")
+    program = Program("awd-demo", "awd-core", "A program of another package.")
 
     @program.command()
     def fail() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from awd_core.run.command import Command, texts_of
-from awd_core.run.program import make_app
+from awd_core.run.program import Program
 from awd_core.run.settings import (
     ARGUMENTS,
     AtLeast,
@@ -95,7 +95,7 @@ class Settings:
 @pytest.fixture
 def program():
     """A program that keeps what its command was given."""
-    app = make_app("awd-demo", "awd-core", "A program.")
+    app = Program("awd-demo", "awd-core", "A program.")
     app.given = []
 
     @app.command()

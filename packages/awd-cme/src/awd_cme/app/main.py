@@ -2,9 +2,9 @@
 
 from awd_cme.app.run import distill, evaluate, report, run, teach
 from awd_cme.app.steps import extract, predict, simulate, tracks
-from awd_core.run import make_app
+from awd_core.run import Program
 
-app = make_app(
+app = Program(
     "awd-cme",
     "awd-cme",
     "From tracked two-channel video to a partner protein's signal, with a wavelet that explains it.",

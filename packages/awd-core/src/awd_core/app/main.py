@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from awd_core.app.distill import distill
-from awd_core.run.program import make_app
+from awd_core.run.program import Program
 from awd_core.run.settings import ARGUMENTS, Typed
 from awd_core.run.tell import tell
 
 if TYPE_CHECKING:
     from awd_core.wavelets.certificate import Certificate
 
-app = make_app("awd", "awd-core", "Adaptive wavelet distillation: wavelets learnt from what a network looks at.")
+app = Program("awd", "awd-core", "Adaptive wavelet distillation: wavelets learnt from what a network looks at.")
 
 
 @app.command("wavelet")

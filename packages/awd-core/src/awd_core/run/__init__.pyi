@@ -4,7 +4,7 @@ from .folder import check_run as check_run
 from .folder import flat as flat
 from .folder import stored_run as stored_run
 from .interruption import goes_on as goes_on
-from .program import make_app as make_app
+from .program import Program as Program
 from .screen import Screen as Screen
 from .settings import ARGUMENTS as ARGUMENTS
 from .settings import RUN as RUN

@@ -44,14 +44,31 @@ SYSTEM = {
 
 
 class Program:
-    """Commands whose exceptions end in one line on standard error and exit code 2; `--debug` shows the traceback.
+    """Commands with `--version`, whose exceptions end in one line and exit code 2; `--debug` shows the traceback.
+
+    Parameters
+    ----------
+    name : str
+        What is typed, such as "awd".
+    distribution : str
+        The installed package whose version `--version` prints, such as "awd-core".
+    summary : str
+        What `--help` says first.
 
     Attributes
     ----------
-    name, summary : str
-        What is typed, and what `--help` says first.
     commands : dict of Command
         By name, in the order in which they were added.
+
+    Examples
+    --------
+    >>> app = Program("awd-demo", "awd-core", "Show how a command is added.")
+    >>> @app.command()
+    ... def count(path: str) -> None:
+    ...     "Count something."
+    ...     print(len(path))
+    >>> app(["count", "--path", "abc"])
+    3
     """
 
     def __init__(self, name: str, distribution: str, summary: str) -> None:
@@ -68,18 +85,7 @@ class Program:
         return add
 
     def __call__(self, words: Sequence[str] | None = None) -> None:
-        """Do what a command line asks for.
-
-        Parameters
-        ----------
-        words : sequence of str, optional
-            After the program's name; those of this process if not given.
-
-        Raises
-        ------
-        SystemExit
-            If it fails, or was interrupted.
-        """
+        """Do what a command line asks for, by default that of this process."""
         for stream in (sys.stdout, sys.stderr):
             # A Greek letter in a table is no reason to lose the table: where it cannot be written there is a "?".
             if getattr(stream, "errors", "") == "strict" and hasattr(stream, "reconfigure"):
@@ -91,6 +97,7 @@ class Program:
         words = [word for place, word in enumerate(words) if word != "--debug" or place > end]
         try:
             self._parser()(words, exit_on_error=False, print_error=False, verbose=False, result_action="return_none")
+            sys.stdout.flush()
         except KeyboardInterrupt as error:
             if debug:
                 raise
@@ -129,36 +136,6 @@ class Program:
         told = " ".join(str(error).split()).removesuffix(".")
         command = " ".join([self.name, *(error.command_chain or ())])
         return f"{told} See {command} --help" if told.endswith("?") else f"{told}; see {command} --help"
-
-
-def make_app(name: str, distribution: str, summary: str) -> Program:
-    """Command-line program with `--version`, `--debug` and one-line errors.
-
-    Parameters
-    ----------
-    name : str
-        The command, such as "awd".
-    distribution : str
-        The installed package whose version `--version` prints, such as "awd-core".
-    summary : str
-        What `--help` says first.
-
-    Returns
-    -------
-    Program
-        To which commands are added with `app.command()`.
-
-    Examples
-    --------
-    >>> app = make_app("awd-demo", "awd-core", "Show how a command is added.")
-    >>> @app.command()
-    ... def count(path: str) -> None:
-    ...     "Count something."
-    ...     print(len(path))
-    >>> app(["count", "--path", "abc"])
-    3
-    """
-    return Program(name, distribution, summary)
 
 
 def _callable(command: Command) -> Callable[..., None]:

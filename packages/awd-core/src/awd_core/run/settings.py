@@ -34,11 +34,6 @@ class SettingError(ValueError):
     **values
         Whatever else stands in braces.
 
-    Attributes
-    ----------
-    called : mapping
-        What fields are called, where it is not their name.
-
     Examples
     --------
     >>> error = SettingError("{small_batch} is {value}; it must be 1 or more", value=0)
@@ -52,7 +47,7 @@ class SettingError(ValueError):
     def __init__(self, told: str, /, **values: object) -> None:
         super().__init__(told)
         self.values = values
-        self.called: Mapping[str, str] = {}
+        self.called: Mapping[str, str] = {}  # what fields are called, where it is not their name
 
     def __str__(self) -> str:
         return str(self.args[0]).format_map(_Names({**self.called, **self.values}))

@@ -1,11 +1,11 @@
 """The command `awd-cosmo`. Nothing heavy is imported here, so that `--help` answers at once."""
 
-from awd_core.run import make_app
+from awd_core.run import Program
 from awd_cosmo.app import run
 from awd_cosmo.app.predict import predict
 from awd_cosmo.app.simulate import simulate
 
-app = make_app(
+app = Program(
     "awd-cosmo",
     "awd-cosmo",
     "Cosmological parameters from weak-lensing mass maps with an adaptively distilled wavelet.",
