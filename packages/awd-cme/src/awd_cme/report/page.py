@@ -254,9 +254,10 @@ def _snippet(run: RunFolder, found: Artefacts) -> str:
     seen = found.data["channels"][0]
     name = (found.data["channels"][1] if found.data["target"].get("task") != "success" else "probability").lower()
     length = found.data.get("length", 40)
-    whose = "the cell's, " if found.card is not None and found.card.inputs.rule == "own" else ""
+    own = found.card is not None and found.card.inputs.rule == "own"
+    whose = "all of a cell, " if own else "an array "
     return (
         "from awd_cme.model import ModelCard\n"
         f'card = ModelCard.load("{(run.path / "card.json").as_posix()}")\n'
-        f"{name} = card.predict(series)  # {seen}: {whose}an array (n, {length}), or a list of arrays, one value a frame"
+        f"{name} = card.predict(series)  # {seen}: {whose}(n, {length}), or a list of arrays, one value a frame"
     )
