@@ -28,7 +28,7 @@ from awd_core.report import (
     run_part,
     save_report,
 )
-from awd_core.run import RunFolder, check_run
+from awd_core.run import RunFolder
 
 CITATIONS = {
     "cmeanalysis": "cmeAnalysis",
@@ -59,12 +59,9 @@ def write_report(run: RunFolder, *, progress: Progress = lambda done, total: Non
     ------
     FileNotFoundError
         If data.json or results.json is not there.
-    TypeError
-        If `run` is no open run.
     ValueError
         If a file is not what its name says.
     """
-    check_run(run, "awd-cme report FOLDER makes it")
     found = read_artefacts(run)
     metric = metric_name(found.results["metric"])
     effect_list = [] if found.card is None or found.spread is None else effects(found.card, found.spread)
@@ -257,9 +254,10 @@ def _snippet(run: RunFolder, found: Artefacts) -> str:
     seen = found.data["channels"][0]
     name = (found.data["channels"][1] if found.data["target"].get("task") != "success" else "probability").lower()
     length = found.data.get("length", 40)
-    whose = "the cell's, " if found.card is not None and found.card.inputs.rule == "own" else ""
+    own = found.card is not None and found.card.inputs.rule == "own"
+    whose = "all of a cell, " if own else "an array "
     return (
         "from awd_cme.model import ModelCard\n"
         f'card = ModelCard.load("{(run.path / "card.json").as_posix()}")\n'
-        f"{name} = card.predict(series)  # {seen}: {whose}an array (n, {length}), or a list of arrays"
+        f"{name} = card.predict(series)  # {seen}: {whose}(n, {length}), or a list of arrays, one value a frame"
     )
