@@ -21,8 +21,9 @@ OPTIONS = {
     "awd distill": """
         X required | --gradients | --teacher | --weights | --factory-args = {} | --other-weights repeated | --target |
         --batch-size 1.. = 64 | --method = saliency | --baseline | --wavelet = db5 | --levels 1.. = 4 | --mode = zero |
-        --ndim 1..2 | --shares = 11 | --share | --y | --predictor = lasso | --seed 0.. = 0 | --random-starts 0.. = 64 |
-        --small-batch 1.. = 131072 | --large-batch 1.. = 8388608 | --device = cpu | --dtype = float32 | --out required |
+        --ndim 1..2 | --shares = 11 | --share | --y | --groups | --predictor = lasso | --seed 0.. = 0 |
+        --random-starts 0.. = 64 | --small-batch 1.. = 131072 |
+        --large-batch 1.. = 8388608 | --device = cpu | --dtype = float32 | --out required |
         --workers 1.. = 1 | --scheduler | --no-quality | --no-report | --overwrite | --quiet |
     """,
     "awd-cosmo run": """

@@ -258,6 +258,28 @@ def test_truths_choose_the_share(data, tmp_path):
     assert not (tmp_path / "run" / "selection.json").exists()
 
 
+def test_groups_are_held_out_whole(data, tmp_path):
+    # Inputs come in copies: who sees one knows the truth of the other, which nothing else tells.
+    rng = np.random.default_rng(2)
+    single, noise = np.load(data / "X.npy")[:20], rng.standard_normal(20)
+    np.save(tmp_path / "X.npy", np.repeat(single, 4, axis=0))
+    np.save(tmp_path / "G.npy", np.repeat(np.load(data / "G.npy")[:20], 4, axis=0))
+    np.save(tmp_path / "y.npy", np.repeat(noise, 4))
+    np.save(tmp_path / "cell.npy", np.repeat(np.arange(20) % 7, 4))
+    best = []
+    for more in ([], ["--groups", tmp_path / "cell.npy"]):
+        out = tmp_path / f"run{len(more)}"
+        succeed(
+            tmp_path / "X.npy", "--gradients", tmp_path / "G.npy", "--out", out, *SMALL, "--y", tmp_path / "y.npy",
+            *more, "--predictor", "ridge", "--no-report",
+        )  # fmt: skip
+        points = json.loads((out / "selection.json").read_text())["points"]
+        best.append(max(point["mean"] for point in points))
+    assert best[0] > 0.5
+    assert best[1] < 0.2
+    assert "groups" in json.loads((out / "config.json").read_text())["options"]
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A job that takes a second or two, its arguments, and what comes of it if nobody interrupts."""
@@ -361,6 +383,11 @@ def test_ctrl_c_says_how_to_go_on(data, tmp_path, monkeypatch):
         (["--gradients", "zero.npy"], "There is nothing to distil: every gradient is zero"),
         (["--gradients", "int.npy"], "int.npy must hold float32 or float64, got int64; convert it first"),
         (["--gradients", "G.npy", "--y", "short.npy"], "y has shape (79, 32); give one finite number"),
+        (
+            ["--gradients", "G.npy", "--y", "G.npy", "--groups", "short.npy"],
+            "groups have shape (79, 32); give one number",
+        ),
+        (["--gradients", "G.npy", "--groups", "G.npy"], "--groups are for the cross-validation by --y, which is not"),
         (["--gradients", "G.npy", "--ndim", "2"], "X has shape (80, 32) and ndim is 2"),
     ],
 )

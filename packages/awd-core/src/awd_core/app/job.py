@@ -138,6 +138,9 @@ class DistillJob:
         Which of the shares becomes wavelet.json; the middle one if not given.
     y
         Or: truths for the inputs, to choose it by cross-validation.
+    groups
+        What belongs together, a number for each input, such as that of its cell: cross-validation holds out whole
+        groups.
     predictor
         What predicts the truths from the coefficients. Ridge regression hardly cares in which orthonormal basis its
         inputs are given, so it can hardly tell wavelets apart; the lasso does better where few coefficients matter.
@@ -176,6 +179,7 @@ class DistillJob:
     dtype: Annotated[Literal["float32", "float64"], SEARCH] = "float32"
     share: Annotated[float | None, LEARNING] = None
     y: Annotated[PathLike | None, LEARNING, Typed("Y")] = None
+    groups: Annotated[PathLike | None, LEARNING, Typed("GROUPS")] = None
     predictor: Annotated[Literal["lasso", "ridge"], LEARNING] = "lasso"
     quality: Quality = True
     checks: "QualitySettings" = field(default_factory=_checks)
@@ -192,6 +196,8 @@ class DistillJob:
             raise SettingError("{gradients} and a {teacher} to ask for them are both given; leave one of them out")
         if self.share is not None and self.y is not None:
             raise SettingError("{share} and {y} both choose the point of the path; give one of them")
+        if self.groups is not None and self.y is None:
+            raise SettingError("{groups} are for the cross-validation by {y}, which is not given")
         check_settings(self)
         if self.baseline is not None and self.method in ("saliency", "input_x_gradient"):
             raise SettingError(

@@ -72,6 +72,7 @@ def distill_files(job: DistillJob) -> Path:
     ndim = transformed_axes(tuple(X.shape), job.ndim)
     baseline = _baseline(job, X)
     truths = None if job.y is None else _truths(job.y, X)
+    groups = None if job.groups is None else _groups(job.groups, X)
     gradients: _Given | _Asked = _Asked(job, baseline) if job.gradients is None else _Given(job.gradients, X)
     settings = {
         "X": identity(X),
@@ -97,6 +98,8 @@ def distill_files(job: DistillJob) -> Path:
         "other_weights": [] if job.teacher is None else [os.fspath(name) for name in job.teacher.other_weights],
         "y": None if job.y is None or truths is None else {"file": os.fspath(job.y), **identity(truths)},
     }
+    if groups is not None:
+        options["groups"] = {"file": os.fspath(job.groups or ""), **identity(np.unique(groups, return_inverse=True)[1])}
     with open_workers(job.workers, job.scheduler) as crew, RunFolder.open(
         job.out, program=PROGRAM, settings=settings, options=options, artefacts=list(ARTEFACTS),
         overwrite=job.overwrite, quiet=job.quiet,
@@ -115,7 +118,7 @@ def distill_files(job: DistillJob) -> Path:
         selection = None
         if truths is not None:
             with run.step("Cross-validation"):
-                selection = _select(path, X, truths, job.predictor, job.seed)
+                selection = _select(path, X, truths, groups, job.predictor, job.seed)
         index = job.index if selection is None else selection.index
         with run.step("Scores"):
             scores = _score(job, path, index, X, slopes)
@@ -235,7 +238,16 @@ def _truths(file: PathLike, X: SampleArray) -> np.ndarray[Any, np.dtype[np.float
     return y
 
 
-def _select(path: DistillationPath, X: SampleArray, y: Any, predictor: str, seed: int) -> "Selection":
+def _groups(file: PathLike, X: SampleArray) -> np.ndarray[Any, Any]:
+    groups = np.asarray(read_array(file)[:])
+    if groups.shape != (X.shape[0],):
+        raise ValueError(f"groups have shape {groups.shape}; give one number for each of {X.shape[0]} inputs")
+    if len(np.unique(groups)) < 2:
+        raise ValueError("all inputs are of one group, and none can be held out; leave groups out")
+    return groups
+
+
+def _select(path: DistillationPath, X: SampleArray, y: Any, groups: Any, predictor: str, seed: int) -> "Selection":
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LassoCV, MultiTaskLassoCV, RidgeCV
     from sklearn.model_selection import KFold
@@ -247,9 +259,11 @@ def _select(path: DistillationPath, X: SampleArray, y: Any, predictor: str, seed
         model = RidgeCV(alphas=np.geomspace(1e-2, 1e6, 25))
     else:
         model = (LassoCV if y.ndim == 1 else MultiTaskLassoCV)(cv=KFold(5, shuffle=True, random_state=seed))
+    folds = 5 if groups is None else min(5, len(np.unique(groups)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # at the weakest penalties, which are not chosen then
-        return select_point(path, np.asarray(X[:]), y, make_pipeline(Standardised(), model), seed=seed)
+        reader = make_pipeline(Standardised(), model)
+        return select_point(path, np.asarray(X[:]), y, reader, groups=groups, cv=folds, seed=seed)
 
 
 def _score(job: DistillJob, path: DistillationPath, index: int, X: SampleArray, slopes: SampleArray) -> Scores:
