@@ -223,3 +223,14 @@ def test_names_in_folders_beside_are_followed(tmp_path):
     linked.symlink_to(tmp_path)  # the user's own way there may have links
     assert_holds(open_movie(linked / "a.ome.tif"), FRAMES[:, None])
     assert isinstance(movie, Movie)
+
+
+@pytest.mark.parametrize("content", [b"", b"II*\0abc", b"II*\0" + bytes(40), b"MM\0*\xff\xff\xff\xff", b"no image"])
+def test_a_damaged_file_among_others_is_a_movie_of_its_own(tmp_path, content):
+    """What is wrong with it is said when it is opened, and the others are not lost with it."""
+    ome_set(tmp_path, FRAMES, ["a.ome.tif", "b.ome.tif"])
+    (tmp_path / "c.tif").write_bytes(content)
+    assert movies_in(sorted(tmp_path.iterdir())) == [tmp_path / "a.ome.tif", tmp_path / "c.tif"]
+    assert list(recognise_source(tmp_path).cells) == ["a", "c"]
+    with pytest.raises(ValueError, match=r"c\.tif is (truncated or damaged|not a TIFF file)"):
+        open_movie(tmp_path / "c.tif")

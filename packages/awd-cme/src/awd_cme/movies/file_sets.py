@@ -5,12 +5,20 @@ is refused before anything there is opened, since a file that was sent by somebo
 """
 
 import os
+import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from xml.etree import ElementTree
 
 import tifffile
+
+UNREADABLE = (struct.error, KeyError, IndexError, TypeError, AttributeError, OverflowError)
+"""What tifffile raises of files that are damaged, beside its own error."""
+
+
+class OutsideError(ValueError):
+    """A file names one that lies elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,9 @@ def file_set(path: Path) -> FileSet:
     try:
         with tifffile.TiffFile(path) as tif:
             return named_files(tif, path)
-    except (OSError, tifffile.TiffFileError, KeyError, IndexError, TypeError, AttributeError, OverflowError):
+    except OutsideError:
+        raise
+    except (*UNREADABLE, OSError, ValueError, tifffile.TiffFileError):
         return FileSet((path,))  # what is wrong with it is said when it is opened as a movie
 
 
@@ -134,7 +144,7 @@ def _inside(name: str, path: Path) -> Path:
     found = Path(os.path.realpath(folder / name))
     told = PureWindowsPath(name)  # it takes both kinds of slashes
     if ".." in told.parts or told.anchor or not found.is_relative_to(folder):
-        raise ValueError(
+        raise OutsideError(
             f"{path} says that its images lie in {name!r}, outside its own folder, which is not followed: put all "
             "files of the movie into one folder, as they are and not as links, and open it there"
         )

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 
-from awd_cme.movies.file_sets import files_of_pages, named_files
+from awd_cme.movies.file_sets import UNREADABLE, files_of_pages, named_files
 from awd_cme.movies.metadata import Metadata, read_metadata
 
 Array = npt.NDArray[Any]
@@ -109,7 +109,7 @@ def open_planes(path: str | os.PathLike[str], *, series: int | None = None) -> P
             with path.open("rb") as file:
                 raise ValueError(f"{path} is not a TIFF file: it begins with {file.read(8)!r}") from error
         raise _damaged(path, str(error)) from error
-    except (struct.error, KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
+    except UNREADABLE as error:
         raise _damaged(path, f"{type(error).__name__}: {error}") from error
     if damage := [message for message in said if _DAMAGE.search(message)]:
         raise _damaged(path, re.sub(r"^<[^>]*>\s*", "", damage[0]))
