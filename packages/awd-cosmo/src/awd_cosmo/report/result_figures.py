@@ -54,7 +54,7 @@ def rmse_figure(
     methods = [
         Method(names[identity], rows[identity].kind, found, own=identity == own) for identity, found in scores.items()
     ]
-    quantity = f"RMSE of {written(target)}, bars of one standard deviation"
+    quantity = f"RMSE of {written(target)}, bars of one standard error"
     return comparison_figure(methods, quantity, series=[SERIES.get(p.name, p.name) for p in protocols], narrow=narrow)
 
 
