@@ -16,8 +16,8 @@ def coverage():
 def test_intervals_of_scores_hold_the_truth(coverage, metric, brightness, cells):
     truth = coverage.expected_score(metric, brightness, np.random.default_rng(0))
     held, _ = coverage.coverage_of_scores(metric, brightness, cells, 200, truth, seed=1)
-    # 0.93 and more in the long run; of 200 the share scatters by 0.018. The percentile bootstrap had 0.67 to 0.91.
-    assert held > 0.87
+    # 0.91 and more in the long run (docs/statistics.md); of 200 the share scatters by 0.02.
+    assert held > 0.85
 
 
 @pytest.mark.parametrize("metric", ["r2", "auc"])

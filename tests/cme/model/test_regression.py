@@ -81,8 +81,8 @@ def test_features_that_are_constant_up_to_rounding_get_no_slope(kind):
     again = make().fit(other, target)
     np.testing.assert_allclose(again.coef_, model.coef_, rtol=1e-4)
     if kind != "least squares":
-        ends = coefficient_intervals(model, F, target, replicates=50)
-        assert (ends[3:] == 0).all()
+        ends = coefficient_intervals(model, F, target)
+        assert np.isnan(ends[3:]).all()  # nothing is known of what is constant
         assert (ends[1:3, 0] < ends[1:3, 1]).all()
 
 

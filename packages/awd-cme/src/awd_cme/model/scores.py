@@ -112,7 +112,7 @@ def score_difference(
     -----
     The difference in R² is that of the mean squared errors in units of the variance of y, and its interval is theirs,
     that variance held. Where cells differ in brightness, equal models come out different more often than they should
-    by the ratio of the errors (in 5 to 9 % of cases where 5 % are allowed), by the difference they do not.
+    by the ratio of the errors (in up to 8 % of cases where 5 % are allowed), by the difference they do not.
 
     Examples
     --------

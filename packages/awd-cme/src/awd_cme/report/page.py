@@ -28,7 +28,7 @@ from awd_core.report import (
     run_part,
     save_report,
 )
-from awd_core.run import RunFolder
+from awd_core.run import RunFolder, check_run
 
 CITATIONS = {
     "cmeanalysis": "cmeAnalysis",
@@ -59,9 +59,12 @@ def write_report(run: RunFolder, *, progress: Progress = lambda done, total: Non
     ------
     FileNotFoundError
         If data.json or results.json is not there.
+    TypeError
+        If `run` is no open run.
     ValueError
         If a file is not what its name says.
     """
+    check_run(run, "awd-cme report FOLDER makes it")
     found = read_artefacts(run)
     metric = metric_name(found.results["metric"])
     effect_list = [] if found.card is None or found.spread is None else effects(found.card, found.spread)
