@@ -248,7 +248,8 @@ BAD = [
         ValueError, "must be finite and above 0; the smallest is 0.0"),
     Bad("estimates of few", lambda: awd_cosmo.fair_score(Y, Y[:3], Y),
         ValueError, r"shape \(40,\) and the estimates \(3,\); they must be the same"),
-    Bad("scores of no seed", lambda: scored(seed=None), ValueError, "seed is None; give a whole number, 0 or more"),
+    Bad("scores of a single cosmology", lambda: awd_cosmo.regression_scores([0.1, 0.2], [0.1, 0.3], cosmology=[4, 4]),
+        ValueError, "one cosmology alone tells nothing of others; give more, or leave cosmology out"),
     # splits, designs, simulation
     Bad("a split misspelt", lambda: splits(by="cosmo"),
         ValueError, "by must be one of cosmology, realisation, both, published; got 'cosmo'"),
