@@ -122,7 +122,8 @@ class TrainingDistribution:
         if x.ndim != 2 or len(x) < 3 or not np.isfinite(x).all():
             raise ValueError(f"features must be finite, three maps or more, shape (n, F); got the shape {x.shape}")
         theta = None if parameters is None else _rows(parameters, len(x), "parameters")
-        made = cls._fitted(x, theta)
+        how: Transform = "sqrt" if x.min() >= 0 else "none"
+        made = cls._fitted(x, theta, how)
         others = x if reference is None else np.asarray(reference, dtype=np.float64)
         distances = made._distance(others)
         groups = np.arange(len(distances))
@@ -135,7 +136,7 @@ class TrainingDistribution:
                 )
             if theta is not None and made.curve is not None:
                 inside = made.curve.holds(theirs)
-                left_out, own_groups = cls._left_out(x, theta)
+                left_out, own_groups = cls._left_out(x, theta, how)
                 usual = np.concatenate([distances[inside], left_out])
                 if len(usual):
                     distances, groups = usual, np.concatenate([groups[inside], groups.max() + 1 + own_groups])
@@ -143,9 +144,8 @@ class TrainingDistribution:
         return replace(made, quantiles=quantiles, limit=_limit(distances, groups))
 
     @classmethod
-    def _fitted(cls, x: Array, theta: Array | None) -> "TrainingDistribution":
+    def _fitted(cls, x: Array, theta: Array | None, how: Transform) -> "TrainingDistribution":
         """Curve and scatter, without anything to compare distances with."""
-        how: Transform = "sqrt" if x.min() >= 0 else "none"
         x = transformed(x, how)
         mean = x.mean(axis=0)
         varies = varying(x)
@@ -165,7 +165,7 @@ class TrainingDistribution:
         return cls(how, mean, precision, np.zeros(101), curve)
 
     @classmethod
-    def _left_out(cls, x: Array, theta: Array) -> tuple[Array, npt.NDArray[np.int64]]:
+    def _left_out(cls, x: Array, theta: Array, how: Transform) -> tuple[Array, npt.NDArray[np.int64]]:
         """Distances of training maps by what is learnt without their cosmology, where its box holds it; their groups.
 
         What is usual is told by many cosmologies then, and not only by the few of the validation.
@@ -177,7 +177,7 @@ class TrainingDistribution:
             rest = groups % FOLDS != fold
             if rest.all() or rest.sum() < 3 or not (np.ptp(theta[rest], axis=0) > 0).all():
                 continue
-            made = cls._fitted(x[rest], theta[rest])
+            made = cls._fitted(x[rest], theta[rest], how)
             if made.curve is None:
                 continue
             rows = np.flatnonzero(~rest)
@@ -287,7 +287,8 @@ class TrainingDistribution:
         project, weights = self._known["axes"]
         t = x @ project
         nodes = polynomial_basis(curve.nodes, curve.degree) @ weights
-        at = curve.nodes[((t[:, None] - nodes) ** 2).sum(axis=2).argmin(axis=1)]
+        # Of |t − node|² what does not depend on t alone: one product of matrices, however many maps there are.
+        at = curve.nodes[((nodes**2).sum(axis=1) - 2 * t @ nodes.T).argmin(axis=1)]
         return _descend(t, at, weights, curve.degree)
 
 
