@@ -89,5 +89,5 @@ def _deciding(problem: Problem, row: Fitted, k: int) -> list[tuple[str, float, f
                 weight = float(model.coef_[column])
                 term = weight * float(value - means[column])
                 found.append((scale, width * stretch, float(times[index]) * stretch, float(value), weight, term))
-        start += selection.columns(len(matrix))
+        start += len(selection.names(scale, len(matrix)))
     return sorted(found, key=lambda item: -abs(item[-1]))[:DECIDING]
