@@ -19,9 +19,10 @@ from awd_cosmo.formats.fits_writer import write_map
 from awd_cosmo.maps import cache as module
 from awd_cosmo.maps import cache_blocks
 from awd_cosmo.maps.cache import cached
-from awd_cosmo.maps.layout_writer import SuiteWriter, pack_models
+from awd_cosmo.maps.layout_writer import pack_models
 from awd_cosmo.maps.open import MapSet, open_maps
 from awd_cosmo.maps.sources import Files
+from suite_files import write_layout
 
 SIDE, N = 8, 40
 
@@ -33,9 +34,7 @@ def stack(seed=0, n=N):
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     root = tmp_path_factory.mktemp("written")
-    with SuiteWriter(root, "model", pixel_scale=0.5, source_redshift=1.0) as writer:
-        for i, kappa in enumerate(stack()):
-            writer.write(kappa, {"Omega_m": 0.3}, model=1, realisation=i + 1)
+    write_layout(root, "model", stack(), {"Omega_m": np.full(N, 0.3)}, pixel_scale=0.5)
     return root
 
 
@@ -178,9 +177,8 @@ def test_files_that_were_touched_or_copied_are_digested_once(suite, tmp_path, re
 
 
 def test_members_of_a_tar(tmp_path, reads):
-    with SuiteWriter(tmp_path / "suite", "massivenus", pixel_scale=0.5, source_redshift=1.0) as writer:
-        for i, kappa in enumerate(stack()):
-            writer.write(kappa, {"M_nu": 0.0, "Omega_m": 0.3, "A_s": 2.1}, model=1, realisation=i + 1)
+    parameters = {"M_nu": np.zeros(N), "Omega_m": np.full(N, 0.3), "A_s": np.full(N, 2.1)}
+    write_layout(tmp_path / "suite", "massivenus", stack(), parameters, pixel_scale=0.5)
     pack_models(tmp_path / "suite", remove=True)
     open_maps(tmp_path / "suite").cached(tmp_path / "cache")
     reads.clear()
