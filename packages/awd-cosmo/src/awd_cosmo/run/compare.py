@@ -207,12 +207,12 @@ class Comparison:
         if estimator == "ridge":
             fitted = self._fit(estimator, statistic, features, rows)
             return float(getattr(fitted, "cv_rmse_").min())  # noqa: B009 - CountRidge has it
-        from awd_cosmo.inference.folds import phase_folds
+        from awd_cosmo.inference.folds import cross_validation_folds
 
         ids, target = self.prepared.cosmology[rows], self.prepared.target[rows]
         squared = 0.0
-        n_folds = min(5, len(np.unique(ids)))
-        folds = phase_folds(ids, self.prepared.phases(rows), n_folds=n_folds, seed=self.job.seed)
+        n_folds, phases = min(5, len(np.unique(ids))), self.prepared.phases(rows)
+        folds = cross_validation_folds(ids, phases, n_folds=n_folds, seed=self.job.seed, crossed=True)
         for train, test in folds.split():
             fitted = self._fit(estimator, statistic, features[train], rows[train])
             squared += float(((fitted.predict(features[test]) - target[test]) ** 2).sum())
