@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import tracemalloc
+from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 
 from awd_core.run.folder import RunFolder
-from awd_core.workers.mapping import LostItemError, Serial, WorkerDied
+from awd_core.workers.mapping import LostItemError, Serial, Workers
 from awd_core.workers.open import open_workers
 from awd_cosmo.app.main import app
 from awd_cosmo.formats.archives import BadMap
@@ -312,40 +313,42 @@ def test_a_file_among_500_that_kills_whoever_reads_it_is_one_line(many, tmp_path
     np.testing.assert_array_equal(maps.read(), np.delete(stack, 123, axis=0))
 
 
-class Frail(Serial):
+class Frail(Executor):
     """Dies of every item in which a word stands."""
 
     def __init__(self, word, least=0):
         self.word, self.least = word, least
 
     def submit(self, function, item):
+        done = Future()
         if self.word in str(item) and str(item).count(".fits") > self.least:
-            return None
-        return super().submit(function, item)
+            done.set_exception(BrokenExecutor("it died"))
+        else:
+            done.set_result(function(item))
+        return done
 
-    def result(self, waiting):
-        if waiting is None:
-            raise WorkerDied
-        return super().result(waiting)
+
+def frail(*given):
+    return Workers(Frail(*given), "in this process", here=True)
 
 
 def test_a_cache_names_the_map_that_kills(many, tmp_path):
     root, _ = many
     with pytest.raises(BadMap, match=r"map_0077\.fits: its worker died") as caught:
-        cached(open_maps(root), tmp_path / "cache", block=50, workers=Frail("map_0077"))
+        cached(open_maps(root), tmp_path / "cache", block=50, workers=frail("map_0077"))
     assert len(caught.value.bad) == 1
     # A block for which there is too little memory, though there is enough for each map of it.
     with pytest.raises(LostItemError, match=r"maps 50 to 99: its worker died .* give the workers more memory"):
-        cached(open_maps(root), tmp_path / "other", block=50, workers=Frail("map_0077", least=1))
+        cached(open_maps(root), tmp_path / "other", block=50, workers=frail("map_0077", 1))
 
 
 def test_a_header_that_kills_is_in_the_account(many):
     root, _ = many
-    maps = open_maps(root, on_error="skip", check=False, workers=Frail("map_0009"))
+    maps = open_maps(root, on_error="skip", check=False, workers=frail("map_0009"))
     assert [file for file, _ in maps.skipped] == ["map_0009.fits"]
     assert len(maps) == 499
     with pytest.raises(BadMap, match=r"map_0009\.fits: its worker died"):
-        open_maps(root, workers=Frail("map_0009"))
+        open_maps(root, workers=frail("map_0009"))
 
 
 def test_what_is_sent_for_a_block_is_small(many, two):
