@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from awd_core.files import BlockStore
 from awd_core.run.folder import RunFolder
 from awd_core.workers.mapping import LostItemError, Serial, Workers
 from awd_core.workers.open import open_workers
@@ -26,6 +27,7 @@ from awd_cosmo.formats.fits_writer import write_map
 from awd_cosmo.inference.model import Model
 from awd_cosmo.inference.predict import predict_files
 from awd_cosmo.maps.cache import cached
+from awd_cosmo.maps.cache_blocks import MAPS
 from awd_cosmo.maps.map_set import MapSet
 from awd_cosmo.maps.open import open_maps
 from awd_cosmo.run.features import Features
@@ -123,7 +125,7 @@ def test_a_run_on_a_scheduler_gives_the_results_of_one_process(suite, scheduler,
     def disturb():
         with Client(scheduler_file=scheduler, set_as_default=False) as client:
             (pid, *_) = client.run(os.getpid).values()
-            wait_for(lambda: list(out.glob("cache/*/blocks.jsonl")))
+            wait_for(lambda: list(out.glob("cache/*/completed/c/*")))
             os.kill(pid, signal.SIGKILL)
         late.append(start_worker(scheduler))
 
@@ -197,11 +199,9 @@ def test_an_interrupted_cache_goes_on_with_workers(many, two, tmp_path):
     place.write_bytes(whole[:3000])
     with pytest.raises(BadMap, match=r"map_0400\.fits: truncated"):
         cached(maps, tmp_path / "cache", block=50, workers=two)
-    (part,) = (tmp_path / "cache").glob("*.part")
-    # Blocks come back in order; what was in flight behind the bad one is not recorded.
-    assert [json.loads(line)["block"] for line in (part / "blocks.jsonl").read_text().split("\n") if line] == list(
-        range(8)
-    )
+    (place_of_cache,) = (path for path in (tmp_path / "cache").iterdir() if path.is_dir())
+    store = BlockStore.opened(place_of_cache, MAPS)
+    assert [number for number in range(10) if store.mark(number).any()] == list(range(8))
     place.write_bytes(whole)
     source = cached(maps, tmp_path / "cache", block=50, workers=two)
     np.testing.assert_array_equal(source(np.arange(500), 1, None), stack)
