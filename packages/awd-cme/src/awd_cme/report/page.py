@@ -13,7 +13,6 @@ from awd_cme.report import prediction_figures, result_figures, summary, track_fi
 from awd_cme.report import tables as report_tables
 from awd_cme.report.artefacts import Artefacts, read_artefacts
 from awd_cme.report.result_lines import metric_name
-from awd_cme.report.run_files import ARTEFACTS
 from awd_cme.report.sentences import Effect, bands, effects, sentence, sparser, strongest
 from awd_core.report import (
     DistillationPart,
@@ -85,7 +84,7 @@ def write_report(run: RunFolder, *, progress: Progress = lambda done, total: Non
         packages=["awd_cme.report"],
         summary=summary.summary(found, metric),
         facts=[*summary.facts(found, metric), *trust.facts],
-        run=run_part(run, ARTEFACTS),
+        run=run_part(run),
         **_context(run, found, metric, effect_list, part),
         pictures=pictures,
         distillation=part,

@@ -17,25 +17,13 @@ DECIDING = 4
 
 
 def examples_of(problem: Problem, row: Fitted, table: pd.DataFrame) -> dict[str, Any]:
-    """Arrays of examples.npz.
+    """Arrays of examples.npz, for some test tracks of a canonical table.
 
-    Parameters
-    ----------
-    problem : Problem
-        For the test tracks.
-    row : Fitted
-        The model on wavelet coefficients.
-    table : DataFrame
-        Canonical table with the tracks.
-
-    Returns
-    -------
-    dict of str to array
-        `cell`, `track`, `truth`, `prediction`, shape (k,); `time` (seconds from the first frame; frames where the
-        interval is unknown), `x`, `y`, shape (k, T), NaN behind a track's end; and for each of c coefficients `example`
-        (its track), `scale`, `width`, `position` (seconds from the first frame), `value`, `weight`, and `term`: weight
-        times how far the value lies from its mean over the training tracks, which is what the coefficient moved the
-        prediction, in units of the standardised target (log odds for classes).
+    `cell`, `track`, `truth`, `prediction`, shape (k,); `time` (seconds from the first frame; frames where the
+    interval is unknown), `x`, `y`, shape (k, T), NaN behind a track's end; and for each of c coefficients `example`
+    (its track), `scale`, `width`, `position` (seconds from the first frame), `value`, `weight`, and `term`: weight
+    times how far the value lies from its mean over the training tracks, which is what the coefficient moved the
+    prediction, in units of the standardised target (log odds for classes).
     """
     held, prediction = problem.held_out, row.prediction
     order = np.argsort(prediction, kind="stable")

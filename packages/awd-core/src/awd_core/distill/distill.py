@@ -25,6 +25,7 @@ import torch
 from awd_core.attribution.gradients import check_gradients
 from awd_core.attribution.points import METHODS, Method
 from awd_core.checks.choices import check_kind, check_progress
+from awd_core.checks.device import check_device
 from awd_core.checks.real_numbers import real_array, real_list
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.distill.objective import DistillationObjective
@@ -35,7 +36,6 @@ from awd_core.distill.search_batches import Batch, Objectives, batch_size, draw_
 from awd_core.distill.settings import SHARES as SHARES
 from awd_core.distill.settings import SearchSettings as SearchSettings
 from awd_core.files.arrays import as_samples, digest
-from awd_core.run.device import check_device
 from awd_core.transforms.boundary import warn_of_boundary, without_boundary_warnings
 from awd_core.transforms.dwt import transformed_axes
 from awd_core.wavelets.wavelet import Wavelet

@@ -41,24 +41,12 @@ CLASSICAL_NAMES = {
 
 @dataclass(frozen=True)
 class Choice:
-    """A statistic and an estimator that were compared with others.
+    """A statistic and an estimator that were compared with others."""
 
-    Attributes
-    ----------
-    statistic : Statistic
-        Not fitted.
-    estimator : str
-        "ridge" or "emulator".
-    cv_rmse : float
-        Root mean square error on cosmologies held out of training and validation, fold by fold: what decides.
-    validation_rmse : float
-        That on validation maps, after a fit to training maps.
-    """
-
-    statistic: Statistic
-    estimator: str
-    cv_rmse: float
-    validation_rmse: float
+    statistic: Statistic  # not fitted
+    estimator: str  # "ridge" or "emulator"
+    cv_rmse: float  # on cosmologies held out of training and validation, fold by fold: what decides
+    validation_rmse: float  # on validation maps, after a fit to training maps
 
 
 def wavelet_counts(wavelet: Wavelet | str, options: Any) -> ScaleCounts:
@@ -90,15 +78,7 @@ def new_estimator(name: str, statistic: Statistic, seed: int) -> CountRegressor:
 
 @dataclass
 class Comparison:
-    """Compares statistics on the maps of a run; see the functions of this module.
-
-    Attributes
-    ----------
-    job, prepared, features
-        The run.
-    record : list of mapping
-        All that was tried, for selection.json.
-    """
+    """Compares statistics on the maps of a run; `record` is all that was tried, for selection.json."""
 
     job: Job
     prepared: Prepared
