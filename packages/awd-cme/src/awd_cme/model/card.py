@@ -19,8 +19,8 @@ import numpy.typing as npt
 from awd_cme.model.card_file import Triple, fields_of, values_of
 from awd_cme.model.coefficients import Array, Selection, analysis_matrices, centre_times, scales
 from awd_cme.model.scorer import Scorer
-from awd_cme.series.resample import resample
-from awd_cme.series.scaling import ROUNDING, Statistics, ZScores
+from awd_cme.series.resample import to_one_length
+from awd_cme.series.scaling import Statistics, ZScores
 from awd_core.checks import check_file
 from awd_core.files import write_json
 
@@ -223,20 +223,23 @@ class ModelCard:
         if X.ndim != 2 or X.shape[1] != self.length:
             raise ValueError(f"series have the shape (n, {self.length}); got {X.shape}")
         names, places = _cells(cell, len(X))
-        keys = names if self.inputs.rule == "own" else [self._key(name) for name in names]
+        keys, by_own = [self._key(name) for name in names], None
+        if self.inputs.rule == "own":
+            keys = names
+            by_own = self.inputs.own(X, np.array([name or "" for name in names])[places], mask).cells
         found = np.empty(len(X), dtype=X.dtype)
         for key in dict.fromkeys(keys):
             one = len(set(keys)) == 1
             rows = slice(None) if one else np.isin(places, [k for k, other in enumerate(keys) if other == key])
             own, valid = X[rows], None if mask is None else mask[rows]
-            if self.inputs.rule == "own":
-                mean, sd = _own_location(own if valid is None else own[valid])
-                scorer = self._compiled(mean, sd, 0.0, 1.0)
-            else:
+            if by_own is None:
                 mean, scorer = self._location(key)[0], self._scorer(key)
+            else:
+                mean, sd = by_own[key or ""]
+                scorer = self._compiled(mean, sd, 0.0, 1.0)
             found[rows] = scorer.many(_padded(own, valid, mean))
         if not np.isfinite(found).all():
-            bad = int(np.argmin(np.isfinite(found)))
+            bad = int(np.argmin(np.isfinite(X).all(axis=1)))
             raise ValueError(
                 f"series {bad} has a NaN or an infinity; fill gaps first (awd_cme.series.resample.fill_gaps)"
             )
@@ -293,11 +296,7 @@ class ModelCard:
         if len(series) and np.ndim(series[0]) == 0:
             X, mask = self._prepared([series])
             return X[0], None if mask is None else mask[0]
-        if all(len(item) == self.length for item in series):
-            return np.asarray(series, dtype=np.float64), None
-        found = [resample(item, self.length, self.resampling) for item in series]
-        X = np.array([item.values for item in found])
-        return X, np.array([item.mask for item in found]) if self.resampling == "pad" else None
+        return to_one_length(series, self.length, self.resampling)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values, in the form that `awd_cme.model.card_file` describes."""
@@ -357,14 +356,6 @@ def _cells(cell: Any, n: int) -> tuple[list[str | None], npt.NDArray[np.int64]]:
         raise ValueError(f"cell has {cells.size} entries for {n} series; give one for each, or one for all")
     names, places = np.unique(cells, return_inverse=True)
     return names.tolist(), places
-
-
-def _own_location(values: Array) -> tuple[float, float]:
-    """Mean and deviation of the values of a cell, padding left away."""
-    sd, mean = float(values.std()), float(values.mean())
-    if not sd > ROUNDING * abs(mean):
-        raise ValueError("all values of a cell's series are the same; inputs are standardised by their own spread")
-    return mean, sd
 
 
 def _padded(X: Array, mask: npt.NDArray[np.bool_] | None, mean: float) -> Array:
