@@ -6,10 +6,15 @@ the means. Splits that are there are not done again.
 
 Preparation: series interpolated to 40 samples and divided by the deviation of the strain's training series, their mean
 left in; targets (the partner's largest amplitude) standardised by the strain's training tracks; undecimated bands. The
-numbers are the maxima of the five bands and the log of the track's frames. The teacher is one small convolutional
-network for all strains; its outputs for training tracks come from networks that have not seen them, fold by fold.
+numbers are the maxima of the five bands and the log of the track's frames. The teacher is the mean of three: a small
+convolutional network for all strains, random convolutions for all strains, and random convolutions for each strain. Its
+outputs for training tracks know nothing of the track: the network's are of a fold that it has not seen, those of the
+random convolutions of the ridge without it.
 
-Settings were chosen on the split 0; the splits 100 to 109 were looked at once.
+The rich form reads four numbers of each band and the log of the frames, of the student's wavelet and of db5.
+
+Settings of the search were chosen on the split 0, the teacher on the splits 0 and 1; the splits 200 to 209 were looked
+at once.
 """
 
 import argparse
@@ -18,29 +23,36 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from awd_cme.model.scores import r2
 from awd_cme.readers import read_tracks
 from awd_cme.series import SeriesSettings, make_series, split_tracks
 from awd_cme.series.series_set import SETTINGS
+from awd_cme.teacher import ConvolutionTeacher
+from awd_cme.teacher.networks import stack_inputs
 from awd_core.checks import is_whole_number
 from awd_core.files import write_json
-from awd_core.student import CurvePoint, ErrorCurve, StudentSearch, error_curve, mean_curve
+from awd_core.student import CurvePoint, ErrorCurve, StudentSearch, WaveletStudent, error_curve, mean_curve
+from awd_core.wavelets import Wavelet
 from benchmarks.page import markdown_table
 
 Array = npt.NDArray[np.float64]
 
-SPLITS = tuple(range(100, 110))
+SPLITS = tuple(range(200, 210))
 FOLDS = 4
+KERNELS = 300
+RICH = ("maximum", "minimum", "mean absolute", "log energy")
+"""Numbers of each band that the rich form reads."""
 MOST_TRACKS = 1400
 """Tracks of one strain that a teacher is trained on: the largest strain would outvote the others."""
 SEARCH = StudentSearch(random_starts=32, descents=8, iterations=50, finalists=2, folds=3)
-LEVELS, MODE, COUNTS = 4, "zero", (2, 4, None)
+LEVELS, MODE, COUNTS = 4, "zero", (4, None)
 
 
 class Strain(NamedTuple):
@@ -90,14 +102,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.work.mkdir(parents=True, exist_ok=True)
     settings = replace(SETTINGS["yeast"], resampling="interpolate")
     raw = {path.name.partition("-")[0]: _raw(path, settings) for path in sorted(options.data.glob("*.mat"))}
-    curves = []
+    curves, richer = [], []
     for seed in options.splits:
         place = options.work / f"split-{seed}.json"
         if not place.exists():
-            curve, taps = one_split([_strain(name, *raw[name], seed) for name in raw], seed)
-            write_json(place, {"points": [list(point) for point in curve.points], "taps": taps})
-        points = json.loads(place.read_bytes())["points"]
-        curves.append(ErrorCurve(tuple(CurvePoint(*point) for point in points)))
+            write_json(place, one_split([_strain(name, *raw[name], seed) for name in raw], seed))
+        found = json.loads(place.read_bytes())
+        curves.append(ErrorCurve(tuple(CurvePoint(*point) for point in found["points"])))
+        richer.append([found["rich"][name] for name in ("student", "db5")])
         print(f"split {seed}: " + ", ".join(f"{p.method} {p.r2:.4f}" for p in curves[-1].points if _all(p)), flush=True)
     if len(curves) > 1:
         print(table(mean_curve(curves)))
@@ -107,11 +119,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"student less {other}: {gains.mean():+.4f} ± {gains.std(ddof=1) / len(gains) ** 0.5:.4f} over "
                 f"{len(gains)} splits, above in {(gains > 0).sum()}"
             )
+        student, db5 = np.mean(richer, axis=0)
+        print(f"rich form: {student:.4f} of the student's wavelet, {db5:.4f} of db5")
     return 0
 
 
-def one_split(strains: Sequence[Strain], seed: int) -> tuple[ErrorCurve, list[float]]:
-    """The curve of one split, and the student's taps."""
+def one_split(strains: Sequence[Strain], seed: int) -> dict[str, Any]:
+    """The curve of one split, the student's taps, and the rich form's R² of its wavelet and of db5, as JSON values."""
     outputs, predictions = taught(strains, seed)
     curve = error_curve(
         [one.X[one.training] for one in strains],
@@ -121,11 +135,32 @@ def one_split(strains: Sequence[Strain], seed: int) -> tuple[ErrorCurve, list[fl
         counts=COUNTS, levels=LEVELS, mode=MODE, search=SEARCH, seed=seed,
     )  # fmt: skip
     found = curve.student
-    return curve, [] if found is None else found.wavelets[0].taps.tolist()
+    if found is None:
+        raise RuntimeError("the curve of one split has a student")
+    rich = {"student": rich_form(strains, found.wavelet), "db5": rich_form(strains, Wavelet.from_name("db5"))}
+    points = [list(point) for point in curve.points]
+    return {"points": points, "taps": found.wavelet.taps.tolist(), "negated": found.negated, "rich": rich}
+
+
+def rich_form(strains: Sequence[Strain], wavelet: Wavelet) -> float:
+    """Test R², mean of strains, of a ridge from many numbers of a wavelet to the labels."""
+    scores = []
+    for one in strains:
+        model = WaveletStudent(wavelet, RICH, LEVELS, MODE, learn=False)
+        model.fit(one.X[one.training], one.y[one.training], extra=one.log_frames[one.training])
+        scores.append(r2(one.y[one.testing], model.predict(one.X[one.testing], one.log_frames[one.testing])))
+    return float(np.mean(scores))
 
 
 def taught(strains: Sequence[Strain], seed: int) -> tuple[list[Array], list[Array]]:
-    """The teacher's outputs for training tracks, out of fold, and for test tracks, of all strains."""
+    """The teacher's outputs for training tracks, that know nothing of the track, and for test tracks, of all strains."""
+    members = [by_network(strains, seed), by_convolutions(strains, seed), by_own_convolutions(strains, seed)]
+    outputs, predictions = zip(*members, strict=True)
+    return _means(outputs), _means(predictions)
+
+
+def by_network(strains: Sequence[Strain], seed: int) -> tuple[list[Array], list[Array]]:
+    """Outputs of networks for the tracks of a fold that they have not seen, and for test tracks."""
     rng = np.random.default_rng(seed)
     fold = [rng.permutation(len(one.training)) % FOLDS for one in strains]
     outputs = [np.empty(len(one.training)) for one in strains]
@@ -135,6 +170,26 @@ def taught(strains: Sequence[Strain], seed: int) -> tuple[list[Array], list[Arra
             outputs[number][f == k] = asked(network, one, number, one.training[f == k])
     network = trained(strains, [one.training for one in strains], seed)
     return outputs, [asked(network, one, number, one.testing) for number, one in enumerate(strains)]
+
+
+def by_convolutions(strains: Sequence[Strain], seed: int) -> tuple[list[Array], list[Array]]:
+    """Outputs of random convolutions for all strains, told the strain."""
+    stacked = [_stacked(one, one.training, number, len(strains)) for number, one in enumerate(strains)]
+    y = np.concatenate([one.y[one.training] for one in strains])
+    teacher = ConvolutionTeacher(KERNELS, random_state=seed).fit(np.concatenate(stacked), y)
+    outputs = np.split(teacher.left_out_, np.cumsum([len(one.training) for one in strains])[:-1])
+    tested = [_stacked(one, one.testing, number, len(strains)) for number, one in enumerate(strains)]
+    return outputs, [teacher.predict(X) for X in tested]
+
+
+def by_own_convolutions(strains: Sequence[Strain], seed: int) -> tuple[list[Array], list[Array]]:
+    """Outputs of random convolutions for each strain."""
+    outputs, predictions = [], []
+    for one in strains:
+        teacher = ConvolutionTeacher(KERNELS, random_state=seed)
+        outputs.append(teacher.fit(_stacked(one, one.training), one.y[one.training]).left_out_)
+        predictions.append(teacher.predict(_stacked(one, one.testing)))
+    return outputs, predictions
 
 
 def trained(
@@ -186,6 +241,16 @@ def table(curve: ErrorCurve) -> str:
 def _inputs(one: Strain, number: int, rows: npt.NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
     x, log_frames = (torch.from_numpy(values[rows]).float() for values in (one.X, one.log_frames))
     return x, log_frames, torch.full((len(rows),), number)
+
+
+def _stacked(one: Strain, rows: npt.NDArray[np.int64], number: int = 0, strains: int = 1) -> npt.NDArray[Any]:
+    """Series with the log of the frames and, of several strains, which one it is."""
+    which = np.tile(np.eye(strains)[number], (len(rows), 1))[:, : strains - 1]
+    return stack_inputs(one.X[rows], covariates=np.column_stack([one.log_frames[rows], which]))
+
+
+def _means(members: Sequence[Sequence[Array]]) -> list[Array]:
+    return [np.mean(said, axis=0) for said in zip(*members, strict=True)]
 
 
 def _raw(path: Path, settings: SeriesSettings) -> tuple[Array, Array, Array]:

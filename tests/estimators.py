@@ -36,6 +36,8 @@ SERIES = NETWORK | {"scale_inputs": "global"}
 SEARCH = awd_core.SearchSettings(random_starts=1, iterations=20)
 STUDENT = {"levels": 1, "search": awd_core.StudentSearch(random_starts=1, descents=1, finalists=1, folds=2)}
 SMALL = {
+    "ConvolutionTeacher": awd_cme.ConvolutionTeacher(20),
+    "ConvolutionTeacherClassifier": awd_cme.ConvolutionTeacherClassifier(20),
     "CountRidge": awd_cosmo.CountRidge(),
     "EmulatorPosterior": awd_cosmo.EmulatorPosterior("linear", points=10),
     "MapTeacher": awd_cosmo.MapTeacher(width=1, max_epochs=1, accelerator="cpu"),

@@ -1,5 +1,7 @@
 """A folder of track files: a cell each, whichever program wrote them."""
 
+import gzip
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -127,3 +129,49 @@ def test_yeast_files_of_one_name_of_channels(real_data):
         read_tracks(place)
     table, _ = read_tracks(place, channels=["coat", "Abp1"])
     assert table["cell"].nunique() == len(list(place.glob("*.mat"))) == 7
+
+
+def test_compressed_tables_are_read_as_they_are(folder, tmp_path):
+    """Every format of CSV, alone and as a folder of cells."""
+    plain, packed = tmp_path / "plain", tmp_path / "packed"
+    tables = {
+        "trackpy": "y,x,mass,size,signal,frame,particle\n1.0,2.0,50,1,5,0,3\n1.5,2.5,60,1,6,1,3\n",
+        "napari": "1,0,5.5,6.5\n1,1,5.0,6.0\n",
+        "cmeanalysis": "trackId,length,t,f,x,y,A,c\n1,2,0,1,1,1,5,1\n1,2,1,2,1,1,6,1\n",
+        "trackmate": (folder / "cell2.csv").read_text(),
+        "b_spots": "id,frame,position_x,position_y\n1,0,5,6\n2,1,7,8\n",
+        "b_edges": "spot_source_id,spot_target_id,track_id\n1,2,0\n",
+    }
+    for place, ending in ((plain, ".csv"), (packed, ".csv.gz")):
+        place.mkdir()
+        for name, text in tables.items():
+            (place / f"{name}{ending}").write_bytes(gzip.compress(text.encode()) if "gz" in ending else text.encode())
+    for name in tables:
+        one, other = (read_tracks(place)[0] for place in (plain / f"{name}.csv", packed / f"{name}.csv.gz"))
+        pd.testing.assert_frame_equal(other.drop(columns="source"), one.drop(columns="source"))
+        assert recognise(packed / f"{name}.csv.gz") == recognise(plain / f"{name}.csv")
+    for place in (plain, packed):
+        for name in ("trackmate", "cmeanalysis"):
+            next(place.glob(f"{name}.*")).unlink()
+    assert [path.name for path in track_files(packed)] == ["b_edges.csv.gz", "napari.csv.gz", "trackpy.csv.gz"]
+    (packed / "napari.csv.gz").unlink()
+    (packed / "b_edges.csv.gz").unlink()
+    (packed / "b_spots.csv.gz").unlink()
+    (packed / "cell2.csv.gz").write_bytes((packed / "trackpy.csv.gz").read_bytes())
+    assert read_tracks(packed)[0]["cell"].unique().tolist() == ["cell2", "trackpy"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("t.csv", lambda whole: whole, r"t\.csv is compressed by gzip and named otherwise; call it t\.csv\.gz"),
+        ("t.csv.gz", lambda whole: whole[:25], r"t\.csv\.gz is a damaged file of gzip .*; copy or write it again"),
+        ("t.csv.gz", lambda whole: gzip.compress(b"  \n"), r"t\.csv\.gz is empty"),
+        ("t.csv.gz", lambda whole: whole[:-6] + b"\0\0\0\0\0\0", r"t\.csv\.gz (is a damaged|cannot be read)"),
+    ],
+)
+def test_compressed_files_that_will_not_do(tmp_path, name, content, message):
+    whole = gzip.compress(b"y,x,mass,size,signal,frame,particle\n1.0,2.0,50,1,5,0,3\n1.5,2.5,60,1,6,1,3\n")
+    (tmp_path / name).write_bytes(content(whole))
+    with pytest.raises(ValueError, match=message):
+        read_tracks(tmp_path / name)

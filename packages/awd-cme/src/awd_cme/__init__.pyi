@@ -36,6 +36,8 @@ from .spots.detect import estimate_sigma as estimate_sigma
 from .spots.fit import SpotFits as SpotFits
 from .spots.fit import fit_spots as fit_spots
 from .spots.gain import estimate_gain as estimate_gain
+from .teacher.convolutions import ConvolutionTeacher as ConvolutionTeacher
+from .teacher.convolutions import ConvolutionTeacherClassifier as ConvolutionTeacherClassifier
 from .teacher.networks import SeriesLSTM as SeriesLSTM
 from .teacher.teacher import SeriesEnsemble as SeriesEnsemble
 from .teacher.teacher import SeriesTeacher as SeriesTeacher

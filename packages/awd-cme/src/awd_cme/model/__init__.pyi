@@ -8,3 +8,5 @@ from .regression import SeriesRidge as SeriesRidge
 from .scores import score_difference as score_difference
 from .scores import score_interval as score_interval
 from .settings_search import search_settings as search_settings
+from .student import SeriesStudent as SeriesStudent
+from .student_card import StudentCard as StudentCard

@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from awd_cme.model.card_file import Triple, fields_of, values_of
 from awd_cme.model.coefficients import Array, Selection, analysis_matrices, centre_times, scales
-from awd_cme.series.resample import resample
-from awd_cme.series.scaling import ROUNDING, Statistics, ZScores
+from awd_cme.series.resample import to_one_length
+from awd_cme.series.scaling import Statistics, ZScores
 from awd_core.checks import check_file
 from awd_core.files import write_json
 
@@ -215,8 +215,10 @@ class ModelCard:
         if X.ndim != 2 or X.shape[1] != self.length:
             raise ValueError(f"series have the shape (n, {self.length}); got {X.shape}")
         cells = _cells(cell, len(X))
-        locations = _own_locations(X, mask, cells) if self.inputs.rule == "own" else self.inputs.of(cells)
-        mean, sd = (np.broadcast_to(values, len(X))[:, None].astype(X.dtype) for values in locations)
+        inputs = self.inputs
+        if inputs.rule == "own":
+            inputs = inputs.own(X, np.broadcast_to(cells, len(X)), mask)
+        mean, sd = (np.broadcast_to(values, len(X))[:, None].astype(X.dtype) for values in inputs.of(cells))
         found = np.empty(len(X))
         for start in range(0, len(X), TOGETHER):
             rows = slice(start, start + TOGETHER)
@@ -259,11 +261,7 @@ class ModelCard:
         if len(series) and np.ndim(series[0]) == 0:
             X, mask = self._prepared([series])
             return X[0], None if mask is None else mask[0]
-        if all(len(item) == self.length for item in series):
-            return np.asarray(series, dtype=np.float64), None
-        found = [resample(item, self.length, self.resampling) for item in series]
-        X = np.array([item.values for item in found])
-        return X, np.array([item.mask for item in found]) if self.resampling == "pad" else None
+        return to_one_length(series, self.length, self.resampling)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values, in the form that `awd_cme.model.card_file` describes."""
@@ -322,15 +320,3 @@ def _cells(cell: Any, n: int) -> npt.NDArray[np.str_]:
     if cells.shape != (n,):
         raise ValueError(f"cell has {cells.size} entries for {n} series; give one for each, or one for all")
     return cells
-
-
-def _own_locations(X: Array, mask: npt.NDArray[np.bool_] | None, cells: npt.NDArray[np.str_]) -> tuple[Array, Array]:
-    """Mean and deviation of the values of each series' cell, padding left away."""
-    mean, sd = np.empty(len(X)), np.empty(len(X))
-    for cell in np.unique(cells):
-        rows = np.broadcast_to(cells == cell, len(X))
-        values = X[rows] if mask is None else X[rows][mask[rows]]
-        mean[rows], sd[rows] = values.mean(), values.std()
-    if not (sd > ROUNDING * np.abs(mean)).all():
-        raise ValueError("all values of a cell's series are the same; inputs are standardised by their own spread")
-    return mean, sd

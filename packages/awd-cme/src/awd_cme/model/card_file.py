@@ -92,8 +92,8 @@ def fields_of(values: Mapping[str, Any]) -> dict[str, Any]:
         "length": series["length"],
         "resampling": series["resampling"],
         "seconds_per_sample": series["seconds_per_sample"],
-        "inputs": _statistics(values["inputs"]),
-        "targets": _statistics(values["targets"]),
+        "inputs": Statistics.from_dict(values["inputs"]),
+        "targets": Statistics.from_dict(values["targets"]),
         "wavelet": wavelet["name"],
         "taps": np.array(wavelet["taps"], dtype=np.float64),
         "levels": wavelet["levels"],
@@ -125,8 +125,3 @@ def _with_p(row: Mapping[str, Any]) -> tuple[float, ...]:
 def _limits(ends: Sequence[float | None]) -> tuple[float, float]:
     low, high = ends
     return -math.inf if low is None else float(low), math.inf if high is None else float(high)
-
-
-def _statistics(values: Mapping[str, Any]) -> Statistics:
-    cells = {str(name): (float(pair[0]), float(pair[1])) for name, pair in values["cells"].items()}
-    return Statistics(values["rule"], float(values["mean"]), float(values["sd"]), cells)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks import whole_number
+from awd_core.checks import check_choice, whole_number
 
 Array = npt.NDArray[Any]
 
@@ -181,18 +181,63 @@ def analysis_matrices(taps: npt.ArrayLike, length: int, levels: int = 4, mode: s
     >>> [band.shape for band in analysis_matrices(np.sqrt([0.5, 0.5]), 8, levels=2)]
     [(2, 8), (2, 8), (4, 8)]
     """
-    low = np.asarray(taps, dtype=np.float64)
-    if low.ndim != 1 or len(low) < 2 or len(low) % 2:
-        raise ValueError(f"taps are one list of an even number of numbers; got the shape {low.shape}")
+    low = _low_pass(taps)
     if mode not in MODES:
         raise ValueError(f"series are transformed with one of the boundary modes {', '.join(MODES)}; got {mode!r}")
     length, levels = whole_number("length", length), whole_number("levels", levels)
-    high = low[::-1] * (-1.0) ** np.arange(1, len(low) + 1)
+    high = _high_pass(low)
     approximation, details = np.eye(length), []
     for _ in range(levels):
         both = [_filtered(approximation, taps, mode) for taps in (low, high)]
         approximation = both[0]
         details.append(both[1])
+    return [approximation, *details[::-1]]
+
+
+def undecimated_matrices(
+    taps: Sequence[npt.ArrayLike], length: int, mode: str = "zero", *, negated: bool = False
+) -> list[Array]:
+    """The undecimated transform of series of one length, as a matrix for each band: a coefficient for every sample.
+
+    Parameters
+    ----------
+    taps : sequence of array_like, shape (L,)
+        Low-pass analysis filter of each level, the finest first.
+    length : int
+        Samples N of a series.
+    mode : str
+        Boundary mode, one of `MODES`.
+    negated : bool
+        Whether details have the other sign.
+
+    Returns
+    -------
+    list of ndarray, shape (N, N)
+        For A_J, D_J, …, D_1: band = matrix @ series, as `awd_core.transforms.undecimated` defines them.
+
+    Raises
+    ------
+    ValueError
+        As for `analysis_matrices`.
+
+    Examples
+    --------
+    >>> approximation, detail = undecimated_matrices([np.sqrt([0.5, 0.5])], 4, "periodic")
+    >>> approximation[0]
+    array([0.5, 0.5, 0. , 0. ])
+    """
+    check_choice("mode", mode, MODES, required=True)
+    approximation, details = np.eye(whole_number("length", length)), []
+    for level, given in enumerate(taps):
+        low = _low_pass(given)
+        high = (-1.0 if negated else 1.0) * _high_pass(low)
+        step, size = 1 << level, len(low)
+        before = (size // 2 - 1) * step
+        extended = np.pad(approximation, ((before, (size - 1) * step - before), (0, 0)), MODES[mode])  # type: ignore[call-overload]
+        at = np.arange(length)[:, None] + step * np.arange(size)
+        halves = [np.einsum("k,ikn->in", f[::-1] / np.sqrt(2), extended[at]) for f in (low, high)]
+        approximation = halves[0]
+        details.append(halves[1])
     return [approximation, *details[::-1]]
 
 
@@ -217,7 +262,7 @@ def centre_times(taps: npt.ArrayLike, length: int, levels: int = 4) -> list[Arra
     array([1.5, 5.5])
     """
     low = np.asarray(taps, dtype=np.float64)
-    high = low[::-1] * (-1.0) ** np.arange(1, len(low) + 1)
+    high = _high_pass(low)
     path, size, found = np.ones(1), length, []
     for level in range(1, levels + 1):
         # Coefficient k of level j reads x(2^j k + 2^j − 1 − n) with the n-th tap of the filters in a row.
@@ -255,3 +300,15 @@ def _filtered(rows: Array, taps: Array, mode: str) -> Array:
     at = 2 * np.arange(outputs)[:, None] + 1 + reach - np.arange(len(taps))
     band: Array = np.einsum("k,ikn->in", taps, extended[at])
     return band
+
+
+def _low_pass(taps: npt.ArrayLike) -> Array:
+    low = np.asarray(taps, dtype=np.float64)
+    if low.ndim != 1 or len(low) < 2 or len(low) % 2:
+        raise ValueError(f"taps are one list of an even number of numbers; got the shape {low.shape}")
+    return low
+
+
+def _high_pass(low: Array) -> Array:
+    high: Array = low[::-1] * (-1.0) ** np.arange(1, len(low) + 1)
+    return high

@@ -7,12 +7,12 @@ from pathlib import Path
 import pandas as pd
 
 from awd_cme.movies.file_names import is_hidden, natural
-from awd_cme.readers.intake import Options, Result
+from awd_cme.readers.intake import Options, Result, bare_name
 from awd_cme.tracks.losses import LossReport, counted
 from awd_cme.tracks.table import channels as channels_of
 from awd_cme.tracks.table import concat
 
-ENDINGS = (".csv", ".mat", ".parquet", ".tsv", ".txt", ".xml")
+ENDINGS = (".csv", ".csv.gz", ".mat", ".parquet", ".tsv", ".txt", ".xml")
 """How the names of track files end that are looked at in folders, in small or capital letters."""
 
 
@@ -27,9 +27,10 @@ def track_files(folder: str | os.PathLike[str]) -> list[Path]:
     ValueError
         If there are several endings: whether the same cells are there twice cannot be told.
     """
-    found = [item for item in Path(folder).iterdir() if item.suffix.lower() in ENDINGS and not is_hidden(item.name)]
-    files = sorted((item for item in found if item.is_file()), key=lambda path: natural(path.name))
-    endings = sorted({path.suffix.lower() for path in files})
+    items = [(item, end) for item in Path(folder).iterdir() for end in ENDINGS if item.name.lower().endswith(end)]
+    found = {item: end for item, end in items if item.is_file() and not is_hidden(item.name)}
+    files = sorted(found, key=lambda path: natural(path.name))
+    endings = sorted(set(found.values()))
     if len(endings) > 1:
         raise ValueError(
             f"the folder {folder} holds files of several endings ({', '.join(endings)}); give a folder of track files "
@@ -71,7 +72,7 @@ def read_folder(
     tables: dict[str, pd.DataFrame] = {}
     for path in files:
         try:
-            table, lost = read(path, path.stem)
+            table, lost = read(path, bare_name(path))
         except (ValueError, OSError) as error:
             if options.on_error == "raise":
                 raise

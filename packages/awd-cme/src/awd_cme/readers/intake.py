@@ -1,7 +1,9 @@
 """From rows as a file holds them to the canonical table: what is wrong is refused, or dropped and listed."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -51,6 +53,18 @@ class Options:
             raise TypeError(f"channels must be a sequence of names, got the text {self.channels!r}; put it into a list")
         if self.channels is not None and len(set(self.channels)) != len(self.channels):
             raise ValueError(f"channels must have different names, got {list(self.channels)}")
+
+
+def bare_name(path: str | os.PathLike[str]) -> str:
+    """The name of a file without its ending, be it compressed or not.
+
+    Examples
+    --------
+    >>> bare_name("day 1/Cell1.csv.gz"), bare_name("Cell1.5.csv")
+    ('Cell1', 'Cell1.5')
+    """
+    path = Path(path)
+    return Path(path.stem).stem if path.suffix.lower() == ".gz" else path.stem
 
 
 def channel_names(count: int, options: Options, report: LossReport, found: Sequence[str] | None = None) -> list[str]:

@@ -1,12 +1,14 @@
 """Tracks from the files of other programs: what a file is, is seen from its content, and what is lost is told."""
 
+import gzip
 import os
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
 
-from awd_cme.readers.intake import Compound, Options, PositionUnit, Result
+from awd_cme.readers.intake import Compound, Options, PositionUnit, Result, bare_name
 from awd_core.workers import Workers
 
 __all__ = ["FORMATS", "read_tracks", "recognise"]
@@ -25,6 +27,9 @@ FORMATS = {
     "awd": "a canonical table, CSV or Parquet",
 }
 """What can be read, by the names that `format` takes."""
+
+GZIP = b"\x1f\x8b"
+"""How files begin that gzip compressed. Tables of text may be; pandas unpacks them by their ending."""
 
 
 def read_tracks(
@@ -123,7 +128,7 @@ def read_tracks(
         if place.is_dir():
             return _read_files(place, kind, options)
         return _reader(kind)(place, options)
-    except ValueError as error:
+    except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         if str(place) in str(error):
             raise
         # What the libraries say of a broken file does not name it.
@@ -167,11 +172,27 @@ def recognise(path: str | os.PathLike[str]) -> str:
         except pyarrow.ArrowInvalid as error:
             raise ValueError(f"{place} is a damaged Parquet file ({error}); copy or export it again") from error
         return _by_columns(place, list(names))
+    if head.startswith(GZIP):
+        head = _unpacked(place)
     try:
         first = head.decode("utf-8-sig").splitlines()[0]
     except UnicodeDecodeError:
         raise ValueError(f"{place} is neither a MATLAB or Parquet file nor text. {_known()}") from None
     return _by_columns(place, [name.strip().strip('"') for name in first.replace("\t", ",").split(",")])
+
+
+def _unpacked(place: Path) -> bytes:
+    """The first bytes of a compressed table."""
+    if place.suffix.lower() != ".gz":
+        raise ValueError(f"{place} is compressed by gzip and named otherwise; call it {place.name}.gz, or unpack it")
+    try:
+        with gzip.open(place) as file:
+            head = file.read(4096)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"{place} is a damaged file of gzip ({error}); copy or write it again") from error
+    if not head.strip():
+        raise ValueError(f"{place} is empty")
+    return head
 
 
 def _read_files(place: Path, kind: str, options: Options) -> Result:
@@ -203,7 +224,7 @@ def _by_columns(place: Path, names: list[str]) -> str:
             f"{place} is TrackMate's table of {what}, which does not say where the spots are; export the table of "
             "spots (Tracks, Spots, Export to CSV), or save TrackMate's XML file"
         )
-    if {"id", "frame", "position_x", "position_y"} <= set(names) and place.stem.endswith("_spots"):
+    if {"id", "frame", "position_x", "position_y"} <= set(names) and bare_name(place).endswith("_spots"):
         return "links"
     if len(names) in (4, 5) and (all(map(_is_number, names)) or names[0].lower() in ("track_id", "id")):
         return "napari"

@@ -17,7 +17,7 @@ import pandas as pd
 
 from awd_cme.movies.units import MICROMETRES
 from awd_cme.readers.branches import track_rows
-from awd_cme.readers.intake import EXACT, Options, Result, channel_names, interval, take_in
+from awd_cme.readers.intake import EXACT, Options, Result, bare_name, channel_names, interval, take_in
 from awd_cme.tracks.losses import LossReport
 from awd_cme.tracks.table import PARTS
 from awd_cme.tracks.writers import read_parquet
@@ -110,7 +110,7 @@ def read_links(path: str | os.PathLike[str], options: Options | None = None) -> 
     """
     options, report = options or Options(), LossReport()
     path = Path(path)
-    if path.stem.endswith("_spots"):
+    if bare_name(path).endswith("_spots"):
         path = path.with_name(path.name.replace("_spots", "_edges"))
     raw = _table(path, "links")
     beside = path.with_name(path.name.replace("_edges", "_spots"))
@@ -177,7 +177,7 @@ def _plain(
         options,
         report,
         channels=names,
-        cell=Path(path).stem,
+        cell=bare_name(path),
         seconds_per_frame=interval(seconds, "the column of times", options, report),
         micrometres_per_pixel=size,
     )

@@ -9,6 +9,7 @@ merges is a compound track, its branches are segments; only the XML file tells t
 neither numbers of spots nor intensities, and is refused.
 """
 
+import gzip
 import io
 import os
 import re
@@ -21,7 +22,7 @@ import pandas as pd
 
 from awd_cme.movies.units import MICROMETRES, SECONDS, spelled
 from awd_cme.readers.branches import track_rows
-from awd_cme.readers.intake import EXACT, Options, Result, channel_names, interval, take_in
+from awd_cme.readers.intake import EXACT, Options, Result, bare_name, channel_names, interval, take_in
 from awd_cme.tracks.losses import LossReport
 
 NEEDED = ("TRACK_ID", "FRAME", "POSITION_X", "POSITION_Y")
@@ -39,7 +40,9 @@ def read_trackmate_csv(path: str | os.PathLike[str], options: Options | None = N
     """
     options, report = options or Options(), LossReport()
     path = Path(path)
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    opened = gzip.open if path.suffix.lower() == ".gz" else open
+    with opened(path, "rt", encoding="utf-8-sig", errors="replace") as file:
+        text = file.read()
     separator = "\t" if "\t" in text[: text.find("\n")] else ","
     raw = pd.read_csv(io.StringIO(text), sep=separator, skipinitialspace=True, low_memory=False, **EXACT)
     if missing := [name for name in NEEDED if name not in raw.columns]:
@@ -73,7 +76,7 @@ def read_trackmate_csv(path: str | os.PathLike[str], options: Options | None = N
         options,
         report,
         channels=names,
-        cell=path.stem,
+        cell=bare_name(path),
         seconds_per_frame=interval(_step(spots, _unit(units, "POSITION_T")), "POSITION_T", options, report),
         micrometres_per_pixel=size[1],
     )

@@ -16,6 +16,8 @@ from awd_cme.model.card import ModelCard
 from awd_cme.model.coefficients import analysis_matrices, centre_times
 
 Array = npt.NDArray[np.float64]
+PER_TRACK = ("cell", "track", "truth", "prediction", "time", "x", "y", "left_out")
+"""Arrays of `Examples` with one entry a track."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,9 @@ class Examples:
         Seconds from each track's first frame, NaN behind its last.
     x, y : ndarray, shape (k, T)
         Raw intensities of both channels; NaN in gaps.
+    left_out : ndarray of int, shape (k,)
+        How many coefficients moved the prediction as much as those that decided but are not there: zero, or nothing but
+        the padding behind a track. 0 where the file has no such array.
     example : ndarray of int, shape (c,)
         To which of the k tracks a coefficient belongs.
     scale : ndarray of str, shape (c,)
@@ -56,6 +61,7 @@ class Examples:
     time: Array
     x: Array
     y: Array
+    left_out: npt.NDArray[np.int64]
     example: npt.NDArray[np.int64]
     scale: npt.NDArray[Any]
     width: Array
@@ -74,15 +80,16 @@ class Examples:
             If an array is missing, or its length is another than it must be.
         """
         with np.load(file, allow_pickle=False) as arrays:
-            needed = [name for name in cls.__dataclass_fields__ if name != "term"]
+            needed = [name for name in cls.__dataclass_fields__ if name not in ("term", "left_out")]
             if missing := [name for name in needed if name not in arrays.files]:
                 raise ValueError(f"{file} lacks the arrays {', '.join(missing)}; see awd_cme.report.examples.Examples")
             held = {name: arrays[name] for name in needed}
             term = arrays["term"] if "term" in arrays.files else held["value"] * held["weight"]
-        examples = cls(**held, term=term)
+            absent = arrays["left_out"] if "left_out" in arrays.files else np.zeros(len(held["cell"]), dtype=np.int64)
+        examples = cls(**held, term=term, left_out=absent)
         tracks, coefficients = len(examples.cell), len(examples.example)
         for name in cls.__dataclass_fields__:
-            wanted = tracks if name in ("cell", "track", "truth", "prediction", "time", "x", "y") else coefficients
+            wanted = tracks if name in PER_TRACK else coefficients
             if len(getattr(examples, name)) != wanted:
                 raise ValueError(f"{file}: {name} has {len(getattr(examples, name))} entries, not {wanted}")
         return examples
@@ -120,15 +127,7 @@ def feature_spread(card: ModelCard, series: Path, split: Mapping[str, Any] | Non
     with np.load(series, allow_pickle=False) as arrays:
         rows = np.arange(len(arrays["X"])) if split is None else np.asarray(split["train"], dtype=int)
         X, mask, cell = (arrays[name][rows] for name in ("X", "mask", "cell"))
-    if card.inputs.rule == "own":
-        for name in np.unique(cell):
-            own = cell == name
-            X[own] = (X[own] - X[own].mean()) / X[own].std()
-    else:
-        mean, sd = card.inputs.of(cell)
-        X = (X - mean[:, None]) / sd[:, None]
-    if card.resampling == "pad":
-        X = np.where(mask, X, 0.0)  # padding is the mean after standardising
+    X = card.inputs.standardised(X, cell, mask if card.resampling == "pad" else None)
     step = card.seconds_per_sample or 1.0
     matrices = analysis_matrices(card.taps, card.length, card.levels, card.mode)
     times = [time * step for time in centre_times(card.taps, card.length, card.levels)]

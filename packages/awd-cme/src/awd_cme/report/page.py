@@ -129,6 +129,7 @@ def _context(
         "tables": tables,
         "sentences": [] if card is None else [sentence(e, card, unit) for e in strongest(sure or effect_list, 5)],
         "sure": bool(sure),
+        "absent": 0 if found.examples is None else int(found.examples.left_out.sum()),
         "bands": [] if card is None else bands(card),
         "card": card,
         "training_cells": results.get("cells_train"),

@@ -10,8 +10,8 @@ By index: sample i is the one at round(i (T − 1)/(N − 1)), halves to the eve
 kept. What is lost between them is lost without smoothing, as in the published auxilin work.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -135,6 +135,28 @@ def resample(series: npt.ArrayLike, length: int = 40, how: str = "published") ->
     if how not in RESAMPLING:
         raise ValueError(f"resampling is one of {', '.join(RESAMPLING)}; got {how!r}")
     return RESAMPLING[how](series, length)
+
+
+def to_one_length(series: Sequence[Any], length: int, how: str) -> tuple[Array, npt.NDArray[np.bool_] | None]:
+    """Series of any lengths as one table, those of the wanted length as they are.
+
+    Parameters
+    ----------
+    series : sequence of array_like, shape (T,)
+        One value a frame.
+    length, how : int, str
+        As for `resample`.
+
+    Returns
+    -------
+    values : ndarray, shape (n, N)
+    mask : ndarray of bool, shape (n, N), or None
+        Which samples are no padding, where `how` is `pad` and some had to be made; None for all.
+    """
+    if all(len(item) == length for item in series):
+        return np.asarray(series, dtype=np.float64), None
+    found = [resample(item, length, how) for item in series]
+    return np.array([item.values for item in found]), np.array([item.mask for item in found]) if how == "pad" else None
 
 
 def fill_gaps(frames: npt.ArrayLike, values: npt.ArrayLike) -> tuple[Array, int]:

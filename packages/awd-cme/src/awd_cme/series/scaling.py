@@ -9,8 +9,12 @@ Cells differ in brightness (expression, laser, day), so series and targets are s
   cell's brightness: no target is looked at. For the targets it looks at those of the test tracks: use it to compare
   with published numbers only.
 
-Deviations are those of the population (÷ n). Zeros that `published` resampling puts behind short series count as
-samples, as they did there; with `pad` they do not, and are 0, the mean, after scaling.
+With `centre=False` inputs are divided by the deviation, and nothing is subtracted: 0 stays the background. Zeros
+behind a short series, and those that the transform puts beyond its ends, are then no step in the signal.
+
+Deviations are those of the population (÷ n), about the mean whether it is subtracted or not. Zeros that `published`
+resampling puts behind short series count as samples, as they did there; with `pad` they do not, and are 0 after
+scaling. A cell whose values are all the same has no deviation, and takes the pooled one.
 """
 
 from collections.abc import Mapping
@@ -24,6 +28,7 @@ from awd_cme.series.series_set import SeriesSet
 from awd_core.checks import check_kind
 
 Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_] | None
 Rule = Literal["training", "own", "none"]
 RULES: tuple[Rule, ...] = ("training", "own", "none")
 ROUNDING = 1e-9
@@ -43,12 +48,15 @@ class Statistics:
         mean of their own cell, so that differences between cells do not count as spread within them.
     cells : mapping of str to (float, float)
         Mean and deviation of each training cell.
+    centre : bool
+        Whether means are subtracted; if not, those here are 0.
     """
 
     rule: Rule
     mean: float
     sd: float
     cells: Mapping[str, tuple[float, float]]
+    centre: bool = True
 
     def of(self, cells: npt.NDArray[Any]) -> tuple[Array, Array]:
         """Mean and deviation for each entry of an array of cells, both of its shape."""
@@ -56,10 +64,40 @@ class Statistics:
         pairs = np.array([self.cells.get(str(name), (self.mean, self.sd)) for name in names]).reshape(-1, 2)
         return pairs[places, 0], pairs[places, 1]
 
+    def own(self, values: Array, cells: npt.NDArray[Any], mask: Mask = None) -> "Statistics":
+        """Statistics of the cells of these values themselves, as the rule `own` asks; pooled ones as they are here.
+
+        Parameters
+        ----------
+        values : ndarray, shape (n, N)
+            In the channel's unit.
+        cells : ndarray of str, shape (n,)
+            Their cells.
+        mask : ndarray of bool, shape (n, N), optional
+            Which of them count; all by default.
+        """
+        means, squares, count = _sums(values, cells, mask)
+        return replace(self, cells=_located(cells, means, np.sqrt(squares / count), self.sd, self.centre))
+
+    def standardised(self, X: Array, cells: npt.NDArray[Any], mask: Mask = None) -> Array:
+        """Series by this rule; what the mask leaves out, padding, becomes 0. Parameters are those of `own`."""
+        if self.rule == "none":
+            return X
+        mean, sd = (self.own(X, cells, mask) if self.rule == "own" else self).of(cells)
+        scaled: Array = (X - mean[:, None]) / sd[:, None]
+        return scaled if mask is None else np.where(mask, scaled, 0.0)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Statistics":
+        """Statistics of what `to_dict` gave; the first files had no "centre"."""
+        cells = {str(name): (float(pair[0]), float(pair[1])) for name, pair in values["cells"].items()}
+        return cls(values["rule"], float(values["mean"]), float(values["sd"]), cells, values.get("centre", True))
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
         return {
             "rule": self.rule,
+            "centre": self.centre,
             "mean": self.mean,
             "sd": self.sd,
             "cells": {name: list(pair) for name, pair in self.cells.items()},
@@ -94,18 +132,10 @@ class ZScores:
         """
         if series.scaled:
             raise ValueError("the set is standardised already; apply z-scores to the set that make_series returned")
-        inputs = statistics(series, "own", what="X") if self.inputs.rule == "own" else self.inputs
-        X = series.X
-        if self.inputs.rule != "none":
-            mean, sd = inputs.of(series.cell)
-            X = (X - mean[:, None]) / sd[:, None]
-            if series.settings.resampling == "pad":
-                X = np.where(series.mask, X, 0.0)
+        X = self.inputs.standardised(series.X, series.cell, _counted(series))
         y = series.y
-        if not series.classification and self.targets.rule != "none":
-            targets = statistics(series, "own", what="y") if self.targets.rule == "own" else self.targets
-            mean, sd = targets.of(series.cell)
-            y = (y - mean) / sd
+        if not series.classification:
+            y = self.targets.standardised(y[:, None], series.cell)[:, 0]
         return replace(series, X=X, y=y, scaled=True)
 
     def restore_targets(self, y: npt.ArrayLike, cell: npt.NDArray[Any]) -> Array:
@@ -127,7 +157,9 @@ class ZScores:
         return values * sd + mean
 
 
-def fit_z_scores(training: SeriesSet, *, inputs: Rule = "training", targets: Rule = "training") -> ZScores:
+def fit_z_scores(
+    training: SeriesSet, *, inputs: Rule = "training", targets: Rule = "training", centre: bool = True
+) -> ZScores:
     """Take the statistics from training tracks.
 
     Parameters
@@ -136,6 +168,8 @@ def fit_z_scores(training: SeriesSet, *, inputs: Rule = "training", targets: Rul
         Training tracks, and no others, in the units of the channels.
     inputs, targets : {"training", "own", "none"}
         The rules in the module's description. Targets of a classification are left as they are under each.
+    centre : bool
+        Whether the mean of the inputs is subtracted before they are divided by their deviation.
 
     Raises
     ------
@@ -149,38 +183,55 @@ def fit_z_scores(training: SeriesSet, *, inputs: Rule = "training", targets: Rul
     >>> scaled = fit_z_scores(raw).apply(raw)
     >>> abs(float(scaled.X[raw.cell == raw.cell[0]].mean())) < 1e-12
     True
+    >>> divided = fit_z_scores(raw, centre=False).apply(raw)
+    >>> bool(np.array_equal(np.sign(divided.X), np.sign(raw.X)))
+    True
     """
     if check_kind("training", training, SeriesSet).scaled:
         raise ValueError("the set is standardised already; fit z-scores on the set that make_series returned")
     target_rule: Rule = "none" if training.classification else targets
-    return ZScores(statistics(training, inputs, what="X"), statistics(training, target_rule, what="y"))
+    return ZScores(statistics(training, inputs, what="X", centre=centre), statistics(training, target_rule, what="y"))
 
 
-def statistics(series: SeriesSet, rule: Rule, *, what: Literal["X", "y"]) -> Statistics:
+def statistics(series: SeriesSet, rule: Rule, *, what: Literal["X", "y"], centre: bool = True) -> Statistics:
     """Statistics of X (of valid samples only where the set was padded with a mask) or of y."""
     if rule not in RULES:
         raise ValueError(f"z-scores of {what} go by one of the rules {', '.join(RULES)}; got {rule!r}")
     if rule == "none":
-        return Statistics("none", 0.0, 1.0, {})
+        return Statistics("none", 0.0, 1.0, {}, centre)
     if not len(series):
         raise ValueError("there are no tracks to take means and deviations from")
-    if what == "y":
-        values, weights = series.y[:, None], np.ones((len(series), 1))
-    else:
-        masked = series.settings.resampling == "pad"
-        values, weights = series.X, series.mask.astype(np.float64) if masked else np.ones_like(series.X)
-    names, places = np.unique(series.cell, return_inverse=True)
-    count = np.bincount(places, weights.sum(axis=1))
-    means = np.bincount(places, (values * weights).sum(axis=1)) / count
-    squares = np.bincount(places, ((values - means[places, None]) ** 2 * weights).sum(axis=1))
-    sd = np.sqrt(squares / count)
-    pooled_mean, pooled_sd = float(means @ count / count.sum()), float(np.sqrt(squares.sum() / count.sum()))
-    if not pooled_sd > ROUNDING * np.abs(means).max():
+    values, mask = (series.y[:, None], None) if what == "y" else (series.X, _counted(series))
+    means, squares, count = _sums(values, series.cell, mask)
+    mean, sd = float(means @ count / count.sum()), float(np.sqrt(squares.sum() / count.sum()))
+    if not sd > ROUNDING * np.abs(means).max():
         raise ValueError(
             f"all values of {what} are the same within each cell, so there is nothing to standardise; check the "
             "channel and the target, or use the rule 'none'"
         )
-    # A cell with one track has a target without spread, and one without signal an input without.
-    sd = np.where(sd > ROUNDING * np.maximum(np.abs(means), pooled_sd), sd, pooled_sd)
-    pairs = zip(means.tolist(), sd.tolist(), strict=True)
-    return Statistics(rule, pooled_mean, pooled_sd, dict(zip(map(str, names), pairs, strict=True)))
+    cells = _located(series.cell, means, np.sqrt(squares / count), sd, centre)
+    return Statistics(rule, mean if centre else 0.0, sd, cells, centre)
+
+
+def _counted(series: SeriesSet) -> Mask:
+    """Which samples of a set count in statistics; None for all."""
+    return series.mask if series.settings.resampling == "pad" else None
+
+
+def _sums(values: Array, cells: npt.NDArray[Any], mask: Mask) -> tuple[Array, Array, Array]:
+    """For each cell, in the order of names: the mean, the sum of squares about it, and how many values there are."""
+    weights = np.ones(values.shape) if mask is None else mask.astype(np.float64)
+    _, places = np.unique(cells, return_inverse=True)
+    count: Array = np.bincount(places, weights.sum(axis=1)).astype(np.float64)
+    means = np.bincount(places, (values * weights).sum(axis=1)) / count
+    squares = np.bincount(places, ((values - means[places, None]) ** 2 * weights).sum(axis=1))
+    return means, squares.astype(np.float64), count
+
+
+def _located(
+    cells: npt.NDArray[Any], means: Array, sd: Array, pooled: float, centre: bool
+) -> dict[str, tuple[float, float]]:
+    """What is subtracted and divided by in each cell; a cell with one track has a target without spread."""
+    varied = np.where(sd > ROUNDING * np.maximum(np.abs(means), pooled), sd, pooled)
+    pairs = zip((means if centre else np.zeros_like(means)).tolist(), varied.tolist(), strict=True)
+    return dict(zip(map(str, np.unique(cells)), pairs, strict=True))

@@ -9,4 +9,6 @@ from .teacher import TeacherClassifier as TeacherClassifier
 from .training import Augment as Augment
 from .weights import Factory as Factory
 from .weights import load_module as load_module
+from .weights import load_tensors as load_tensors
 from .weights import resolve_factory as resolve_factory
+from .weights import save_tensors as save_tensors
