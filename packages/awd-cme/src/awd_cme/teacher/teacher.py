@@ -5,7 +5,8 @@ input gradients (`awd_core.attribution.gradients`).
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,16 +17,53 @@ from sklearn.utils.validation import check_is_fitted
 
 from awd_cme.teacher.networks import MeanOf
 from awd_core.checks import Columns, real_array, whole_number
-from awd_core.teacher import Factory, Teacher, TeacherClassifier, Validation, in_memory
+from awd_core.teacher import (
+    Factory,
+    Scaling,
+    Schedule,
+    Teacher,
+    TeacherBase,
+    TeacherClassifier,
+    Validation,
+    in_memory,
+)
 
 TUNED = "awd_cme.teacher.networks:TunedSeriesLSTM"
 PUBLISHED = "awd_cme.teacher.networks:SeriesLSTM"
 
 
-class _SeriesFit:
-    """What both teachers check before they train."""
+@dataclass(eq=False, repr=False)
+class _OfSeries(TeacherBase):
+    """What both teachers share: defaults, and a check of the series before they are learnt from."""
 
-    scale_inputs: str
+    factory: Factory | str = TUNED
+    _: KW_ONLY
+    scale_inputs: Scaling = "none"
+    learning_rate: float = 5e-3
+    schedule: Schedule = "one-cycle"
+    max_epochs: int = 40
+    patience: int | None = None
+    gradient_clip: float | None = 1.0
+    accelerator: Any = "cpu"
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        validation: Validation = None,
+        sample_weight: npt.ArrayLike | None = None,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
+    ) -> Self:
+        """Train the network; `awd_core.teacher.Teacher.fit`, but without a held-out part unless one is asked for.
+
+        Raises
+        ------
+        ValueError
+            If series are not standardised, or scaling would change a mask.
+        """
+        self._check_series(X)
+        return super().fit(X, y, validation=validation, sample_weight=sample_weight, checkpoint_dir=checkpoint_dir)
 
     def _check_series(self, X: Any) -> None:
         series = real_array(in_memory(X, "X"))
@@ -47,7 +85,8 @@ class _SeriesFit:
             )
 
 
-class SeriesTeacher(_SeriesFit, Teacher):
+@dataclass(eq=False, repr=False)
+class SeriesTeacher(_OfSeries, Teacher):
     """A recurrent network that predicts a number from a short series: an `awd_core.teacher.Teacher`.
 
     Parameters
@@ -78,72 +117,9 @@ class SeriesTeacher(_SeriesFit, Teacher):
     (60,)
     """
 
-    def __init__(
-        self,
-        factory: Factory | str = TUNED,
-        factory_kwargs: Mapping[str, Any] | None = None,
-        *,
-        scale_inputs: str = "none",
-        scale_targets: str = "feature",
-        optimizer: str = "adam",
-        learning_rate: float = 5e-3,
-        weight_decay: float = 0.0,
-        schedule: str | None = "one-cycle",
-        batch_size: int = 32,
-        max_epochs: int = 40,
-        patience: int | None = None,
-        gradient_clip: float | None = 1.0,
-        augment: Any = None,
-        seed: int = 0,
-        precision: str = "32-true",
-        accelerator: Any = "cpu",
-        devices: Any = 1,
-        strategy: Any = "auto",
-        progress: bool = False,
-    ) -> None:
-        super().__init__(
-            factory,
-            factory_kwargs,
-            scale_inputs=scale_inputs,
-            scale_targets=scale_targets,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            schedule=schedule,
-            batch_size=batch_size,
-            max_epochs=max_epochs,
-            patience=patience,
-            gradient_clip=gradient_clip,
-            augment=augment,
-            seed=seed,
-            precision=precision,
-            accelerator=accelerator,
-            devices=devices,
-            strategy=strategy,
-            progress=progress,
-        )
 
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        *,
-        validation: Validation = None,
-        sample_weight: npt.ArrayLike | None = None,
-        checkpoint_dir: str | os.PathLike[str] | None = None,
-    ) -> Self:
-        """Train the network; `awd_core.teacher.Teacher.fit`, but without a held-out part unless one is asked for.
-
-        Raises
-        ------
-        ValueError
-            If series are not standardised, or scaling would change a mask.
-        """
-        self._check_series(X)
-        return super().fit(X, y, validation=validation, sample_weight=sample_weight, checkpoint_dir=checkpoint_dir)
-
-
-class SeriesTeacherClassifier(_SeriesFit, TeacherClassifier):
+@dataclass(eq=False, repr=False)
+class SeriesTeacherClassifier(_OfSeries, TeacherClassifier):
     """A recurrent network that rates success from a short series; all options are those of `SeriesTeacher`.
 
     Examples
@@ -155,62 +131,6 @@ class SeriesTeacherClassifier(_SeriesFit, TeacherClassifier):
     >>> SeriesTeacherClassifier(max_epochs=2).fit(X, raw.y > 600).predict_proba(X).shape
     (60, 2)
     """
-
-    def __init__(
-        self,
-        factory: Factory | str = TUNED,
-        factory_kwargs: Mapping[str, Any] | None = None,
-        *,
-        scale_inputs: str = "none",
-        optimizer: str = "adam",
-        learning_rate: float = 5e-3,
-        weight_decay: float = 0.0,
-        schedule: str | None = "one-cycle",
-        batch_size: int = 32,
-        max_epochs: int = 40,
-        patience: int | None = None,
-        gradient_clip: float | None = 1.0,
-        augment: Any = None,
-        seed: int = 0,
-        precision: str = "32-true",
-        accelerator: Any = "cpu",
-        devices: Any = 1,
-        strategy: Any = "auto",
-        progress: bool = False,
-    ) -> None:
-        super().__init__(
-            factory,
-            factory_kwargs,
-            scale_inputs=scale_inputs,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            schedule=schedule,
-            batch_size=batch_size,
-            max_epochs=max_epochs,
-            patience=patience,
-            gradient_clip=gradient_clip,
-            augment=augment,
-            seed=seed,
-            precision=precision,
-            accelerator=accelerator,
-            devices=devices,
-            strategy=strategy,
-            progress=progress,
-        )
-
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        *,
-        validation: Validation = None,
-        sample_weight: npt.ArrayLike | None = None,
-        checkpoint_dir: str | os.PathLike[str] | None = None,
-    ) -> Self:
-        """Train the network, as `SeriesTeacher.fit` does."""
-        self._check_series(X)
-        return super().fit(X, y, validation=validation, sample_weight=sample_weight, checkpoint_dir=checkpoint_dir)
 
 
 class SeriesEnsemble(RegressorMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types

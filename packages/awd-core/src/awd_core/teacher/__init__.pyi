@@ -1,12 +1,16 @@
 from .checkpoint import State as State
+from .estimator import TeacherBase as TeacherBase
 from .networks import MLP as MLP
 from .networks import Standardised as Standardised
 from .problem import Problem as Problem
 from .problem import Validation as Validation
 from .samples import in_memory as in_memory
+from .settings import Augment as Augment
+from .settings import Optimizer as Optimizer
+from .settings import Scaling as Scaling
+from .settings import Schedule as Schedule
 from .teacher import Teacher as Teacher
 from .teacher import TeacherClassifier as TeacherClassifier
-from .training import Augment as Augment
 from .weights import Factory as Factory
 from .weights import load_module as load_module
 from .weights import load_tensors as load_tensors

@@ -3,10 +3,11 @@
 import copy
 import os
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ from awd_core.teacher.networks import Standardised
 from awd_core.teacher.problem import Problem, Validation, encode_labels, encode_values, find_classes, pose
 from awd_core.teacher.samples import Samples
 from awd_core.teacher.seeds import INITIAL, own_random_numbers, seed_for
-from awd_core.teacher.settings import MACHINE, Settings, check
+from awd_core.teacher.settings import MACHINE, Augment, Training, check
 from awd_core.teacher.weights import (
     Factory,
     as_json,
@@ -34,64 +35,24 @@ from awd_core.teacher.weights import (
     save_tensors,
 )
 
-if TYPE_CHECKING:
-    from awd_core.teacher.training import Augment
-
 KIND = "teacher"
 OWN_PACKAGES = ("awd_core", "awd_cosmo", "awd_cme")
 """Packages whose network classes a file may name; others the caller names in the call."""
 
 
-class TeacherBase(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
+@dataclass(eq=False, repr=False)
+class TeacherBase(Training, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     """What both forms share; the options are described at `Teacher`."""
 
-    _task: str
+    factory: Factory | str
+    factory_kwargs: Mapping[str, Any] | None = None
+
+    _task: ClassVar[str]
 
     @staticmethod
     def _loss(out: Tensor, y: Tensor) -> Tensor:
         """Losses (n,) of outputs (n, k) for standardised targets (n, k), or of logits for class numbers (n,)."""
         raise NotImplementedError
-
-    def __init__(
-        self,
-        factory: Factory | str,
-        factory_kwargs: Mapping[str, Any] | None = None,
-        *,
-        scale_inputs: str = "global",
-        optimizer: str = "adam",
-        learning_rate: float = 1e-3,
-        weight_decay: float = 0.0,
-        schedule: str | None = None,
-        batch_size: int = 32,
-        max_epochs: int = 100,
-        patience: int | None = 10,
-        gradient_clip: float | None = None,
-        augment: "Augment | None" = None,
-        seed: int = 0,
-        precision: str = "32-true",
-        accelerator: Any = "auto",
-        devices: Any = 1,
-        strategy: Any = "auto",
-        progress: bool | Callable[[int, int, str], object] = False,
-    ) -> None:
-        self.factory = factory
-        self.factory_kwargs = factory_kwargs
-        self.scale_inputs = scale_inputs
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.schedule = schedule
-        self.batch_size = batch_size
-        self.max_epochs = max_epochs
-        self.patience = patience
-        self.gradient_clip = gradient_clip
-        self.augment = augment
-        self.seed = seed
-        self.precision = precision
-        self.accelerator = accelerator
-        self.devices = devices
-        self.strategy = strategy
-        self.progress = progress
 
     def fit(
         self,
@@ -188,12 +149,10 @@ class TeacherBase(BaseEstimator):  # type: ignore[misc] # scikit-learn has no ty
             `factory_kwargs` holds something that JSON has no word for.
         """
         check_is_fitted(self, "module_")
-        parameters = {name: value for name, value in self.get_params(deep=False).items() if name not in MACHINE}
-        parameters |= {"factory": factory_name(self.factory), "augment": None}
         classes = getattr(self, "classes_", None)
         document = {
             "task": self._task,
-            "parameters": parameters,
+            "parameters": self._defining() | self._chosen() | {"factory": factory_name(self.factory), "augment": None},
             "input_shape": self.input_shape_,
             "feature_names": getattr(self, "feature_names_in_", None),
             "flat": self._flat,
@@ -255,17 +214,31 @@ class TeacherBase(BaseEstimator):  # type: ignore[misc] # scikit-learn has no ty
             )
         with own_random_numbers():
             torch.manual_seed(seed_for(self.seed, INITIAL))
-            network = build(factory, self.factory_kwargs or {})
+            network = build(factory, self._network_arguments(factory))
         if not any(p.requires_grad for p in network.parameters()):
             raise ValueError(f"the network of {factory_name(self.factory)} has no trainable parameters.")
         if self.precision == "64-true":
             network = network.double()
         return network, next(p.dtype for p in network.parameters() if p.requires_grad)
 
+    def _network_arguments(self, factory: Factory) -> dict[str, Any]:
+        """What the factory is called with."""
+        return dict(self.factory_kwargs or {})
+
+    def _augmentation(self) -> Augment | None:
+        """What alters the inputs of training batches."""
+        return self.augment
+
+    def _chosen(self) -> dict[str, Any]:
+        """Options that were left to `fit`, as it chose them."""
+        return {}
+
+    def _defining(self) -> dict[str, Any]:
+        """Options that say what a teacher is."""
+        return {name: value for name, value in self.get_params(deep=False).items() if name not in MACHINE}
+
     def _check_options(self, validation: Validation, checkpoint_dir: object) -> None:
-        check(self.get_params(deep=False))
-        if self.augment is not None and not callable(self.augment):
-            raise TypeError(f"augment is {self.augment!r}; give a function of a batch and a generator, or None.")
+        check(self)
         if self.schedule == "plateau" and validation is None:
             raise ValueError("schedule='plateau' watches the validation loss: give validation, or another schedule.")
         if checkpoint_dir is None and any(word in str(self.strategy) for word in ("spawn", "fork", "notebook")):
@@ -304,9 +277,9 @@ class TeacherBase(BaseEstimator):  # type: ignore[misc] # scikit-learn has no ty
         identity = {} if directory is None else self._identity(module, problem, validation)
         state = State() if directory is None else State.load(directory, identity)
         if not state.finished:
-            settings = Settings.of(self)
+            options, augment = Training.of(self), self._augmentation()
             save = None if directory is None else lambda state: state.save(directory, identity)
-            state = train(module, self._loss, problem.training, problem.validation, settings, self.augment, state, save)
+            state = train(module, self._loss, problem.training, problem.validation, options, augment, state, save)
         if not state.finished and directory is not None:  # it was trained in other processes
             state = State.load(directory, identity)
         module.network.load_state_dict(state.best)
@@ -314,20 +287,22 @@ class TeacherBase(BaseEstimator):  # type: ignore[misc] # scikit-learn has no ty
 
     def _identity(self, module: Standardised, problem: Problem, validation: Validation) -> dict[str, Any]:
         """What has to be the same for a checkpoint to be continued."""
-        options = {name: value for name, value in self.get_params(deep=False).items() if name not in MACHINE}
+        options = self._defining()
         kwargs = options.pop("factory_kwargs") or {}
         options |= {f"factory_kwargs[{key!r}]": value for key, value in kwargs.items()}
         options["task"], options["factory"] = self._task, factory_name(self.factory)
-        options["augment"] = None if self.augment is None else factory_name(self.augment)
+        augment = self._augmentation()
+        options["augment"] = None if augment is None else factory_name(augment)
         options["validation"] = "given" if isinstance(validation, tuple) else validation
         tensors = module.network.state_dict().items()
         options["network"] = {name: [str(tensor.dtype), *tensor.shape] for name, tensor in tensors}
         identity: dict[str, Any] = as_json(options | problem.identity, "this teacher")
         return identity
 
-    def _outputs(self, X: Any) -> Tensor:
-        """Raw outputs (n, k) on the CPU."""
+    def _outputs(self, X: Any, module: Standardised | None = None) -> Tensor:
+        """Raw outputs (n, k) on the CPU, of the trained module if no other is given."""
         check_is_fitted(self, "module_")
+        module = self.module_ if module is None else module
         samples = Samples(X)
         if len(samples.shape) == len(self.input_shape_):
             Columns.kept_by(self).check(X, samples.array.shape, self)
@@ -340,7 +315,7 @@ class TeacherBase(BaseEstimator):  # type: ignore[misc] # scikit-learn has no ty
         device, rows = _device(self.accelerator, self.devices), np.arange(len(samples))
         outputs = []
         try:
-            self.module_.to(device)
+            module.to(device)
             with torch.inference_mode():
                 for start in range(0, len(rows), self.batch_size):
                     x = samples.take(rows[start : start + self.batch_size])
@@ -351,9 +326,9 @@ class TeacherBase(BaseEstimator):  # type: ignore[misc] # scikit-learn has no ty
                             f"X has a NaN or an infinity, first at sample {bad}; the teacher can't take it."
                         )
                     x = x.float() if device.type == "mps" else x
-                    outputs.append(self.module_(x.to(device)).cpu())
+                    outputs.append(module(x.to(device)).cpu())
         finally:
-            self.module_.cpu()
+            module.cpu()
         return torch.cat(outputs)
 
 

@@ -49,32 +49,12 @@ def pose(
     seed: int,
     dtype: torch.dtype,
 ) -> Problem:
-    """Check and split the data, and survey the training part.
+    """Check and split the data of `fit`, and survey the training part.
 
-    Parameters
-    ----------
-    X : array_like, torch.Tensor or zarr.Array, shape (n, …)
-        Inputs.
-    y : array_like, shape (n,) or (n, k)
-        Targets, before `encode`.
-    encode : callable
-        Turns targets into floats (n, k), or into class numbers (n,) as integers; takes a name for messages as well.
-    validation : float or tuple, optional
-        See `Validation`. A fraction is drawn at random, from each class alike.
-    sample_weight : array_like, optional, shape (n,)
-        Not negative.
-    scale_inputs, scale_targets : {"none", "global", "feature"}
-        Which means and deviations are taken. Class numbers are never scaled.
-    seed : int
-        Seed of the teacher.
-    dtype : torch.dtype
-        Element type of targets and weights.
-
-    Raises
-    ------
-    ValueError
-        Lengths that disagree, values that are not finite, too few samples, constant targets, a validation set that is
-        the training set or of other shape.
+    `encode` takes targets and their name for messages; it returns floats (n, k), or class numbers (n,) as integers,
+    which are never scaled. `dtype` is the element type of targets and weights. ValueError where lengths disagree,
+    values are not finite, samples too few, targets constant, or the validation set is the training set or of other
+    shape.
     """
     samples, targets = Samples(X, "X"), encode(y, "y")
     n, labelled = len(samples), targets.dtype.kind == "i"

@@ -129,26 +129,10 @@ class Survey:
 
 
 def survey(samples: Samples, training: IntArray | None = None, scaling: str = "none") -> Survey:
-    """Read all samples once: are they finite, what is their digest, and mean and deviation of the training part.
+    """Read all samples once: are they finite, their digest, and mean and deviation of the `training` rows, or of all.
 
-    Parameters
-    ----------
-    samples : Samples
-        What to read.
-    training : ndarray of int, optional
-        Rows that the statistics come from; None: all.
-    scaling : {"none", "global", "feature"}
-        Mean 0 and deviation 1; one mean and one deviation; or one for each element of a sample.
-
-    Returns
-    -------
-    Survey
-        `mean` and `sd` have shape () or a sample's shape. Where all values are the same, `sd` is 0.
-
-    Raises
-    ------
-    ValueError
-        A NaN or an infinity.
+    They have shape (), or with `scaling` by feature that of a sample; without scaling they are 0 and 1. Where all
+    values are the same, the deviation is 0. ValueError for a NaN or an infinity.
     """
     digest = hashlib.sha256(f"{samples.description}".encode())
     counts = np.zeros(len(samples), dtype=bool)
@@ -208,12 +192,9 @@ class _Moments:
 def split(
     n: int, fraction: float, rng: np.random.Generator, labels: IntArray | None = None
 ) -> tuple[IntArray, IntArray]:
-    """Rows for training and for validation, at random; with `labels`, the same fraction of each class.
+    """Rows for training and for validation, sorted, at random; with `labels`, the same fraction of each class.
 
-    Returns
-    -------
-    training, validation : ndarray of int
-        Sorted rows. Every class keeps at least one sample for training.
+    Every class keeps at least one sample for training.
     """
     groups = [np.arange(n)] if labels is None else [np.flatnonzero(labels == label) for label in np.unique(labels)]
     held = []

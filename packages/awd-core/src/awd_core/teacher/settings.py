@@ -1,68 +1,83 @@
-"""The options of a training, and what each of them may be."""
+"""The options of a training: each with its default, and what it may be."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Self
+from dataclasses import dataclass, fields
+from typing import Any, Literal, Self, get_args, get_origin
 
 import numpy as np
+import torch
+from torch import Tensor
+
+Augment = Callable[[Tensor, torch.Generator], Tensor]
+"""Takes inputs (n, …) in the data's units, on the training's device, and a generator on the CPU; returns new inputs."""
+
+Scaling = Literal["none", "global", "feature"]
+Optimizer = Literal["adam", "adamw"]
+Schedule = Literal[None, "one-cycle", "cosine", "plateau"]
+Precision = Literal["32-true", "64-true", "bf16-mixed", "16-mixed"]
 
 MACHINE = ("accelerator", "devices", "strategy", "progress")
 """Options that say where a training runs, not what it is: no part of a checkpoint's identity or of a saved teacher."""
 
-CHOICES: dict[str, tuple[str | None, ...]] = {
-    "scale_inputs": ("none", "global", "feature"),
-    "scale_targets": ("none", "global", "feature"),
-    "optimizer": ("adam", "adamw"),
-    "schedule": (None, "one-cycle", "cosine", "plateau"),
-    "precision": ("32-true", "64-true", "bf16-mixed", "16-mixed"),
+RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "learning_rate": (lambda v: 0 < v < np.inf, "a positive number"),
+    "weight_decay": (lambda v: 0 <= v < np.inf, "a number from 0 on"),
+    "gradient_clip": (lambda v: 0 < v < np.inf, "a positive number, or None"),
+    "batch_size": (lambda v: v >= 1, "an integer from 1 on"),
+    "max_epochs": (lambda v: v >= 1, "an integer from 1 on"),
+    "patience": (lambda v: v >= 1, "an integer from 1 on, or None to run all epochs"),
+    "seed": (lambda v: v >= 0, "an integer from 0 on"),
 }
-
-NUMBERS: dict[str, tuple[tuple[type, ...], Callable[[Any], bool], str]] = {
-    "learning_rate": ((float, int), lambda v: 0 < v < np.inf, "a positive number"),
-    "weight_decay": ((float, int), lambda v: 0 <= v < np.inf, "a number from 0 on"),
-    "gradient_clip": ((float, int, type(None)), lambda v: v is None or 0 < v < np.inf, "a positive number, or None"),
-    "batch_size": ((int,), lambda v: v >= 1, "an integer from 1 on"),
-    "max_epochs": ((int,), lambda v: v >= 1, "an integer from 1 on"),
-    "patience": ((int, type(None)), lambda v: v is None or v >= 1, "an integer from 1 on, or None to run all epochs"),
-    "seed": ((int,), lambda v: v >= 0, "an integer from 0 on"),
-}
+"""What a number may be, and the same in words."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How to train: those options of `awd_core.teacher.Teacher`, described there, that the loop needs."""
+@dataclass(eq=False, repr=False, kw_only=True)
+class Training:
+    """How to train: the options of every teacher, described at `awd_core.teacher.Teacher`.
 
-    optimizer: str
-    learning_rate: float
-    weight_decay: float
-    schedule: str | None
-    batch_size: int
-    max_epochs: int
-    patience: int | None
-    gradient_clip: float | None
-    seed: int
-    precision: str
-    accelerator: Any
-    devices: Any
-    strategy: Any
-    progress: bool | Callable[[int, int, str], object]
+    A teacher is a dataclass that inherits them; with a default of its own it names an option again.
+    """
+
+    scale_inputs: Scaling = "global"
+    optimizer: Optimizer = "adam"
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    schedule: Schedule = None
+    batch_size: int = 32
+    max_epochs: int = 100
+    patience: int | None = 10
+    gradient_clip: float | None = None
+    augment: Augment | None = None
+    seed: int = 0
+    precision: Precision = "32-true"
+    accelerator: Any = "auto"
+    devices: Any = 1
+    strategy: Any = "auto"
+    progress: bool | Callable[[int, int, str], object] = False
 
     @classmethod
-    def of(cls, estimator: Any) -> Self:
-        """Options of an estimator, NumPy's numbers as Python's own, which is what Lightning and torch ask for."""
-        given = {name: getattr(estimator, name) for name in cls.__dataclass_fields__}
-        return cls(**{name: value.item() if isinstance(value, np.generic) else value for name, value in given.items()})
+    def of(cls, teacher: "Training") -> Self:
+        """Options of a teacher, NumPy's numbers as Python's own, which is what Lightning and torch ask for."""
+        return cls(**{one.name: _plain(getattr(teacher, one.name)) for one in fields(cls)})
 
 
-def check(options: dict[str, Any]) -> None:
+def check(options: Training) -> None:
     """Raise TypeError or ValueError for the first option that isn't what it may be."""
-    for name, allowed in CHOICES.items():
-        if name in options and options[name] not in allowed:
-            raise ValueError(f"{name} is one of {', '.join(map(repr, allowed))}; got {options[name]!r}.")
-    for name, (kinds, accept, what) in NUMBERS.items():
-        value = options[name]
-        plain = value.item() if isinstance(value, np.generic) else value
-        if not isinstance(plain, kinds) or isinstance(plain, bool):
+    for one in fields(options):
+        name, value, allowed = one.name, getattr(options, one.name), get_args(one.type)
+        if get_origin(one.type) is Literal and value not in allowed:
+            raise ValueError(f"{name} is one of {', '.join(map(repr, allowed))}; got {value!r}.")
+        if name not in RANGES or (value is None and type(None) in allowed):
+            continue
+        accept, what = RANGES[name]
+        kinds = (int,) if int in (one.type, *allowed) else (int, float)
+        if not isinstance(_plain(value), kinds) or isinstance(_plain(value), bool):
             raise TypeError(f"{name} is {what}; got {value!r}.")
-        if not accept(plain):
+        if not accept(value):
             raise ValueError(f"{name} is {what}; got {value!r}.")
+    if options.augment is not None and not callable(options.augment):
+        raise TypeError(f"augment is {options.augment!r}; give a function of a batch and a generator, or None.")
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,7 +1,7 @@
 """The teacher: a network that is trained once, and then distilled. A scikit-learn estimator around any torch module."""
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy.typing as npt
 import torch
@@ -10,12 +10,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from awd_core.teacher.estimator import TeacherBase
-from awd_core.teacher.weights import Factory
-
-if TYPE_CHECKING:
-    from awd_core.teacher.training import Augment
+from awd_core.teacher.settings import Scaling
 
 
+@dataclass(eq=False, repr=False)
 class Teacher(RegressorMixin, TeacherBase):  # type: ignore[misc] # scikit-learn has no types
     """A network for a regression: trained through Lightning, used like any scikit-learn estimator.
 
@@ -89,52 +87,9 @@ class Teacher(RegressorMixin, TeacherBase):  # type: ignore[misc] # scikit-learn
     Standardised(...)
     """
 
-    _task = "regression"
+    scale_targets: Scaling = field(default="feature", kw_only=True)
 
-    def __init__(
-        self,
-        factory: Factory | str,
-        factory_kwargs: Mapping[str, Any] | None = None,
-        *,
-        scale_inputs: str = "global",
-        scale_targets: str = "feature",
-        optimizer: str = "adam",
-        learning_rate: float = 1e-3,
-        weight_decay: float = 0.0,
-        schedule: str | None = None,
-        batch_size: int = 32,
-        max_epochs: int = 100,
-        patience: int | None = 10,
-        gradient_clip: float | None = None,
-        augment: "Augment | None" = None,
-        seed: int = 0,
-        precision: str = "32-true",
-        accelerator: Any = "auto",
-        devices: Any = 1,
-        strategy: Any = "auto",
-        progress: bool | Callable[[int, int, str], object] = False,
-    ) -> None:
-        super().__init__(
-            factory,
-            factory_kwargs,
-            scale_inputs=scale_inputs,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            schedule=schedule,
-            batch_size=batch_size,
-            max_epochs=max_epochs,
-            patience=patience,
-            gradient_clip=gradient_clip,
-            augment=augment,
-            seed=seed,
-            precision=precision,
-            accelerator=accelerator,
-            devices=devices,
-            strategy=strategy,
-            progress=progress,
-        )
-        self.scale_targets = scale_targets
+    _task = "regression"
 
     @staticmethod
     def _loss(out: Tensor, y: Tensor) -> Tensor:
@@ -142,8 +97,12 @@ class Teacher(RegressorMixin, TeacherBase):  # type: ignore[misc] # scikit-learn
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """Predict targets in their own units, of the shape that y had: (n,) or (n, k)."""
-        out = self._outputs(X).numpy()
-        return out[:, 0] if self._flat else out
+        return self._values(self._outputs(X))
+
+    def _values(self, outputs: Tensor) -> npt.NDArray[Any]:
+        """Raw outputs (n, k) in the shape that y had."""
+        values: npt.NDArray[Any] = outputs.numpy()
+        return values[:, 0] if self._flat else values
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -29,10 +29,7 @@ from awd_core.teacher.checkpoint import State
 from awd_core.teacher.networks import Standardised
 from awd_core.teacher.samples import Batch, Batches, Part
 from awd_core.teacher.seeds import AUGMENT, MODULE, ORDER, own_random_numbers, seed_for
-from awd_core.teacher.settings import Settings
-
-Augment = Callable[[Tensor, torch.Generator], Tensor]
-"""Takes inputs (n, …) in the data's units, on the training's device, and a generator on the CPU; returns new inputs."""
+from awd_core.teacher.settings import Augment, Training
 
 
 def train(
@@ -40,7 +37,7 @@ def train(
     loss: Callable[[Tensor, Tensor], Tensor],
     training: Part,
     validation: Part | None,
-    settings: Settings,
+    settings: Training,
     augment: Augment | None,
     state: State,
     save: Callable[[State], None] | None,
@@ -55,7 +52,7 @@ def train(
         Maps outputs (n, k) and targets to losses (n,).
     training, validation : Part
         Training weights have mean 1. Without validation nothing is compared: all epochs are run, the last weights stay.
-    settings : Settings
+    settings : Training
         How.
     augment : callable, optional
         Alters the inputs of each training batch.
@@ -117,7 +114,7 @@ class _Run(pl.LightningModule):
         loss: Callable[[Tensor, Tensor], Tensor],
         training: Part,
         validation: Part | None,
-        settings: Settings,
+        settings: Training,
         augment: Augment | None,
         state: State,
     ) -> None:
@@ -317,7 +314,7 @@ def _losses(state: State) -> str:
     return "  ".join([*losses, f"best at {state.best_epoch}"])
 
 
-def _check_finite(losses: dict[str, float], epoch: int, settings: Settings) -> None:
+def _check_finite(losses: dict[str, float], epoch: int, settings: Training) -> None:
     for name, loss in losses.items():
         if not math.isfinite(loss):
             raise RuntimeError(
@@ -331,7 +328,7 @@ def _copied(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
 
 
-def _environment(settings: Settings) -> list[Any]:
+def _environment(settings: Training) -> list[Any]:
     """Where processes come from: on one device from nowhere, whatever batch system the caller runs in."""
     if settings.strategy == "auto" and settings.devices in (1, "1"):
         return [LightningEnvironment()]
@@ -339,7 +336,7 @@ def _environment(settings: Settings) -> list[Any]:
     return [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
 
 
-def _trainer(settings: Settings, **more: Any) -> pl.Trainer:
+def _trainer(settings: Training, **more: Any) -> pl.Trainer:
     """Lightning's trainer; where it has no such hardware, what was asked for beside its own words."""
     try:
         return pl.Trainer(

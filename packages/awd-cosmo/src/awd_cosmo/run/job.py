@@ -150,7 +150,7 @@ class Job:
     learning_rate: Annotated[float, TEACHER] = 5e-3
     teacher_maps: Annotated[int, TEACHER, AtLeast(8)] = 4000
     accelerator: Annotated[Literal["auto", "cpu", "gpu", "cuda", "mps"], TEACHER] = "cpu"
-    precision: Annotated[str, TEACHER] = "32-true"
+    precision: Annotated[Literal["32-true", "64-true", "bf16-mixed", "16-mixed"], TEACHER] = "32-true"
     teacher: Annotated[str | None, TEACHER, Typed("PKG.MODULE:FACTORY")] = None
     teacher_arguments: Annotated[Mapping[str, Any], TEACHER, Typed("JSON", name="--factory-args")] = field(
         default_factory=dict

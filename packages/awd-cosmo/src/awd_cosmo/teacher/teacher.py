@@ -4,11 +4,10 @@ Any other teacher fits in its place: `factory` takes a network of your own, and 
 input gradients (`awd_core.attribution.gradients`).
 """
 
-import copy
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -18,19 +17,27 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from awd_core.checks import is_real_number, plain_array, whole_number
-from awd_core.teacher import Factory, Teacher, Validation, resolve_factory
+from awd_core.teacher import Augment, Factory, Optimizer, Schedule, Teacher, Validation
 from awd_cosmo.teacher.augmentation import OverTurns, SkyAugmentation, WithChannel
 from awd_cosmo.teacher.resnet import SMALL, ResNet, ResNet18
 
 if TYPE_CHECKING:
-    from awd_core.teacher import Augment, Problem, Standardised, State
+    from awd_core.teacher import Standardised
     from awd_cosmo.maps.map_set import MapSet
 
 HELD_OUT = 0
 """Stream of the seed from which the cosmologies for validation are drawn."""
 
 
-class MapTeacher(Teacher):
+@dataclass(eq=False, repr=False)
+class _Named:
+    """Puts `targets` first among the arguments: fields of the last base class are the first ones."""
+
+    targets: Sequence[str] = ("Omega_m",)
+
+
+@dataclass(eq=False, repr=False)
+class MapTeacher(Teacher, _Named):
     """A residual network that predicts cosmological parameters from maps: an `awd_core.teacher.Teacher`.
 
     Parameters
@@ -86,64 +93,21 @@ class MapTeacher(Teacher):
     (40,)
     """
 
-    def __init__(
-        self,
-        targets: Sequence[str] = ("Omega_m",),
-        factory: Factory | str = ResNet18,
-        factory_kwargs: Mapping[str, Any] | None = None,
-        *,
-        width: int | None = None,
-        small_input: bool | None = None,
-        turns: bool = True,
-        noise: float = 0.0,
-        noise_smoothing: float = 0.0,
-        missing: float | None = None,
-        scale_inputs: str = "global",
-        scale_targets: str = "feature",
-        optimizer: str = "adamw",
-        learning_rate: float = 5e-3,
-        weight_decay: float = 1e-2,
-        schedule: str | None = "one-cycle",
-        batch_size: int = 32,
-        max_epochs: int = 15,
-        patience: int | None = None,
-        gradient_clip: float | None = 1.0,
-        augment: "Augment | None" = None,
-        seed: int = 0,
-        precision: str = "32-true",
-        accelerator: Any = "auto",
-        devices: Any = 1,
-        strategy: Any = "auto",
-        progress: bool | Callable[[int, int, str], object] = False,
-    ) -> None:
-        super().__init__(
-            factory,
-            factory_kwargs,
-            scale_inputs=scale_inputs,
-            scale_targets=scale_targets,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            schedule=schedule,
-            batch_size=batch_size,
-            max_epochs=max_epochs,
-            patience=patience,
-            gradient_clip=gradient_clip,
-            augment=augment,
-            seed=seed,
-            precision=precision,
-            accelerator=accelerator,
-            devices=devices,
-            strategy=strategy,
-            progress=progress,
-        )
-        self.targets = targets
-        self.width = width
-        self.small_input = small_input
-        self.turns = turns
-        self.noise = noise
-        self.noise_smoothing = noise_smoothing
-        self.missing = missing
+    factory: Factory | str = ResNet18
+    _: KW_ONLY
+    width: int | None = None
+    small_input: bool | None = None
+    turns: bool = True
+    noise: float = 0.0
+    noise_smoothing: float = 0.0
+    missing: float | None = None
+    optimizer: Optimizer = "adamw"
+    learning_rate: float = 5e-3
+    weight_decay: float = 1e-2
+    schedule: Schedule = "one-cycle"
+    max_epochs: int = 15
+    patience: int | None = None
+    gradient_clip: float | None = 1.0
 
     def fit(
         self,
@@ -219,9 +183,8 @@ class MapTeacher(Teacher):
             As y had.
         """
         check_is_fitted(self, "module_")
-        asked = copy.copy(self)
-        asked.module_ = self.as_torch(average=True) if average else self.module_
-        return super(MapTeacher, asked).predict(self._maps(X, "X"))
+        module = self.as_torch(average=True) if average else self.module_
+        return self._values(self._outputs(self._maps(X, "X"), module))
 
     def score(self, X: Any, y: Any = None, sample_weight: npt.ArrayLike | None = None) -> float:
         """R² of the predictions, averaged over the targets; y as in `fit`."""
@@ -237,14 +200,6 @@ class MapTeacher(Teacher):
             module.network = OverTurns(module.network).eval()
         return module
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted teacher into one safetensors file; `load` reads it, and needs no maps for it."""
-        check_is_fitted(self, "module_")
-        written = copy.copy(self)
-        # What was chosen by the maps' size is said outright, as a file is loaded without maps.
-        written.small_input, written.width = self._stem_and_width()
-        super(MapTeacher, written).save(path)
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array, tags.input_tags.three_d_array = False, True
@@ -252,27 +207,27 @@ class MapTeacher(Teacher):
         return tags
 
     def _network(self) -> tuple[nn.Module, torch.dtype]:
-        """The network, with the axis of channels that maps lack; a ResNet with as many outputs as there are targets."""
-        factory = resolve_factory(self.factory) if isinstance(self.factory, str) else self.factory
-        asked = copy.copy(self)
-        if isinstance(factory, type) and issubclass(factory, ResNet):
-            small_input, width = self._stem_and_width()
-            own = {"outputs": len(self.targets), "width": width, "small_input": small_input}
-            asked.factory_kwargs = own | dict(self.factory_kwargs or {})
-        network, dtype = super(MapTeacher, asked)._network()
+        """The network, with the axis of channels that maps lack."""
+        network, dtype = super()._network()
         return WithChannel(network), dtype
 
-    def _stem_and_width(self) -> tuple[bool, int]:
-        small = self.small_input_ if self.small_input is None else self.small_input
-        return small, (8 if small else 16) if self.width is None else whole_number("width", self.width)
+    def _network_arguments(self, factory: Factory) -> dict[str, Any]:
+        """Of a ResNet as many outputs as there are targets, too."""
+        own = isinstance(factory, type) and issubclass(factory, ResNet)
+        chosen = {"outputs": len(self.targets), **self._chosen()} if own else {}
+        return chosen | super()._network_arguments(factory)
 
-    def _train(
-        self, module: "Standardised", problem: "Problem", validation: Validation, directory: Path | None
-    ) -> "State":
-        trained = copy.copy(self)
+    def _chosen(self) -> dict[str, Any]:
+        """Stem and width, which are chosen by the size of the maps; a file is loaded without maps."""
+        small = self.small_input_ if self.small_input is None else self.small_input
+        width = (8 if small else 16) if self.width is None else whole_number("width", self.width)
+        return {"width": width, "small_input": small}
+
+    def _augmentation(self) -> Augment | None:
+        """Turns and noise, if nothing else is given."""
         if self.augment is None and (self.turns or self.noise):
-            trained.augment = SkyAugmentation(self.turns, self.noise, self.noise_smoothing)
-        return super(MapTeacher, trained)._train(module, problem, validation, directory)
+            return SkyAugmentation(self.turns, self.noise, self.noise_smoothing)
+        return self.augment
 
     def _check_own_options(self, validation: Any) -> None:
         if isinstance(self.targets, str) or not self.targets or not all(isinstance(t, str) for t in self.targets):
