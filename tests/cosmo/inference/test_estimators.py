@@ -365,3 +365,20 @@ def test_broken_json(suite):
     del front["regressor"]
     with pytest.raises(ValueError, match="lack a known method or its regressor"):
         regressor_from_dict(front)
+
+
+def test_a_ridge_of_degree_two_fits_products():
+    rng = np.random.default_rng(0)
+    X = rng.normal(0, 1, (300, 3)) * [1.0, 10.0, 0.1]
+    y = 0.3 + X[:, 0] - 0.2 * X[:, 1] * X[:, 2] + 0.1 * X[:, 0] ** 2
+    fitted = CountRidge(transform="none", degree=2).fit(X[:200], y[:200], cosmology=np.arange(200))
+    np.testing.assert_allclose(fitted.predict(X[200:]), y[200:], atol=1e-3)
+    assert fitted.weights_.shape == (9, 1)
+    again = CountRidge.from_dict(fitted.to_dict())
+    np.testing.assert_array_equal(again.predict(X), fitted.predict(X))
+    old = fitted.to_dict()
+    del old["options"]["degree"]  # a file from before there was one
+    old["state"]["weights_"] = old["state"]["weights_"][:3]
+    assert CountRidge.from_dict(old).degree == 1
+    with pytest.raises(ValueError, match="degree must be 1 or 2, got 3"):
+        CountRidge(degree=3).fit(np.abs(X), y, cosmology=np.arange(300))

@@ -6,7 +6,7 @@ to fine, A3 D3 D2 D1; behind them the approximations that the finer levels leave
 from.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,7 +20,25 @@ from awd_core.transforms.undecimated import UNDECIMATED_MODES, UndecimatedLevel,
 from awd_core.wavelets.filters import high_pass, lattice_taps
 from awd_core.wavelets.lattice import QUARTER_PI
 
-Bands = dict[str, Tensor]
+
+class Bands(dict[str, Tensor]):
+    """Bands by name, each (n, …), with what they were made from.
+
+    Parameters
+    ----------
+    bands : mapping of str to Tensor
+        The bands.
+    inputs : Tensor, shape (n, N) or (n, H, W)
+        What was transformed.
+    banks : sequence of Tensor, shape (2, L)
+        Decomposition filters of each level, low- and high-pass, the finest level first: for a number of one's own that
+        filters in its own way.
+    """
+
+    def __init__(self, bands: Mapping[str, Tensor], inputs: Tensor, banks: Sequence[Tensor]) -> None:
+        super().__init__(bands)
+        self.inputs, self.banks = inputs, banks
+
 
 MATRIX_UP_TO = 512
 """Samples of a series up to which its transform is one matrix: each of the few lines of it costs less than a pass over
@@ -110,16 +128,16 @@ class Layout:
         if self.ndim == 2 or shape[0] > MATRIX_UP_TO:
             return lambda x: self._direct(x, banks)
         # The transform is linear: that of the unit vectors is its matrix.
-        rows = self._direct(torch.eye(shape[0]).to(banks[0]), banks)
-        rows = rows if names is None else {name: rows[name] for name in names}
+        rows: dict[str, Tensor] = self._direct(torch.eye(shape[0]).to(banks[0]), banks)
+        rows = {name: rows[name] for name in (rows if names is None else names)}
         matrix, widths = torch.cat(list(rows.values()), dim=1), [band.shape[1] for band in rows.values()]
-        return lambda x: dict(zip(rows, torch.split(x @ matrix, widths, dim=1), strict=True))
+        return lambda x: Bands(dict(zip(rows, torch.split(x @ matrix, widths, dim=1), strict=True)), x, banks)
 
     def _direct(self, x: Tensor, banks: Sequence[Tensor]) -> Bands:
         levels = undecimated_levels(x, banks, self.mode, self.ndim) if self.undecimated else self._decimated(x, banks)
         found = dict(self._named(list(levels)))
         order = [*self.frame, *(f"A{level}" for level in range(self.levels - 1, 0, -1))]
-        return {name: found[name] for name in order}
+        return Bands({name: found[name] for name in order}, x, banks)
 
     def _decimated(self, x: Tensor, banks: Sequence[Tensor]) -> Iterator[UndecimatedLevel]:
         for bank in banks:

@@ -303,7 +303,7 @@ class _Curve:
         for one in sets:
             bands = layout.of(one.X, banks)
             if magnitude:
-                bands = {name: band if name[0] == "A" else band.abs() for name, band in bands.items()}
+                bands.update({name: band.abs() for name, band in bands.items() if name[0] != "A"})
             found.append(torch.cat([numbers.of(bands), one.extra], dim=1))
         return found
 

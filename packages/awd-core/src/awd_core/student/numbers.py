@@ -5,6 +5,7 @@ has a text that says what it is; `Numbers` puts together those that a student re
 whether their derivatives exist.
 """
 
+import copy
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ from awd_core.student.bands import Bands, Layout
 from awd_core.student.reading import FLOOR, Column, own_name
 
 OwnNumber: TypeAlias = Callable[[Bands], Any]
-"""Of a dict of bands, (n, …) each, to a tensor or an array (n,) or (n, k)."""
+"""Of `Bands`, a dict of bands (n, …) each, to a tensor or an array (n,) or (n, k). With an attribute `signed` that is
+False it says that it cannot tell bands from their negatives: the search then looks at each filter once."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,7 @@ class Numbers:
     @property
     def signed(self) -> bool:
         """Whether some may tell a band from its negative."""
-        return any(not isinstance(number, Number) or number.signed for number in self.given)
+        return any(getattr(number, "signed", True) for number in self.given)
 
     @property
     def bands(self) -> list[str] | None:
@@ -266,7 +268,7 @@ def _resolved(number: Any) -> Number | OwnNumber:
 def _own(number: OwnNumber, bands: Bands) -> Tensor:
     """Columns (n, k) of a function of one's own, which may know nothing of torch."""
     like = next(iter(bands.values()))
-    given = number(dict(bands))
+    given = number(copy.copy(bands))
     columns = given if isinstance(given, Tensor) else torch.from_numpy(np.array(given, dtype=np.float64))
     if columns.ndim not in (1, 2) or len(columns) != len(like):
         raise ValueError(

@@ -85,6 +85,8 @@ class CountRidge(CountRegressor):
     ----------
     transform : {"sqrt", "log", "none"}
         Applied to features first.
+    degree : {1, 2}
+        2: squares and products of the standardised features are regressed on, too. For few features.
     alphas : sequence of float, optional
         Penalties to choose from, ‖y − Xw‖² + α‖w‖²; if not given 41 from 1e-3 to 1e7.
     n_folds : int
@@ -98,8 +100,8 @@ class CountRidge(CountRegressor):
         Penalty chosen for each target.
     cv_rmse_ : ndarray, shape (k, number of alphas)
         Root mean square error on held-out cosmologies, of phases that are held out too if they are told.
-    weights_ : ndarray, shape (F, k)
-        Weights of the standardised features.
+    weights_ : ndarray, shape (F, k), or (F + F (F + 1)/2, k) with degree 2
+        Weights of the standardised features, and then of their products, row by row.
 
     Examples
     --------
@@ -123,11 +125,13 @@ class CountRidge(CountRegressor):
         self,
         *,
         transform: Transform = "sqrt",
+        degree: Literal[1, 2] = 1,
         alphas: Sequence[float] | None = None,
         n_folds: int = 5,
         seed: int = 0,
     ) -> None:
         self.transform = transform
+        self.degree = degree
         self.alphas = alphas
         self.n_folds = n_folds
         self.seed = seed
@@ -139,12 +143,14 @@ class CountRidge(CountRegressor):
             raise ValueError(f"alphas must be numbers above 0, got {self.alphas!r}") from error
         if len(alphas) == 0 or not (alphas > 0).all():
             raise ValueError(f"alphas must be numbers above 0, got {self.alphas}")
+        if self.degree not in (1, 2):
+            raise ValueError(f"degree must be 1 or 2, got {self.degree!r}")
         y = theta[:, : self.n_targets_]
         x = transformed(features, self.transform)
         self.centre_ = x.mean(axis=0)
         constant = ~varying(x)
         self.scale_ = np.where(constant, 1.0, x.std(axis=0))
-        x = np.where(constant, 0.0, (x - self.centre_) / self.scale_)
+        x = with_products(np.where(constant, 0.0, (x - self.centre_) / self.scale_), self.degree)
         if not ids.any():
             raise ValueError("all maps are of one cosmology, so no penalty can be chosen; give maps of several")
         n_folds, seed = whole_number("n_folds", self.n_folds, 2), whole_number("seed", self.seed, 0)
@@ -160,13 +166,22 @@ class CountRidge(CountRegressor):
             warn("the penalty chosen is the first or last of alphas; give a wider range")
         self.alpha_ = alphas[best]
         fits = [_ridges(x, y[:, [k]], self.alpha_[[k]])[0] for k in range(self.n_targets_)]
-        self.weights_ = np.hstack([np.where(constant[:, None], 0.0, weights) for weights, _ in fits])
+        flat = ~varying(x)
+        self.weights_ = np.hstack([np.where(flat[:, None], 0.0, weights) for weights, _ in fits])
         self.intercept_ = np.concatenate([intercept for _, intercept in fits])
         self.std_scale_ = self.cv_rmse_.min(axis=1)
 
     def _estimate(self, features: Array) -> tuple[Array, Array | None]:
         x = (transformed(features, self.transform) - self.centre_) / self.scale_
-        return x @ self.weights_ + self.intercept_, None
+        return with_products(x, self.degree) @ self.weights_ + self.intercept_, None
+
+
+def with_products(x: Array, degree: int) -> Array:
+    """Features (n, F), for degree 2 followed by their F (F + 1)/2 squares and products, row by row."""
+    if degree == 1:
+        return x
+    i, j = np.triu_indices(x.shape[1])
+    return np.hstack([x, x[:, i] * x[:, j]])
 
 
 class PeakCountRegressor(CountRegressor):

@@ -25,6 +25,7 @@ STATISTICS = {
     "ScaleCounts": "awd_cosmo.statistics.scales",
     "StarletCounts": "awd_cosmo.statistics.starlet",
     "PowerSpectrum": "awd_cosmo.statistics.spectrum",
+    "ShiftedLognormal": "awd_cosmo.statistics.shifted_lognormal",
 }
 """Where a saved statistic's class is found."""
 
