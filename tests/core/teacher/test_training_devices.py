@@ -1,5 +1,6 @@
 """A training over several processes comes to what one process comes to."""
 
+import importlib
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ from awd_core.teacher.networks import MLP
 from awd_core.teacher.teacher import Teacher
 
 CODE = """
+    import sys
     import numpy as np
     from awd_core.teacher.networks import MLP
     from awd_core.teacher.teacher import Teacher
@@ -25,18 +27,19 @@ CODE = """
     WEIGHT = np.linspace(0, 2, 71)
 
     if __name__ == "__main__":
-        fitted = Teacher(MLP, {"n_in": 5}, devices=2, strategy="ddp_fork", **OPTIONS)
+        fitted = Teacher(MLP, {"n_in": 5}, devices=2, strategy=sys.argv[1], **OPTIONS)
         fitted.fit(X, X[:, 0], sample_weight=WEIGHT, checkpoint_dir="run").save("two.safetensors")
 """
 
 
+@pytest.mark.parametrize("strategy", ["ddp_fork", "ddp_spawn"])
 @pytest.mark.skipif(sys.platform != "linux", reason="starts processes by fork")
-def test_two_processes_come_to_what_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_processes_come_to_what_one_does(strategy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # 63 training samples in batches of 20, 20 and 23 on two processes; 8 of validation in one batch.
     (tmp_path / "two_processes.py").write_text(textwrap.dedent(CODE))
-    subprocess.run([sys.executable, "two_processes.py"], cwd=tmp_path, check=True, timeout=600)
+    subprocess.run([sys.executable, "two_processes.py", strategy], cwd=tmp_path, check=True, timeout=600)
     monkeypatch.syspath_prepend(tmp_path)
-    told = __import__("two_processes")
+    told = importlib.reload(__import__("two_processes"))
     two = Teacher.load(tmp_path / "two.safetensors")
     one = Teacher(MLP, {"n_in": 5}, **told.OPTIONS).fit(told.X, told.X[:, 0], sample_weight=told.WEIGHT)
     # The same sums in float64, in another order.

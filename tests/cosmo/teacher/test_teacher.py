@@ -187,8 +187,8 @@ def test_a_training_goes_on_from_its_checkpoint(tmp_path):
 
     save, stored = State.save, []
 
-    def save_twice(state, *arguments):
-        save(state, *arguments)
+    def save_twice(state, **place):
+        save(state, **place)
         stored.append(state)
         if len(stored) == 2:
             raise StoppedError

@@ -5,6 +5,7 @@ import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -277,9 +278,8 @@ class TeacherBase(Training, BaseEstimator):  # type: ignore[misc] # scikit-learn
         identity = {} if directory is None else self._identity(module, problem, validation)
         state = State() if directory is None else State.load(directory, identity)
         if not state.finished:
-            options, augment = Training.of(self), self._augmentation()
-            save = None if directory is None else lambda state: state.save(directory, identity)
-            state = train(module, self._loss, problem.training, problem.validation, options, augment, state, save)
+            save = None if directory is None else partial(State.save, directory=directory, identity=identity)
+            train(module, self._loss, problem, Training.of(self), self._augmentation(), state, save)
         if not state.finished and directory is not None:  # it was trained in other processes
             state = State.load(directory, identity)
         module.network.load_state_dict(state.best)

@@ -54,7 +54,7 @@ class Teacher(RegressorMixin, TeacherBase):  # type: ignore[misc] # scikit-learn
     precision : {"32-true", "64-true", "bf16-mixed", "16-mixed"}
         Lightning's names. Predictions are made in the precision of the weights.
     accelerator, devices, strategy
-        Passed to `lightning.Trainer`. For the same bits on a GPU call `torch.use_deterministic_algorithms(True)`. Under
+        Passed to `lightning.Fabric`. For the same bits on a GPU call `torch.use_deterministic_algorithms(True)`. Under
         torchrun: as many devices as it starts processes, and strategy="ddp"; the first process writes checkpoints.
     progress : bool or callable
         Show a bar on the error stream; or call this with (epochs done, epochs at most, losses in words).

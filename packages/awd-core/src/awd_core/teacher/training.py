@@ -1,24 +1,22 @@
-"""One training run of a teacher through Lightning, safe against being killed.
+"""One training run of a teacher, safe against being killed.
 
-Lightning runs the loop: devices, precision, gradient clipping, the modes of the module. Its own checkpoints are
-pickles; in their place the callback `_Record` stores an `awd_core.teacher.State` after every epoch. What is random
-is drawn from generators that are seeded by (seed, epoch), so a run that goes on from there meets the same batches,
-dropout and augmentation as one that was never stopped.
+Lightning's Fabric brings devices, precision and processes. Its checkpoints would be pickles; in their place a
+`State` is stored after every epoch. What is random is drawn from generators that are seeded by (seed, epoch), so a run
+that goes on from there meets the same batches, dropout and augmentation as one that was never stopped.
 """
 
 import logging
 import math
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from tempfile import TemporaryDirectory
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import lightning.pytorch as pl
 import torch
+from lightning.fabric import Fabric
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
-from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -27,282 +25,199 @@ from torch.optim import lr_scheduler
 
 from awd_core.teacher.checkpoint import State
 from awd_core.teacher.networks import Standardised
+from awd_core.teacher.problem import Problem
 from awd_core.teacher.samples import Batch, Batches, Part
 from awd_core.teacher.seeds import AUGMENT, MODULE, ORDER, own_random_numbers, seed_for
 from awd_core.teacher.settings import Augment, Training
 
+Loss = Callable[[Tensor, Tensor], Tensor]
+Save = Callable[[State], None]
+
 
 def train(
     module: Standardised,
-    loss: Callable[[Tensor, Tensor], Tensor],
-    training: Part,
-    validation: Part | None,
-    settings: Training,
+    loss: Loss,
+    problem: Problem,
+    options: Training,
     augment: Augment | None,
     state: State,
-    save: Callable[[State], None] | None,
-) -> State:
-    """Train the module in place, from `state` on, and leave the best weights in it.
+    save: Save | None,
+) -> None:
+    """Train the module in place from `state` on, which is brought to the end, and given to `save` after every epoch.
 
-    Parameters
-    ----------
-    module : Standardised
-        What is trained.
-    loss : callable
-        Maps outputs (n, k) and targets to losses (n,).
-    training, validation : Part
-        Training weights have mean 1. Without validation nothing is compared: all epochs are run, the last weights stay.
-    settings : Training
-        How.
-    augment : callable, optional
-        Alters the inputs of each training batch.
-    state : State
-        Fresh, or from a checkpoint.
-    save : callable, optional
-        Stores a state; called after every epoch.
-
-    Returns
-    -------
-    State
-        The finished state.
-
-    Raises
-    ------
-    RuntimeError
-        A loss that is not finite.
+    Where the processes of a training are others than this one, `save` is all that comes of it.
     """
-    if state.network:
-        module.network.load_state_dict(state.network)
-    run = _Run(module, loss, training, validation, settings, augment, state)
-    callbacks: list[pl.Callback] = [_Record(run, save)]
-    if settings.progress:
-        callbacks.append(_Told(run, settings.progress) if callable(settings.progress) else _Progress(run))
-    with _quiet(), own_random_numbers(), TemporaryDirectory() as nowhere:
-        trainer = _trainer(
-            settings,
-            precision=settings.precision,
-            max_epochs=settings.max_epochs - len(state.history),
-            gradient_clip_val=settings.gradient_clip,
-            limit_val_batches=0 if validation is None else None,
-            callbacks=callbacks,
-            plugins=_environment(settings),
-            # Nothing of Lightning's own is written or looked for: it would be pickles.
-            default_root_dir=nowhere,
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-        )
-        module.train()
-        try:
-            trainer.fit(run)
-        except SystemExit:
-            # Lightning turns Ctrl-C into the end of the interpreter; in a notebook that takes the session along.
-            if run.interrupted:
-                raise KeyboardInterrupt from None
-            raise
-    return run.state
+    # Casts are not kept, as in Lightning's Trainer: the gradients of shared weights are then summed in full precision.
+    with _quiet(), own_random_numbers(), torch.autocast("cpu", enabled=False, cache_enabled=False):
+        of_all = partial(_run, loss=loss, problem=problem, options=options, augment=augment, state=state, save=save)
+        _fabric(options).launch(of_all, module)
 
 
-class _Run(pl.LightningModule):
-    """What Lightning asks for: steps, batches, the optimiser."""
+def _run(fabric: Fabric, module: Standardised, **of_all: Any) -> None:
+    """What every process does, with a copy of the module for each; one that is spawned imports this by its name."""
+    _Loop(fabric, module, **of_all).run()
 
-    def __init__(
-        self,
-        module: Standardised,
-        loss: Callable[[Tensor, Tensor], Tensor],
-        training: Part,
-        validation: Part | None,
-        settings: Training,
-        augment: Augment | None,
-        state: State,
-    ) -> None:
-        super().__init__()
-        self.module, self.loss, self.settings, self.augment, self.state = module, loss, settings, augment, state
-        self.training_part, self.validation_part = training, validation
-        self.interrupted = False
-        self.batches = Batches(training, settings.batch_size, seed_for(settings.seed, ORDER))
-        self.schedule: Any = None
-        self.learning_rate = settings.learning_rate
-        self.train_loss = self.valid_loss = torch.zeros(())
-        self.augment_generator = torch.Generator()
 
-    @property
-    def epoch(self) -> int:
-        """Epochs that are done, those before a resume included."""
-        return len(self.state.history)
+@dataclass(eq=False)
+class _Loop:
+    """The epochs of a training, on one of its processes; the fields are arguments of `train`."""
 
-    def train_dataloader(self) -> Batches:
-        self.batches.epoch = self.epoch
-        return self._dealt(self.batches)
+    fabric: Fabric
+    module: Standardised
+    loss: Loss
+    problem: Problem
+    options: Training
+    augment: Augment | None
+    state: State
+    save: Save | None
 
-    def val_dataloader(self) -> Batches | list[Batch]:
-        if self.validation_part is None:
-            return []
-        return self._dealt(Batches(self.validation_part, self.settings.batch_size))
+    def __post_init__(self) -> None:
+        fabric, module, options, state = self.fabric, self.module, self.options, self.state
+        self.network = module.network
+        if state.network:
+            self.network.load_state_dict(state.network)
+        fabric.strategy.module_to_device(module)
+        # Fabric's own wrapper of modules would round inputs to 16 bits, and outputs in float64 to float32.
+        scales = module.input_mean, module.input_sd, module.target_mean, module.target_sd
+        self.module = Standardised(fabric.strategy.setup_module(module.network), *scales)
+        self.batches = self._dealt(self.problem.training, seed_for(options.seed, ORDER))
+        self.generator = torch.Generator()
+        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[options.optimizer]
+        trainable = [p for p in self.network.parameters() if p.requires_grad]
+        self.optimizer = kind(trainable, lr=options.learning_rate, weight_decay=options.weight_decay)
+        self.schedule = _schedule(options, self.optimizer, options.max_epochs * len(self.batches))
+        if state.loop:
+            state.restore(self.optimizer, self.schedule, fabric.strategy.precision)
 
-    def _dealt(self, batches: Batches) -> Batches:
-        batches.rank, batches.world = self.trainer.global_rank, self.trainer.world_size
-        batches.read_ahead |= self.device.type != "cpu"
+    def _dealt(self, part: Part, seed: int | None = None) -> Batches:
+        batches = Batches(part, self.options.batch_size, seed, self.fabric.global_rank, self.fabric.world_size)
+        batches.read_ahead |= self.fabric.device.type != "cpu"
         return batches
 
-    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        x, y, w, n = batch
+    def run(self) -> None:
+        """Train to the last epoch, or to an early stop."""
+        state, most = self.state, self.options.max_epochs
+        with _told(self.options.progress if self.fabric.is_global_zero else False, len(self.batches)) as (step, tell):
+            tell(len(state.history), most, _losses(state))
+            while not state.finished:
+                started = time.perf_counter()
+                losses, rate = self._learn(step)
+                if self.problem.validation is not None:
+                    losses["valid_loss"] = self._validate(self.problem.validation)
+                epoch = len(state.history) + 1
+                _check_finite(losses, epoch, self.options)
+                seconds = round(time.perf_counter() - started, 4)
+                state.history.append({"epoch": epoch, **losses, "learning_rate": rate, "seconds": seconds})
+                self._judge(epoch, losses.get("valid_loss"))
+                if self.save is not None and self.fabric.is_global_zero:
+                    state.capture(self.network, self.optimizer, self.schedule, self.fabric.strategy.precision)
+                    self.save(state)
+                tell(epoch, most, _losses(state))
+
+    @torch.enable_grad()
+    def _learn(self, step: Callable[[], object]) -> tuple[dict[str, float], float]:
+        """One pass over the training part: its loss, and the learning rate of the last step."""
+        fabric, options, strategy = self.fabric, self.options, self.fabric.strategy
+        where = len(self.state.history), fabric.global_rank
+        self.batches.epoch = where[0]
+        torch.manual_seed(seed_for(options.seed, MODULE, *where))
+        self.generator.manual_seed(seed_for(options.seed, AUGMENT, *where))
+        self.module.train()
+        sum_of_losses, rate = torch.zeros((), device=fabric.device), options.learning_rate
+        for batch in self.batches:
+            total = self._loss_of(batch, self.augment)
+            self.optimizer.zero_grad()
+            # The gradients of all processes are averaged; what is meant is the mean over the whole batch.
+            fabric.backward(total * (fabric.world_size / batch[3]))
+            if options.gradient_clip is not None:
+                fabric.clip_gradients(
+                    self.module, self.optimizer, max_norm=options.gradient_clip, error_if_nonfinite=False
+                )
+            strategy.optimizer_step(self.optimizer)
+            sum_of_losses = sum_of_losses + total.detach()
+            rate = float(self.optimizer.param_groups[0]["lr"])
+            if options.schedule in ("one-cycle", "cosine"):
+                self.schedule.step()
+            step()
+        return {"train_loss": self._mean(sum_of_losses, self.problem.training)}, rate
+
+    @torch.inference_mode()
+    def _validate(self, part: Part) -> float:
+        self.module.eval()
+        total = torch.zeros((), device=self.fabric.device)
+        for batch in self._dealt(part):
+            total = total + self._loss_of(batch)
+        return self._mean(total, part)
+
+    def _loss_of(self, batch: Batch, augment: Augment | None = None) -> Tensor:
+        """Weighted sum of the losses of this process's share of a batch."""
+        x, y, w, _ = batch
+        device = self.fabric.device
+        if self.options.precision == "64-true":
+            x = x.double()
         if device.type == "mps" and x.dtype == torch.float64:  # that device has no float64
             x = x.float()
-        return x.to(device), y.to(device), w.to(device), n
+        x, y, w = x.to(device), y.to(device), w.to(device)
+        with self.fabric.autocast():
+            if augment is not None:
+                x = augment(x, self.generator)
+            try:
+                return (self.loss(self.module.standardised(x), y) * w).sum()
+            except ValueError as error:
+                if len(x) == 1 and "more than 1 value per channel" in str(error):
+                    raise ValueError(
+                        f"batch normalisation cannot learn from a batch of one sample: batch_size is "
+                        f"{self.options.batch_size}, give 2 or more"
+                    ) from error
+                raise
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        settings = self.settings
-        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimizer]
-        trainable = [p for p in self.module.network.parameters() if p.requires_grad]
-        optimizer: torch.optim.Optimizer = kind(
-            trainable, lr=settings.learning_rate, weight_decay=settings.weight_decay
-        )
-        steps = settings.max_epochs * len(self.batches)
-        match settings.schedule:
-            case "one-cycle":
-                self.schedule = lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, total_steps=steps)
-            case "cosine":
-                self.schedule = lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
-            case "plateau":
-                wait = 5 if settings.patience is None else settings.patience // 2
-                self.schedule = lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=wait)
-        return optimizer
-
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        x, y, w, n = batch
-        if self.augment is not None:
-            x = self.augment(x, self.augment_generator)
-        try:
-            total = (self.loss(self.module.standardised(x), y) * w).sum()
-        except ValueError as error:
-            if len(x) == 1 and "more than 1 value per channel" in str(error):
-                raise ValueError(
-                    f"batch normalisation cannot learn from a batch of one sample: batch_size is "
-                    f"{self.settings.batch_size}, give 2 or more"
-                ) from error
-            raise
-        self.train_loss = self.train_loss + total.detach()
-        # Lightning averages the gradients of all processes; what is meant is the mean over the whole batch.
-        return total * (self.trainer.world_size / n)
-
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        self.learning_rate = float(self.trainer.optimizers[0].param_groups[0]["lr"])
-        if self.settings.schedule in ("one-cycle", "cosine"):
-            self.schedule.step()
-
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        x, y, w, _ = batch
-        self.valid_loss = self.valid_loss + (self.loss(self.module.standardised(x), y) * w).sum()
-
-
-class _Record(pl.Callback):
-    """Seeds each epoch, keeps history and best weights, stops early, and stores the state after every epoch."""
-
-    def __init__(self, run: _Run, save: Callable[[State], None] | None) -> None:
-        self.run, self.save = run, save
-        self.started = 0.0
-
-    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        if self.run.state.loop:
-            self.run.state.restore(trainer.optimizers[0], self.run.schedule, trainer.precision_plugin)
-
-    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        seed, epoch, rank = self.run.settings.seed, self.run.epoch, trainer.global_rank
-        self.started = time.perf_counter()
-        self.run.batches.epoch = epoch
-        torch.manual_seed(seed_for(seed, MODULE, epoch, rank))
-        self.run.augment_generator.manual_seed(seed_for(seed, AUGMENT, epoch, rank))
-        self.run.train_loss = self.run.valid_loss = torch.zeros((), device=self.run.device)
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        state, settings, optimizer = self.run.state, self.run.settings, trainer.optimizers[0]
-        losses = {"train_loss": self._mean(trainer, self.run.train_loss, self.run.training_part)}
-        if self.run.validation_part is not None:
-            losses["valid_loss"] = self._mean(trainer, self.run.valid_loss, self.run.validation_part)
-        epoch = self.run.epoch + 1
-        _check_finite(losses, epoch, settings)
-        state.history.append(
-            {"epoch": epoch, **losses, "learning_rate": self.run.learning_rate}
-            | {"seconds": round(time.perf_counter() - self.started, 4)}
-        )
-        monitored = losses.get("valid_loss")
-        if monitored is None or state.best_loss is None or monitored < state.best_loss:
-            state.best_loss, state.best_epoch = monitored, epoch
-            state.best = _copied(self.run.module.network.state_dict())
-        waited_long = settings.patience is not None and epoch - state.best_epoch >= settings.patience
-        state.finished = waited_long or epoch >= settings.max_epochs
-        if settings.schedule == "plateau":
-            self.run.schedule.step(monitored)
-        trainer.should_stop = trainer.should_stop or state.finished
-        if self.save is not None and trainer.is_global_zero:
-            state.capture(self.run.module.network, optimizer, self.run.schedule, trainer.precision_plugin)
-            self.save(state)
-
-    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self.run.module.network.load_state_dict(self.run.state.best)
-
-    def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
-        self.run.interrupted = isinstance(exception, KeyboardInterrupt)
-
-    @staticmethod
-    def _mean(trainer: pl.Trainer, total: Tensor, part: Part) -> float:
-        total = trainer.strategy.reduce(total, reduce_op="sum")
+    def _mean(self, total: Tensor, part: Part) -> float:
+        """Mean loss over a part, from the sums of all processes."""
+        total = self.fabric.strategy.all_reduce(total, reduce_op="sum")
         return float(total) / float(part.weights.sum(dtype=torch.float64))
 
-
-class _Told(pl.Callback):
-    """Tells somebody else, who shows it, after every epoch."""
-
-    def __init__(self, run: _Run, tell: Callable[[int, int, str], object]) -> None:
-        self.run, self.tell = run, tell
-
-    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self._tell(trainer)
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self._tell(trainer)
-
-    def _tell(self, trainer: pl.Trainer) -> None:
-        if trainer.is_global_zero:
-            self.tell(self.run.epoch, self.run.settings.max_epochs, _losses(self.run.state))
+    def _judge(self, epoch: int, valid_loss: float | None) -> None:
+        """Keep the weights of the best epoch, lower the rate on a plateau, and say whether to stop."""
+        state, options = self.state, self.options
+        if valid_loss is None or state.best_loss is None or valid_loss < state.best_loss:
+            state.best_loss, state.best_epoch = valid_loss, epoch
+            state.best = {name: t.detach().to("cpu", copy=True) for name, t in self.network.state_dict().items()}
+        waited_long = options.patience is not None and epoch - state.best_epoch >= options.patience
+        state.finished = waited_long or epoch >= options.max_epochs
+        if options.schedule == "plateau":
+            self.schedule.step(valid_loss)
 
 
-class _Progress(pl.Callback):
-    """One line on the terminal: a bar over all epochs, and the last losses."""
+@contextmanager
+def _told(
+    progress: bool | Callable[[int, int, str], object], steps: int
+) -> Iterator[tuple[Callable[[], object], Callable[[int, int, str], object]]]:
+    """Whom to tell of every step, and of epochs done, epochs at most, and losses: a bar, the caller, or nobody."""
+    if callable(progress) or not progress:
+        yield (lambda: None), progress if callable(progress) else (lambda *_: None)
+        return
+    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[losses]}"), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("", losses="")
 
-    def __init__(self, run: _Run) -> None:
-        self.run = run
-        self.bar: Progress | None = None
+        def tell(done: int, most: int, losses: str) -> None:
+            bar.update(
+                task, completed=done * steps, total=most * steps, losses=losses, description=f"epoch {done}/{most}"
+            )
 
-    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        if not trainer.is_global_zero:
-            return
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[losses]}"),
-            TimeRemainingColumn(),
-        )
-        self.bar = Progress(*columns, console=Console(stderr=True))
-        total, done = self.run.settings.max_epochs * len(self.run.batches), self.run.epoch * len(self.run.batches)
-        self.task = self.bar.add_task(f"epoch {self.run.epoch + 1}", total=total, completed=done, losses="")
-        self.bar.start()
+        yield (lambda: bar.advance(task)), tell
 
-    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
-        if self.bar is not None:
-            self.bar.advance(self.task)
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        if self.bar is not None:
-            description = f"epoch {self.run.epoch}/{self.run.settings.max_epochs}"
-            self.bar.update(self.task, description=description, losses=_losses(self.run.state))
-
-    def teardown(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
-        if self.bar is not None:
-            self.bar.stop()
+def _schedule(options: Training, optimizer: torch.optim.Optimizer, steps: int) -> Any:
+    match options.schedule:
+        case "one-cycle":
+            return lr_scheduler.OneCycleLR(optimizer, options.learning_rate, total_steps=steps)
+        case "cosine":
+            return lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
+        case "plateau":
+            wait = 5 if options.patience is None else options.patience // 2
+            return lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=wait)
+    return None
 
 
 def _losses(state: State) -> str:
@@ -314,55 +229,44 @@ def _losses(state: State) -> str:
     return "  ".join([*losses, f"best at {state.best_epoch}"])
 
 
-def _check_finite(losses: dict[str, float], epoch: int, settings: Training) -> None:
+def _check_finite(losses: dict[str, float], epoch: int, options: Training) -> None:
     for name, loss in losses.items():
         if not math.isfinite(loss):
             raise RuntimeError(
                 f"the training diverged: {name} is {loss} in epoch {epoch}. Try a smaller learning_rate (now "
-                f"{settings.learning_rate:g}), gradient_clip=1.0 (now {settings.gradient_clip}), scaling of inputs and "
-                f"targets, or precision='32-true' (now {settings.precision!r})."
+                f"{options.learning_rate:g}), gradient_clip=1.0 (now {options.gradient_clip}), scaling of inputs and "
+                f"targets, or precision='32-true' (now {options.precision!r})."
             )
 
 
-def _copied(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
-
-
-def _environment(settings: Training) -> list[Any]:
-    """Where processes come from: on one device from nowhere, whatever batch system the caller runs in."""
-    if settings.strategy == "auto" and settings.devices in (1, "1"):
-        return [LightningEnvironment()]
-    # Lightning's requeueing writes a pickle and later reads it; our checkpoints serve a requeued job as well.
-    return [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
-
-
-def _trainer(settings: Training, **more: Any) -> pl.Trainer:
-    """Lightning's trainer; where it has no such hardware, what was asked for beside its own words."""
+def _fabric(options: Training) -> Fabric:
+    """Lightning's Fabric; where it has no such hardware, what was asked for beside its own words."""
+    # One device is no matter of a batch system that the caller may run in.
+    alone = options.strategy == "auto" and options.devices in (1, "1")
     try:
-        return pl.Trainer(
-            accelerator=settings.accelerator, devices=settings.devices, strategy=settings.strategy, **more
+        return Fabric(
+            accelerator=options.accelerator,
+            devices=options.devices,
+            strategy=options.strategy,
+            precision=options.precision,
+            plugins=LightningEnvironment() if alone else None,
         )
-    except (MisconfigurationException, ValueError, TypeError) as error:
+    except (MisconfigurationException, RuntimeError, ValueError, TypeError) as error:
         raise ValueError(
-            f"Lightning cannot train with accelerator={settings.accelerator!r}, devices={settings.devices!r}, "
-            f"strategy={settings.strategy!r}: {error} accelerator='cpu' and devices=1 always work."
+            f"Lightning cannot train with accelerator={options.accelerator!r}, devices={options.devices!r}, "
+            f"strategy={options.strategy!r}: {error} accelerator='cpu' and devices=1 always work."
         ) from error
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Lightning's tips and device lists off the terminal, and two of its warnings."""
+    """Keep Lightning's tips and device lists off the terminal."""
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        # Lightning asks torch's pytree for a class that torch 2.10 renamed; nothing that a user could change.
-        warnings.filterwarnings("ignore", message=".*LeafSpec.*deprecated", category=FutureWarning)
-        # accelerator="cpu" on a machine with a GPU is a choice.
-        warnings.filterwarnings("ignore", message="GPU available but not used")
-        try:
-            for logger in loggers:
-                logger.setLevel(logging.WARNING)
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.WARNING)
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
