@@ -114,6 +114,19 @@ def test_a_hidden_wavelet_is_recovered():
     assert found.held_out < 1e-6
 
 
+def test_few_numbers_choose_the_wavelet_where_all_of_them_cannot():
+    """Values of an orthonormal transform tell any linear answer, whatever the wavelet; one of them tells its own."""
+    hidden = np.array([[0.7]])
+    values = np.random.default_rng(6).standard_normal((80, 16))
+    layout = Layout(1, False, "periodization", 1)
+    answer = layout.of(torch.from_numpy(values), banks_of(torch.from_numpy(hidden), 1, False))["D1"][:, 3].numpy()
+    options = {"wavelet": "db2", "levels": 1, "numbers": ["value"], "undecimated": False, "mode": "periodization"}
+    found = distill_student(values, answer, most=1, search=replace(QUICK, iterations=40), **options)
+    assert found.columns == ("D1 value 3",)
+    assert found.error < 1e-6
+    assert np.abs(found.wavelet.taps - Wavelet.from_angles(all_angles(hidden[0])).taps).max() < 1e-3
+
+
 def test_with_the_l1_terms_alone_it_is_the_path():
     """Both minimise the same sum: the path's terms are over those of its start, ours over those of the Haar wavelet."""
     gradients = RNG.standard_normal(X.shape)

@@ -84,8 +84,9 @@ def distill_student(
     per_level : bool
         A wavelet for each level instead of one for all.
     most : int, optional
-        How many numbers, extra columns included, the ridge may use. They are chosen by forward selection once the
-        wavelet is found with all of them, and the search goes on from there with the chosen ones.
+        How many numbers, extra columns included, the ridge may use. Forward selection chooses them, for each wavelet
+        that the search with all numbers ends in and for plain ones, and the search goes on from there with the chosen
+        ones; of these ends the best wins.
     weights : StudentWeights, optional
         Of the error and of the L1 terms; the error alone by default.
     gradients : array_like, of X's shape, or a list of them
@@ -191,18 +192,38 @@ def found_by(
     for length in options.lengths:
         begin = list(all_starts(options.named, [length], rows, options.search, options.seed))
         found = searched(objective, begin, options.search, progress)
-        candidates += finalists(found, options.search)
+        candidates += finalists(found, options.search, plain=1 if options.most is None else len(found))
         history += found
+    if options.most is not None:
+        return _with_few(objective, candidates, names, history, options)
     candidates = held_out(objective, candidates, options.search)
     tried = {start.key: start for start in candidates}
     history = [tried.get(start.key, start) for start in history]
-    best = winner(candidates)
-    columns: tuple[int, ...] | None = None
-    if options.most is not None:
-        columns = kept_columns(objective, best, options.most)
-        best = refined(objective.with_columns(columns), best, options.search)
-        history.append(best)
-    return _result(objective.with_columns(columns), best, columns, names, history, options)
+    return _result(objective, winner(candidates), None, names, history, options)
+
+
+def _with_few(
+    objective: StudentObjective, candidates: Sequence[StudentStart], names: Sequence[str],
+    history: Sequence[StudentStart], options: StudentOptions,
+) -> StudentDistillation:  # fmt: skip
+    """Of the candidates the one from which few numbers tell most, each with those that are best for it.
+
+    A wavelet that is good with all numbers need not be with few: each candidate, plain wavelets too, is searched on
+    from with its own few numbers, and plain ones are candidates as they are beside.
+    """
+    ends: list[StudentStart] = []
+    kept: list[tuple[int, ...]] = []
+    for start in candidates:
+        columns = kept_columns(objective, start, options.most or 1)
+        few = objective.with_columns(columns)
+        found = replace(descend(few, start, options.search.iterations), name=f"{start.name} refined", held_out=None)
+        as_it_is = [] if start.searched else [replace(start, objective=few(start.free, start.negated)[0])]
+        own = held_out(few, [*as_it_is, found], options.search)
+        ends += own
+        kept += [columns] * len(own)
+    best = winner(ends)
+    columns = next(columns for end, columns in zip(ends, kept, strict=True) if end is best)
+    return _result(objective.with_columns(columns), best, columns, names, [*history, *ends], options)
 
 
 def kept_columns(objective: StudentObjective, start: StudentStart, most: int) -> tuple[int, ...]:

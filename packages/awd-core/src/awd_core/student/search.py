@@ -240,8 +240,8 @@ def held_out(
     ]
 
 
-def finalists(found: Sequence[StudentStart], search: StudentSearch) -> list[StudentStart]:
-    """The best minima of one length that differ, and the best start as it is."""
+def finalists(found: Sequence[StudentStart], search: StudentSearch, plain: int = 1) -> list[StudentStart]:
+    """The best minima of one length that differ, and the best plain wavelets as they are."""
     kept: list[tuple[StudentStart, Array]] = []
     for start in (start for start in found if start.searched):
         taps = np.concatenate([wavelet.taps for wavelet in start.wavelets])
@@ -249,7 +249,7 @@ def finalists(found: Sequence[StudentStart], search: StudentSearch) -> list[Stud
             kept.append((start, taps))
         if len(kept) == search.finalists:
             break
-    return [start for start, _ in kept] + [start for start in found if not start.searched][:1]
+    return [start for start, _ in kept] + [start for start in found if not start.searched][:plain]
 
 
 def winner(candidates: Sequence[StudentStart]) -> StudentStart:
