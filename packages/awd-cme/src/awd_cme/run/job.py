@@ -200,9 +200,5 @@ def job_of(out: str, **changes: Any) -> RunJob:
 
     config = stored_run(out, PROGRAM, "awd-cme run or awd-cme teach")
     stored = {**config["settings"], **config["options"], "out": out, "overwrite": False, **changes}
-    known = {item.name for item in fields(RunJob)}
-    values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()
-    }
-    known_values: dict[str, Any] = {name: value for name, value in values.items() if name in known}
-    return RunJob(**known_values)
+    values = {item.name: stored[item.name] for item in fields(RunJob) if item.name in stored}
+    return RunJob(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})

@@ -101,6 +101,7 @@ def check_settings(settings: Any) -> None:
 
     Examples
     --------
+    >>> from typing import Annotated
     >>> @dataclass(frozen=True)
     ... class Teaching:
     ...     epochs: Annotated[int, AtLeast(0)] = 6
