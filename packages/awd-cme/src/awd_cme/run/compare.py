@@ -13,7 +13,9 @@ from awd_cme.run.candidates import Candidate, Choice, candidates_of, choose
 from awd_cme.run.job import RunJob
 from awd_cme.run.readable import Predictor, predictor_of, transformer
 from awd_cme.run.series import Problem
+from awd_cme.run.student import Headline
 from awd_cme.run.teach import Taught
+from awd_cme.teacher.convolutions import ConvolutionTeacher
 from awd_core.distill import DistillationPath
 from awd_core.wavelets import Wavelet
 
@@ -184,6 +186,25 @@ def boosted(job: RunJob, problem: Problem) -> Fitted:
     name = f"gradient boosting, {ROUNDS[best]} trees"
     features = "samples and lifetime" if inputs(training).shape[1] > training.X.shape[1] else "samples"
     return Fitted("boosting", name, "series", features, "boosting", found, scores[best], numbers)
+
+
+def headline_row(problem: Problem, headline: Headline) -> Fitted:
+    """The small model."""
+    count = len(headline.card.numbers)
+    name = f"AWD, {count} number{'' if count == 1 else 's'}"
+    estimator = "logistic" if problem.classification else "ridge"
+    return Fitted(
+        "student", name, "awd", "few numbers", estimator, headline.prediction, headline.cv_score,
+        count + 1 + headline.free,
+    )  # fmt: skip
+
+
+def convolutions_row(headline: Headline) -> Fitted:
+    """Random convolutions alone, which have a say in the answers that the small model was chosen by."""
+    return Fitted(
+        "convolutions", "random convolutions", "series", "samples and frames", "ridge", headline.convolutions,
+        headline.convolutions_score, 3 * ConvolutionTeacher().kernels + 2,
+    )  # fmt: skip
 
 
 def teacher_row(problem: Problem, taught: Taught) -> Fitted:

@@ -88,9 +88,10 @@ def _results(
 ) -> None:
     """Everything from the selection to the example tracks; results.json is written last."""
     from awd_cme.run.candidates import candidates_of, choose
-    from awd_cme.run.compare import fit_all
+    from awd_cme.run.compare import convolutions_row, fit_all, headline_row
     from awd_cme.run.examples import examples_of
     from awd_cme.run.results import card_of, predictions_of, results_of, timings_of
+    from awd_cme.run.student import headline_of, network_answers, save_headline
     from awd_core.distill import save_path
     from awd_core.evidence import score_pair, write_scores
 
@@ -98,18 +99,22 @@ def _results(
     if not (run / "results.json").exists():
         with run.step("Selection by cross-validation"):
             choice = choose(job, problem, candidates_of(paths))
+        with run.step("Few numbers"):
+            headline = headline_of(job, problem, taught, network_answers(run, taught))
         with run.step("Models"):
-            rows = fit_all(job, problem, paths, choice, taught)
+            rich, *others = fit_all(job, problem, paths, choice, taught)
+            rows = [headline_row(problem, headline), rich, *others, convolutions_row(headline)]
         with run.step("Results"):
             results = results_of(problem, rows)
-            card = card_of(problem, rows[0], results)
+            card = card_of(problem, rich, results)
         chosen = choice.chosen
-        run.write_json("selection.json", choice.rows(job.features, rows[0].estimator))
+        run.write_json("selection.json", choice.rows(job.features, rich.estimator))
         save_path(paths[chosen.start], run / "path.json")
         chosen.wavelet.save(run / "wavelet.json")
         card.save(run / "card.json")
+        save_headline(run, headline)
         run.write_bytes("predictions.csv", predictions_of(problem, rows))
-        write_arrays(run / "examples.npz", examples_of(problem, rows[0], tracked.table))
+        write_arrays(run / "examples.npz", examples_of(problem, rich, tracked.table))
         with run.step("Compression"):
             X, held = problem.held_out.X.astype("float32"), gradients_of_test(job, problem, taught)
             start = paths[chosen.start].start

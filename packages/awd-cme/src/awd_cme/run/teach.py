@@ -16,6 +16,7 @@ from awd_cme.model.folds import ScaledFold
 from awd_cme.model.scores import auc, r2
 from awd_cme.run.job import RunJob
 from awd_cme.run.series import Problem
+from awd_cme.series.series_file import write_arrays
 from awd_cme.teacher.teacher import SeriesTeacher, SeriesTeacherClassifier
 from awd_core.attribution import check_gradients, input_gradients
 from awd_core.distill import DistillationPath, SearchSettings, distill_path, load_path, save_path
@@ -93,14 +94,17 @@ def teach(run: RunFolder, job: RunJob, problem: Problem) -> Taught:
         score = None
         if job.teacher_folds > 1:
             with run.step("Teacher, cross-validated") as progress:
-                done = count()
+                done, answers = count(), np.empty(len(y))
 
                 def ask(fold: ScaledFold) -> Array:
                     progress(next(done), job.teacher_folds)
                     own = fold.training
-                    return predicted(kind(**options).fit(own.X.astype(np.float32), own.y), fold.held_out.X)
+                    network = kind(**options).fit(own.X.astype(np.float32), own.y)
+                    answers[fold.rest] = predicted(network, fold.held_out.X)
+                    return answers[fold.rest]
 
                 score = problem.score_of_training(problem.held_out_of_folds(job.teacher_folds, job.seed, ask))
+            write_arrays(run / "answers.npz", {"network": answers})
         run.write_json(
             "teacher.json",
             {
