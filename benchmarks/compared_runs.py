@@ -13,7 +13,7 @@ NOT_COMPARED: Mapping[str, str] = {
     "report.html": "shows both, and the date",
     ".lock": "empty",
     "timings.json": "how long steps and models took",
-    "cache/*/blocks.jsonl": "when the files that were cached were written",
+    "cache/*/completed/c/*": "when the files that were cached were written",
 }
 """Patterns of files, relative to a run folder, that differ by their nature, and why."""
 

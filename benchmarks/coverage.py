@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.progress import track
 
-from awd_core.evidence import jackknife
+from awd_core.evidence import jackknife, r_squared_of_sums
 from awd_cosmo.inference import TrainingDistribution
 
 Array = npt.NDArray[np.float64]
@@ -35,7 +35,7 @@ def ratio(sums: Array) -> Array:
 
 def r_squared(sums: Array) -> Array:
     """R² from Σ1, Σy, Σy², Σerror²."""
-    return np.asarray(1 - sums[3] / (sums[2] - sums[1] ** 2 / sums[0]))
+    return r_squared_of_sums(*sums)
 
 
 def percentiles(score: Callable[[Array], Array], columns: Array, labels: Array, rng: np.random.Generator) -> Array:

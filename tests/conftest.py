@@ -18,7 +18,7 @@ pytest.register_assert_rewrite("movie_files")
 LONG = (
     "core/transforms/test_parity.py", "cosmo/run/test_workers.py", "cme/run/test_workers.py",
     "cross/test_reports_in_a_browser.py", "cosmo/run/test_pipeline.py", "core/app/test_kills.py",
-    "core/teacher/test_training_devices.py", "core/distill/test_shards.py", "core/app/test_distill.py",
+    "core/teacher/test_training_devices.py", "core/app/test_distill.py",
     "core/transforms/test_dwt.py", "cme/run/test_pipeline.py", "core/workers/test_workers.py",
     "core/distill/test_distill.py", "core/report/test_report.py", "cme/report/test_report.py",
     "core/attribution/test_gradients_workers.py", "cosmo/simulate/test_simulation.py", "cosmo/report/test_report.py",

@@ -14,7 +14,7 @@ STEPS: dict[str, dict[str, str]] = {
         "Transforms": "DWT1d DWT2d undecimated Coefficients MODES FourierTransform LinearDictionary Transform",
         "Attributions": "input_gradients check_gradients coefficient_attributions TrimModel",
         "Few numbers": "teacher_outputs distill_student StudentDistillation StudentSearch StudentWeights WaveletStudent"
-        " WaveletStudentClassifier error_curve",
+        " WaveletStudentClassifier StudentCard error_curve",
         "Distillation": "distill_path DistillationPath SearchSettings local_minima select_point Selection"
         " WaveletDistiller WaveletTransformer compare_lengths",
         "The published form": "distill_penalised distill_grid distillation_loss LossWeights"

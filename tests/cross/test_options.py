@@ -6,6 +6,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from awd_cme.run.pipeline import RUN
 from awd_cme.simulate.settings import PRESETS as MOVIES
 from awd_core.run import parse_shares
 from awd_cosmo.inference.splits import Phases
@@ -230,3 +231,4 @@ def test_names_in_the_settings_are_all_that_there_are():
     assert cosmo["noise"] == ", ".join(CONVENTIONS)
     assert cosmo["phases"] == ", ".join(get_args(Phases))
     assert cme["preset"] == ", ".join(MOVIES)
+    assert cme["until"] == ", ".join(dict.fromkeys(step.name for step in RUN))

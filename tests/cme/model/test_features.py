@@ -127,7 +127,19 @@ def test_series_of_another_length_are_refused():
         features.transform(np.full((2, 40), np.nan))
 
 
-def test_a_selection_counts_its_columns():
-    for selection in (Selection("both", 4, True, True), Selection("signed", 2), Selection("absolute", 50, True)):
-        c = np.random.default_rng(0).standard_normal((3, 11))
-        assert selection.select(c, np.arange(11.0)).shape[1] == selection.columns(11) == len(selection.names("s", 11))
+@pytest.mark.parametrize("which", ["positive", "negative", "absolute", "signed", "both"])
+@pytest.mark.parametrize("positions", [False, True])
+def test_scales_side_by_side_have_the_features_that_each_has_alone(which, positions):
+    selection, sizes = Selection(which, 6, positions, energies=True), (11, 4, 7)
+    rng = np.random.default_rng(0)
+    scales = [rng.standard_normal((9, size)) for size in sizes]
+    scales[2] *= rng.random((9, 7)) < 0.5  # ties
+    clocks = [rng.standard_normal(size) for size in sizes]
+    wide, times = np.full((9, 3, 11), np.nan), np.zeros((3, 11))
+    for k, (size, c, clock) in enumerate(zip(sizes, scales, clocks, strict=True)):
+        wide[:, k, :size], times[k, :size] = c, clock
+    alone = [selection.select(c, clock) for c, clock in zip(scales, clocks, strict=True)]
+    assert [len(selection.names("s", size)) for size in sizes] == [found.shape[1] for found in alone]
+    together = selection.select(wide, times)[:, selection.present(sizes)]
+    # The energy of a scale is a sum in another order.
+    np.testing.assert_allclose(together, np.concatenate(alone, axis=1), rtol=1e-14, atol=0)

@@ -1,14 +1,11 @@
 """`ProcessedTracks.mat` of both MATLAB versions, and experiments of them."""
 
-from unittest import mock
-
 import h5py
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.io
 
-from awd_cme.readers.hdf5_headers import Headers
 from awd_cme.readers.read import read_tracks, recognise
 from awd_cme.tracks.table import summary
 from cmeanalysis_files import EMPTY, make_tracks, write_matlab5, write_matlab73
@@ -146,26 +143,7 @@ def test_both_versions_give_the_same_table(tmp_path):
     assert any("1 tracks of" in sentence and "category" in sentence for sentence in first.assumed)
 
 
-def test_headers_tell_what_the_library_tells(tmp_path):
-    path = write_matlab73(tmp_path / "p.mat", make_tracks(10, gaps=[3], compound=[5]))
-    with (
-        mock.patch.object(Headers, "arrays", lambda self, addresses: [None] * len(addresses)),
-        mock.patch.object(Headers, "members", return_value=None),
-    ):
-        slow, _ = read_tracks(path)
-    with h5py.File(path) as file, mock.patch("h5py.h5r.dereference", side_effect=AssertionError("opened one by one")):
-        headers, node = Headers(path, file.userblock_size), file["tracks/A"]
-        addresses = np.empty(node.shape, dtype=np.uint64)
-        node.id.read(h5py.h5s.ALL, h5py.h5s.ALL, addresses, h5py.h5t.STD_REF_OBJ)
-        # Not a single one is left to the library: this is what makes it fast.
-        assert all(values is not None for values in headers.arrays(addresses.ravel()))
-        assert headers.arrays(np.array([3, 2**63], dtype=np.uint64)) == [None, None]
-        assert headers.members(3) is None
-    fast, _ = read_tracks(path)
-    pd.testing.assert_frame_equal(fast, slow, check_exact=True)
-
-
-def test_compressed_arrays_are_read_by_the_library(tmp_path):
+def test_compressed_arrays_are_read_too(tmp_path):
     tracks = make_tracks(3)
     path = write_matlab73(tmp_path / "p.mat", tracks)
     plain, _ = read_tracks(path)

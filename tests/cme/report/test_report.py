@@ -198,7 +198,7 @@ def example_tracks(series, test, card, predicted, truth):
     found = {name: [] for name in ("example", "scale", "width", "position", "value", "weight")}
     matrices = analysis_matrices(card.taps, 40, 3)
     times = [2.0 * clock for clock in centre_times(card.taps, 40, 3)]
-    per_band = card.selection.columns(100)
+    per_band = len(card.selection.names("", 100))
     mean, sd = card.inputs.mean, card.inputs.sd
     for number, x in enumerate((series.X[rows] - mean) / sd):
         for band, ((name, width), matrix, clock) in enumerate(zip(scales(3, 2.0), matrices, times, strict=True)):

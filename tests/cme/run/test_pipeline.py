@@ -18,10 +18,9 @@ from awd_cme.model.student_card import StudentCard
 from awd_cme.readers.read import read_tracks
 from awd_cme.readers.source import cell_name, recognise_source
 from awd_cme.report.examples import Examples
-from awd_cme.report.run_files import ARTEFACTS
 from awd_cme.run.candidates import Candidate, candidates_of, choose
 from awd_cme.run.job import RunJob, job_of
-from awd_cme.run.pipeline import run_pipeline
+from awd_cme.run.pipeline import ARTEFACTS, run_pipeline
 from awd_cme.run.readable import choose_scaling
 from awd_cme.run.series import Problem
 from awd_cme.run.splits import averaged

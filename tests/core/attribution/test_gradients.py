@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from awd_core.attribution import store
 from awd_core.attribution.gradients import check_gradients, input_gradients
 from awd_core.attribution.model_gradients import asked, cudnn_for
+from awd_core.files.store import BlockStore
 
 ROUNDING = {"rtol": 1e-11, "atol": 1e-14}
 """Float64 sums of some hundred terms of order one, added up in another order."""
@@ -493,18 +494,18 @@ import os, signal, sys
 import numpy as np
 import torch
 from torch import nn
-from awd_core.attribution import store as gradient_store
 from awd_core.attribution.gradients import input_gradients
+from awd_core.files.store import BlockStore
 
 torch.set_num_threads(1)
 torch.manual_seed(0)
 model = nn.Sequential(nn.Linear(5, 7), nn.Tanh(), nn.Linear(7, 1)).double()
-write = gradient_store.GradientStore.write
+write = BlockStore.write
 
 class Killer:
     "Stands for the array of marks, and kills the process when the third is about to be set."
     def __init__(self, marks):
-        self.marks = marks
+        self.marks, self.shape = marks, marks.shape
     def __getitem__(self, key):
         return self.marks[key]
     def __setitem__(self, key, value):
@@ -517,7 +518,7 @@ def write_and_die(self, *arguments):
         self._completed = Killer(self._completed)
     write(self, *arguments)
 
-gradient_store.GradientStore.write = write_and_die
+BlockStore.write = write_and_die
 input_gradients(model, np.random.default_rng(0).normal(size=(11, 5)), batch_size=2, out=sys.argv[1])
 """
 
@@ -615,12 +616,14 @@ def test_a_store_needs_a_module(tmp_path):
 
 
 def test_half_a_store_is_never_seen(tmp_path, monkeypatch):
-    def fail(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
+    def fail(place, target, replace=Path.replace):
+        if place.is_dir():
+            raise KeyboardInterrupt
+        return replace(place, target)
 
-    monkeypatch.setattr(Path, "rename", fail)
+    monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(KeyboardInterrupt):
-        store.GradientStore(tmp_path / "g", {}, (4, 2), np.dtype("f4"), 2)
+        BlockStore(tmp_path / "g", store.GRADIENTS, {}, (4, 2), np.dtype("f4"), 2)
     assert list(tmp_path.iterdir()) == []
 
 

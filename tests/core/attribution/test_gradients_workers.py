@@ -14,6 +14,7 @@ from torch import nn
 
 from awd_core.attribution.gradients import input_gradients
 from awd_core.files.array_location import Place, place_of, shared_place
+from awd_core.files.store import BlockStore
 from awd_core.teacher.network_transfer import with_weights, without_weights
 from awd_core.teacher.networks import MLP
 from awd_core.workers.open import open_workers
@@ -144,9 +145,7 @@ def test_a_store_in_memory_is_no_place_for_workers(crew, model, X):
 def test_a_store_may_lie_at_a_url(url, model, X, tmp_path, monkeypatch):
     pytest.importorskip("fsspec", reason="URLs need fsspec")
     url, options = url.format(folder=tmp_path), {"target": 0, "batch_size": 5}
-    from awd_core.attribution import store as gradient_store
-
-    monkeypatch.setattr(gradient_store.GradientStore, "write", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(BlockStore, "write", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         input_gradients(model, X, out=url, **options)
     monkeypatch.undo()

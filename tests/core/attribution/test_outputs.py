@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from awd_core.attribution.outputs import teacher_outputs
-from awd_core.attribution.store import OutputStore
+from awd_core.files.store import BlockStore
 
 
 @pytest.fixture(name="model")
@@ -34,17 +34,17 @@ def test_a_store_goes_on_where_it_stopped(model, X, tmp_path, monkeypatch):
     whole = np.asarray(teacher_outputs(model, X, batch_size=4, out=tmp_path / "whole")[:])
     np.testing.assert_array_equal(whole, teacher_outputs(model, X, batch_size=4))
 
-    def interrupted(self, batch, start, values):
+    def interrupted(self, batch, values):
         if batch == 2:
             raise KeyboardInterrupt
-        write(self, batch, start, values)
+        write(self, batch, values)
 
-    write = OutputStore.write
-    monkeypatch.setattr(OutputStore, "write", interrupted)
+    write = BlockStore.write
+    monkeypatch.setattr(BlockStore, "write", interrupted)
     with pytest.raises(KeyboardInterrupt):
         teacher_outputs(model, X, batch_size=4, out=tmp_path / "parts")
     written = []
-    monkeypatch.setattr(OutputStore, "write", lambda self, *given: (written.append(given[0]), write(self, *given)))
+    monkeypatch.setattr(BlockStore, "write", lambda self, *given: (written.append(given[0]), write(self, *given)))
     np.testing.assert_array_equal(teacher_outputs(model, X, batch_size=4, out=tmp_path / "parts")[:], whole)
     assert written == [2]
     with pytest.raises(ValueError, match=r"holds the outputs of another job. These differ: X values"):

@@ -89,9 +89,7 @@ def test_a_description_that_is_damaged_is_said(tmp_path: Path, file: str, how: s
     out = tmp_path / "g.zarr"
     input_gradients(Counted(), inputs(), batch_size=2, out=out)
     harmed(out / file, how)
-    with pytest.raises(
-        ValueError, match=r"g\.zarr is damaged \(.*\): delete it, and the gradients are asked for again"
-    ):
+    with pytest.raises(ValueError, match=r"g\.zarr is damaged \(.*\): delete it, and the gradients are made again"):
         input_gradients(Counted(), inputs(), batch_size=2, out=out)
 
 

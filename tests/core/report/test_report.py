@@ -65,9 +65,11 @@ def page(path, scores, tmp_path_factory):
     }
     options = {"X": "<my>&data.npy", "gradients": "G.npy", "y": None, "predictor": "lasso"}
     folder = tmp_path_factory.mktemp("run")
-    with RunFolder.open(folder, program="awd distill", settings=settings, options=options, quiet=True) as run:
+    with RunFolder.open(
+        folder, program="awd distill", settings=settings, options=options, artefacts=ARTEFACTS, quiet=True
+    ) as run:
         path[1].wavelet.save(run / "wavelet.json")
-        write_page(run, path, path[1], scores=scores, artefacts=ARTEFACTS)
+        write_page(run, path, path[1], scores=scores)
     return folder, (folder / "report.html").read_text(encoding="utf-8")
 
 
@@ -181,7 +183,7 @@ def test_a_choice_that_means_nothing_is_called_so(page, path, scores, tmp_path):
         selection = Selection(chosen, 2, means, (0.05, 0.04, 0.1), np.zeros((3, 5)), (0.0, 0.5, 1.0))
         given = {"settings": config["settings"], "options": config["options"]}
         with RunFolder.open(tmp_path / str(useless), program="awd distill", **given, quiet=True) as run:
-            write_page(run, path, path[chosen], selection, scores=scores, artefacts=ARTEFACTS)
+            write_page(run, path, path[chosen], selection, scores=scores)
         html = (tmp_path / str(useless) / "report.html").read_text()
         assert ("the choice means nothing" in html) == useless
         assert "lasso regression of the truths" in html

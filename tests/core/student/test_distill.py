@@ -191,6 +191,26 @@ def test_groups_are_held_out_together():
     assert one.error == pytest.approx(alone.error, rel=1e-6)
 
 
+def test_the_error_leaves_out_whole_groups():
+    """Answers of a group lie about a value of its own, which its inputs give away: of no use for other groups."""
+    rng = np.random.default_rng(5)
+    groups = np.repeat(np.arange(12), 5)
+    marked = X + 3 * rng.standard_normal((12, 32))[groups]
+    answer = rng.standard_normal(12)[groups] + 0.1 * rng.standard_normal(60)
+    options = {"wavelet": "haar", "levels": 2, "numbers": ["value"], "groups": groups, "search": QUICK}
+    one, whole = (distill_student(marked, answer, leave_out=by, **options) for by in ("input", "group"))
+    assert one.error < 0.4
+    assert whole.error > 0.7
+    assert (one.settings["leave_out"], whole.settings["leave_out"]) == ("input", "group")
+
+
+def test_with_two_groups_none_is_held_out_of_one():
+    two = np.arange(60) % 2
+    found = distill_student(X, NOISY, wavelet="haar", levels=1, search=QUICK, groups=two, leave_out="group", most=1)
+    assert found.held_out is None
+    assert len(found.columns) == 1
+
+
 def test_there_may_be_fewer_groups_than_folds():
     search = replace(QUICK, folds=5)
     three = distill_student(X, NOISY, wavelet="haar", levels=1, search=search, groups=np.arange(60) % 3)
@@ -247,6 +267,17 @@ WITH_NAN = np.where(np.arange(32) == 4, np.nan, X)
         ({"ndim": 3}, ValueError, "ndim is 3; give 1 for series, 2 for images"),
         ({"extra": X[:5, 0]}, ValueError, "extra has 5 rows for 60 inputs"),
         ({"groups": np.zeros((60, 2))}, ValueError, r"groups has shape \(60, 2\); give one name"),
+        (
+            {"leave_out": "groups"},
+            ValueError,
+            "leave_out is .groups. .*mean group.*; choose one of input, group",
+        ),
+        ({"leave_out": "group"}, ValueError, "leave_out is .group. and groups is not given; give two groups or more"),
+        (
+            {"leave_out": "group", "groups": np.ones(60)},
+            ValueError,
+            "leave_out is .group. and groups names one group; .* or leave_out=.input.",
+        ),
         ({"gradients": X[:, 1:]}, ValueError, r"gradients have shape \(60, 31\), not that of X, \(60, 32\)"),
         ({"weights": StudentWeights(1, 0, 1)}, ValueError, "interpretation term has the weight 1 and no gradients"),
         ({"weights": 1.0}, TypeError, "weights is a float, 1.0; give a StudentWeights"),

@@ -6,7 +6,8 @@ import pywt
 import torch
 
 from awd_core.transforms import UNDECIMATED_MODES, undecimated
-from awd_core.transforms.undecimated import extension, undecimated_levels
+from awd_core.transforms.extension import extension
+from awd_core.transforms.undecimated import undecimated_levels
 from awd_core.wavelets import Wavelet, lattice_taps
 from awd_core.wavelets.filters import high_pass
 from tolerances import relative

@@ -6,12 +6,12 @@ import signal
 import subprocess
 import sys
 import threading
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Executor, Future
 from functools import partial
 
 import pytest
 
-from awd_core.workers.mapping import OnDemand, WorkerDied
+from awd_core.workers.mapping import OnDemand, Workers
 from awd_core.workers.open import Lost, LostItemError, available_cores, open_workers
 
 # Items are expressions and the function is `eval`, because a worker process can import neither this file nor a lambda.
@@ -90,14 +90,13 @@ def test_an_item_that_kills_its_worker_is_named_and_the_rest_goes_on(others):
     assert "died 2 times while it worked on this alone" in found[7].reason
 
 
-def test_items_that_take_no_time_are_handed_out_together(others, monkeypatch):
+def test_no_more_is_handed_out_than_two_items_for_each_worker(monkeypatch):
     handed = []
-    submit = others.submit
-    monkeypatch.setattr(others, "submit", lambda function, item: handed.append(len(item)) or submit(function, item))
-    assert list(others.map(eval, MANY)) == list(range(500))
-    assert sum(handed) == 500
-    assert handed[0] == 1
-    assert max(handed) > 8
+    with open_workers(2) as workers:
+        submit = workers.executor.submit
+        monkeypatch.setattr(workers.executor, "submit", lambda *call: handed.append(call) or submit(*call))
+        ahead = [len(handed) - done for done, _ in enumerate(workers.map(eval, SQUARES))]
+    assert (max(ahead), workers.window, len(handed)) == (4, 4, 20)
 
 
 def test_an_error_among_many_items_comes_after_what_was_done_before_it(others):
@@ -167,17 +166,28 @@ def test_workers_that_are_open_are_passed_on():
         assert same is workers
 
 
-def test_processes_that_took_the_place_of_broken_ones_stay():
+def test_what_was_handed_out_beside_an_item_that_kills_is_done_by_the_next_processes():
     with open_workers(2) as workers:
-        killed = workers.submit(eval, KILLS)
-        assert isinstance(killed.exception(timeout=600), BrokenProcessPool)
-        later = workers.submit(eval, "__import__('time').sleep(0.5)")  # the broken processes are replaced
-        waiting = [workers.submit(eval, "6 * 7") for _ in range(6)]
-        with pytest.raises(WorkerDied):
-            workers.result(killed)
-        assert [workers.result(one) for one in (later, *waiting)] == [None, *[42] * 6]
-        again = workers.submit(eval, "1")
-        assert workers._pools[again] is workers._pools[later], "no other processes were started"
+        results = workers.map(eval, SLOWLY[:8])
+        assert next(results) == 0
+        (lost,) = workers.map_or_lose(eval, [KILLS])
+        assert isinstance(lost, Lost)
+        assert list(results) == list(range(1, 8))
+
+
+class GivesUp(Executor):
+    """Forgets what it is given, as a scheduler that ends."""
+
+    def submit(self, function, item):
+        waiting = Future()
+        waiting.cancel()
+        return waiting
+
+
+def test_what_nobody_will_do_is_not_waited_for():
+    workers = Workers(GivesUp(), "on the workers of tcp://gone")
+    with pytest.raises(ConnectionError, match=r"given up \(on the workers of tcp://gone\).*the same command"):
+        list(workers.map(eval, SQUARES))
 
 
 def test_an_item_that_was_lost_says_what_to_do():

@@ -15,8 +15,9 @@ from awd_cosmo.formats.asked_headers import asked_headers, read_headers
 from awd_cosmo.formats.fits_writer import write_map
 from awd_cosmo.formats.layouts import LAYOUTS, list_maps, recognise
 from awd_cosmo.formats.suite_models import Found, Model
-from awd_cosmo.maps.layout_writer import SuiteWriter, map_path, pack_models, write_suite
+from awd_cosmo.maps.layout_writer import pack_models, write_suite
 from awd_cosmo.maps.open import MapSet, open_maps
+from suite_files import write_layout
 
 COSMOLOGIES = [
     {"M_nu": 0.0, "Omega_m": 0.25, "A_s": 2.1, "sigma8": 0.851},
@@ -31,11 +32,10 @@ def kappa(model, realisation, side=8):
 
 @pytest.fixture
 def suite(tmp_path):
-    def write(layout, realisations=2, z=1.0, root=tmp_path / "suite"):
-        with SuiteWriter(root, layout, pixel_scale=SCALE, source_redshift=z) as writer:
-            for model, values in enumerate(COSMOLOGIES, start=1):
-                for realisation in range(1, realisations + 1):
-                    writer.write(kappa(model, realisation), values, model=model, realisation=realisation)
+    def write(layout, realisations=2, root=tmp_path / "suite"):
+        pairs = [(m, r) for m in (1, 2) for r in range(1, realisations + 1)]
+        parameters = {name: [COSMOLOGIES[m - 1][name] for m, _ in pairs] for name in COSMOLOGIES[0]}
+        write_layout(root, layout, np.array([kappa(*pair) for pair in pairs]), parameters, pixel_scale=SCALE)
         return root
 
     return write
@@ -344,35 +344,24 @@ def test_maps_without_parameters_among_others(tmp_path):
         open_maps(tmp_path)
 
 
-def test_paths_of_every_layout(tmp_path):
-    values = COSMOLOGIES[1]
-    options = {"model": 2, "realisation": 31, "source_redshift": 0.5}
-    places = {layout: map_path("", layout, values, **options).as_posix() for layout in LAYOUTS}
-    assert places == {
+def test_where_a_set_is_written(tmp_path):
+    options = {"pixel_scale": 0.4, "z_s": 0.5, "realisation": [31]}
+    maps = MapSet.from_arrays(kappa(1, 1)[None], parameters={n: [v] for n, v in COSMOLOGIES[1].items()}, **options)
+    places = {layout: write_suite(maps, tmp_path / layout, layout)[0] for layout in ("massivenus", "table")}
+    assert {layout: place.relative_to(tmp_path / layout).as_posix() for layout, place in places.items()} == {
         "massivenus": "convergence_gal_mnv0.10000_om0.28300_As2.3000/Maps05/WLconv_z0.50_0031r.fits",
-        "model": "model002/WLconv_z0.50_0031r.fits",
-        "names": "Om0.283_si0.830/WLconv_z0.50_0031r.fits",
-        "table": "maps/model002_WLconv_z0.50_0031r.fits",
-        "lenstools": "model002_WLconv_z0.50_0031r.fits",
+        "table": "maps/model000_WLconv_z0.50_0031r.fits",
     }
-    with pytest.raises(ValueError, match=r"'massivenus' tells M_nu, Omega_m, A_s in its names; A_s is missing"):
-        map_path("", "massivenus", {"M_nu": 0, "Omega_m": 0.3}, **options)
-    with pytest.raises(ValueError, match="unknown layout 'zip'"):
-        map_path("", "zip", values, **options)
-
-
-def test_a_writer_that_is_misused(tmp_path):
-    options = {"pixel_scale": 0.4, "source_redshift": 1.0}
-    with pytest.raises(ValueError, match="unknown layout 'zip'"):
-        SuiteWriter(tmp_path, "zip", **options)
-    writer = SuiteWriter(tmp_path, "model", **options)
-    with pytest.raises(ValueError, match="no map was written"):
-        writer.finish()
-    writer.write(kappa(1, 1), COSMOLOGIES[0], model=1, realisation=1)
-    with pytest.raises(ValueError, match="number each cosmology once"):
-        writer.write(kappa(1, 1), COSMOLOGIES[1], model=1, realisation=2)
+    few = MapSet.from_arrays(kappa(1, 1)[None], parameters={"M_nu": [0.0], "Omega_m": [0.3]}, **options)
+    with pytest.raises(ValueError, match=r"'massivenus' tells M_nu, Omega_m and A_s in its names; A_s is missing"):
+        write_suite(few, tmp_path / "few", "massivenus")
+    with pytest.raises(ValueError, match="layout is 'model'; choose one of massivenus, table"):
+        write_suite(maps, tmp_path / "model", "model")
     with pytest.raises(ValueError, match="holds no folder of a MassiveNuS model to pack"):
-        pack_models(tmp_path)
+        pack_models(tmp_path / "table")
+    with pytest.raises(FileExistsError):
+        write_suite(maps, tmp_path / "table", "table")
+    assert write_suite(maps, tmp_path / "table", "table", overwrite=True) == [places["table"]]
 
 
 def test_a_set_is_written_in_another_layout(suite, tmp_path):
@@ -383,6 +372,6 @@ def test_a_set_is_written_in_another_layout(suite, tmp_path):
     np.testing.assert_array_equal(other.read(), maps.downsampled(2).read())
     assert other.arcmin_per_pixel == pytest.approx(2 * SCALE, rel=1e-12)
     with pytest.raises(ValueError, match="tiles have no place"):
-        write_suite(maps.tiles(4), tmp_path / "tiles", "model")
+        write_suite(maps.tiles(4), tmp_path / "tiles", "table")
     with pytest.raises(ValueError, match="written for one source redshift, these maps have nan"):
-        write_suite(MapSet.from_arrays(np.zeros((1, 4, 4)), pixel_scale=1), tmp_path / "none", "model")
+        write_suite(MapSet.from_arrays(np.zeros((1, 4, 4)), pixel_scale=1), tmp_path / "none", "table")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from awd_cosmo.formats.parameter_file import COPY_COLUMNS, read_parameter_file, write_parameter_file
+from awd_cosmo.formats.parameter_file import COPY_COLUMNS, read_parameter_file
 from awd_cosmo.formats.parameters import (
     RANGES,
     as_parameter,
@@ -150,12 +150,3 @@ def test_options_that_do_not_fit_are_refused(text):
         read_parameter_file(text(ROWS), columns=("index", "omega", "-", "-", "-"))
     with pytest.raises(ValueError, match="has 5 columns, but 2 names were given"):
         read_parameter_file(text(ROWS), columns=("index", "M_nu"))
-
-
-def test_what_is_written_is_read(tmp_path):
-    values = {"M_nu": [0.0, 0.06271], "Omega_m": [0.3, 1 / 3], "A_s": [2.1, 1.9]}
-    place = tmp_path / "cosmological_parameters.txt"
-    write_parameter_file(place, [3, 1], values)
-    found = read_parameter_file(place)
-    assert found.index.tolist() == [3, 1]
-    assert {name: column.tolist() for name, column in found.values.items()} == values  # exact: written by repr

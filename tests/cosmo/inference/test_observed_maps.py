@@ -12,13 +12,13 @@ from awd_cosmo.inference.model import Model
 from awd_cosmo.inference.observed_maps import tiles_of
 from awd_cosmo.inference.predict import predict_map
 from awd_cosmo.inference.training_range import TrainingDistribution
-from awd_cosmo.maps.layout_writer import SuiteWriter
 from awd_cosmo.maps.observe import cut_tiles, downsample, smooth
 from awd_cosmo.maps.preprocessing import Preprocessing
 from awd_cosmo.run.job import PRESETS
 from awd_cosmo.run.prepare import open_data, prepare
 from awd_cosmo.statistics.scales import ScaleCounts
 from awd_cosmo.statistics.spectrum import PowerSpectrum
+from suite_files import write_layout
 
 SCALE, TILE = 0.5, 16
 """Arcmin per pixel of the maps, and side of a tile in pixels after means over blocks of 2 × 2."""
@@ -56,13 +56,10 @@ def model():
 def run(tmp_path_factory):
     """What a run prepares of maps of 2 × 2 tiles: the maps as they lie there, and the prepared ones."""
     root = tmp_path_factory.mktemp("suite")
-    with SuiteWriter(root / "maps", "names", pixel_scale=SCALE, source_redshift=1.0) as suite:
-        for number, omega in enumerate(np.linspace(0.2, 0.4, 10)):
-            for realisation in (1, 2, 3):
-                kappa = 10 * omega * field([number, realisation], 4 * TILE, 4 * TILE)
-                suite.write(
-                    kappa.astype(np.float32), {"Omega_m": omega, "sigma8": 0.8}, model=number, realisation=realisation
-                )
+    omega = np.repeat(np.linspace(0.2, 0.4, 10), 3)
+    kappa = [10 * value * field([k // 3, k % 3 + 1], 4 * TILE, 4 * TILE) for k, value in enumerate(omega)]
+    parameters = {"Omega_m": omega, "sigma8": np.full(30, 0.8)}
+    write_layout(root / "maps", "names", np.array(kappa, np.float32), parameters, pixel_scale=SCALE)
     job = PRESETS["tiny"].changed(downsample=2, smoothing=STEPS.smoothing_arcmin, tile=TILE)
     maps = open_data(job, root / "maps", Serial())
     with RunFolder.open(root / "run", program="awd-cosmo", settings={}, quiet=True) as folder:

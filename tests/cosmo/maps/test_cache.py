@@ -1,13 +1,12 @@
 """The cache of maps: built once, true to the contents of the files, and whole whatever happens to who builds it."""
 
 import errno
-import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +18,10 @@ from awd_cosmo.formats.fits_writer import write_map
 from awd_cosmo.maps import cache as module
 from awd_cosmo.maps import cache_blocks
 from awd_cosmo.maps.cache import cached
-from awd_cosmo.maps.layout_writer import SuiteWriter, pack_models
+from awd_cosmo.maps.layout_writer import pack_models
 from awd_cosmo.maps.open import MapSet, open_maps
 from awd_cosmo.maps.sources import Files
+from suite_files import write_layout
 
 SIDE, N = 8, 40
 
@@ -33,9 +33,7 @@ def stack(seed=0, n=N):
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     root = tmp_path_factory.mktemp("written")
-    with SuiteWriter(root, "model", pixel_scale=0.5, source_redshift=1.0) as writer:
-        for i, kappa in enumerate(stack()):
-            writer.write(kappa, {"Omega_m": 0.3}, model=1, realisation=i + 1)
+    write_layout(root, "model", stack(), {"Omega_m": np.full(N, 0.3)}, pixel_scale=0.5)
     return root
 
 
@@ -83,7 +81,7 @@ def test_built_once_and_reused(suite, tmp_path, reads):
 
 def test_it_is_plain_zarr(suite, tmp_path):
     source = cached(open_maps(suite), tmp_path / "cache", block=7)
-    array = zarr.open_array(source.folder / "maps.zarr", mode="r")
+    array = zarr.open_array(source.folder / "maps", mode="r")
     np.testing.assert_array_equal(array[:], stack())
     assert array.chunks == (7, SIDE, SIDE)
     assert array.attrs["arcmin_per_pixel"] == pytest.approx(0.5)
@@ -168,8 +166,8 @@ def test_files_that_were_touched_or_copied_are_digested_once(suite, tmp_path, re
     shutil.move(suite, tmp_path / "away")
     shutil.copytree(tmp_path / "away", moved)
     reads.clear()
-    digested, original = [], module.file_digest
-    monkeypatch.setattr(module, "file_digest", lambda path: digested.append(path) or original(path))
+    digested, original = [], cache_blocks.file_digest
+    monkeypatch.setattr(cache_blocks, "file_digest", lambda path: digested.append(path) or original(path))
     for expected in (N, 0):
         digested.clear()
         np.testing.assert_array_equal(open_maps(moved).cached(folder).read(), stack())
@@ -178,9 +176,8 @@ def test_files_that_were_touched_or_copied_are_digested_once(suite, tmp_path, re
 
 
 def test_members_of_a_tar(tmp_path, reads):
-    with SuiteWriter(tmp_path / "suite", "massivenus", pixel_scale=0.5, source_redshift=1.0) as writer:
-        for i, kappa in enumerate(stack()):
-            writer.write(kappa, {"M_nu": 0.0, "Omega_m": 0.3, "A_s": 2.1}, model=1, realisation=i + 1)
+    parameters = {"M_nu": np.zeros(N), "Omega_m": np.full(N, 0.3), "A_s": np.full(N, 2.1)}
+    write_layout(tmp_path / "suite", "massivenus", stack(), parameters, pixel_scale=0.5)
     pack_models(tmp_path / "suite", remove=True)
     open_maps(tmp_path / "suite").cached(tmp_path / "cache")
     reads.clear()
@@ -210,51 +207,66 @@ def test_a_bad_map_is_named_and_what_was_done_before_it_is_kept(suite, tmp_path,
     assert sorted(reads) == [file_of(suite, row).name for row in range(32, 40)]
 
 
-def test_a_full_disk_leaves_the_earlier_cache_whole(suite, tmp_path, monkeypatch):
+@pytest.mark.parametrize("last", [0, 1, 2, 3, 4, 5])
+def test_a_full_disk_costs_no_block_that_is_as_it_was(suite, tmp_path, monkeypatch, reads, last):
+    """Of two blocks that changed the marks are taken away, the chunks written, and marks set: full at each of these."""
     folder = tmp_path / "cache"
-    before = cached(open_maps(suite), folder, block=8)
-    kept = {path: path.read_bytes() for path in before.folder.rglob("*") if path.is_file()}
+    cached(open_maps(suite), folder, block=8)
     for row in (3, 30):
         write_map(file_of(suite, row), 2 * stack()[row], pixel_scale=0.5, overwrite=True)
-
     original, writes = zarr.Array.__setitem__, []
 
     def full(array, key, value):
         writes.append(key)
-        if len(writes) == 2:
+        if len(writes) > last:
             raise OSError(errno.ENOSPC, "No space left on device")
         original(array, key, value)
 
     with monkeypatch.context() as patch:
         patch.setattr(zarr.Array, "__setitem__", full)
-        with pytest.raises(
-            OSError, match=r"the disk is full: the cache needs 0 MiB .* an earlier cache is as it was"
-        ) as caught:
+        with pytest.raises(OSError, match=r"the disk is full: the cache needs 0 MiB .*What is done is kept") as caught:
             cached(open_maps(suite), folder, block=8)
         assert caught.value.errno == errno.ENOSPC
-    assert {path: path.read_bytes() for path in before.folder.rglob("*") if path.is_file()} == kept
-    np.testing.assert_array_equal(before(np.arange(N), 1, None), stack())
+    reads.clear()
     expected = stack()
     expected[[3, 30]] *= 2
     after = cached(open_maps(suite), folder, block=8)
     np.testing.assert_array_equal(after(np.arange(N), 1, None), expected)
+    rows = range(24, 32) if last > 2 else [*range(8), *range(24, 32)]
+    assert sorted(reads) == [file_of(suite, row).name for row in rows]
     assert caches(folder) == [after.folder.name]
 
 
-@pytest.mark.parametrize("harm", ["short", "gone", "line", "garbage"])
+@pytest.mark.parametrize("done", [True, False])
+def test_a_block_whose_file_changed_and_changed_back_is_what_the_file_holds(suite, tmp_path, monkeypatch, done):
+    """Between, the chunk was written and perhaps its mark: what was there before must not count for it."""
+    folder, place = tmp_path / "cache", file_of(suite, 3)
+    first = place.read_bytes()
+    cached(open_maps(suite), folder, block=8)
+    write_map(place, 2 * stack()[3], pixel_scale=0.5, overwrite=True)
+    with monkeypatch.context() as patch:
+        if not done:
+            patch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt) if not done else nullcontext():
+            cached(open_maps(suite), folder, block=8)
+    place.write_bytes(first)
+    np.testing.assert_array_equal(cached(open_maps(suite), folder, block=8)(np.arange(N), 1, None), stack())
+
+
+@pytest.mark.parametrize("harm", ["short", "gone", "mark", "no mark"])
 def test_a_damaged_cache_is_mended(suite, tmp_path, harm):
     source = cached(open_maps(suite), tmp_path / "cache", block=8)
-    chunk, record = source.folder / "maps.zarr" / "c" / "2" / "0" / "0", source.folder / "blocks.jsonl"
+    chunk, mark = source.folder / "maps" / "c" / "2" / "0" / "0", source.folder / "completed" / "c" / "2" / "0"
     if harm == "short":
         chunk.write_bytes(chunk.read_bytes()[:100])
         with pytest.raises(OSError, match="is damaged: block 2 is too short; delete the folder"):
             source(np.arange(N), 1, None)
     elif harm == "gone":
         chunk.unlink()
-    elif harm == "line":
-        record.write_bytes(record.read_bytes()[:-20])
+    elif harm == "mark":
+        mark.write_bytes(mark.read_bytes()[:20])
     else:
-        record.write_text('{"block": 1}\n[]\n\x00\n', encoding="utf-8")
+        mark.unlink()
     again = cached(open_maps(suite), tmp_path / "cache", block=8)
     np.testing.assert_array_equal(again(np.arange(N), 1, None), stack())
 
@@ -262,7 +274,7 @@ def test_a_damaged_cache_is_mended(suite, tmp_path, harm):
 @pytest.mark.parametrize("harm", ["gone", "empty", "short"])
 def test_a_block_that_is_lost_is_said_and_made_again(suite, tmp_path, harm):
     source = cached(open_maps(suite), tmp_path / "cache", block=12)
-    chunk = source.folder / "maps.zarr" / "c" / "3" / "0" / "0"  # the last, which is not full
+    chunk = source.folder / "maps" / "c" / "3" / "0" / "0"  # the last, which is not full
     chunk.unlink()
     if harm != "gone":
         chunk.write_bytes(b"" if harm == "empty" else b"\0" * 100)
@@ -270,7 +282,7 @@ def test_a_block_that_is_lost_is_said_and_made_again(suite, tmp_path, harm):
         source(np.arange(N), 1, None)
     again = cached(open_maps(suite), tmp_path / "cache", block=12)
     np.testing.assert_array_equal(again(np.arange(N), 1, None), stack())
-    np.testing.assert_array_equal(zarr.open_array(again.folder / "maps.zarr", mode="r")[:], stack())
+    np.testing.assert_array_equal(zarr.open_array(again.folder / "maps", mode="r")[:], stack())
 
 
 def test_maps_of_which_nothing_was_observed_are_cached_too(tmp_path):
@@ -279,23 +291,6 @@ def test_maps_of_which_nothing_was_observed_are_cached_too(tmp_path):
     for block in (1, 2, 3):
         source = cached(MapSet.from_arrays(maps, pixel_scale=0.5), tmp_path / "cache", block=block)
         np.testing.assert_array_equal(source(np.arange(5), 1, None), maps)
-
-
-def test_the_last_line_of_a_block_holds_and_lines_are_put_in_order(tmp_path):
-    def files(number, digest):
-        return {f"{number}é.fits": ((number, 2, 3), digest)}
-
-    record = cache_blocks.Record(tmp_path / "blocks.jsonl")
-    for number, digest in ((3, "c"), (1, "a"), (3, "d")):
-        record.add(number, files(number, digest))
-    again = cache_blocks.Record.read(tmp_path)
-    assert again.places == record.places
-    for one in (record, again):
-        assert [one.contents(1), one.contents(3)] == [files(1, "a"), files(3, "d")]
-    again.rewrite({1: cache_blocks.block_line(1, files(1, "b"))})
-    lines = [json.loads(line) for line in (tmp_path / "blocks.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert [line["block"] for line in lines] == [1, 3]
-    assert [again.contents(1), again.contents(3)] == [files(1, "b"), files(3, "d")]
 
 
 def test_a_file_that_changes_while_it_is_read_is_an_error(suite, tmp_path, monkeypatch):
@@ -340,36 +335,29 @@ def test_sets_that_cannot_be_cached(suite, tmp_path):
 
 
 BUILD = """
-import sys, time
+import os, signal, sys
+from awd_core.files import BlockStore
 from awd_cosmo.maps.cache import cached
-from awd_cosmo.maps.cache_blocks import Record
 from awd_cosmo.maps.open import open_maps
-original = Record.add
-def slow(self, *entry):
-    original(self, *entry)
-    time.sleep(0.02)
-Record.add = slow
-maps = open_maps(sys.argv[1])
-print("started", flush=True)
-cached(maps, sys.argv[2], block=2)
+original, left = BlockStore.set_mark, int(sys.argv[3])
+def last(self, *mark):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    original(self, *mark)
+BlockStore.set_mark = last
+cached(open_maps(sys.argv[1]), sys.argv[2], block=2)
 """
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
-def test_a_killed_build_goes_on_where_it_was(suite, tmp_path):
+def test_a_killed_build_goes_on_where_it_was(suite, tmp_path, reads):
     folder = tmp_path / "cache"
-    rng = np.random.default_rng(0)
-    progress = []
-    for _ in range(2):
-        command = [sys.executable, "-c", BUILD, str(suite), str(folder)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            process.stdout.readline()
-            time.sleep(rng.uniform(0.03, 0.15))
-            process.send_signal(signal.SIGKILL)
-        records = [path.read_text(encoding="utf-8").split("\n") for path in folder.glob("*/blocks.jsonl")]
-        lines = [json.loads(line) for record in records for line in record if line.endswith("}")]
-        progress.append(len(lines))
-    assert progress == sorted(progress)
+    for blocks in (3, 5):
+        command = [sys.executable, "-c", BUILD, str(suite), str(folder), str(blocks)]
+        assert subprocess.run(command, timeout=600, check=False).returncode == -signal.SIGKILL
     source = cached(open_maps(suite), folder, block=2)
+    assert sorted(reads) == [file_of(suite, row).name for row in range(2 * 8, N)]
     np.testing.assert_array_equal(source(np.arange(N), 1, None), stack())
     assert caches(folder) == [source.folder.name]

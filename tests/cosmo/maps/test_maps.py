@@ -12,8 +12,9 @@ from awd_cosmo.formats.archives import BadMap
 from awd_cosmo.formats.fits import UNSEEN
 from awd_cosmo.formats.fits_writer import write_map
 from awd_cosmo.maps import observe
-from awd_cosmo.maps.layout_writer import SuiteWriter, pack_models
+from awd_cosmo.maps.layout_writer import pack_models
 from awd_cosmo.maps.open import MapSet, open_maps
+from suite_files import write_layout
 
 SIDE = 12
 N = 60
@@ -27,14 +28,12 @@ def stack(n=N):
 def suite(tmp_path_factory):
     """Sixty maps of three cosmologies."""
     root = tmp_path_factory.mktemp("suite")
-    with SuiteWriter(root, "model", pixel_scale=0.5, source_redshift=1.0) as writer:
-        for i, kappa in enumerate(stack()):
-            writer.write(kappa, {"Omega_m": 0.2 + 0.1 * (i // 20)}, model=i // 20, realisation=i % 20 + 1)
+    write_layout(root, "model", stack(), {"Omega_m": [0.2 + 0.1 * (i // 20) for i in range(N)]}, pixel_scale=0.5)
     return root
 
 
 def file_of(root, row):
-    return root / f"model{row // 20:03d}" / f"WLconv_z1.00_{row % 20 + 1:04d}r.fits"
+    return root / f"model{row // 20 + 1:03d}" / f"WLconv_z1.00_{row % 20 + 1:04d}r.fits"
 
 
 @pytest.fixture
@@ -114,7 +113,7 @@ def test_a_set_says_what_it_is(suite):
     assert repr(maps.downsampled(2)).endswith("3 cosmologies, downsampled(2, least=0.5)>")
     assert maps.pixel_scale == 0.5 * units.arcmin / units.pixel
     assert "60 maps of 12 × 12 pixels, 3 cosmologies, 3 headers read" in maps.account
-    assert maps.files[0] == str(suite / "model000" / "WLconv_z1.00_0001r.fits")
+    assert maps.files[0] == str(suite / "model001" / "WLconv_z1.00_0001r.fits")
 
 
 def damage(root):
@@ -427,9 +426,8 @@ def test_a_set_goes_to_another_process(suite, tmp_path):
 
 
 def test_tars_are_read_in_place_by_many_threads(tmp_path):
-    with SuiteWriter(tmp_path, "massivenus", pixel_scale=0.5, source_redshift=1.0) as writer:
-        for i, kappa in enumerate(stack()):
-            writer.write(kappa, {"M_nu": 0.0, "Omega_m": 0.3, "A_s": 2.1}, model=0, realisation=i + 1)
+    parameters = {"M_nu": np.zeros(N), "Omega_m": np.full(N, 0.3), "A_s": np.full(N, 2.1)}
+    write_layout(tmp_path, "massivenus", stack(), parameters, pixel_scale=0.5)
     (tar,) = pack_models(tmp_path, remove=True)
     maps = open_maps(tmp_path, threads=4)
     np.testing.assert_array_equal(maps.read(), stack())

@@ -310,7 +310,7 @@ def test_own_teacher_and_ready_gradients(suite, tmp_path):
     assert (again / "path.json").read_bytes() == (run / "path.json").read_bytes()
     assert "teacher" not in {row["key"] for row in Results.read(again).protocols["held_out"]["rows"]}
     np.save(tmp_path / "wrong.npy", ready[:5])
-    with pytest.raises(ValueError, match="give one for each of the 96 prepared maps"):
+    with pytest.raises(ValueError, match="give one gradient for each of the 96 prepared maps"):
         run_pipeline(suite, tmp_path / "bad", given, gradients=tmp_path / "wrong.npy", quiet=True)
 
 

@@ -10,14 +10,16 @@ import sys
 import threading
 import time
 import tracemalloc
+from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from awd_core.files import BlockStore
 from awd_core.run.folder import RunFolder
-from awd_core.workers.mapping import LostItemError, Serial, WorkerDied
+from awd_core.workers.mapping import LostItemError, Serial, Workers
 from awd_core.workers.open import open_workers
 from awd_cosmo.app.main import app
 from awd_cosmo.formats.archives import BadMap
@@ -25,6 +27,7 @@ from awd_cosmo.formats.fits_writer import write_map
 from awd_cosmo.inference.model import Model
 from awd_cosmo.inference.predict import predict_files
 from awd_cosmo.maps.cache import cached
+from awd_cosmo.maps.cache_blocks import MAPS
 from awd_cosmo.maps.map_set import MapSet
 from awd_cosmo.maps.open import open_maps
 from awd_cosmo.run.features import Features
@@ -122,7 +125,7 @@ def test_a_run_on_a_scheduler_gives_the_results_of_one_process(suite, scheduler,
     def disturb():
         with Client(scheduler_file=scheduler, set_as_default=False) as client:
             (pid, *_) = client.run(os.getpid).values()
-            wait_for(lambda: list(out.glob("cache/*/blocks.jsonl")))
+            wait_for(lambda: list(out.glob("cache/*/completed/c/*")))
             os.kill(pid, signal.SIGKILL)
         late.append(start_worker(scheduler))
 
@@ -196,11 +199,9 @@ def test_an_interrupted_cache_goes_on_with_workers(many, two, tmp_path):
     place.write_bytes(whole[:3000])
     with pytest.raises(BadMap, match=r"map_0400\.fits: truncated"):
         cached(maps, tmp_path / "cache", block=50, workers=two)
-    (part,) = (tmp_path / "cache").glob("*.part")
-    # Blocks come back in order; what was in flight behind the bad one is not recorded.
-    assert [json.loads(line)["block"] for line in (part / "blocks.jsonl").read_text().split("\n") if line] == list(
-        range(8)
-    )
+    (place_of_cache,) = (path for path in (tmp_path / "cache").iterdir() if path.is_dir())
+    store = BlockStore.opened(place_of_cache, MAPS)
+    assert [number for number in range(10) if store.mark(number).any()] == list(range(8))
     place.write_bytes(whole)
     source = cached(maps, tmp_path / "cache", block=50, workers=two)
     np.testing.assert_array_equal(source(np.arange(500), 1, None), stack)
@@ -312,40 +313,42 @@ def test_a_file_among_500_that_kills_whoever_reads_it_is_one_line(many, tmp_path
     np.testing.assert_array_equal(maps.read(), np.delete(stack, 123, axis=0))
 
 
-class Frail(Serial):
+class Frail(Executor):
     """Dies of every item in which a word stands."""
 
     def __init__(self, word, least=0):
         self.word, self.least = word, least
 
     def submit(self, function, item):
+        done = Future()
         if self.word in str(item) and str(item).count(".fits") > self.least:
-            return None
-        return super().submit(function, item)
+            done.set_exception(BrokenExecutor("it died"))
+        else:
+            done.set_result(function(item))
+        return done
 
-    def result(self, waiting):
-        if waiting is None:
-            raise WorkerDied
-        return super().result(waiting)
+
+def frail(*given):
+    return Workers(Frail(*given), "in this process", here=True)
 
 
 def test_a_cache_names_the_map_that_kills(many, tmp_path):
     root, _ = many
     with pytest.raises(BadMap, match=r"map_0077\.fits: its worker died") as caught:
-        cached(open_maps(root), tmp_path / "cache", block=50, workers=Frail("map_0077"))
+        cached(open_maps(root), tmp_path / "cache", block=50, workers=frail("map_0077"))
     assert len(caught.value.bad) == 1
     # A block for which there is too little memory, though there is enough for each map of it.
     with pytest.raises(LostItemError, match=r"maps 50 to 99: its worker died .* give the workers more memory"):
-        cached(open_maps(root), tmp_path / "other", block=50, workers=Frail("map_0077", least=1))
+        cached(open_maps(root), tmp_path / "other", block=50, workers=frail("map_0077", 1))
 
 
 def test_a_header_that_kills_is_in_the_account(many):
     root, _ = many
-    maps = open_maps(root, on_error="skip", check=False, workers=Frail("map_0009"))
+    maps = open_maps(root, on_error="skip", check=False, workers=frail("map_0009"))
     assert [file for file, _ in maps.skipped] == ["map_0009.fits"]
     assert len(maps) == 499
     with pytest.raises(BadMap, match=r"map_0009\.fits: its worker died"):
-        open_maps(root, workers=Frail("map_0009"))
+        open_maps(root, workers=frail("map_0009"))
 
 
 def test_what_is_sent_for_a_block_is_small(many, two):

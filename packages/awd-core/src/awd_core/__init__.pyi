@@ -29,6 +29,7 @@ from .published.losses import LossWeights as LossWeights
 from .published.losses import distillation_loss as distillation_loss
 from .published.through_teacher import hessian_term as hessian_term
 from .published.through_teacher import trim_attributions as trim_attributions
+from .student.card import StudentCard as StudentCard
 from .student.classifier import WaveletStudentClassifier as WaveletStudentClassifier
 from .student.curve import error_curve as error_curve
 from .student.distill import distill_student as distill_student

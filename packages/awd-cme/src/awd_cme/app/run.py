@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-from awd_cme.run.job import RunJob, Step, check_job, job_of
-from awd_core.run import ARGUMENTS, RUN, AtLeast, Fields, Quiet, Scheduler, Typed, Workers, goes_on, tell
+from awd_cme.run.job import RunJob, Step, job_of
+from awd_core.run import ARGUMENTS, RUN, AtLeast, Fields, Quiet, Scheduler, Typed, Workers, check_parts, goes_on, tell
 
 Folder = Annotated[Path, ARGUMENTS, Typed("RUN"), "Folder of a run."]
 
@@ -25,7 +25,7 @@ def run(
         return
     from awd_cme.run.splits import run_splits
 
-    check_job(job)
+    check_parts(job.starts, job.network, [job.tracks, job.gradients])
     note_channels(job)
     out = Path(job.out)
     with goes_on(out):
@@ -69,7 +69,7 @@ def _continue(folder: Path, until: Step, quiet: bool, workers: int, scheduler: s
 def _do(job: RunJob, workers: int, scheduler: str | None) -> None:
     from awd_cme.run.pipeline import run_pipeline
 
-    check_job(job)
+    check_parts(job.starts, job.network, [job.tracks, job.gradients])
     note_channels(job)
     folder = Path(job.out)
     with goes_on(folder):

@@ -18,7 +18,6 @@ import numpy.typing as npt
 
 from awd_cme.model.card_file import Triple, fields_of, values_of
 from awd_cme.model.coefficients import Array, Selection, analysis_matrices, centre_times, scales
-from awd_cme.model.scorer import Scorer
 from awd_cme.series.resample import to_one_length
 from awd_cme.series.scaling import Statistics, ZScores
 from awd_core.checks import check_file
@@ -27,6 +26,9 @@ from awd_core.files import write_json
 if TYPE_CHECKING:
     from awd_cme.model.features import MaxCoefficients
     from awd_cme.series.series_set import SeriesSet
+
+TOGETHER = 2000
+"""Series that are scored at a time: their coefficients stay near the processor."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,91 +207,53 @@ class ModelCard:
             X, mask = series if series.dtype in (np.float32, np.float64) else series.astype(np.float64), None
         else:
             X, mask = self._prepared(series)
-        if X.ndim == 1:
-            if self.inputs.rule == "own":
-                raise ValueError("inputs were standardised cell by cell; give all series of a cell at once, (n, N)")
-            name = self._key(_cells(cell, 1)[0][0])
-            if mask is not None:
-                X = _padded(X, mask, self._location(name)[0])
-            found = self._scorer(name).one(X)
-            if not math.isfinite(found):
-                raise ValueError(
-                    "the series has a NaN or an infinity; fill gaps first (awd_cme.series.resample.fill_gaps)"
-                )
-            return float(self._answer(found))
-        return self._many(X, mask, cell)
-
-    def _many(self, X: Array, mask: npt.NDArray[np.bool_] | None, cell: Any) -> Array:
+        one = X.ndim == 1
+        if one and self.inputs.rule == "own":
+            raise ValueError("inputs were standardised cell by cell; give all series of a cell at once, (n, N)")
+        if one:
+            X, mask = X[None], None if mask is None else mask[None]
         if X.ndim != 2 or X.shape[1] != self.length:
             raise ValueError(f"series have the shape (n, {self.length}); got {X.shape}")
-        names, places = _cells(cell, len(X))
-        keys, by_own = [self._key(name) for name in names], None
-        if self.inputs.rule == "own":
-            keys = names
-            by_own = self.inputs.own(X, np.array([name or "" for name in names])[places], mask).cells
-        found = np.empty(len(X), dtype=X.dtype)
-        for key in dict.fromkeys(keys):
-            one = len(set(keys)) == 1
-            rows = slice(None) if one else np.isin(places, [k for k, other in enumerate(keys) if other == key])
-            own, valid = X[rows], None if mask is None else mask[rows]
-            if by_own is None:
-                mean, scorer = self._location(key)[0], self._scorer(key)
-            else:
-                mean, sd = by_own[key or ""]
-                scorer = self._compiled(mean, sd, 0.0, 1.0)
-            found[rows] = scorer.many(_padded(own, valid, mean))
+        cells = _cells(cell, len(X))
+        own = self.inputs.rule == "own"
+        known = self.inputs.own(X, np.broadcast_to(cells, len(X)), mask) if own else self.inputs
+        mean, sd = (np.broadcast_to(values, len(X))[:, None].astype(X.dtype) for values in known.of(cells))
+        found = np.empty(len(X))
+        for start in range(0, len(X), TOGETHER):
+            rows = slice(start, start + TOGETHER)
+            x = (X[rows] - mean[rows]) / sd[rows]
+            found[rows] = self._score(x if mask is None else np.where(mask[rows], x, 0.0))
         if not np.isfinite(found).all():
-            bad = int(np.argmin(np.isfinite(X).all(axis=1)))
-            raise ValueError(
-                f"series {bad} has a NaN or an infinity; fill gaps first (awd_cme.series.resample.fill_gaps)"
-            )
-        return (
-            np.asarray(self._answer(found)) if self.task == "classification" else self._restored(found, names, places)
-        )
+            bad = "the series" if one else f"series {int(np.argmin(np.isfinite(X).all(axis=1)))}"
+            raise ValueError(f"{bad} has a NaN or an infinity; fill gaps first (awd_cme.series.resample.fill_gaps)")
+        if self.task == "classification":
+            found = 0.5 * (1 + np.tanh(0.5 * found))
+        elif self.targets.rule == "training":
+            shift, scale = self.targets.of(cells)
+            found = found * scale + shift
+        return float(found[0]) if one else found.astype(X.dtype, copy=False)
 
-    def _restored(self, found: Array, names: Sequence[str | None], places: npt.NDArray[np.int64]) -> Array:
-        if self.inputs.rule != "own" or self.targets.rule != "training":
-            return found  # the scorer of a cell has its target's unit
-        mean, sd = self.targets.of(np.array([name or "" for name in names]))
-        return np.asarray(found * sd[places] + mean[places])
+    def _score(self, x: Array) -> Array:
+        """The linear predictor of standardised series (n, N), in their type: float32 is scored in float32."""
+        matrix, times, present = self._side_by_side
+        c = x @ matrix.reshape(-1, self.length).T.astype(x.dtype, copy=False)
+        features = self.selection.select(c.reshape(len(x), *times.shape), times)[:, present]
+        return np.clip(features @ self.coefficients[:, 0] + self.intercept[0], *self.limits)
 
-    def _answer(self, found: Any) -> Any:
-        return 0.5 * (1 + np.tanh(0.5 * found)) if self.task == "classification" else found
+    @cached_property
+    def _side_by_side(self) -> tuple[Array, Array, npt.NDArray[np.bool_]]:
+        """All scales filled up to the size of the largest: the transform, with NaN, times, and which features are."""
+        sizes = [len(matrix) for matrix in self.matrices]
+        matrices, times = np.full((len(sizes), max(sizes), self.length), np.nan), np.zeros((len(sizes), max(sizes)))
+        clocks = centre_times(self.taps, self.length, self.levels)
+        for scale, (size, matrix, clock) in enumerate(zip(sizes, self.matrices, clocks, strict=True)):
+            matrices[scale, :size], times[scale, :size] = matrix, clock * (self.seconds_per_sample or 1.0)
+        return matrices, times, self.selection.present(sizes)
 
     @cached_property
     def matrices(self) -> list[Array]:
         """The transform, band by band from coarse to fine."""
         return analysis_matrices(self.taps, self.length, self.levels, self.mode)
-
-    @cached_property
-    def _scorers(self) -> dict[str | None, Scorer]:
-        return {}
-
-    def _scorer(self, cell: str | None) -> Scorer:
-        """The scorer for a cell, from counts of the channel to counts of the partner."""
-        if cell not in self._scorers:
-            mean, sd = self._location(cell)
-            shift, scale = 0.0, 1.0
-            if self.task == "regression" and self.targets.rule == "training":
-                shift, scale = self.targets.cells.get(cell or "", (self.targets.mean, self.targets.sd))
-            self._scorers[cell] = self._compiled(mean, sd, shift, scale)
-        return self._scorers[cell]
-
-    def _key(self, cell: str | None) -> str | None:
-        """What the scorer of a cell is kept by: cells that neither inputs nor targets know share one."""
-        return cell if cell in self.inputs.cells or cell in self.targets.cells else None
-
-    def _location(self, cell: str | None) -> tuple[float, float]:
-        """Mean and deviation of the inputs of a cell; those of all where it is unknown."""
-        return self.inputs.cells.get(cell or "", (self.inputs.mean, self.inputs.sd))
-
-    def _compiled(self, mean: float, sd: float, shift: float, scale: float) -> Scorer:
-        step = self.seconds_per_sample or 1.0
-        times = [time * step for time in centre_times(self.taps, self.length, self.levels)]
-        weights = self.coefficients[:, 0] * scale
-        limits = (self.limits[0] * scale + shift, self.limits[1] * scale + shift)
-        intercept = self.intercept[0] * scale + shift
-        return Scorer(self.matrices, times, self.selection, weights, intercept, mean, sd, limits)
 
     def _prepared(self, series: Any) -> tuple[Array, npt.NDArray[np.bool_] | None]:
         """Series of the card's length, in the channel's unit, and which samples are no padding; None for all."""
@@ -347,17 +311,11 @@ class ModelCard:
         return card
 
 
-def _cells(cell: Any, n: int) -> tuple[list[str | None], npt.NDArray[np.int64]]:
-    """Names of the cells that there are, None where nothing is said, and which of them each of n series is of."""
+def _cells(cell: Any, n: int) -> npt.NDArray[np.str_]:
+    """The cells of n series, shape (n,), or the one cell of all, shape (1,): empty where nothing is said."""
     if cell is None or np.ndim(cell) == 0:
-        return [None if cell is None else str(cell)], np.zeros(n, np.int64)
+        return np.array(["" if cell is None else str(cell)])
     cells = np.asarray(cell).astype(str)
     if cells.shape != (n,):
         raise ValueError(f"cell has {cells.size} entries for {n} series; give one for each, or one for all")
-    names, places = np.unique(cells, return_inverse=True)
-    return names.tolist(), places
-
-
-def _padded(X: Array, mask: npt.NDArray[np.bool_] | None, mean: float) -> Array:
-    """Series with the mean of their cell for padding, which is thus 0 after standardising, as in `series.scaling`."""
-    return X if mask is None else np.where(mask, X, mean)
+    return cells

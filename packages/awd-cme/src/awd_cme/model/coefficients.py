@@ -65,9 +65,11 @@ class Selection:
         """What is sorted for: one entry for each list of coefficients of a scale."""
         return ("positive", "negative") if self.which == "both" else (self.which,)
 
-    def columns(self, size: int) -> int:
-        """Number of features of a scale of so many coefficients."""
-        return len(self.kinds()) * min(self.most, size) * (1 + self.positions) + self.energies
+    def present(self, sizes: Sequence[int]) -> npt.NDArray[np.bool_]:
+        """Which features of the largest of several scales each of them has, shape (scales, columns)."""
+        ranks = np.arange(min(self.most, max(sizes))) < np.array(sizes)[:, None]
+        listed = np.tile(ranks, len(self.kinds()) * (1 + self.positions))
+        return np.pad(listed, ((0, 0), (0, int(self.energies))), constant_values=True)
 
     def names(self, scale: str, size: int) -> list[str]:
         """Names of the features of one scale, in the order of `select`."""
@@ -78,47 +80,48 @@ class Selection:
         return found + ([f"{scale}, energy"] if self.energies else [])
 
     def select(self, coefficients: Array, times: Array) -> Array:
-        """Features of one scale.
+        """Features of one scale, or of several side by side.
 
         Parameters
         ----------
-        coefficients : ndarray, shape (n, k)
-            Coefficients of the scale.
-        times : ndarray, shape (k,)
+        coefficients : ndarray, shape (n, k) or (n, scales, k)
+            Coefficients of a scale. One with fewer than k is filled up with NaN, which comes behind everything.
+        times : ndarray, shape (k,) or (scales, k)
             When each of them is; see `centre_times`.
 
         Returns
         -------
-        ndarray, shape (n, columns)
+        ndarray, shape (n, columns) or (n, scales, columns)
             The chosen coefficients, the most extreme first; then their times in the same order; then the energy. Where
-            times or signs are asked for, coefficients are told apart to 2⁻³⁸ (see `pack`): series are standardised.
+            times or signs are asked for, coefficients are told apart to 2⁻³⁸ (see `_number`): series are standardised.
 
         Examples
         --------
         >>> Selection("both", 1, positions=True).select(np.array([[3.0, -1.0, 2.0]]), np.arange(3.0))
         array([[ 3., -1.,  0.,  1.]])
         """
-        count = min(self.most, coefficients.shape[1])
+        count = min(self.most, coefficients.shape[-1])
         values, places = [], []
         for kind in self.kinds():
-            # A copy, since numbers are written into it.
             sizes = np.abs(coefficients) if kind == "absolute" else coefficients
-            packed, signed = self.positions or kind == "signed", kind == "signed"
-            key = np.array(sizes, dtype=np.float64 if packed else None)
-            bits = number_bits(key.shape[1], signed)
-            if packed:
-                pack(key, np.arange(key.shape[1]) << signed, bits, signed)
-            key.sort(axis=1)
-            chosen = key[:, :count] if kind == "negative" else key[:, ::-1][:, :count]
-            if packed:
-                _, number = unpack(chosen, bits, signed)
-                chosen = np.take_along_axis(sizes, number, axis=1)
-                places.append(times[number])
-            values.append(chosen)
+            numbered, signed = self.positions or kind == "signed", kind == "signed"
+            # A copy, since numbers are written into it.
+            key = np.array(sizes, dtype=np.float64 if numbered else None)
+            bits = _number(key, signed) if numbered else 0
+            if kind != "negative":
+                np.negative(key, out=key)
+            key.sort()
+            chosen = key[..., :count]
+            if numbered:
+                number = (chosen.view(np.int64) & bits) >> signed
+                values.append(np.take_along_axis(sizes, number, axis=-1))
+                places.append(np.take_along_axis(np.broadcast_to(times, sizes.shape), number, axis=-1))
+            else:
+                values.append(chosen if kind == "negative" else -chosen)
         parts = values + (places if self.positions else [])
         if self.energies:
-            parts.append(np.sqrt((coefficients**2).sum(axis=1, keepdims=True)))
-        return np.concatenate(parts, axis=1)
+            parts.append(np.sqrt(np.nansum(coefficients**2, axis=-1, keepdims=True)))
+        return np.concatenate(parts, axis=-1)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -129,29 +132,15 @@ ROUNDING = 1.5 * 2.0**14
 """Added and subtracted again, it leaves multiples of 2⁻³⁸: far above errors of rounding, far below what matters."""
 
 
-def number_bits(size: int, signed: bool) -> int:
-    """The last bits of a coefficient, as a mask, that hold its number in a scale of some size, and its sign."""
-    return (1 << (max(size - 1, 1).bit_length() + signed)) - 1
+def _number(c: Array, signed: bool) -> int:
+    """Write each coefficient's number in its scale into its last bits, in place, and return the mask of these bits.
 
-
-def pack(c: Array, number: npt.NDArray[np.int64], bits: int, signed: bool) -> None:
-    """Write each coefficient's number (and its sign, where sizes are sorted) into its last bits, in place.
-
-    So a sort carries the numbers along, and knows no ties. Rounding comes first: where a series is padded a scale has
-    many coefficients that are zero but for errors of rounding, and these errors, which no two ways of computing them
-    share, must not decide which is the largest.
-
-    Parameters
-    ----------
-    c : ndarray of float64
-        Coefficients.
-    number : ndarray of int64
-        Their numbers, shifted to the left by one bit if `signed`.
-    bits : int
-        As `number_bits` gives it.
-    signed : bool
-        Whether sizes are kept and signs go to the last bit.
+    If `signed`, sizes are kept, and signs go to the last bit. So a sort carries the numbers along, and knows no ties.
+    Rounding comes first: where a series is padded a scale has many coefficients that are zero but for errors of
+    rounding, and these errors, which no two ways of computing them share, must not decide which is the largest.
     """
+    number = np.arange(c.shape[-1]) << signed
+    bits: int = (1 << (max(c.shape[-1] - 1, 1).bit_length() + signed)) - 1
     c += ROUNDING
     c -= ROUNDING
     whole = c.view(np.int64)
@@ -160,14 +149,7 @@ def pack(c: Array, number: npt.NDArray[np.int64], bits: int, signed: bool) -> No
         np.abs(c, out=c)
     whole &= ~bits
     whole |= number
-
-
-def unpack(c: Array, bits: int, signed: bool) -> tuple[Array, npt.NDArray[np.int64]]:
-    """Coefficients with their signs (changed by one part in 2⁴⁶ at most), and their numbers."""
-    last = np.ascontiguousarray(c).view(np.int64) & bits
-    if signed:
-        return c * (1 - 2 * (last & 1)), last >> 1
-    return c, last
+    return bits
 
 
 def analysis_matrices(taps: npt.ArrayLike, length: int, levels: int = 4, mode: str = "zero") -> list[Array]:

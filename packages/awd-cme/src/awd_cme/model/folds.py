@@ -15,7 +15,7 @@ import numpy.typing as npt
 from awd_cme.series.scaling import Rule, ZScores, fit_z_scores
 from awd_cme.series.series_set import SeriesSet
 from awd_core.checks import whole_number
-from awd_core.features import Folds, balanced_folds, train_and_test
+from awd_core.features import Folds, group_folds
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
@@ -36,7 +36,7 @@ def grouped_folds(
     groups : array_like, shape (n,)
         Group of each track.
     folds : int
-        Number of folds; fewer where there are fewer groups.
+        Number of folds; fewer where there are fewer groups, or fewer tracks of each class.
     seed : int
         Of the order in which groups of one size are dealt.
     labels : ndarray of bool, shape (n,), optional
@@ -53,16 +53,16 @@ def grouped_folds(
     ValueError
         If there are fewer than two folds or groups.
     """
-    names = np.asarray(groups)
-    number = len(np.unique(names))
+    number = len(np.unique(np.asarray(groups)))
     count = min(whole_number("folds", folds), number)
+    if labels is not None:
+        count = min(count, int(np.unique(labels, return_counts=True)[1].max()))
     if count < 2:
         raise ValueError(
             f"{number} group(s) and {folds} folds: cross-validation needs two or more of both; group by track "
             "where there is one cell"
         )
-    fold = balanced_folds(names, count, np.random.default_rng([whole_number("seed", seed, 0), stream, draw]), labels)
-    return train_and_test(fold, count)
+    return group_folds(groups, count, np.random.default_rng([whole_number("seed", seed, 0), stream, draw]), labels)
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,6 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from awd_cme.readers.hdf5_headers import Headers
-
 Array = npt.NDArray[Any]
 _BROKEN = (OSError, KeyError, TypeError, RuntimeError, IndexError, OverflowError, MemoryError, zlib.error, struct.error)
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -81,7 +79,7 @@ def struct_array(path: str | os.PathLike[str], name: str) -> Iterator[StructArra
                     raise ValueError(f"{path} has no variable {name!r}, but {[n for n in file if n[0] != '#']}")
                 node = file[name]
                 # A struct array without elements is a dataset that holds its size.
-                yield _Hdf5(path, file, node if isinstance(node, h5py.Group) else None)
+                yield _Hdf5(file, node if isinstance(node, h5py.Group) else None)
         else:
             from scipy.io import loadmat
 
@@ -142,13 +140,12 @@ class _Version5:
 
 
 class _Hdf5:
-    """Most arrays are read from their headers; those that these do not tell, the library opens one by one."""
+    """A group of datasets that refer to each element's arrays; of a single element it holds these themselves."""
 
-    def __init__(self, path: str | os.PathLike[str], file: Any, group: Any) -> None:
+    def __init__(self, file: Any, group: Any) -> None:
         import h5py
 
         self._file, self._group, self._h5py = file, group, h5py
-        self._headers = Headers(path, file.userblock_size)
         self.fields = [] if group is None else list(group)
         self._single = bool(self.fields) and not self._referred(self.fields[0])
 
@@ -158,37 +155,15 @@ class _Hdf5:
         return 1 if self._single else int(self._group[self.fields[0]].size)
 
     def column(self, field: str, most: int | None = None) -> list[Array]:
-        if self._single:
-            return [self._opened(self._group[field].id)]
-        addresses = self._addresses(field)[:most]
-        found = self._headers.arrays(addresses)
-        missing = [k for k, values in enumerate(found) if values is None]
-        opened = {
-            k: self._opened(identity) for k, identity in zip(missing, self._identities(field, missing), strict=True)
-        }
-        return [opened[k] if values is None else values.T for k, values in enumerate(found)]
+        return [self._array(node) for node in self._nodes(field, most)]
 
     def nested(self, field: str, names: Sequence[str]) -> list[tuple[int, dict[str, Array]]]:
-        if self._single:
-            node = self._group[field]
-            known = [name for name in names if isinstance(node, self._h5py.Group) and name in node]
-            return [(0, {name: self._opened(node[name].id) for name in known})] if known else []
-        members = [self._headers.members(address) for address in self._addresses(field).tolist()]
-        found: dict[int, dict[str, Array]] = {k: {} for k, inside in enumerate(members) if inside}
-        slow = [k for k, inside in enumerate(members) if not inside]
-        for name in names:
-            having = [k for k in found if name in (members[k] or {})]
-            addresses = np.array([(members[k] or {})[name] for k in having], dtype=np.uint64)
-            for k, values in zip(having, self._headers.arrays(addresses), strict=True):
-                if values is not None:
-                    found[k][name] = values.T
-                elif k not in slow:
-                    slow.append(k)
-        for k, identity in zip(slow, self._identities(field, slow), strict=True):
-            if isinstance(identity, self._h5py.h5g.GroupID):
-                inside = self._h5py.Group(identity)
-                found[k] = {name: self._opened(inside[name].id) for name in names if name in inside}
-        return sorted((k, values) for k, values in found.items() if values)
+        open_in, found = self._h5py.h5o.open, []
+        for k, node in enumerate(self._nodes(field)):
+            if isinstance(node, self._h5py.h5g.GroupID):
+                known = [name for name in names if name.encode() in node]
+                found.append((k, {name: self._array(open_in(node, name.encode())) for name in known}))
+        return [(k, values) for k, values in found if values]
 
     def _referred(self, field: str) -> bool:
         node = self._group[field]
@@ -199,22 +174,19 @@ class _Hdf5:
             and node.attrs.get("MATLAB_class") != b"cell"
         )
 
-    def _addresses(self, field: str) -> npt.NDArray[np.uint64]:
-        """Addresses of one field of each element: a reference is nothing else."""
+    def _nodes(self, field: str, most: int | None = None) -> Iterator[Any]:
+        """What one field of each element holds, by the library's lower level: there may be half a million."""
         node = self._group[field]
+        if self._single:
+            yield node.id
+            return
         if not self._referred(field):
             raise ValueError(f"the field {field!r} of the struct array {self._group.name} holds no references")
         # HDF5's rows are MATLAB's columns, so the order is MATLAB's.
-        addresses = np.empty(node.shape, dtype=np.uint64)
-        node.id.read(self._h5py.h5s.ALL, self._h5py.h5s.ALL, addresses, self._h5py.h5t.STD_REF_OBJ)
-        return addresses.ravel()
+        for reference in node[()].ravel()[:most]:
+            yield self._h5py.h5r.dereference(reference, self._file.id)
 
-    def _identities(self, field: str, elements: list[int]) -> Iterator[Any]:
-        references = self._group[field][()].ravel() if elements else []
-        for k in elements:
-            yield self._h5py.h5r.dereference(references[k], self._file.id)
-
-    def _opened(self, identity: Any) -> Array:
+    def _array(self, identity: Any) -> Array:
         if not isinstance(identity, self._h5py.h5d.DatasetID) or identity.dtype.kind not in "fiub":
             return np.empty((0, 0))
         if len(identity.shape) != 2 or self._h5py.h5a.exists(identity, b"MATLAB_empty"):

@@ -14,7 +14,6 @@ from awd_cme.report import student as student_report
 from awd_cme.report import tables as report_tables
 from awd_cme.report.artefacts import Artefacts, read_artefacts
 from awd_cme.report.result_lines import metric_name
-from awd_cme.report.run_files import ARTEFACTS
 from awd_cme.report.sentences import Effect, bands, effects, sentence, sparser, strongest
 from awd_core.report import (
     DistillationPart,
@@ -88,7 +87,7 @@ def write_report(run: RunFolder, *, progress: Progress = lambda done, total: Non
         packages=["awd_cme.report"],
         summary=f"{few} {summary.summary(found, metric)}".strip(),
         facts=[*summary.facts(found, metric), *trust.facts],
-        run=run_part(run, ARTEFACTS),
+        run=run_part(run),
         **_context(run, found, metric, effect_list, part),
         pictures=pictures,
         distillation=part,

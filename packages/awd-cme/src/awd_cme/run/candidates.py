@@ -14,21 +14,11 @@ from awd_core.wavelets import Wavelet
 
 @dataclass(frozen=True)
 class Candidate:
-    """A wavelet that may be chosen.
-
-    Attributes
-    ----------
-    wavelet : Wavelet
-        The wavelet.
-    start : str
-        Where its path began; its own name if it is that start itself.
-    share : float or None
-        Share of the attributions; None for the start itself.
-    """
+    """A wavelet that may be chosen."""
 
     wavelet: Wavelet
-    start: str
-    share: float | None = None
+    start: str  # where its path began; its own name if it is that start itself
+    share: float | None = None  # of the attributions; None for the start itself
 
     @property
     def name(self) -> str:
@@ -43,21 +33,11 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Choice:
-    """The candidates with their scores, and the one that was taken.
+    """The candidates with their scores, and the one that was taken."""
 
-    Attributes
-    ----------
-    candidates : tuple of Candidate
-        In order of preference.
-    search : SettingsSearch
-        Their scores.
-    index : int
-        The first that the folds cannot tell from the best.
-    """
-
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[Candidate, ...]  # in order of preference
     search: SettingsSearch
-    index: int
+    index: int  # the first that the folds cannot tell from the best
 
     @property
     def chosen(self) -> Candidate:
@@ -106,19 +86,10 @@ def choose(
     features: str | None = None,
     published: bool = False,
 ) -> Choice:
-    """Cross-validate the candidates on training tracks, all but the wavelets fitted anew in each fold.
+    """Cross-validate candidates on training tracks, in order of preference; all but the wavelets is fitted anew.
 
-    Parameters
-    ----------
-    job, problem : RunJob, Problem
-        What is asked and of what.
-    candidates : sequence of Candidate
-        In order of preference.
-    features : str, optional
-        Name of the features; those of the job if not given.
-    published : bool
-        The published rule: one drawing of folds, and the highest score; else several drawings, and the first candidate
-        within one standard error (of the paired difference) of the best.
+    By several drawings of folds, the first within one standard error (of the paired difference) of the best is taken;
+    by the published rule, with one drawing, that of the highest score.
     """
     known = problem.known
     tried = [transformer(job, known, candidate.wavelet, features or job.features) for candidate in candidates]

@@ -9,14 +9,16 @@ import numpy.typing as npt
 from awd_cme.model.features import MaxCoefficients
 from awd_cme.model.folds import ScaledFold
 from awd_cme.model.regression import fit_predictor
-from awd_cme.run.candidates import Candidate, Choice, candidates_of, choose
+from awd_cme.model.student_card import StudentCard
+from awd_cme.run.candidates import Candidate, candidates_of, choose
 from awd_cme.run.job import RunJob
 from awd_cme.run.readable import Predictor, predictor_of, transformer
 from awd_cme.run.series import Problem
-from awd_cme.run.student import Headline
+from awd_cme.run.student import read_arrays
 from awd_cme.run.teach import Taught
 from awd_cme.teacher.convolutions import ConvolutionTeacher
 from awd_core.distill import DistillationPath
+from awd_core.run import RunFolder
 from awd_core.wavelets import Wavelet
 
 Array = npt.NDArray[np.float64]
@@ -29,46 +31,30 @@ ROUNDS = (10, 20, 40, 80, 160, 320)
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model and its predictions.
-
-    Attributes
-    ----------
-    key, name, kind, features, estimator : str
-        As a row of results.json has them.
-    prediction : ndarray, shape (test tracks,)
-        In the partner's unit, or a rating that rises with success.
-    cv_score : float or None
-        Cross-validated score on training tracks.
-    parameters : int
-        Numbers that were fitted: coefficients that are not zero and the intercept, the free angles of a distilled
-        wavelet, the values of all leaves and thresholds of all splits of trees, the weights of a network.
-    candidate : Candidate, optional
-        The wavelet.
-    transformer, predictor : optional
-        Fitted, of models on wavelet coefficients.
-    """
+    """A model and its predictions; `key` to `estimator` as a row of results.json has them."""
 
     key: str
     name: str
     kind: str
     features: str
     estimator: str
-    prediction: Array
-    cv_score: float | None
+    prediction: Array  # (test tracks,), in the partner's unit, or a rating that rises with success
+    cv_score: float | None  # cross-validated, on training tracks
+    # Numbers that were fitted: coefficients that are not zero and the intercept, the free angles of a distilled
+    # wavelet, the values of all leaves and thresholds of all splits of trees, the weights of a network.
     parameters: int
-    candidate: Candidate | None = None
-    transformer: MaxCoefficients | None = None
+    candidate: Candidate | None = None  # the wavelet
+    transformer: MaxCoefficients | None = None  # fitted, of models on wavelet coefficients; so is the predictor
     predictor: Predictor | None = field(default=None, repr=False)
 
 
 def fit_all(
-    job: RunJob, problem: Problem, paths: dict[str, DistillationPath], choice: Choice, taught: Taught | None
-) -> list[Fitted]:
-    """Every row, AWD first."""
-    chosen = choice.chosen
-    own: dict[str, Any] = {"features": job.features, "score": float(choice.search.pooled[choice.index])}
-    rows = [on_wavelet(job, problem, "awd", f"AWD ({chosen.name})", "awd", chosen, **own)]
-    plain = next(c for c in choice.candidates if c.start == chosen.start and c.share == 0)
+    job: RunJob, problem: Problem, paths: dict[str, DistillationPath], chosen: Candidate, score: float,
+    taught: Taught | None,
+) -> list[Fitted]:  # fmt: skip
+    """Every row, AWD first: on the wavelet that was chosen, with its cross-validated score."""
+    rows = [on_wavelet(job, problem, "awd", f"AWD ({chosen.name})", "awd", chosen, score=score)]
+    plain = next(c for c in candidates_of(paths) if c.start == chosen.start and c.share == 0)
     rows.append(
         on_wavelet(job, problem, "awd_no_interpretation", f"AWD without attributions ({plain.name})", "ablation", plain)
     )
@@ -79,23 +65,12 @@ def fit_all(
         rows.append(on_wavelet(job, problem, name, name, "wavelet", candidate))
     last = "db5" if "db5" in paths else job.starts[-1]
     old = choose(job, problem, candidates_of({last: paths[last]})[1:], features="published", published=True)
-    rows += [
-        on_wavelet(
-            job,
-            problem,
-            key,
-            f"{name}, published form",
-            kind,
-            candidate,
-            features="published",
-            published=True,
-            score=score,
-        )
-        for key, name, kind, candidate, score in (
-            ("published_awd", "AWD", "awd", old.chosen, float(old.search.pooled[old.index])),
-            ("published_db5", "db5", "wavelet", Candidate(Wavelet.from_name("db5"), "db5"), None),
-        )
-    ]
+    for key, name, kind, candidate, known in (
+        ("published_awd", "AWD", "awd", old.chosen, float(old.search.pooled[old.index])),
+        ("published_db5", "db5", "wavelet", Candidate(Wavelet.from_name("db5"), "db5"), None),
+    ):
+        form: Any = {"features": "published", "published": True, "score": known}
+        rows.append(on_wavelet(job, problem, key, f"{name}, published form", kind, candidate, **form))
     return [*rows, on_series(job, problem), boosted(job, problem), mean_row(problem)]
 
 
@@ -103,23 +78,7 @@ def on_wavelet(
     job: RunJob, problem: Problem, key: str, name: str, kind: str, candidate: Candidate,
     *, features: str | None = None, published: bool = False, score: float | None = None,
 ) -> Fitted:  # fmt: skip
-    """A row of a model on wavelet coefficients.
-
-    Parameters
-    ----------
-    job, problem : RunJob, Problem
-        What is asked and of what.
-    key, name, kind : str
-        Of the row.
-    candidate : Candidate
-        The wavelet.
-    features : str, optional
-        Name of the features; those of the job if not given.
-    published : bool
-        Least squares instead of ridge regression.
-    score : float, optional
-        Cross-validated score, where it is known already.
-    """
+    """A row of a model on wavelet coefficients; the published one is fitted by least squares. A score may be known."""
     chosen = features or job.features
     training = problem.training
     made = transformer(job, problem.known, candidate.wavelet, chosen).fit(training.X)
@@ -188,23 +147,21 @@ def boosted(job: RunJob, problem: Problem) -> Fitted:
     return Fitted("boosting", name, "series", features, "boosting", found, scores[best], numbers)
 
 
-def headline_row(problem: Problem, headline: Headline) -> Fitted:
-    """The small model."""
-    count = len(headline.card.numbers)
-    name = f"AWD, {count} number{'' if count == 1 else 's'}"
-    estimator = "logistic" if problem.classification else "ridge"
-    return Fitted(
-        "student", name, "awd", "few numbers", estimator, headline.prediction, headline.cv_score,
-        count + 1 + headline.free,
-    )  # fmt: skip
+def headline_row(run: RunFolder, problem: Problem) -> Fitted:
+    """The model of at most ten numbers, by its card."""
+    card, held = StudentCard.load(run / "student_card.json"), problem.held_out
+    found = card.predict(problem.raw.X[problem.test], cell=held.cell, frames=held.frames)
+    name = f"AWD, {len(card.numbers)} number{'' if len(card.numbers) == 1 else 's'}"
+    estimator, free = "logistic" if problem.classification else "ridge", card.notes["free"]
+    size, score = len(card.numbers) + 1 + free, card.notes["cv_score"]
+    return Fitted("student", name, "awd", "few numbers", estimator, found, score, size)
 
 
-def convolutions_row(headline: Headline) -> Fitted:
-    """Random convolutions alone, which have a say in the answers that the small model was chosen by."""
-    return Fitted(
-        "convolutions", "random convolutions", "series", "samples and frames", "ridge", headline.convolutions,
-        headline.convolutions_score, 3 * ConvolutionTeacher().kernels + 2,
-    )  # fmt: skip
+def convolutions_row(run: RunFolder, problem: Problem) -> Fitted:
+    """Random convolutions, of the teachers whose answers the small model was chosen by."""
+    said, size = read_arrays(run, "convolutions.npz"), 3 * ConvolutionTeacher().kernels + 2
+    found, score = problem.restored(said["test"]), float(said["score"])
+    return Fitted("convolutions", "random convolutions", "series", "samples and frames", "ridge", found, score, size)
 
 
 def teacher_row(problem: Problem, taught: Taught) -> Fitted:

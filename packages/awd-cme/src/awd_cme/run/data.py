@@ -18,42 +18,19 @@ from awd_core.workers import Workers, open_workers
 
 @dataclass(frozen=True)
 class Tracked:
-    """Tracks with their intensities.
+    """Tracks with their intensities."""
 
-    Attributes
-    ----------
-    table : DataFrame
-        Canonical.
-    losses : LossReport
-        What was read, lost and assumed.
-    origin : mapping of str to str
-        Where axes, channels, frame interval and size of a pixel were found.
-    account : str
-        One sentence on what the data are.
-    yeast : bool
-        Whether the file is of the yeast kind, whose learning problem is another.
-    """
-
-    table: pd.DataFrame
-    losses: LossReport
-    origin: Mapping[str, str]
-    account: str
-    yeast: bool = False
+    table: pd.DataFrame  # canonical
+    losses: LossReport  # what was read, lost and assumed
+    origin: Mapping[str, str]  # where axes, channels, frame interval and size of a pixel were found
+    account: str  # one sentence on what the data are
+    yeast: bool = False  # whether the file is of the yeast kind, whose learning problem is another
 
 
 def tracks_of(run: RunFolder, job: RunJob, source: Source, workers: int | Workers = 1) -> Tracked:
     """Read, or track and extract; what is in the run's folder already is not done again.
 
-    Parameters
-    ----------
-    run : RunFolder
-        The run; of movies it gets `tracks.parquet`.
-    job : RunJob
-        What is asked.
-    source : Source
-        What the data are.
-    workers : int or Workers
-        Processes. The tracks do not depend on them.
+    Of movies it gets `tracks.parquet`. The tracks do not depend on the workers.
     """
     with open_workers(workers) as crew:
         if source.kind == "tracks":

@@ -21,26 +21,14 @@ NEGLIGIBLE = 0.01
 
 
 def examples_of(problem: Problem, row: Fitted, table: pd.DataFrame) -> dict[str, Any]:
-    """Arrays of examples.npz.
+    """Arrays of examples.npz, for some test tracks of a canonical table.
 
-    Parameters
-    ----------
-    problem : Problem
-        For the test tracks.
-    row : Fitted
-        The model on wavelet coefficients.
-    table : DataFrame
-        Canonical table with the tracks.
-
-    Returns
-    -------
-    dict of str to array
-        `cell`, `track`, `truth`, `prediction`, shape (k,); `time` (seconds from the first frame; frames where the
-        interval is unknown), `x`, `y`, shape (k, T), NaN behind a track's end; `left_out`, shape (k,), how many
-        coefficients moved the prediction as much as those that are named, and are not there; and for each of the c
-        coefficients that are named `example` (its track), `scale`, `width`, `position` (seconds from the first frame),
-        `value`, `weight`, and `term`: weight times how far the value lies from its mean over the training tracks, which
-        is what the coefficient moved the prediction, in units of the standardised target (log odds for classes).
+    `cell`, `track`, `truth`, `prediction`, shape (k,); `time` (seconds from the first frame; frames where the
+    interval is unknown), `x`, `y`, shape (k, T), NaN behind a track's end; `left_out`, shape (k,), how many moved the
+    prediction as much as those that are named, and are not there; and for each of the c coefficients that are named
+    `example` (its track), `scale`, `width`, `position` (seconds from the first frame), `value`, `weight`, and `term`:
+    weight times how far the value lies from its mean over the training tracks, which is what the coefficient moved the
+    prediction, in units of the standardised target (log odds for classes).
     """
     held, prediction = problem.held_out, row.prediction
     order = np.argsort(prediction, kind="stable")
@@ -105,7 +93,7 @@ def _deciding(problem: Problem, row: Fitted, k: int) -> tuple[list[Deciding], in
                 reaches = time + width / 2 >= 0 and time - width / 2 <= end
                 told = (scale, width * stretch, time * stretch, float(value), weight, term)
                 found.append((told, weight * float(value) if reaches else 0.0))
-        start += selection.columns(len(matrix))
+        start += len(selection.names(scale, len(matrix)))
     return _present(found)
 
 

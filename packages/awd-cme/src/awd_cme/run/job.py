@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from awd_core.checks import check_files
 from awd_core.run import (
     ARGUMENTS,
     RUN,
@@ -208,23 +206,3 @@ def job_of(out: str, **changes: Any) -> RunJob:
     }
     known_values: dict[str, Any] = {name: value for name, value in values.items() if name in known}
     return RunJob(**known_values)
-
-
-def check_job(job: RunJob) -> None:
-    """Refuse, before the folder of a run is made, what only a later step would find missing.
-
-    Raises
-    ------
-    ValueError
-        If there is no such wavelet, or no such network.
-    FileNotFoundError
-        If a file is not there.
-    """
-    from awd_core.teacher import resolve_factory
-    from awd_core.wavelets import Wavelet
-
-    for name in job.starts:
-        Wavelet.from_name(name)
-    if job.network is not None:
-        resolve_factory(job.network)
-    check_files(None if file is None else Path(file) for file in (job.tracks, job.gradients))

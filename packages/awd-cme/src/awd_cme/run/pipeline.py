@@ -1,26 +1,222 @@
 """From movies or tracks to a report: `run_pipeline(RunJob("movies", "run"))`, what `awd-cme run` does.
 
-A run is a folder (`awd_core.run.folder`). Every step writes what it made, whole or not at all, and reads it back before
-it goes on; a run that was killed goes on where it was and ends with the same bits, but for `timings.json`, which, like
-`sessions.json` and `log.txt`, is about the clock.
+A run is a folder (`awd_core.run.folder`), and `RUN` the list of its steps. Every step writes what it made, whole or not
+at all, and what follows reads it: a run that was killed goes on where it was and ends with the same bits, but for
+`timings.json`, which, like `sessions.json` and `log.txt`, is about the clock.
 """
 
+# What the shared steps ask for is a property here, read when it is first needed:
+# mypy: disable-error-code="override"
+
 import os
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from awd_cme.readers.source import recognise_source
-from awd_cme.report.run_files import ARTEFACTS
+import numpy as np
+from torch import nn
+
+from awd_cme.model.card import ModelCard
+from awd_cme.readers.source import Source, recognise_source
+from awd_cme.run.candidates import candidates_of, choose
+from awd_cme.run.compare import Fitted, convolutions_row, fit_all, headline_row
 from awd_cme.run.data import Tracked, tracks_of
+from awd_cme.run.examples import examples_of
 from awd_cme.run.job import PROGRAM, RunJob
-from awd_cme.run.series import Problem, problem_of
-from awd_cme.run.teach import Taught, gradients_of, gradients_of_test, one_thread, paths_of, quality_of, teach
+from awd_cme.run.results import card_of, predictions_of, results_of, timings_of
+from awd_cme.run.series import Problem, choose_z_scores, make_problem, read_problem
+from awd_cme.run.student import convolve, distill_headline
+from awd_cme.run.teach import Taught, Teacher, cross_validate, of_another_seed, one_thread, read_teacher, train
 from awd_cme.series.series_file import write_arrays
+from awd_core.attribution import input_gradients
+from awd_core.distill import SearchSettings
 from awd_core.files import read_json
-from awd_core.run import RunFolder
+from awd_core.run import (
+    GRADIENTS,
+    PAGE,
+    PATHS,
+    SCORES,
+    TAKEN,
+    TRUST,
+    Distilling,
+    Report,
+    RunFolder,
+    Step,
+    afresh,
+    files_of,
+    follow,
+    left,
+    through,
+)
 from awd_core.workers import Workers, open_workers
 
 PACKAGES = ("awd-cme", "scikit-learn", "pandas", "pyarrow", "tifffile", "laptrack", "scikit-image", "lightning")
+
+
+class Work(Distilling):
+    """What the steps share: what was asked, and what they have left, read when it is first needed."""
+
+    each = "sample of series.npz, tracks in its order"
+    points = "wavelets/{start}-share-{share:.2f}.json"
+
+    def __init__(self, run: RunFolder, job: RunJob, source: Source, crew: Workers) -> None:
+        self.run, self.job, self.source, self.crew = run, job, source, crew
+        self.ready, self.has_teacher, self.quality = job.gradients, job.gradients is None, job.quality
+        self.starts, self.asked, self.how = job.starts, {}, {"levels": job.levels, "mode": job.mode}
+        search = SearchSettings(random_starts=job.random_starts)
+        self.searched = {"shares": job.shares, "seed": job.seed, "search": search}
+
+    @cached_property
+    def tracked(self) -> Tracked:
+        """The tracks. What is in the folder already is not tracked again."""
+        return tracks_of(self.run, self.job, self.source, self.crew)
+
+    @cached_property
+    def problem(self) -> Problem:
+        """What is learnt from what."""
+        return read_problem(self.run, self.job)
+
+    @cached_property
+    def X(self) -> Any:  # noqa: N802 - as in the theory
+        """Standardised training series, as the network takes them."""
+        return self.problem.training.X.astype(np.float32)
+
+    @cached_property
+    def rows(self) -> Any:
+        """The training tracks."""
+        return self.problem.train
+
+    @cached_property
+    def count(self) -> int:
+        """Of all series."""
+        return len(self.problem.raw)
+
+    @property
+    def scored(self) -> tuple[Any, Any]:
+        """The test tracks, as in the published work."""
+        X = self.problem.held_out.X.astype(np.float32)
+        return X, input_gradients(self.model, X) if self.has_teacher else self.given(X, self.problem.test)
+
+    @cached_property
+    def teacher(self) -> Teacher:
+        """Trained on all training tracks."""
+        return read_teacher(self.run, self.job, self.problem)
+
+    @cached_property
+    def model(self) -> nn.Module:
+        """Its network."""
+        return self.teacher.as_torch()
+
+    @cached_property
+    def rival(self) -> Teacher:
+        """A teacher of another seed."""
+        return of_another_seed(self.run, self.job, self.problem, self.teacher)
+
+    @cached_property
+    def checked(self) -> dict[str, Any]:
+        """How attributions are checked."""
+        return {"seed": self.job.seed, "others": [self.rival.as_torch()]}
+
+    @cached_property
+    def taught(self) -> Taught | None:
+        """The teacher with its score, where there is one."""
+        if not self.has_teacher:
+            return None
+        return Taught(self.teacher, read_json(self.run / "teacher.json")["cv_score"])
+
+    @cached_property
+    def models(self) -> list[Fitted]:
+        """All rows of the table: the few numbers, then the wavelet that was chosen."""
+        tried = zip(candidates_of(self.paths), read_json(self.run / "selection.json"), strict=True)
+        chosen, row = next((candidate, row) for candidate, row in tried if row["chosen"])
+        rich = fit_all(self.job, self.problem, self.paths, chosen, row["pooled"], self.taught)
+        return [headline_row(self.run, self.problem), *rich, convolutions_row(self.run, self.problem)]
+
+    def select(self, report: Report) -> None:
+        """Choose a wavelet on training tracks."""
+        choice = choose(self.job, self.problem, candidates_of(self.paths))
+        regression = "logistic" if self.problem.classification else "ridge"
+        self.run.write_json("selection.json", choice.rows(self.job.features, regression))
+        self.take(self.paths[choice.chosen.start], choice.chosen.wavelet)
+
+    def predict(self, report: Report) -> None:
+        """Fit all models, and ask them about the test tracks."""
+        self.run.write_bytes("predictions.csv", predictions_of(self.problem, self.models))
+        write_arrays(self.run / "examples.npz", examples_of(self.problem, self.models[1], self.tracked.table))
+
+    def compare(self, report: Report) -> None:
+        """Tell how good they are; the second, the rich form, becomes the card."""
+        results = results_of(self.problem, self.models)
+        card_of(self.problem, self.models[1], results).save(self.run / "card.json")
+        self.run.write_json("results.json", results)
+
+    def time(self, report: Report) -> None:
+        """Take the time of the card and of the network."""
+        card, network = ModelCard.load(self.run / "card.json"), self.model if self.has_teacher else None
+        self.run.write_json("timings.json", timings_of(self.problem, card, network) | {"seconds": self.run.seconds()})
+
+    def tell(self, report: Report) -> None:
+        """Write the report."""
+        from awd_cme.report.page import write_report
+
+        write_report(self.run, progress=report)
+
+
+RUN: tuple[Step[Work], ...] = (
+    Step("series", "", lambda w, report: w.tracked, {
+        "movies": "the simulated movies, with their truth",
+        "tracks": "tracks of each movie with what was lost on the way",
+        "tracks.parquet": "all tracks with their intensities",
+    }, done=afresh),
+    Step("series", "Learning problem", lambda w, report: make_problem(w.run, w.job, w.tracked), {
+        "data.json": "what was read, what was lost, what was assumed",
+        "series.npz": "series of one length, and targets",
+        "series.json": "how they were made, and what was dropped",
+        "split.json": "which series are for training and which for the test",
+    }),
+    Step("series", "Scaling of the series", lambda w, report: choose_z_scores(w.run, w.job), {
+        "scaling.json": "z-scores, fitted on training tracks, and how their rule was chosen",
+    }),
+    Step("teacher", "Teacher", lambda w, report: train(w.run, w.job, w.problem), {
+        "teacher.safetensors": "weights of the teacher",
+    }, lambda w: w.has_teacher),
+    Step("teacher", "Teacher, cross-validated", lambda w, report: cross_validate(
+        w.run, w.job, w.problem, w.teacher, report
+    ), {
+        "teacher.json": "how the teacher was trained",
+        "answers.npz": "what others like it say of training tracks that they have not seen",
+    }, lambda w: w.has_teacher, left("teacher.json")),
+    Step("teacher", "Random convolutions", lambda w, report: convolve(w.run, w.job, w.problem), {
+        "convolutions.npz": "what random convolutions say of tracks that they have not seen",
+    }),
+    GRADIENTS,
+    replace(PATHS, files={**PATHS.files, "wavelets": "the wavelets of all shares"}),
+    Step("results", "Selection by cross-validation", Work.select, {
+        **TAKEN, "selection.json": "cross-validated scores of all candidates",
+    }),
+    Step("results", "Few numbers", lambda w, report: distill_headline(w.run, w.job, w.problem, w.taught), {
+        "student_card.json": "the headline, a model of at most ten numbers, which NumPy alone can score",
+        "student.json": "the wavelet that the teachers' answers chose for it, and all that was tried",
+        "curve.json": "what each further number is worth, for its wavelet and others",
+    }),
+    Step("results", "Models", Work.predict, {
+        "predictions.csv": "measured and predicted, test track by test track",
+        "examples.npz": "the tracks that are shown as examples",
+    }),
+    Step("results", "Results", Work.compare, {
+        "results.json": "scores on test tracks, with intervals",
+        "card.json": "the rich model: one JSON file that NumPy alone can score",
+    }),
+    replace(SCORES, name="results"),
+    Step("results", "Timing", Work.time, {"timings.json": "time per track"}),
+    Step("results", "Teacher of another seed", lambda w, report: w.rival, {
+        "teacher_seeds.json": "what teachers of two seeds reach on the test tracks",
+    }, lambda w: w.has_teacher, lambda w: not w.quality or left("teacher_seeds.json")(w)),
+    replace(TRUST, name="results"),
+    Step("report", "Report", Work.tell, PAGE, done=afresh),
+)  # fmt: skip
+ARTEFACTS = files_of(RUN)
 
 
 def run_pipeline(job: RunJob, *, workers: int | Workers = 1, scheduler: str | os.PathLike[str] | None = None) -> Path:
@@ -39,7 +235,7 @@ def run_pipeline(job: RunJob, *, workers: int | Workers = 1, scheduler: str | os
     Returns
     -------
     Path
-        The run folder; `awd_cme.report.run_files.ARTEFACTS` says what lies in it.
+        The run folder; `ARTEFACTS` says what lies in it.
 
     Raises
     ------
@@ -56,90 +252,19 @@ def run_pipeline(job: RunJob, *, workers: int | Workers = 1, scheduler: str | os
         given = getattr(job, name)
         settings[f"{name}_sha256"] = None if given is None else _digest(given)
     with RunFolder.open(
-        job.out, program=PROGRAM, settings=settings, options=job.options_of_run(), artefacts=list(ARTEFACTS),
+        job.out, program=PROGRAM, settings=settings, options=job.options_of_run(), artefacts=ARTEFACTS,
         packages=PACKAGES, overwrite=job.overwrite, quiet=job.quiet,
     ) as run, open_workers(workers, scheduler) as crew:  # fmt: skip
-        tracked = tracks_of(run, job, source, crew)
+        tracking, *learning = through(RUN, job.until)
+        work = Work(run, job, source, crew)
+        follow([tracking], work)
         with one_thread():
-            _learn(run, job, tracked, crew)
+            follow(learning, work)
         run.finish()
     return Path(job.out)
 
 
-def _learn(run: RunFolder, job: RunJob, tracked: Tracked, crew: Workers) -> None:
-    """Everything after the tracks."""
-    problem = problem_of(run, job, tracked)
-    taught = None
-    if job.reaches("teacher") and job.gradients is None:
-        taught = teach(run, job, problem)
-    if job.reaches("distill"):
-        gradients = gradients_of(run, job, problem, taught)
-        paths = paths_of(run, job, problem, gradients, crew)
-    if job.reaches("results"):
-        _results(run, job, tracked, problem, taught, paths)
-        if job.quality and taught is not None:
-            quality_of(run, job, problem, taught, gradients)
-    if job.reaches("report"):
-        _report(run)
-
-
-def _results(
-    run: RunFolder, job: RunJob, tracked: Tracked, problem: Problem, taught: Taught | None, paths: Any
-) -> None:
-    """Everything from the selection to the example tracks; results.json is written last."""
-    from awd_cme.run.candidates import candidates_of, choose
-    from awd_cme.run.compare import convolutions_row, fit_all, headline_row
-    from awd_cme.run.examples import examples_of
-    from awd_cme.run.results import card_of, predictions_of, results_of, timings_of
-    from awd_cme.run.student import headline_of, network_answers, save_headline
-    from awd_core.distill import save_path
-    from awd_core.evidence import score_pair, write_scores
-
-    network = None if taught is None else taught.teacher.as_torch()
-    if not (run / "results.json").exists():
-        with run.step("Selection by cross-validation"):
-            choice = choose(job, problem, candidates_of(paths))
-        with run.step("Few numbers"):
-            headline = headline_of(job, problem, taught, network_answers(run, taught))
-        with run.step("Models"):
-            rich, *others = fit_all(job, problem, paths, choice, taught)
-            rows = [headline_row(problem, headline), rich, *others, convolutions_row(headline)]
-        with run.step("Results"):
-            results = results_of(problem, rows)
-            card = card_of(problem, rich, results)
-        chosen = choice.chosen
-        run.write_json("selection.json", choice.rows(job.features, rich.estimator))
-        save_path(paths[chosen.start], run / "path.json")
-        chosen.wavelet.save(run / "wavelet.json")
-        card.save(run / "card.json")
-        save_headline(run, headline)
-        run.write_bytes("predictions.csv", predictions_of(problem, rows))
-        write_arrays(run / "examples.npz", examples_of(problem, rich, tracked.table))
-        with run.step("Compression"):
-            X, held = problem.held_out.X.astype("float32"), gradients_of_test(job, problem, taught)
-            start = paths[chosen.start].start
-            scores = score_pair(start, chosen.wavelet, X, held, levels=job.levels, mode=job.mode)
-            write_scores(run / "scores.json", scores)
-        run.write_json("results.json", results)
-    if not (run / "timings.json").exists():
-        from awd_cme.model.card import ModelCard
-
-        with run.step("Timing"):
-            timings = timings_of(problem, ModelCard.load(run / "card.json"), network)
-        run.write_json("timings.json", timings | {"seconds": run.seconds()})
-
-
-def _report(run: RunFolder) -> None:
-    """The page, by the module that only reads the folder."""
-    from awd_cme.report.page import write_report
-
-    with run.step("Report") as progress:
-        write_report(run, progress=progress)
-
-
 def _digest(file: str) -> str:
-    from awd_cme.readers.source import Source
-
     return str(Source("tracks", Path(file)).identity()["sha256"])
 
 

@@ -51,17 +51,8 @@ def predictor_of(series: SeriesSet, seed: int, *, published: bool = False) -> Pr
 def choose_scaling(job: RunJob, training: SeriesSet) -> dict[str, Any]:
     """Rule of the inputs' z-scores, and why: what scaling.json holds of it.
 
-    Parameters
-    ----------
-    job : RunJob
-        Its `scale_inputs` is taken as it is unless it is "auto".
-    training : SeriesSet
-        Training tracks in the units of the channels.
-
-    Returns
-    -------
-    dict
-        "asked" and "rule"; where there was a choice, "scores" by rule, cross-validated over cells.
+    Training tracks are in the units of the channels. "asked" is the job's rule, "rule" what it comes to; where there
+    was a choice ("auto"), "scores" are by rule, cross-validated over cells.
     """
     if job.scale_inputs != "auto":
         return {"asked": job.scale_inputs, "rule": job.scale_inputs}

@@ -37,15 +37,7 @@ FEW = 10
 
 
 def results_of(problem: Problem, rows: Sequence[Fitted]) -> dict[str, Any]:
-    """Content of results.json.
-
-    Parameters
-    ----------
-    problem : Problem
-        For truth, cells and counts.
-    rows : sequence of Fitted
-        All models, the headline first.
-    """
+    """Content of results.json, of all models, the headline first."""
     truth, held = problem.truth(), problem.held_out
     metric: Any = "auc" if problem.classification else "r2"
     clusters = held.groups()

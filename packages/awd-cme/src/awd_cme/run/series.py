@@ -1,6 +1,5 @@
 """The second part of a run: the learning problem, its split by whole cells, and z-scores from training tracks."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,6 +19,7 @@ from awd_cme.series.series_file import load_series, save_series
 from awd_cme.series.series_set import SETTINGS, SeriesSet, SeriesSettings
 from awd_cme.series.targets import NEED_P
 from awd_cme.tracks.losses import LossReport
+from awd_core.files import read_json
 from awd_core.run import RunFolder
 
 Array = npt.NDArray[np.float64]
@@ -29,25 +29,13 @@ SUCCESS = "consecutive"
 
 @dataclass(frozen=True)
 class Problem:
-    """What is learnt from what, and tested on what.
+    """What is learnt from what, and tested on what."""
 
-    Attributes
-    ----------
-    raw : SeriesSet
-        All series in the channels' units.
-    train, test : ndarray of int
-        Their split.
-    rule : {"cells", "tracks"}
-        What is kept together by it.
-    z_scores : ZScores
-        Fitted on the training tracks.
-    """
-
-    raw: SeriesSet
+    raw: SeriesSet  # all series, in the channels' units
     train: Indices
     test: Indices
-    rule: str
-    z_scores: ZScores
+    rule: str  # what is kept together by the split: "cells" or "tracks"
+    z_scores: ZScores  # fitted on the training tracks
 
     @cached_property
     def known(self) -> SeriesSet:
@@ -79,18 +67,10 @@ class Problem:
         return self.raw.y[self.test]
 
     def held_out_of_folds(self, folds: int, seed: int, ask: Callable[[ScaledFold], Array]) -> Array:
-        """What a model says of training tracks that it has not seen, in the partner's unit.
+        """What a model says of training tracks that it has not seen, (n,) in the partner's unit.
 
-        Parameters
-        ----------
-        folds, seed : int
-            Of the cross-validation; z-scores are fitted anew in each fold.
-        ask : callable
-            Fits to the training part of a fold, and predicts its held-out part, (n,) or several ways at once, (k, n).
-
-        Returns
-        -------
-        ndarray, shape (training tracks,) or (k, training tracks)
+        `ask` fits to the training part of a fold, and predicts its held-out part, (n,), or several ways at once,
+        (k, n); z-scores are fitted anew in each fold.
         """
         found: list[Array] = []
         rest: list[Indices] = []
@@ -110,32 +90,38 @@ class Problem:
         return self.z_scores.restore_targets(prediction, self.held_out.cell)
 
 
-def problem_of(run: RunFolder, job: RunJob, tracked: Tracked) -> Problem:
-    """Make the learning problem and write series.npz, split.json, scaling.json and data.json."""
-    if not (run / "series.npz").exists():
-        with run.step("Learning problem"):
-            save_series(series_of(job, tracked), run / "series.npz")
+def make_problem(run: RunFolder, job: RunJob, tracked: Tracked) -> None:
+    """Make the learning problem: series.npz with series.json, split.json and data.json."""
+    save_series(series_of(job, tracked), run / "series.npz")
     raw = load_series(run / "series.npz")
     train, test, rule = split_of(job, raw)
     _check_classes(raw, train, test)
-    if not (run / "scaling.json").exists():
-        with run.step("Scaling of the series"):
-            chosen = choose_scaling(job, raw.take(train))
-            z_scores = fit_z_scores(raw.take(train), inputs=chosen["rule"])
-        scaling = {"inputs": z_scores.inputs.to_dict(), "targets": z_scores.targets.to_dict(), "choice": chosen}
-        run.write_json("scaling.json", scaling)
-    chosen = json.loads((run / "scaling.json").read_bytes())["choice"]
-    z_scores = fit_z_scores(raw.take(train), inputs=chosen["rule"])
-    if not (run / "data.json").exists():
-        run.write_json(
-            "split.json",
-            {
-                "rule": rule, "seed": job.seed, "train": train.tolist(), "test": test.tolist(),
-                "train_cells": _cells(raw, train), "test_cells": _cells(raw, test),
-            },
-        )  # fmt: skip
-        run.write_json("data.json", account(job, tracked, raw))
-    return Problem(raw, train, test, rule, z_scores)
+    run.write_json(
+        "split.json",
+        {
+            "rule": rule, "seed": job.seed, "train": train.tolist(), "test": test.tolist(),
+            "train_cells": _cells(raw, train), "test_cells": _cells(raw, test),
+        },
+    )  # fmt: skip
+    run.write_json("data.json", account(job, tracked, raw))
+
+
+def choose_z_scores(run: RunFolder, job: RunJob) -> None:
+    """Choose how series are standardised, and write scaling.json."""
+    raw = load_series(run / "series.npz")
+    known = raw.take(split_of(job, raw)[0])
+    chosen = choose_scaling(job, known)
+    z_scores = fit_z_scores(known, inputs=chosen["rule"])
+    scaling = {"inputs": z_scores.inputs.to_dict(), "targets": z_scores.targets.to_dict(), "choice": chosen}
+    run.write_json("scaling.json", scaling)
+
+
+def read_problem(run: RunFolder, job: RunJob) -> Problem:
+    """What both have left."""
+    raw = load_series(run / "series.npz")
+    train, test, rule = split_of(job, raw)
+    inputs = read_json(run / "scaling.json")["choice"]["rule"]
+    return Problem(raw, train, test, rule, fit_z_scores(raw.take(train), inputs=inputs))
 
 
 def series_settings(job: RunJob, tracked: Tracked) -> tuple[SeriesSettings, str | None]:

@@ -5,126 +5,120 @@ worth more than any wavelet. The answers are the mean of those of the run's netw
 cross-validated, and of random convolutions, both of folds that have not seen the cell.
 """
 
-from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from awd_cme.model.folds import scaled_folds
+from awd_cme.model.folds import ScaledFold, scaled_folds
 from awd_cme.model.student import MOST, SEARCH, SeriesStudent, log_frames
-from awd_cme.model.student_card import StudentCard
 from awd_cme.run.job import RunJob
 from awd_cme.run.series import Problem
 from awd_cme.run.teach import Taught
-from awd_cme.series.scaling import fit_z_scores
+from awd_cme.series.scaling import ZScores, fit_z_scores
+from awd_cme.series.series_file import write_arrays
 from awd_cme.series.series_set import SeriesSet
 from awd_cme.teacher.convolutions import ConvolutionTeacher, ConvolutionTeacherClassifier
 from awd_cme.teacher.networks import stack_inputs
 from awd_core.run import RunFolder
-from awd_core.student import ErrorCurve, error_curve
+from awd_core.student import error_curve
 
 Array = npt.NDArray[np.float64]
 NUMBERS = ("maximum", "minimum")
 COUNTS = (2, 4, 7, MOST)
 
 
-@dataclass(frozen=True)
-class Headline:
-    """The small model of a run.
+class Divided:
+    """The learning problem with the mean left in its series."""
 
-    Attributes
-    ----------
-    curve : ErrorCurve
-        Test R² against the number of numbers, of its wavelet and others; of classes, R² of 0 and 1 (the Brier skill).
-    card : StudentCard
-        The model.
-    prediction : ndarray, shape (test tracks,)
-        In the partner's unit, or the probability of success.
-    cv_score : float
-        Cross-validated on training tracks: numbers and head chosen anew in each fold, the wavelet held.
-    convolutions : ndarray, shape (test tracks,)
-        What random convolutions alone predict, in the same unit.
-    convolutions_score : float
-        Cross-validated on training tracks.
-    free : int
-        Free angles of the wavelet; 0 where a plain one won.
+    def __init__(self, job: RunJob, problem: Problem) -> None:
+        self.job, self.problem, self.rule = job, problem, problem.z_scores.inputs.rule
+
+    @cached_property
+    def z_scores(self) -> ZScores:
+        """Fitted on the training tracks."""
+        return fit_z_scores(self.problem.known, inputs=self.rule, centre=False)
+
+    @cached_property
+    def training(self) -> SeriesSet:
+        """Standardised training tracks."""
+        return self.z_scores.apply(self.problem.known)
+
+    @cached_property
+    def held_out(self) -> SeriesSet:
+        """Standardised test tracks."""
+        return self.z_scores.apply(self.problem.raw.take(self.problem.test))
+
+    @cached_property
+    def folds(self) -> list[ScaledFold]:
+        """Folds of the training tracks, each with its z-scores."""
+        job = self.job
+        return list(scaled_folds(self.problem.known, job.folds, job.seed, inputs=self.rule, centre=False))
+
+
+def convolve(run: RunFolder, job: RunJob, problem: Problem) -> None:
+    """Ask random convolutions of tracks that they have not seen: convolutions.npz.
+
+    `answers` are of training tracks, out of fold, and `test` of test tracks: standardised targets, or probabilities of
+    success. `score` is that of the former.
     """
-
-    curve: ErrorCurve
-    card: StudentCard
-    prediction: Array
-    cv_score: float
-    convolutions: Array
-    convolutions_score: float
-    free: int
-
-
-def headline_of(job: RunJob, problem: Problem, taught: Taught | None, network: Array | None) -> Headline:
-    """Choose the wavelet by the teachers' answers, fit the head to the labels, and draw up the curve.
-
-    Parameters
-    ----------
-    job, problem : RunJob, Problem
-        What is asked and of what.
-    taught : Taught, optional
-        The run's network, for its predictions of test tracks in the curve.
-    network : ndarray, shape (training tracks,), optional
-        The network's answers to training tracks, out of fold: standardised targets, or probabilities of success.
-    """
-    rule = problem.z_scores.inputs.rule
-    z_scores = fit_z_scores(problem.known, inputs=rule, centre=False)
-    training, held = z_scores.apply(problem.known), z_scores.apply(problem.raw.take(problem.test))
-    folds = list(scaled_folds(problem.known, job.folds, job.seed, inputs=rule, centre=False))
-    answers, restored, found = np.empty((3, len(training)))
-    for fold in folds:
-        answers[fold.rest] = convolutions(fold.training, fold.held_out, job.seed)
+    divided, (answers, restored) = Divided(job, problem), np.empty((2, len(problem.train)))
+    for fold in divided.folds:
+        answers[fold.rest] = _convolutions(fold.training, fold.held_out, job.seed)
         restored[fold.rest] = fold.restored(answers[fold.rest])
-    alone = said = convolutions(training, held, job.seed)
-    if network is not None and taught is not None:
-        answers = (answers + network) / 2
-        said = (said + taught.predict(problem.held_out.X)) / 2
+    score = problem.score_of_training(restored)
+    test = _convolutions(divided.training, divided.held_out, job.seed)
+    write_arrays(run / "convolutions.npz", {"answers": answers, "test": test, "score": score})
+
+
+def distill_headline(run: RunFolder, job: RunJob, problem: Problem, taught: Taught | None) -> None:
+    """Choose the wavelet by the teachers' answers and fit the head to the labels.
+
+    Writes student.json, curve.json and student_card.json, whose notes have the cross-validated score: numbers and head
+    chosen anew in each fold, the wavelet held.
+    """
+    divided = Divided(job, problem)
+    training, held = divided.training, divided.held_out
+    said = read_arrays(run, "convolutions.npz")
+    answers, test = said["answers"], said["test"]
+    if taught is not None and (run / "answers.npz").exists():
+        answers = (answers + read_arrays(run, "answers.npz")["answers"]) / 2
+        test = (test + taught.predict(problem.held_out.X)) / 2
     curve = error_curve(
         training.X, training.y.astype(np.float64), test=(held.X, held.y.astype(np.float64), log_frames(held)),
-        outputs=answers, teacher=said, extra=log_frames(training), groups=training.groups(), counts=COUNTS,
+        outputs=answers, teacher=test, extra=log_frames(training), groups=training.groups(), counts=COUNTS,
         numbers=NUMBERS, levels=job.levels, mode=job.mode, search=SEARCH, seed=job.seed,
     )  # fmt: skip
-    options = {"levels": job.levels, "mode": job.mode, "seed": job.seed}
-    student = SeriesStudent(curve.student, NUMBERS, **options).fit(training, answers)
-    for fold in folds:
-        own = SeriesStudent(curve.student, NUMBERS, **options).fit(fold.training, answers[fold.rows], fold.groups)
-        found[fold.rest] = fold.restored(own.predict(fold.held_out))
-    predictions = [student.predict(held), alone]
-    if not problem.classification:
-        predictions = [z_scores.restore_targets(one, held.cell) for one in predictions]
-    wavelet = student.student_.wavelets_[0]
-    notes = {"wavelet": wavelet.name, "train_tracks": len(training), "series": problem.raw.settings.to_dict()}
-    return Headline(
-        curve, student.card(training, z_scores, notes), predictions[0], problem.score_of_training(found),
-        predictions[1], problem.score_of_training(restored),
-        wavelet.free_angle_count if wavelet.name == "student" else 0,
-    )  # fmt: skip
+    found = curve.student
+    if found is None:
+        raise RuntimeError("the curve of one split has a student")
+
+    def student() -> SeriesStudent:
+        return SeriesStudent(found, NUMBERS, levels=job.levels, mode=job.mode, seed=job.seed)
+
+    fitted, unseen = student().fit(training, answers), np.empty(len(training))
+    for fold in divided.folds:
+        own = student().fit(fold.training, answers[fold.rows], fold.groups)
+        unseen[fold.rest] = fold.restored(own.predict(fold.held_out))
+    notes = {
+        "wavelet": found.wavelet.name, "cv_score": problem.score_of_training(unseen),
+        "free": found.wavelet.free_angle_count if found.wavelet.name == "student" else 0,
+        "train_tracks": len(training), "series": problem.raw.settings.to_dict(),
+    }  # fmt: skip
+    found.save(run / "student.json")
+    run.write_json("curve.json", {"points": [list(point) for point in curve.points]})
+    fitted.card(training, divided.z_scores, notes).save(run / "student_card.json")
 
 
-def convolutions(training: SeriesSet, asked: SeriesSet, seed: int) -> Array:
-    """What random convolutions of some standardised tracks say of others: targets, or probabilities of success."""
+def read_arrays(run: RunFolder, name: str) -> dict[str, Array]:
+    """All arrays of an .npz file."""
+    with np.load(run / name, allow_pickle=False) as arrays:
+        return {key: np.asarray(arrays[key]) for key in arrays.files}
+
+
+def _convolutions(training: SeriesSet, asked: SeriesSet, seed: int) -> Array:
+    """What random convolutions of some tracks say of others."""
     X, others = (stack_inputs(one.X, covariates=log_frames(one).to_numpy()) for one in (training, asked))
     if training.classification:
         return ConvolutionTeacherClassifier(random_state=seed).fit(X, training.y).predict_proba(others)[:, 1]
     return ConvolutionTeacher(random_state=seed).fit(X, training.y).predict(others)
-
-
-def network_answers(run: RunFolder, taught: Taught | None) -> Array | None:
-    """The network's answers to training tracks, out of fold; None where there are none."""
-    file = run / "answers.npz"
-    if taught is None or not file.exists():
-        return None
-    with np.load(file, allow_pickle=False) as arrays:
-        return np.asarray(arrays["network"])
-
-
-def save_headline(run: RunFolder, headline: Headline) -> None:
-    """Write student.json, student_card.json and curve.json."""
-    if headline.curve.student is not None:
-        headline.curve.student.save(run / "student.json")
-    headline.card.save(run / "student_card.json")
-    run.write_json("curve.json", {"points": [list(point) for point in headline.curve.points]})

@@ -203,7 +203,7 @@ class DistillJob:
             raise SettingError(
                 "{baseline} is for integrated_gradients and gradient_shap; {method} has none", method=self.method
             )
-        from awd_core.run.device import check_device
+        from awd_core.checks.device import check_device
 
         check_device(self.device)
         self.index  # noqa: B018 - raises if the share is not on the path

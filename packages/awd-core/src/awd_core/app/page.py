@@ -31,7 +31,6 @@ def write_page(
     *,
     scores: Scores,
     quality: CheckedQuality | None = None,
-    artefacts: Mapping[str, str],
     progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> None:
     """Write figures, animation and report.html into a run's folder.
@@ -48,8 +47,6 @@ def write_page(
         Of the start and of the chosen wavelet.
     quality : CheckedQuality, optional
         Whether the attributions deserve trust, if that was looked at.
-    artefacts : mapping
-        What lies in the folder, from the names to a few words on each.
     progress : callable, optional
         Called with (pictures done, pictures in all).
     """
@@ -71,7 +68,7 @@ def write_page(
         predictor=options["predictor"],
         data=_data(settings, options),
         snippet=snippet(run.path, settings),
-        run=run_part(run, artefacts),
+        run=run_part(run),
     )
 
 

@@ -5,47 +5,162 @@ What `awd distill` does, for Python: `distill_files(DistillJob("X.npy", "run", g
 
 import os
 import warnings
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from awd_core.app.job import DistillJob as DistillJob
 from awd_core.app.job import PathLike
 from awd_core.app.job import TeacherFile as TeacherFile
-from awd_core.attribution.gradients import check_gradients, input_gradients
+from awd_core.attribution.gradients import check_gradients
 from awd_core.attribution.store import model_digest
 from awd_core.distill.distill import DistillationPath, distill_path
-from awd_core.distill.path_file import save_path
-from awd_core.evidence.assessment import attribution_quality
 from awd_core.evidence.quality_record import CheckedQuality
-from awd_core.evidence.score_records import Scores, write_scores
+from awd_core.evidence.score_records import Scores
 from awd_core.files.arrays import SampleArray, as_samples, identity, read_array
+from awd_core.run.distilling import GRADIENTS, PAGE, SCORES, TAKEN, TRUST, Distilling
 from awd_core.run.folder import RunFolder
+from awd_core.run.screen import Report
+from awd_core.run.steps import Step, afresh, files_of, follow
 from awd_core.teacher.weights import build, load_module, resolve_factory
 from awd_core.transforms.boundary import boundary_note, without_boundary_warnings
 from awd_core.transforms.dwt import transformed_axes
-from awd_core.wavelets.wavelet import Wavelet
-from awd_core.workers.open import Workers, open_workers
+from awd_core.workers.open import open_workers
 
 if TYPE_CHECKING:
     from awd_core.features.select import Selection
 
 PROGRAM = "awd distill"
-ARTEFACTS = {
-    "wavelet.json": "the wavelet that was taken; Wavelet.load reads it",
-    "wavelets": "the wavelet of each share of the path",
-    "path.json": "the path with all its searches; awd_core.distill.load_path reads it",
-    "scores.json": "how sparse coefficients and attributions are, scale by scale, at the start and distilled",
-    "selection.json": "cross-validated scores of the points",
-    "quality.json": "whether the attributions deserve trust: what the checks found, and the verdict",
-    "gradients.zarr": "input gradients of the teacher",
-    "path.checkpoint.json": "finished searches, from which an interrupted run goes on",
-    "figures": "the figures of the report, as PNG",
-    "wavelet.gif": "the wavelet on its way to the minimum",
-    "report.html": "the report",
-}
+
+
+class Work(Distilling):
+    """A job at work: what its files hold, read and checked before there is a folder, and what comes of it."""
+
+    path: DistillationPath
+    scores: Scores
+    selection: "Selection | None" = None
+    trust: CheckedQuality | None = None
+
+    def __init__(self, job: DistillJob) -> None:
+        self.job, self.X = job, as_samples(read_array(job.X), os.fspath(job.X))
+        self.ready, self.has_teacher, self.quality = job.gradients, job.teacher is not None, job.quality
+        ndim = transformed_axes(tuple(self.X.shape), job.ndim)
+        self.how = {
+            "levels": job.levels, "mode": job.mode, "ndim": ndim, "method": job.method, "device": job.device,
+            "baseline": _baseline(job, self.X),
+        }  # fmt: skip
+        self.truths = None if job.y is None else _truths(job.y, self.X)
+        self.groups = None if job.groups is None else _groups(job.groups, self.X)
+        if job.gradients is not None:
+            self.file = as_samples(read_array(job.gradients), os.fspath(job.gradients))
+            check_gradients(self.X, self.file)
+            self.origin = identity(self.file)
+        if (teacher := job.teacher) is not None:
+            self.model, *others = _networks(teacher)
+            self.origin = {"factory": teacher.factory, "arguments": dict(teacher.arguments)}
+            self.origin |= {"sha256": model_digest(self.model), "target": teacher.target}
+            self.origin |= {"batch_size": teacher.batch_size}
+            both = {"target": teacher.target, "batch_size": teacher.batch_size}
+            averages = job.method in ("integrated_gradients", "gradient_shap")
+            self.asked = both | {
+                "method": job.method, "baseline": self.how["baseline"] if averages else None, "device": job.device,
+                "seed": job.seed if job.method == "gradient_shap" else None,
+            }  # fmt: skip
+            self.checked = both | {
+                "seed": job.seed, "others": others, "settings": job.checks,
+                "factory": lambda: build(resolve_factory(teacher.factory), teacher.arguments),
+            }  # fmt: skip
+
+    @property
+    def index(self) -> int:
+        """Which point of the path is taken."""
+        return self.job.index if self.selection is None else self.selection.index
+
+    @cached_property
+    def gradients(self) -> SampleArray:
+        """As they lie in their file, or in the run's folder."""
+        return read_array(f"{self.run / 'gradients.zarr'}:gradients") if self.ready is None else self.file
+
+    def ask(self, report: Report) -> None:
+        """Ask the teacher for those gradients that are not in the folder yet."""
+        self.asked["workers"] = self.crew
+        super().ask(report)
+
+    def search(self, report: Report) -> None:
+        """Follow the one path, or go on with it."""
+        job = self.job
+        with without_boundary_warnings():
+            self.path = distill_path(
+                self.X, self.gradients, wavelet=job.wavelet, shares=job.shares, seed=job.seed, search=job.search,
+                dtype=getattr(torch, job.dtype), workers=self.crew, checkpoint=self.run / "path.checkpoint.json",
+                progress=report, **self.how,
+            )  # fmt: skip
+        # Two decimals, or as many as tell the shares apart.
+        counts = {d: len({f"{share:.{d}f}" for share in job.shares}) for d in range(2, 20)}
+        decimals = next((d for d in counts if counts[d] == len(job.shares)), 19)
+        self.save_points(self.path, f"wavelets/share-{{share:.{decimals}f}}.json")
+
+    def choose(self, report: Report) -> None:
+        """Take the point whose coefficients tell most of truths, by cross-validation."""
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.linear_model import LassoCV, MultiTaskLassoCV, RidgeCV
+        from sklearn.model_selection import KFold
+        from sklearn.pipeline import make_pipeline
+
+        from awd_core.features.select import Standardised, select_point
+
+        y, groups, seed = np.asarray(self.truths), self.groups, self.job.seed
+        if self.job.predictor == "ridge":
+            model = RidgeCV(alphas=np.geomspace(1e-2, 1e6, 25))
+        else:
+            model = (LassoCV if y.ndim == 1 else MultiTaskLassoCV)(cv=KFold(5, shuffle=True, random_state=seed))
+        folds = 5 if groups is None else min(5, len(np.unique(groups)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # at the weakest penalties, which are not chosen then
+            reader = make_pipeline(Standardised(), model)
+            found = select_point(self.path, np.asarray(self.X[:]), y, reader, groups=groups, cv=folds, seed=seed)
+        rows = [row | {"scores": scores} for row, scores in zip(found.rows(), found.scores.tolist(), strict=True)]
+        self.run.write_json("selection.json", {"points": rows})
+        self.selection = found
+
+    def take_and_score(self, report: Report) -> None:
+        """Take the point, and tell how sparse its wavelet makes things."""
+        self.take(self.path, self.path[self.index].wavelet)
+        self.scores = self.score(report)
+
+    def see_trust(self, report: Report) -> None:
+        """Look whether attributions deserve trust, unless that was done before."""
+        self.trust = self.check(report)
+
+    def tell(self, report: Report) -> None:
+        """Write the report."""
+        from awd_core.app.page import write_page
+
+        point = self.path[self.index]
+        write_page(
+            self.run, self.path, point, self.selection, scores=self.scores, quality=self.trust, progress=report
+        )  # fmt: skip
+
+
+# All is gone through at every start: a finished run may be asked for another point of its path, or other checks.
+RUN: tuple[Step[Work], ...] = (
+    GRADIENTS,
+    Step("distill", "Searches", Work.search, {
+        "wavelets": "the wavelet of each share of the path",
+        "path.checkpoint.json": "finished searches, from which an interrupted run goes on",
+    }, done=afresh),
+    Step("distill", "Cross-validation", Work.choose, {
+        "selection.json": "cross-validated scores of the points",
+    }, lambda work: work.truths is not None, afresh),
+    Step("distill", SCORES.title, Work.take_and_score, {**TAKEN, **SCORES.files}, done=afresh),
+    Step("distill", "Checks of trust", Work.see_trust, TRUST.files, lambda w: w.has_teacher and w.quality, afresh),
+    Step("report", "Report", Work.tell, PAGE, done=lambda work: not work.job.report),
+)  # fmt: skip
+ARTEFACTS = files_of(RUN)
 
 
 def distill_files(job: DistillJob) -> Path:
@@ -68,15 +183,11 @@ def distill_files(job: DistillJob) -> Path:
     ValueError
         If files do not fit each other or the job, or the folder holds another run.
     """
-    X = as_samples(read_array(job.X), os.fspath(job.X))
-    ndim = transformed_axes(tuple(X.shape), job.ndim)
-    baseline = _baseline(job, X)
-    truths = None if job.y is None else _truths(job.y, X)
-    groups = None if job.groups is None else _groups(job.groups, X)
-    gradients: _Given | _Asked = _Asked(job, baseline) if job.gradients is None else _Given(job.gradients, X)
+    work = Work(job)
+    ndim, baseline = work.how["ndim"], work.how["baseline"]
     settings = {
-        "X": identity(X),
-        "gradients": gradients.identity,
+        "X": identity(work.X),
+        "gradients": work.origin,
         "method": job.method,
         "baseline": baseline if isinstance(baseline, float) else identity(baseline),
         "wavelet": {"name": job.wavelet.name, "taps": job.wavelet.taps.tolist()},
@@ -91,132 +202,41 @@ def distill_files(job: DistillJob) -> Path:
     }
     options = {
         "X": os.fspath(job.X),
-        "gradients": gradients.name,
+        "gradients": os.fspath(job.gradients or "" if job.teacher is None else job.teacher.weights),
         "share": job.share,
         "predictor": job.predictor,
         "quality": job.quality,
         "other_weights": [] if job.teacher is None else [os.fspath(name) for name in job.teacher.other_weights],
-        "y": None if job.y is None or truths is None else {"file": os.fspath(job.y), **identity(truths)},
+        "y": None if job.y is None or work.truths is None else {"file": os.fspath(job.y), **identity(work.truths)},
     }
-    if groups is not None:
-        options["groups"] = {"file": os.fspath(job.groups or ""), **identity(np.unique(groups, return_inverse=True)[1])}
-    with open_workers(job.workers, job.scheduler) as crew, RunFolder.open(
-        job.out, program=PROGRAM, settings=settings, options=options, artefacts=list(ARTEFACTS),
+    if work.groups is not None:
+        numbers = np.unique(work.groups, return_inverse=True)[1]
+        options["groups"] = {"file": os.fspath(job.groups or ""), **identity(numbers)}
+    with open_workers(job.workers, job.scheduler) as work.crew, RunFolder.open(
+        job.out, program=PROGRAM, settings=settings, options=options, artefacts=ARTEFACTS,
         overwrite=job.overwrite, quiet=job.quiet,
-    ) as run:  # fmt: skip
-        slopes = gradients.read(run, X, crew)
-        note = boundary_note(job.levels, X.shape[-ndim:], [job.wavelet.length] * ndim)
+    ) as work.run:  # fmt: skip
+        note = boundary_note(job.levels, work.X.shape[-ndim:], [job.wavelet.length] * ndim)
         if note:
-            run.say(f"Note: {note}.")
-        with run.step("Searches") as progress, without_boundary_warnings():
-            path = distill_path(
-                X, slopes, wavelet=job.wavelet, levels=job.levels, mode=job.mode, ndim=ndim, shares=job.shares,
-                method=job.method, baseline=baseline, seed=job.seed, search=job.search, device=job.device,
-                dtype=getattr(torch, job.dtype), workers=crew, checkpoint=run / "path.checkpoint.json",
-                progress=progress,
-            )  # fmt: skip
-        selection = None
-        if truths is not None:
-            with run.step("Cross-validation"):
-                selection = _select(path, X, truths, groups, job.predictor, job.seed)
-        index = job.index if selection is None else selection.index
-        with run.step("Scores"):
-            scores = _score(job, path, index, X, slopes)
-        _write(run, path, index, selection)
-        write_scores(run / "scores.json", scores)
-        checked = gradients.checked(run, X, slopes, path[index].wavelet, ndim)
-        if checked is None:
-            (run / "quality.json").unlink(missing_ok=True)
-        if job.report:
-            from awd_core.app.page import write_page
-
-            with run.step("Report") as progress:
-                write_page(
-                    run, path, path[index], selection, scores=scores, quality=checked, artefacts=ARTEFACTS,
-                    progress=progress,
-                )  # fmt: skip
-        run.finish(searches=[{d.start: round(d.seconds, 4) for d in point.descents} for point in path])
+            work.run.say(f"Note: {note}.")
+        follow(RUN, work)
+        work.run.finish(searches=[{d.start: round(d.seconds, 4) for d in point.descents} for point in work.path])
     return Path(job.out)
 
 
-class _Given:
-    """Gradients that lie in a file."""
-
-    def __init__(self, file: PathLike, X: SampleArray) -> None:
-        self.name = os.fspath(file)
-        self._array = as_samples(read_array(file), self.name)
-        check_gradients(X, self._array)
-        self.identity = identity(self._array)
-
-    def read(self, run: RunFolder, X: SampleArray, crew: Workers) -> SampleArray:
-        """Return the gradients."""
-        del run, X, crew
-        return self._array
-
-    def checked(self, run: RunFolder, X: SampleArray, slopes: SampleArray, wavelet: Wavelet, ndim: int) -> None:
-        """Nothing: without the network there is nobody to ask."""
-        del run, X, slopes, wavelet, ndim
-
-
-class _Asked:
-    """Gradients that a teacher is asked for, which are kept in the run's folder."""
-
-    def __init__(self, job: DistillJob, baseline: Any) -> None:
-        if job.teacher is None:
-            raise ValueError("give a teacher to ask for gradients")
-        self._job, self._teacher, teacher = job, job.teacher, job.teacher
-        self._baseline = baseline if job.method in ("integrated_gradients", "gradient_shap") else None
-        self.name = os.fspath(teacher.weights)
-        self._model, *self._others = (
-            load_module(teacher.factory, weights=weights, **teacher.arguments)
-            for weights in (teacher.weights, *teacher.other_weights)
-        )
-        self._check_others()
-        self.identity = {
-            "factory": teacher.factory,
-            "arguments": dict(teacher.arguments),
-            "sha256": model_digest(self._model),
-            "target": list(teacher.target) if isinstance(teacher.target, tuple) else teacher.target,
-            "batch_size": teacher.batch_size,
-        }
-
-    def read(self, run: RunFolder, X: SampleArray, crew: Workers) -> SampleArray:
-        """Ask for those that are not in the folder yet."""
-        job = self._job
-        with run.step("Input gradients") as progress:
-            return input_gradients(
-                self._model, X, self._teacher.target, method=job.method, baseline=self._baseline,
-                seed=job.seed if job.method == "gradient_shap" else None, batch_size=self._teacher.batch_size,
-                device=job.device, out=run / "gradients.zarr", workers=crew, progress=progress,
-            )  # fmt: skip
-
-    def checked(
-        self, run: RunFolder, X: SampleArray, slopes: SampleArray, wavelet: Wavelet, ndim: int
-    ) -> CheckedQuality | None:
-        """Look whether the attributions deserve trust, unless that was done before or is not wanted."""
-        job, teacher = self._job, self._teacher
-        if not job.quality:
-            return None
-        with run.step("Checks of trust") as progress:
-            return attribution_quality(
-                self._model, X, slopes, wavelet, levels=job.levels, mode=job.mode, ndim=ndim, target=teacher.target,
-                method=job.method, baseline=0.0 if self._baseline is None else self._baseline, seed=job.seed,
-                others=self._others, settings=job.checks, batch_size=teacher.batch_size, device=job.device,
-                factory=lambda: build(resolve_factory(teacher.factory), teacher.arguments),
-                store=run / "quality.json", progress=progress,
-            )  # fmt: skip
-
-    def _check_others(self) -> None:
-        """Before hours of work, not after them."""
-        names = [self._teacher.weights, *self._teacher.other_weights]
-        seen: dict[str, PathLike] = {}
-        for name, model in zip(names, (self._model, *self._others), strict=True):
-            twin = seen.setdefault(model_digest(model), name)
-            if twin is not name:
-                raise ValueError(
-                    f"{os.fspath(twin)} and {os.fspath(name)} hold the same weights; other weights are those of "
-                    "networks that were trained with other seeds, each given once"
-                )
+def _networks(teacher: TeacherFile) -> list[nn.Module]:
+    """The network that is asked, and those of other seeds: none of them twice, which is seen before hours of work."""
+    names = [teacher.weights, *teacher.other_weights]
+    networks = [load_module(teacher.factory, weights=name, **teacher.arguments) for name in names]
+    seen: dict[str, PathLike] = {}
+    for name, network in zip(names, networks, strict=True):
+        twin = seen.setdefault(model_digest(network), name)
+        if twin is not name:
+            raise ValueError(
+                f"{os.fspath(twin)} and {os.fspath(name)} hold the same weights; other weights are those of networks "
+                "that were trained with other seeds, each given once"
+            )
+    return networks
 
 
 def _baseline(job: DistillJob, X: SampleArray) -> Any:
@@ -245,53 +265,3 @@ def _groups(file: PathLike, X: SampleArray) -> np.ndarray[Any, Any]:
     if len(np.unique(groups)) < 2:
         raise ValueError("all inputs are of one group, and none can be held out; leave groups out")
     return groups
-
-
-def _select(path: DistillationPath, X: SampleArray, y: Any, groups: Any, predictor: str, seed: int) -> "Selection":
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LassoCV, MultiTaskLassoCV, RidgeCV
-    from sklearn.model_selection import KFold
-    from sklearn.pipeline import make_pipeline
-
-    from awd_core.features.select import Standardised, select_point
-
-    if predictor == "ridge":
-        model = RidgeCV(alphas=np.geomspace(1e-2, 1e6, 25))
-    else:
-        model = (LassoCV if y.ndim == 1 else MultiTaskLassoCV)(cv=KFold(5, shuffle=True, random_state=seed))
-    folds = 5 if groups is None else min(5, len(np.unique(groups)))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # at the weakest penalties, which are not chosen then
-        reader = make_pipeline(Standardised(), model)
-        return select_point(path, np.asarray(X[:]), y, reader, groups=groups, cv=folds, seed=seed)
-
-
-def _score(job: DistillJob, path: DistillationPath, index: int, X: SampleArray, slopes: SampleArray) -> Scores:
-    """Scores of the start and of the chosen wavelet."""
-    from awd_core.evidence.scores import score_pair
-
-    settings = {key: path.settings[key] for key in ("levels", "mode", "ndim", "method")}
-    return score_pair(
-        path.start, path[index].wavelet, X, slopes, baseline=_baseline(job, X), device=job.device, **settings
-    )
-
-
-def _write(run: RunFolder, path: DistillationPath, index: int, selection: "Selection | None") -> None:
-    (run / "wavelets").mkdir(exist_ok=True)
-    for name, point in zip(_names(path), path, strict=True):
-        point.wavelet.save(run / "wavelets" / f"share-{name}.json")
-    if selection is None:
-        (run / "selection.json").unlink(missing_ok=True)
-    else:
-        folds = selection.scores.tolist()
-        rows = [row | {"scores": scores} for row, scores in zip(selection.rows(), folds, strict=True)]
-        run.write_json("selection.json", {"points": rows})
-    save_path(path, run / "path.json")
-    path[index].wavelet.save(run / "wavelet.json")
-
-
-def _names(path: DistillationPath) -> list[str]:
-    """The shares with two decimals, or with as many as tell them apart."""
-    shares = [point.share for point in path]
-    decimals = next(d for d in range(2, 20) if len({f"{share:.{d}f}" for share in shares}) == len(shares) or d == 19)
-    return [f"{share:.{decimals}f}" for share in shares]

@@ -17,9 +17,10 @@ from torch import Tensor, nn
 
 from awd_core.attribution.model_gradients import Model, asked, gradients_at
 from awd_core.attribution.points import Points, points_of
-from awd_core.attribution.store import GradientStore
+from awd_core.attribution.store import GRADIENTS
 from awd_core.files.array_location import Place, shared_place
 from awd_core.files.arrays import SampleArray, read_block
+from awd_core.files.store import BlockStore
 from awd_core.files.urls import local_path
 from awd_core.teacher.network_transfer import with_weights, without_weights
 from awd_core.workers.mapping import Workers
@@ -131,9 +132,9 @@ def stops(n: int, batch_size: int) -> Iterator[int]:
     return (min(start + batch_size, n) for start in range(0, n, batch_size))
 
 
-def fill(store: GradientStore, task: BlockTask, crew: Workers) -> Generator[int, None, None]:
+def fill(store: BlockStore, task: BlockTask, crew: Workers) -> Generator[int, None, None]:
     """Have workers write what is missing in a store; yields where each block ends that is there."""
-    ends = list(stops(store.gradients.shape[0], task.batch_size))
+    ends = list(stops(store.array.shape[0], task.batch_size))
     missing = [batch for batch in range(len(ends)) if not store.is_done(batch)]
     asked_for = set(missing)
     names = [f"samples {batch * task.batch_size} to {stop - 1}" for batch, stop in enumerate(ends)]
@@ -149,16 +150,16 @@ def write_block(task: BlockTask, batch: int) -> None:
     model, question, store = _opened(task)
     with asked(model, task.device) as (teacher, where):
         gradients = question.asked_of(teacher, where, batch)
-    store.write(batch, batch * task.batch_size, gradients.reshape(len(gradients), *store.gradients.shape[1:]))
+    store.write(batch, gradients.reshape(len(gradients), *store.array.shape[1:]))
 
 
 @lru_cache(maxsize=1)
-def _opened(task: BlockTask) -> tuple[nn.Module, Question, GradientStore]:
+def _opened(task: BlockTask) -> tuple[nn.Module, Question, BlockStore]:
     samples = task.X.open()
     baseline = task.baseline.open() if isinstance(task.baseline, Place) else task.baseline
     points, _ = points_of(samples, baseline=baseline, **task.method)
     model = with_weights(task.structure, task.weights, torch.device(task.device))
-    return model, Question(samples, points, task.targets, task.batch_size), GradientStore.opened(task.out)
+    return model, Question(samples, points, task.targets, task.batch_size), BlockStore.opened(task.out, GRADIENTS)
 
 
 def first_bad(block: Array) -> int | None:

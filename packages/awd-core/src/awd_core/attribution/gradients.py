@@ -24,8 +24,9 @@ from torch import nn
 from awd_core.attribution.blocks import Question, block_task, fill, first_bad, stops
 from awd_core.attribution.model_gradients import Model, Target, asked, probe
 from awd_core.attribution.points import Method, points_of, positive
-from awd_core.attribution.store import GradientStore, model_digest
+from awd_core.attribution.store import GRADIENTS, model_digest
 from awd_core.files.arrays import SampleArray, as_samples, digest, read_block
+from awd_core.files.store import BlockStore, InMemory
 from awd_core.workers.mapping import Workers
 from awd_core.workers.open import open_workers
 
@@ -182,14 +183,16 @@ def input_gradients(
         job: dict[str, Any] = {"method": method, "targets": targets, "shape": list(shape), "batch_size": batch_size}
         job |= {"device": where.type, **choices}
         if crew.here:
-            store = _store(out, model, samples, job, batch_size) if out else _Memory(shape, _native(samples))
+            store: BlockStore | InMemory = (
+                _store(out, model, samples, job, batch_size) if out else InMemory(shape, _native(samples), batch_size)
+            )
             for batch, stop in enumerate(stops(n, batch_size)):
                 if not store.is_done(batch):
                     gradients = question.asked_of(teacher, where, batch)
-                    store.write(batch, batch * batch_size, gradients.reshape(len(gradients), *shape[1:]))
+                    store.write(batch, gradients.reshape(len(gradients), *shape[1:]))
                 report(stop, n)
-            _refuse_zeros(store.gradients, batch_size, "The prediction does not change with X")
-            return store.gradients
+            _refuse_zeros(store.array, batch_size, "The prediction does not change with X")
+            return store.array
         with TemporaryDirectory() as nowhere:
             place = out or Path(nowhere) / "gradients.zarr"
             filled = _store(place, model, samples, job, batch_size)
@@ -200,8 +203,8 @@ def input_gradients(
             ):
                 for stop in written:
                     report(stop, n)
-            _refuse_zeros(filled.gradients, batch_size, "The prediction does not change with X")
-            return filled.gradients if out else np.asarray(filled.gradients[:])
+            _refuse_zeros(filled.array, batch_size, "The prediction does not change with X")
+            return filled.array if out else np.asarray(filled.array[:])
 
 
 def check_gradients(X: Any, gradients: Any, *, batch_size: int = 256) -> None:
@@ -244,22 +247,9 @@ def check_gradients(X: Any, gradients: Any, *, batch_size: int = 256) -> None:
     _refuse_zeros(g, batch_size, "There is nothing to distil")
 
 
-class _Memory:
-    """As `GradientStore`, but in memory."""
-
-    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        self.gradients = np.empty(shape, dtype)
-
-    def is_done(self, _: int) -> bool:
-        return False
-
-    def write(self, _: int, start: int, gradients: Array) -> None:
-        self.gradients[start : start + len(gradients)] = gradients
-
-
 def _store(
     out: str | os.PathLike[str], model: Model, samples: SampleArray, job: dict[str, Any], batch_size: int
-) -> GradientStore:
+) -> BlockStore:
     if not isinstance(model, nn.Module):
         raise TypeError(
             f"With out or workers, the model must be a torch Module, so that its weights identify it; got {model!r}."
@@ -267,7 +257,7 @@ def _store(
     dtype = _native(samples)
     inputs = {"X shape": list(samples.shape), "X dtype": str(dtype), "X values": digest(samples)}
     job = {"model": model_digest(model), **inputs, **job}
-    return GradientStore(out, job, tuple(job["shape"]), dtype, batch_size)
+    return BlockStore(out, GRADIENTS, job, tuple(job["shape"]), dtype, batch_size)
 
 
 def _native(samples: SampleArray) -> np.dtype[Any]:

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from awd_core.checks.device import check_device
 from awd_core.checks.whole_numbers import is_whole_number
-from awd_core.run.device import check_device
 
 Array = npt.NDArray[Any]
 Model = Callable[[Tensor], Tensor]

@@ -12,8 +12,9 @@ from awd_core.attribution.blocks import first_bad, stops
 from awd_core.attribution.gradients import Progress, reporting
 from awd_core.attribution.model_gradients import Model, asked, predictions_of
 from awd_core.attribution.points import positive
-from awd_core.attribution.store import OutputStore, model_digest
+from awd_core.attribution.store import OUTPUTS, model_digest
 from awd_core.files.arrays import SampleArray, as_samples, digest, read_block
+from awd_core.files.store import BlockStore, InMemory
 
 if TYPE_CHECKING:
     import zarr
@@ -79,15 +80,14 @@ def teacher_outputs(
     with asked(model, device) as (teacher, where), reporting(progress, "Outputs") as report, torch.no_grad():
         shape = (n, *_probed(teacher, read_block(samples, 0, min(2, n)), where))
         dtype = np.dtype(samples.dtype).newbyteorder("=")
-        store = _store(out, model, samples, where, shape, dtype, batch_size) if out else None
-        outputs = np.empty(shape, dtype) if store is None else store.array
+        store: BlockStore | InMemory = (
+            _store(out, model, samples, where, shape, dtype, batch_size) if out else InMemory(shape, dtype, batch_size)
+        )
         for batch, stop in enumerate(stops(n, batch_size)):
-            start = batch * batch_size
-            if store is None:
-                outputs[start:stop] = _asked_of(teacher, samples, start, stop, where)
-            elif not store.is_done(batch):
-                store.write(batch, start, _asked_of(teacher, samples, start, stop, where).astype(dtype))
+            if not store.is_done(batch):
+                store.write(batch, _asked_of(teacher, samples, batch * batch_size, stop, where).astype(dtype))
             report(stop, n)
+    outputs = store.array
     first = read_block(outputs, 0, 1)
     blocks = (read_block(outputs, batch * batch_size, stop) for batch, stop in enumerate(stops(n, batch_size)))
     if n > 1 and all((block == first).all() for block in blocks):
@@ -125,11 +125,11 @@ def _probed(teacher: Model, first: Array, where: torch.device) -> tuple[int, ...
 def _store(
     out: str | os.PathLike[str], model: Model, samples: SampleArray, where: torch.device, shape: tuple[int, ...],
     dtype: np.dtype[Any], batch_size: int,
-) -> OutputStore:  # fmt: skip
+) -> BlockStore:  # fmt: skip
     if not isinstance(model, nn.Module):
         raise TypeError(f"With out, the model must be a torch Module, so that its weights identify it; got {model!r}.")
     job = {
         "model": model_digest(model), "X shape": list(samples.shape), "X dtype": str(dtype),
         "X values": digest(samples), "shape": list(shape), "batch_size": batch_size, "device": where.type,
     }  # fmt: skip
-    return OutputStore(out, job, shape, dtype, batch_size)
+    return BlockStore(out, OUTPUTS, job, shape, dtype, batch_size)

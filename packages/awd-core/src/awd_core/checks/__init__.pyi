@@ -4,11 +4,15 @@ from .choices import check_file as check_file
 from .choices import check_files as check_files
 from .choices import check_kind as check_kind
 from .columns import Columns as Columns
+from .device import check_device as check_device
 from .real_numbers import is_real_number as is_real_number
 from .real_numbers import plain_array as plain_array
 from .real_numbers import real_array as real_array
 from .real_numbers import real_list as real_list
 from .real_numbers import refuse_masked as refuse_masked
+from .settings import AtLeast as AtLeast
+from .settings import SettingError as SettingError
+from .settings import check_settings as check_settings
 from .spread import varying as varying
 from .warning import warn as warn
 from .whole_numbers import is_whole_number as is_whole_number

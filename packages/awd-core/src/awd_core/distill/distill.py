@@ -8,7 +8,7 @@ Only the ratio of γ and λ matters (`awd_core.distill.objective`), so the publi
 S₀ and A₀ being the terms at the wavelet that the user starts from. α = 0 is sparsity of the inputs alone, without the
 interpretation term; α = 1 is sparsity of the attributions alone. Both ends are searched from many starts, the path is
 followed from either end, and at each point the best of all that is found is refined on the large batch
-(`awd_core.distill.plan`). The searches may be done by many workers, or on data that many processes hold a part of each.
+(`awd_core.distill.plan`). The searches may be done by many workers.
 """
 
 import os
@@ -22,20 +22,20 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from awd_core.attribution.gradients import check_gradients
 from awd_core.attribution.points import METHODS, Method
 from awd_core.checks.choices import check_kind, check_progress
+from awd_core.checks.device import check_device
 from awd_core.checks.real_numbers import real_array, real_list
 from awd_core.checks.whole_numbers import whole_number
-from awd_core.distill.data import Data, shard, together
 from awd_core.distill.objective import DistillationObjective
 from awd_core.distill.path import DistillationPath as DistillationPath
 from awd_core.distill.path import PathPoint as PathPoint
 from awd_core.distill.plan import PathSearch, Progress, Record, terms_at
-from awd_core.distill.search_batches import Batch, Objectives, batch_rows, batch_size, filed_batches
+from awd_core.distill.search_batches import Batch, Objectives, batch_size, draw_batch, filed_batches
 from awd_core.distill.settings import SHARES as SHARES
 from awd_core.distill.settings import SearchSettings as SearchSettings
-from awd_core.files.arrays import digest
-from awd_core.run.device import check_device
+from awd_core.files.arrays import as_samples, digest
 from awd_core.transforms.boundary import warn_of_boundary, without_boundary_warnings
 from awd_core.transforms.dwt import transformed_axes
 from awd_core.wavelets.wavelet import Wavelet
@@ -59,7 +59,6 @@ def distill_path(
     device: str | torch.device | None = None,
     dtype: torch.dtype = torch.float32,
     workers: int | Workers = 1,
-    group: Any = None,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> DistillationPath:
@@ -95,10 +94,6 @@ def distill_path(
         Processes for the searches, which hardly wait for each other (see `awd_core.workers.open`); the bits are those
         of one process with as many threads. Set OMP_NUM_THREADS=1 where there are as many workers as cores. Batches go
         to other processes as files beside the checkpoint, so that one is needed where workers are on other machines.
-    group : torch.distributed.ProcessGroup, optional
-        Processes that hold one part of X and of the gradients each and call this function together, for instance
-        ``torch.distributed.group.WORLD`` under torchrun. The result is that of one process with all parts, in the
-        order of the processes, and the same on each. The first writes and reports.
     checkpoint : path, optional
         A JSON file that every finished search is written to. Called again with the same arguments after an
         interruption, the function goes on from there, and ends with the same bits.
@@ -113,10 +108,7 @@ def distill_path(
     ------
     ValueError
         If shapes disagree, gradients are all zero or not finite, there are fewer inputs than free angles, the path is
-        empty or its shares are not increasing in [0, 1], the checkpoint is of another problem, or there are workers
-        and a group.
-    RuntimeError
-        If another process of the group has failed.
+        empty or its shares are not increasing in [0, 1], or the checkpoint is of another problem.
 
     Warns
     -----
@@ -128,31 +120,30 @@ def distill_path(
     check_progress(progress)
     start = Wavelet.of(wavelet)
     shares = _checked_shares(shares)
-    if group is not None and workers != 1:
-        raise ValueError("workers and a group both share out the work; give one of them")
-    data = Data(X, gradients) if group is None else shard(X, gradients, group)
-    ndim, levels = transformed_axes(data.shape, ndim), whole_number("levels", levels)
+    samples, slopes = as_samples(X, "X"), as_samples(gradients, "gradients")
+    check_gradients(samples, slopes)
+    shape = tuple(samples.shape)
+    ndim, levels = transformed_axes(shape, ndim), whole_number("levels", levels)
     seed = whole_number("seed", seed, 0)
     if method not in METHODS:
         raise ValueError(f"unknown attribution method {method!r}; choose one of {', '.join(METHODS)}")
     if not np.isfinite(real_array(baseline, "baseline")).all():
         raise ValueError("baseline holds NaN or infinite values; give finite numbers")
-    if np.ndim(baseline) and np.shape(baseline) != data.shape[1:]:
+    if np.ndim(baseline) and np.shape(baseline) != shape[1:]:
         raise ValueError(
-            f"the baseline has shape {np.shape(baseline)}; give a number, or an array of a sample's shape "
-            f"{data.shape[1:]}"
+            f"the baseline has shape {np.shape(baseline)}; give a number, or an array of a sample's shape {shape[1:]}"
         )
     free = len(start.angles) - 1
-    if data.shape[0] < free:
+    if shape[0] < free:
         raise ValueError(
-            f"there are {data.shape[0]} inputs for {free} free angles of {start.length} taps; give more inputs, or "
+            f"there are {shape[0]} inputs for {free} free angles of {start.length} taps; give more inputs, or "
             "start from a shorter wavelet"
         )
-    warn_of_boundary(levels, data.shape[-ndim:], [start.length] * ndim)
+    warn_of_boundary(levels, shape[-ndim:], [start.length] * ndim)
     settings = {
-        "X": data.digests[0],
-        "gradients": data.digests[1],
-        "shape": list(data.shape),
+        "X": digest(samples),
+        "gradients": digest(slopes),
+        "shape": list(shape),
         "wavelet": start.name,
         "angles": start.angles.tolist(),
         "levels": levels,
@@ -171,15 +162,12 @@ def distill_path(
         "device": device, "dtype": dtype,
     }  # fmt: skip
     values = {"": search.small_batch, "medium": search.medium_batch, "refined": search.large_batch}
-    sizes = {name: batch_size(data.shape, count) for name, count in values.items()}
+    sizes = {name: batch_size(shape, count) for name, count in values.items()}
     if sizes["refined"] < 4 * sizes["medium"]:
         del sizes["medium"]
 
     def batch(name: str) -> Batch:
-        return data.batch(batch_rows(data.shape[0], sizes[name], seed, name))
-
-    def objective(name: str) -> DistillationObjective:
-        return DistillationObjective(*batch(name), inputs=sizes[name], **options)
+        return draw_batch(samples, slopes, sizes[name], seed, name)
 
     def found(objectives: Objectives, crew: Workers) -> DistillationPath:
         record = Record(place, settings)
@@ -194,15 +182,12 @@ def distill_path(
         return DistillationPath(job.points(), start, scale.sparsity, scale.interpretation, settings)
 
     place = Path(checkpoint) if checkpoint else None
-    with without_boundary_warnings():
-        if data.shards is not None:
-            return together(data.shards, {name: objective(name) for name in sizes}, found)
-        with open_workers(workers) as crew:
-            if crew.here:
-                return found({name: objective(name) for name in sizes}, crew)
-            beside = place and place.with_name(f".{place.name}.batches")
-            with filed_batches(tuple(sizes), batch, options, beside) as filed:
-                return found(filed, crew)
+    with without_boundary_warnings(), open_workers(workers) as crew:
+        if crew.here:
+            return found({name: DistillationObjective(*batch(name), **options) for name in sizes}, crew)
+        beside = place and place.with_name(f".{place.name}.batches")
+        with filed_batches(tuple(sizes), batch, options, beside) as filed:
+            return found(filed, crew)
 
 
 def _checked_shares(shares: Sequence[float]) -> tuple[float, ...]:

@@ -70,8 +70,6 @@ class DistillationObjective:
         Values of X per chunk: bounds the memory to some ten times as many.
     threads : int, optional
         Threads to compute with, unless X is small; by default as many as torch uses.
-    inputs : int, optional
-        m, where X holds some chunks of so many inputs: `combined` makes the value of the parts of all.
     """
 
     def __init__(
@@ -89,7 +87,6 @@ class DistillationObjective:
         dtype: torch.dtype = torch.float32,
         chunk_values: int = CHUNK_VALUES,
         threads: int | None = None,
-        inputs: int | None = None,
     ) -> None:
         self.X, self.gradients = X, gradients
         self.length, self.levels, self.ndim, self.method = length, levels, ndim, method
@@ -99,13 +96,12 @@ class DistillationObjective:
         self.filter = FreeFilter(start, dtype=dtype, device=self.device)
         transform = DWT1d if ndim == 1 else DWT2d
         self.dwt = transform(self.filter, levels, mode, check_finite=False)
-        self._per_chunk = rows_per_chunk(X.shape, chunk_values)
+        self._per_chunk = max(1, chunk_values // int(np.prod(X.shape[1:])))
         self._starts = range(0, X.shape[0], self._per_chunk)
         # One chunk is everything: it stays on the device from one evaluation to the next.
         self._kept = self._read(0) if len(self._starts) == 1 else None
         self._memory = Workspace()
-        self._inputs = X.shape[0] if inputs is None else inputs
-        few = self._inputs * int(np.prod(X.shape[1:])) <= SERIAL_VALUES
+        few = int(np.prod(X.shape)) <= SERIAL_VALUES
         self._threads = 1 if self.device.type == "cpu" and few else threads
         self.evaluations = 0
 
@@ -133,37 +129,23 @@ class DistillationObjective:
         terms : Terms
             S and A.
         """
-        return self.combined(self.parts(free, sparsity, interpretation), free, sparsity, interpretation)
-
-    def parts(self, free: Array, sparsity: float, interpretation: float) -> Array:
-        """What each chunk contributes: for both terms the L1 norm and its gradient, shape (chunks, 2, 1 + L)."""
         self.evaluations += 1
-        taps, _ = taps_and_jacobian(_all_angles(free))
+        taps, jacobian = taps_and_jacobian(_all_angles(free))
         with torch.no_grad():
             self.filter.taps.copy_(torch.from_numpy(taps))
-        found = np.zeros((len(self._starts), 2, 1 + self.length))
+        weights, per_sample = (sparsity, interpretation), self.X.shape[0] * (self.levels + 1)
+        totals, gradient = np.zeros(2), np.zeros(self.length)
         with torch_threads(self._threads) if self._threads else nullcontext():
-            for chunk, start in enumerate(self._starts):
+            for start in self._starts:
                 x, g = self._kept or self._read(start)
-                for term, weight in enumerate((sparsity, interpretation)):
+                for term, weight in enumerate(weights):
                     if weight > 0:
                         norm, slope = self._norm(term, x, g)
-                        found[chunk, term, 0], found[chunk, term, 1:] = norm, slope
-        return found
-
-    def combined(self, parts: Array, free: Array, sparsity: float, interpretation: float) -> tuple[float, Array, Terms]:
-        """Value, gradient and terms from the parts of all chunks, added in their order."""
-        _, jacobian = taps_and_jacobian(_all_angles(free))
-        weights = np.array([sparsity, interpretation])
-        per_sample = self._inputs * (self.levels + 1)
-        totals, gradient = np.zeros(2), np.zeros(self.length)
-        for part in parts:
-            totals += part[:, 0] / per_sample
-            for weight, slope in zip(weights, part[:, 1:], strict=True):
-                gradient += (weight / per_sample) * slope
+                        totals[term] += norm / per_sample
+                        gradient += (weight / per_sample) * slope
         value = sparsity * totals[0] + interpretation * totals[1]
         along = gradient @ jacobian
-        seen = np.where(weights > 0, totals, np.nan)
+        seen = np.where(np.array(weights) > 0, totals, np.nan)
         return float(value), along[1:] - along[0], Terms(float(seen[0]), float(seen[1]))
 
     def _read(self, start: int) -> tuple[Tensor, Tensor]:
@@ -188,11 +170,6 @@ class DistillationObjective:
             total = l1_norm(attributions)
             norm, (slope,) = total.item(), torch.autograd.grad(total, self.filter.taps)
         return norm, slope.detach().double().cpu().numpy()
-
-
-def rows_per_chunk(shape: tuple[int, ...], chunk_values: int = CHUNK_VALUES) -> int:
-    """How many inputs, of an array of that shape, make a chunk."""
-    return max(1, chunk_values // int(np.prod(shape[1:])))
 
 
 def _all_angles(free: Array) -> Array:

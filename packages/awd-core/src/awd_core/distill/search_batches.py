@@ -22,7 +22,6 @@ from awd_core.distill.descent import Objective
 from awd_core.distill.objective import DistillationObjective
 from awd_core.files.arrays import SampleArray
 
-Rows = npt.NDArray[np.int64]
 Batch = tuple[npt.NDArray[Any], npt.NDArray[Any]]
 """Inputs and their gradients."""
 
@@ -43,22 +42,13 @@ def batch_size(shape: tuple[int, ...], values: int) -> int:
     return min(shape[0], max(1, values // int(np.prod(shape[1:]))))
 
 
-def batch_rows(inputs: int, size: int, seed: int, batch: str) -> Rows:
-    """Numbers of the inputs in a batch: drawn without replacement, in their order."""
-    if size >= inputs:
-        return np.arange(inputs)
-    rng = np.random.default_rng([seed, STREAMS[batch]])
-    return np.sort(rng.choice(inputs, size, replace=False))
-
-
-def read_batch(X: SampleArray, gradients: SampleArray, rows: Rows) -> Batch:
-    """The inputs of these numbers, and their gradients."""
-    if len(rows) == X.shape[0]:
+def draw_batch(X: SampleArray, gradients: SampleArray, size: int, seed: int, batch: str) -> Batch:
+    """Inputs drawn without replacement, in their order, and their gradients; all of them if there are no more."""
+    if size >= X.shape[0]:
         return np.asarray(X[:]), np.asarray(gradients[:])
-    x, g = (
-        np.concatenate([np.asarray(array[:0]), *(np.asarray(array[i : i + 1]) for i in rows.tolist())])
-        for array in (X, gradients)
-    )
+    rng = np.random.default_rng([seed, STREAMS[batch]])
+    rows = np.sort(rng.choice(X.shape[0], size, replace=False)).tolist()
+    x, g = (np.concatenate([np.asarray(array[i : i + 1]) for i in rows]) for array in (X, gradients))
     return x, g
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from awd_core.run.settings import AtLeast, check_settings
+from awd_core.checks.settings import AtLeast, check_settings
 
 SHARES = tuple(i / 10 for i in range(11))
 """The default path: eleven shares α of the interpretation term, from none to all."""

@@ -16,11 +16,11 @@ import torch
 from awd_core.attribution.coefficients import coefficient_attributions
 from awd_core.attribution.gradients import check_gradients
 from awd_core.attribution.points import METHODS, Method
+from awd_core.checks.device import check_device
 from awd_core.checks.real_numbers import is_real_number, real_array, real_list
 from awd_core.checks.whole_numbers import is_whole_number, whole_number
 from awd_core.evidence.score_records import CoefficientScores, ScaleScore, Scores
 from awd_core.files.arrays import SampleArray, as_samples, digest, read_block
-from awd_core.run.device import check_device
 from awd_core.transforms.boundary import without_boundary_warnings
 from awd_core.transforms.dwt import Coefficients, DWT1d, DWT2d, transformed_axes
 from awd_core.wavelets.filters import WaveletLike

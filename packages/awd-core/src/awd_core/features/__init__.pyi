@@ -1,9 +1,7 @@
 from .distiller import WaveletDistiller as WaveletDistiller
 from .folds import Folds as Folds
 from .folds import Rows as Rows
-from .folds import balanced_folds as balanced_folds
-from .folds import dealt_folds as dealt_folds
-from .folds import train_and_test as train_and_test
+from .folds import group_folds as group_folds
 from .select import Selection as Selection
 from .select import select_point as select_point
 from .transformer import WaveletTransformer as WaveletTransformer

@@ -15,7 +15,6 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.model_selection import (
     KFold,
-    StratifiedGroupKFold,
     StratifiedKFold,
     check_cv,
     cross_val_score,
@@ -26,7 +25,7 @@ from awd_core.checks.real_numbers import plain_array
 from awd_core.checks.spread import varying
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.features.distiller import WaveletTransformer
-from awd_core.features.folds import balanced_folds, train_and_test
+from awd_core.features.folds import group_folds
 from awd_core.transforms.boundary import without_boundary_warnings
 from awd_core.wavelets.wavelet import Wavelet
 
@@ -233,10 +232,8 @@ def _splits(
             raise ValueError(f"cv is {cv}; cross-validation needs two folds or more")
         if groups is None:
             cv = (StratifiedKFold if classify else KFold)(cv, shuffle=True, random_state=seed)
-        elif classify:
-            cv = StratifiedGroupKFold(cv, shuffle=True, random_state=seed)
         else:
-            cv = train_and_test(balanced_folds(groups, cv, np.random.default_rng([seed, 0])), cv)
+            cv = group_folds(groups, cv, np.random.default_rng([seed, 0]), y if classify else None)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The groups parameter is ignored", UserWarning)  # it is looked at below
         splits = list(check_cv(cv, y, classifier=classify).split(np.zeros((n, 1)), y, groups))

@@ -6,3 +6,5 @@ from .atomic import read_json as read_json
 from .atomic import write_atomically as write_atomically
 from .atomic import write_json as write_json
 from .lock import lock_file as lock_file
+from .store import BlockStore as BlockStore
+from .store import Kind as Kind

@@ -1,7 +1,6 @@
 """How a run was run, for its report: command, sessions, versions, settings, files (`awd_core.report/run.html.j2`)."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,15 +33,13 @@ class RunPart:
     files: Table
 
 
-def run_part(run: RunFolder, artefacts: Mapping[str, str]) -> RunPart:
+def run_part(run: RunFolder) -> RunPart:
     """Fill the tables.
 
     Parameters
     ----------
     run : RunFolder
-        The run.
-    artefacts : mapping
-        What the program makes, from the names to a few words on each; those that are not there are left out.
+        The run; of what it makes, `artefacts`, what is there is listed.
     """
     settings = [[name, _text(value)] for name, value in flat(run.config["settings"]).items()]
     sessions = [
@@ -54,9 +51,8 @@ def run_part(run: RunFolder, artefacts: Mapping[str, str]) -> RunPart:
         ]
         for session in run.sessions
     ]
-    files = [
-        [name, what] for name, what in {**artefacts, **FILES}.items() if name == "report.html" or (run / name).exists()
-    ]
+    known = {**run.artefacts, **FILES}
+    files = [[name, what] for name, what in known.items() if name == "report.html" or (run / name).exists()]
     return RunPart(
         run.sessions[-1]["command"],
         Table("settings-table", [Column("setting"), Column("value")], settings),

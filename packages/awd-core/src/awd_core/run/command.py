@@ -10,20 +10,8 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
-from awd_core.run.settings import (
-    ARGUMENTS,
-    AtLeast,
-    Fields,
-    Panel,
-    SettingError,
-    Typed,
-    check_value,
-    choices_of,
-    marked,
-    parse_arguments,
-    parse_names,
-    typed,
-)
+from awd_core.checks.settings import AtLeast, SettingError, check_value, choices_of, marked
+from awd_core.run.settings import ARGUMENTS, Fields, Panel, Typed, parse_arguments, parse_names, typed
 
 OPTIONS = Panel("Options")
 """Of a function's parameters that stand in no other."""

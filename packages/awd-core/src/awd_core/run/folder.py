@@ -20,7 +20,7 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError
@@ -54,6 +54,8 @@ class RunFolder:
         What config.json holds.
     sessions : list of dict
         What sessions.json holds; the last one is this process.
+    artefacts : dict of str to str
+        What the program makes, from the names to a few words on each.
     resumed : bool
         Whether the folder was a run of these settings already.
 
@@ -77,12 +79,13 @@ class RunFolder:
     path: Path
     config: dict[str, Any]
     sessions: list[dict[str, Any]]
+    artefacts: dict[str, str]
     resumed: bool
 
     def __init__(self, path: Path, lock: IO[str] | None, screen: Screen) -> None:
         self.path, self._lock, self._screen = path, lock, screen
         self._threads: Threads | None = None
-        self.config, self.sessions, self.resumed = {}, [], False
+        self.config, self.sessions, self.artefacts, self.resumed = {}, [], {}, False
 
     @classmethod
     def open(
@@ -92,7 +95,7 @@ class RunFolder:
         program: str,
         settings: Mapping[str, Any],
         options: Mapping[str, Any] | None = None,
-        artefacts: Sequence[str] = (),
+        artefacts: Iterable[str] = (),
         packages: Sequence[str] = (),
         overwrite: bool = False,
         quiet: bool = False,
@@ -109,9 +112,9 @@ class RunFolder:
             JSON values that determine the results, digests of the data and seeds included.
         options : mapping, optional
             JSON values that may differ from one start to the next.
-        artefacts : sequence of str, optional
-            Names, relative to the folder, of all that the program makes: what `overwrite` removes. Nothing else in the
-            folder is ever touched.
+        artefacts : mapping of str to str, or iterable of str, optional
+            Names, relative to the folder, of all that the program makes, with a few words on each for its report: what
+            `overwrite` removes. Nothing else in the folder is ever touched.
         packages : sequence of str, optional
             Distributions whose versions are recorded beside `PACKAGES`.
         overwrite : bool, optional
@@ -134,7 +137,8 @@ class RunFolder:
         folder.mkdir(parents=True, exist_ok=True)
         run = cls(folder, _locked(folder), Screen(quiet=quiet))
         try:
-            run._begin(program, wanted, artefacts, packages, overwrite)
+            run.artefacts = dict(artefacts) if isinstance(artefacts, Mapping) else dict.fromkeys(artefacts, "")
+            run._begin(program, wanted, packages, overwrite)
         except BaseException:
             run._release()
             raise
@@ -144,7 +148,6 @@ class RunFolder:
         self,
         program: str,
         wanted: dict[str, Any],
-        artefacts: Sequence[str],
         packages: Sequence[str],
         overwrite: bool,
     ) -> None:
@@ -154,9 +157,9 @@ class RunFolder:
         _sweep(self.path)
         versions = _versions([*PACKAGES, *packages])
         # A run that failed before it made anything, for a wrong setting perhaps, is no loss.
-        empty = not any((self.path / name).exists() for name in artefacts)
+        empty = not any((self.path / name).exists() for name in self.artefacts)
         if earlier is not None and (overwrite or (empty and earlier["settings"] != wanted["settings"])):
-            _discard(self.path, [*artefacts, SESSIONS, LOG])
+            _discard(self.path, [*self.artefacts, SESSIONS, LOG])
             earlier = None
         if earlier is None:
             threads = use_threads()

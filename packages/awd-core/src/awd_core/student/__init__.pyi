@@ -1,3 +1,6 @@
+from .card import Coefficient as Coefficient
+from .card import Head as Head
+from .card import StudentCard as StudentCard
 from .classifier import WaveletStudentClassifier as WaveletStudentClassifier
 from .curve import CurvePoint as CurvePoint
 from .curve import ErrorCurve as ErrorCurve
@@ -5,7 +8,6 @@ from .curve import error_curve as error_curve
 from .curve import mean_curve as mean_curve
 from .data import StudentSet as StudentSet
 from .distill import distill_student as distill_student
-from .estimator import Coefficient as Coefficient
 from .estimator import WaveletStudent as WaveletStudent
 from .numbers import NUMBERS as NUMBERS
 from .numbers import Number as Number
@@ -13,6 +15,6 @@ from .objective import StudentObjective as StudentObjective
 from .objective import StudentWeights as StudentWeights
 from .result import StudentDistillation as StudentDistillation
 from .result import filter_agreement as filter_agreement
+from .ridge import forward_selection as forward_selection
 from .search import StudentSearch as StudentSearch
 from .search import StudentStart as StudentStart
-from .selection import forward_selection as forward_selection

@@ -22,9 +22,8 @@ from awd_core.student.data import StudentSet, outputs_of, sets_of
 from awd_core.student.distill import StudentOptions, found_by, refined
 from awd_core.student.objective import StudentObjective
 from awd_core.student.result import StudentDistillation
-from awd_core.student.ridge import fit_ridge, relative_error
+from awd_core.student.ridge import fit_ridge, forward_selection, relative_error
 from awd_core.student.search import Progress, StudentSearch, StudentStart
-from awd_core.student.selection import forward_selection
 from awd_core.wavelets.wavelet import Wavelet
 
 Array = npt.NDArray[np.float64]
@@ -123,6 +122,7 @@ def error_curve(
     teacher: Any = None,
     extra: Any = None,
     groups: Any = None,
+    leave_out: str = "input",
     counts: Sequence[int | None] = COUNTS,
     plain: Sequence[Any] = PLAIN,
     wavelet: Any = "db5",
@@ -155,7 +155,7 @@ def error_curve(
         How many numbers, extra columns included, are kept; None for all.
     plain : sequence of str, Wavelet or pywt.Wavelet
         Plain wavelets.
-    extra, groups, wavelet, lengths, numbers, levels, undecimated, mode, ndim, search, seed, progress
+    extra, groups, leave_out, wavelet, lengths, numbers, levels, undecimated, mode, ndim, search, seed, progress
         As for `distill_student`.
 
     Returns
@@ -176,7 +176,8 @@ def error_curve(
     (['student', 'db2', 'best fixed'], True)
     """
     check_progress(progress)
-    trained, names = sets_of(X, y if outputs is None else outputs, ndim, extra=extra, groups=groups)
+    chosen_by = y if outputs is None else outputs
+    trained, names = sets_of(X, chosen_by, ndim, extra=extra, groups=groups, leave_out=leave_out)
     several = isinstance(X, list | tuple) and len(trained) == len(X)
     labels = [outputs_of(one, len(known.X), "y") for one, known in zip(y if several else [y], trained, strict=True)]
     tested = _tested(test if several else [test], trained, names, ndim)
@@ -308,20 +309,22 @@ class _Curve:
 
     def _kept(self, tables: Sequence[Tensor], width: int) -> tuple[int, ...]:
         if width == self.width:
-            return tuple(range(width))
-        return forward_selection(tables, [one.outputs for one in self.trained], width)
+            return tuple(range(tables[0].shape[1]))
+        left_out = [one.left_out for one in self.trained]
+        return forward_selection(tables, [one.outputs for one in self.trained], width, groups=left_out)
 
     @torch.no_grad()
     def _error(self, tables: Sequence[Tensor], columns: tuple[int, ...]) -> float:
         pairs = zip(tables, self.trained, strict=True)
-        return float(np.mean([float(relative_error(table[:, list(columns)], one.outputs)) for table, one in pairs]))
+        errors = [relative_error(table[:, list(columns)], one.outputs, groups=one.left_out) for table, one in pairs]
+        return float(np.mean([float(error) for error in errors]))
 
     def _squares(self, free: Array, columns: tuple[int, ...], negated: bool, magnitude: bool = False) -> list[Array]:
         """Squared test errors of ridges fitted to the labels, predictions within the range of these."""
         sides = (self._tables(sets, free, negated, magnitude) for sets in (self.trained, self.tested))
         squares = []
-        for seen, unseen, y, one in zip(*sides, self.labels, self.tested, strict=True):
-            head = fit_ridge(seen[:, list(columns)].numpy(), y.numpy())
+        for seen, unseen, y, known, one in zip(*sides, self.labels, self.trained, self.tested, strict=True):
+            head = fit_ridge(seen[:, list(columns)].numpy(), y.numpy(), groups=known.left_out)
             predicted = np.clip(head(unseen[:, list(columns)].numpy())[:, 0], float(y.min()), float(y.max()))
             squares.append((one.outputs.numpy()[:, 0] - predicted) ** 2)
         return squares

@@ -9,12 +9,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from awd_core.checks.columns import Columns
+from awd_core.checks.choices import check_choice
 from awd_core.checks.real_numbers import plain_array, real_array
+from awd_core.student.reading import extra_columns, refuse_not_finite
 
 Array = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
+LEAVE_OUT = ("input", "group")
+"""What a leave-one-out error leaves out at a time."""
 LEAST_ROWS = 4
 """Inputs without which nothing can be left out: a mean, a slope, and something to be wrong about."""
 
@@ -33,6 +36,8 @@ class StudentSet:
         Columns beside the numbers.
     groups : ndarray, shape (n,)
         What is held out together, as whole numbers.
+    by_group : bool
+        Whether the leave-one-out error leaves out a group at a time, not an input.
     gradients : Tensor, of X's shape, optional
         Input gradients of the teacher, for the interpretation term.
     """
@@ -42,14 +47,20 @@ class StudentSet:
     extra: Tensor
     groups: Rows
     gradients: Tensor | None = None
+    by_group: bool = False
+
+    @property
+    def left_out(self) -> Rows | None:
+        """What the leave-one-out error leaves out together, as whole numbers from 0; None for every input by itself."""
+        return np.unique(self.groups, return_inverse=True)[1].astype(np.int64) if self.by_group else None
 
     def take(self, rows: Rows) -> "StudentSet":
         """Some of the rows."""
         chosen = torch.from_numpy(rows)
         gradients = None if self.gradients is None else self.gradients[chosen]
         return StudentSet(
-            self.X[chosen], self.outputs[chosen], self.extra[chosen], self.groups[rows], gradients
-        )  # fmt: skip
+            self.X[chosen], self.outputs[chosen], self.extra[chosen], self.groups[rows], gradients, self.by_group
+        )
 
     def with_outputs(self, outputs: Tensor) -> "StudentSet":
         """The same inputs with other outputs."""
@@ -57,8 +68,9 @@ class StudentSet:
 
 
 def sets_of(
-    X: Any, outputs: Any, ndim: int | None, *, extra: Any = None, groups: Any = None, gradients: Any = None
-) -> tuple[list[StudentSet], list[str]]:
+    X: Any, outputs: Any, ndim: int | None, *, extra: Any = None, groups: Any = None, gradients: Any = None,
+    leave_out: str = "input",
+) -> tuple[list[StudentSet], list[str]]:  # fmt: skip
     """One set for each of several inputs, or of one alone; and the names of the extra columns.
 
     Raises
@@ -68,6 +80,7 @@ def sets_of(
     ValueError
         If lengths disagree, there are too few rows, or a value is not finite.
     """
+    check_choice("leave_out", leave_out, LEAVE_OUT, required=True)
     several = isinstance(X, list | tuple) and len(X) > 0 and all(hasattr(one, "shape") for one in X)
     columns = [_each(value, name, X, several) for name, value in (
         ("outputs", outputs), ("extra", extra), ("groups", groups), ("gradients", gradients)
@@ -80,7 +93,13 @@ def sets_of(
         if names is not None and tables[1] != names:
             raise ValueError(f"extra{where} has the columns {tables[1]}; the first set has {names}")
         names = tables[1]
-        found.append(_set(one, columns[0][place], tables[0], columns[2][place], columns[3][place], ndim, where))
+        made = _set(one, columns[0][place], tables[0], columns[2][place], columns[3][place], ndim, where)
+        if leave_out == "group" and (columns[2][place] is None or len(np.unique(made.groups)) < 2):
+            told = "is not given" if columns[2][place] is None else "names one group"
+            raise ValueError(
+                f"leave_out is 'group' and groups{where} {told}; give two groups or more, or leave_out='input'"
+            )
+        found.append(replace(made, by_group=leave_out == "group"))
     axes = {one.X.ndim for one in found}
     targets = {one.outputs.shape[1] for one in found}
     if len(axes) > 1 or len(targets) > 1:
@@ -113,25 +132,6 @@ def inputs_of(X: Any, ndim: int | None, name: str = "X") -> Tensor:
     return torch.from_numpy(np.array(array, dtype=np.float64))
 
 
-def extra_columns(extra: Any, name: str = "extra") -> tuple[Array | None, list[str]]:
-    """Columns beside the numbers as an array (n, E), and their names.
-
-    Examples
-    --------
-    >>> extra_columns([0.5, 2.0])[1]
-    ['extra 0']
-    """
-    if extra is None:
-        return None, []
-    values = real_array(extra, name).astype(np.float64)
-    values = values[:, None] if values.ndim == 1 else values
-    if values.ndim != 2:
-        raise ValueError(f"{name} has shape {values.shape}; give a table (n, columns), or one column (n,)")
-    refuse_not_finite(values, name)
-    named = Columns.of(extra, values.shape).names
-    return values, list(named or (f"extra {k}" for k in range(values.shape[1])))
-
-
 def outputs_of(outputs: Any, rows: int, name: str = "outputs") -> Tensor:
     """Outputs as a tensor (n, T) of float64, of which each varies.
 
@@ -153,13 +153,6 @@ def outputs_of(outputs: Any, rows: int, name: str = "outputs") -> Tensor:
             "or see whether the teacher has learnt anything"
         )
     return torch.from_numpy(array)
-
-
-def refuse_not_finite(values: npt.NDArray[Any], name: str) -> None:
-    """Raise where a value is NaN or infinite; scikit-learn's checks look for these words."""
-    if not np.isfinite(values).all():
-        row = int(np.argwhere(~np.isfinite(values))[0][0])
-        raise ValueError(f"{name} contains NaN or infinity, in row {row}; leave such rows out or fill them in")
 
 
 def _set(

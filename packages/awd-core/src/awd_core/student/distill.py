@@ -14,6 +14,7 @@ from awd_core.student.data import StudentSet, sets_of
 from awd_core.student.numbers import Numbers
 from awd_core.student.objective import StudentObjective, StudentWeights, column_table
 from awd_core.student.result import StudentDistillation
+from awd_core.student.ridge import forward_selection
 from awd_core.student.search import (
     Progress,
     StudentSearch,
@@ -25,7 +26,6 @@ from awd_core.student.search import (
     searched,
     winner,
 )
-from awd_core.student.selection import forward_selection
 from awd_core.wavelets.wavelet import Wavelet
 
 
@@ -46,6 +46,7 @@ def distill_student(
     gradients: Any = None,
     extra: Any = None,
     groups: Any = None,
+    leave_out: str = "input",
     search: StudentSearch | None = None,
     seed: int = 0,
     progress: Progress | None = None,
@@ -92,7 +93,10 @@ def distill_student(
     extra : array_like, shape (n, E), or a list of them
         Columns beside the numbers, such as a log lifetime.
     groups : array_like, shape (n,), or a list of them
-        What is held out together when the winner is chosen; every input for itself by default.
+        What is held out together when the winner is chosen (animals, cosmologies); every input for itself by default.
+    leave_out : {"input", "group"}
+        What the leave-one-out error leaves out at a time, in the objective, the choice of numbers and the penalty: an
+        input, or all inputs of a group, where they resemble each other.
     search : StudentSearch, optional
         How hard to search.
     seed : int
@@ -118,7 +122,7 @@ def distill_student(
     ('haar', ('A1 maximum', 'D1 maximum'))
     """
     check_progress(progress)
-    sets, names = sets_of(X, outputs, ndim, extra=extra, groups=groups, gradients=gradients)
+    sets, names = sets_of(X, outputs, ndim, extra=extra, groups=groups, gradients=gradients, leave_out=leave_out)
     options = StudentOptions.of(
         wavelet=wavelet, lengths=lengths, numbers=numbers, levels=levels, undecimated=undecimated, mode=mode,
         ndim=sets[0].X.ndim - 1, per_level=per_level, most=most, weights=weights, search=search, seed=seed,
@@ -204,7 +208,9 @@ def found_by(
 def kept_columns(objective: StudentObjective, start: StudentStart, most: int) -> tuple[int, ...]:
     """Columns that forward selection takes at a wavelet."""
     tables = objective.tables(start.free, start.negated)
-    return forward_selection(tables, [one.outputs for one in objective.sets], most)
+    return forward_selection(
+        tables, [one.outputs for one in objective.sets], most, groups=[one.left_out for one in objective.sets]
+    )
 
 
 def refined(objective: StudentObjective, start: StudentStart, search: StudentSearch) -> StudentStart:
@@ -219,9 +225,12 @@ def _result(
     objective: StudentObjective, best: StudentStart, columns: tuple[int, ...] | None, names: Sequence[str],
     history: Sequence[StudentStart], options: StudentOptions,
 ) -> StudentDistillation:  # fmt: skip
-    table = column_table(objective.sets[0].X, options.layout, options.numbers, names)
+    table = column_table(objective.sets[0].X, options.layout, options.numbers, best.wavelets, names)
     kept = range(len(table)) if columns is None else columns
-    settings = options.to_dict() | {"data": [digest_of(one) for one in objective.sets]}
+    settings = options.to_dict() | {
+        "leave_out": "group" if objective.sets[0].by_group else "input",
+        "data": [digest_of(one) for one in objective.sets],
+    }
     name, origin = "student" if best.searched else best.name, {"start": best.name, "seed": options.seed}
     wavelets = [Wavelet.from_angles(one.angles, name=name, metadata=origin) for one in best.wavelets]
     return StudentDistillation(

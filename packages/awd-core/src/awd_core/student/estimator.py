@@ -4,8 +4,10 @@ The wavelet is chosen by a teacher's outputs, where there are some; the ridge is
 """
 
 import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+import os
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,42 +18,26 @@ from torch import Tensor
 
 from awd_core.checks.columns import Columns
 from awd_core.checks.real_numbers import plain_array, real_array
-from awd_core.student.data import LEAST_ROWS, StudentSet, extra_columns, sets_of
+from awd_core.files.atomic import write_json
+from awd_core.student.card import Head, StudentCard, read_model
+from awd_core.student.data import LEAST_ROWS, StudentSet, sets_of
 from awd_core.student.distill import StudentOptions, as_given, found_by
-from awd_core.student.numbers import Column
+from awd_core.student.numbers import NUMBERS
 from awd_core.student.objective import StudentWeights, column_table, number_table
+from awd_core.student.reading import beside, own_name
 from awd_core.student.result import StudentDistillation
-from awd_core.student.ridge import Ridge, fit_ridge
+from awd_core.student.result_file import fields_of, values_of, wavelet_of, wavelet_values
+from awd_core.student.ridge import fit_ridge
 from awd_core.student.search import StudentSearch
 
 Array = npt.NDArray[np.float64]
 
 
-class Coefficient(NamedTuple):
-    """One row of a student's table; `pandas.DataFrame(student.coefficients_)` shows all.
-
-    Parameters
-    ----------
-    target : str
-        What is predicted: "y", or a class.
-    name, meaning, unit : str
-        Of the number; the unit "x" is that of the input.
-    estimate : float
-        Change of the prediction per unit of the number; for the intercept the prediction where all are zero.
-    standard_error : float
-        As in `awd_core.student.ridge.fit_ridge`: for this wavelet and these numbers.
-    """
-
-    target: str
-    name: str
-    meaning: str
-    unit: str
-    estimate: float
-    standard_error: float
-
-
 class Student(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     """What regressor and classifier share, which is all but how labels are coded."""
+
+    _task: str
+    _own_parameters: tuple[str, ...]
 
     def __init__(
         self,
@@ -66,6 +52,7 @@ class Student(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-l
         per_level: bool = False,
         most: int | None = None,
         weights: StudentWeights | None = None,
+        leave_out: str = "input",
         learn: bool = True,
         search: StudentSearch | None = None,
         seed: int = 0,
@@ -80,6 +67,7 @@ class Student(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-l
         self.per_level = per_level
         self.most = most
         self.weights = weights
+        self.leave_out = leave_out
         self.learn = learn
         self.search = search
         self.seed = seed
@@ -113,6 +101,86 @@ class Student(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-l
         check_is_fitted(self)
         return np.array(self.distillation_.columns, dtype=object)
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted student to a JSON file, whole or not at all: all of the model, and how it was found.
+
+        `load` gives it back; `awd_core.StudentCard.load` reads the file with NumPy alone, and predicts. Functions of
+        one's own stand in it by their names.
+
+        Raises
+        ------
+        TypeError
+            If classes are of a type that JSON has no word for.
+        """
+        check_is_fitted(self)
+        layout = self._options.layout
+        card = StudentCard(
+            head=self.head_, numbers=tuple(self._columns), targets=tuple(self._targets()), shape=self.sample_shape_,
+            features=Columns.kept_by(self).names, extra=tuple(self._extra),
+            wavelets=tuple(one.name for one in self.wavelets_), taps=tuple(one.taps for one in self.wavelets_),
+            levels=layout.levels, mode=layout.mode, undecimated=layout.undecimated, negated=self.negated_,
+            classes=getattr(self, "classes_", None), limits=getattr(self, "limits_", (-math.inf, math.inf)),
+        )  # fmt: skip
+        taken = isinstance(self.wavelet, StudentDistillation)
+        parameters = {name: value for name, value in self._options.to_dict().items() if name != "start"} | {
+            "wavelet": None if taken else [wavelet_values(one) for one in self._options.named],
+            "leave_out": self.leave_out,
+            "learn": bool(self.learn),
+            **{name: getattr(self, name) for name in self._own_parameters},
+        }
+        found = values_of(vars(self.distillation_))
+        write_json(path, card.to_dict() | {"estimator": parameters, "kept": self._kept, "distillation": found})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, functions: Sequence[Callable[..., Any]] = ()) -> Self:
+        """Read a student that `save` wrote; nothing that the file names is run.
+
+        Parameters
+        ----------
+        path : path
+            The file.
+        functions : sequence of callable
+            Functions of one's own among its `numbers`, the same as when it was fitted.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If it is no such file, lacks something, was written by a later version, or is of the other task.
+        """
+        return read_model(path, lambda values: cls._of(values, {own_name(one): one for one in functions}))
+
+    @classmethod
+    def _of(cls, values: dict[str, Any], functions: dict[str, Callable[..., Any]]) -> Self:
+        card = StudentCard.from_dict(values)
+        if values["task"] != cls._task:
+            other = {"regression": "WaveletStudent", "classification": "WaveletStudentClassifier"}[values["task"]]
+            raise ValueError(f"it is a student for {values['task']}; load it with {other}.load")
+        parameters, found = dict(values["estimator"]), StudentDistillation(**fields_of(values["distillation"]))
+        for name in parameters["numbers"]:
+            if name not in functions and name not in NUMBERS and not re.fullmatch(r"largest \d+", name):
+                raise ValueError(
+                    f"it reads the number {name} by a function of its maker's own; give it in functions=[…]"
+                )
+        parameters["numbers"] = [functions.get(name, name) for name in parameters["numbers"]]
+        given = parameters["wavelet"]
+        parameters["wavelet"] = found if given is None else [wavelet_of(one) for one in given]
+        parameters["weights"] = StudentWeights(**parameters["weights"])
+        parameters["search"] = StudentSearch(**parameters["search"])
+        student = cls(**parameters)
+        student._options = student._checked_options(len(card.shape))
+        student.distillation_, student.wavelets_, student.negated_ = found, list(found.wavelets), found.negated
+        student.head_, student.coefficients_ = card.head, card.coefficients
+        student._columns, student._kept, student._extra = list(card.numbers), list(values["kept"]), list(card.extra)
+        student.sample_shape_ = card.shape
+        Columns(card.features, card.shape[0]).keep(student)
+        if card.classes is None:
+            student.limits_ = card.limits
+        else:
+            student.classes_ = card.classes
+        return student
+
     def _fit(
         self, x: Tensor, labels: Array, *, outputs: Any, groups: Any, extra: Any, unlabelled: Any, gradients: Any
     ) -> None:
@@ -120,38 +188,36 @@ class Student(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-l
         if len(labels) != len(x):
             raise ValueError(f"Found input variables with inconsistent numbers of samples: {[len(x), len(labels)]}")
         chosen_by = labels if outputs is None else outputs
-        (one,), self._extra = sets_of(x, chosen_by, self.ndim, extra=extra, groups=groups, gradients=gradients)
-        beside = one.extra.numpy()
+        (labelled,), self._extra = sets_of(
+            x, chosen_by, self.ndim, extra=extra, groups=groups, gradients=gradients, leave_out=self.leave_out
+        )
+        one = labelled
         if unlabelled is not None:
             one = self._with_unlabelled(one, unlabelled, taught=outputs is not None)
         given = self.wavelet if isinstance(self.wavelet, StudentDistillation) else None
-        self._options = StudentOptions.of(
-            wavelet=self.wavelet if given is None else list(given.wavelets), lengths=self.lengths, numbers=self.numbers,
-            levels=self.levels, undecimated=self.undecimated, mode=self.mode, ndim=x.ndim - 1,
-            per_level=self.per_level, most=self.most, weights=self.weights, search=self.search, seed=self.seed,
-        )  # fmt: skip
+        self._options = self._checked_options(x.ndim - 1)
         if self.learn and given is None:
             self.distillation_ = found_by([one], self._extra, self._options)
         else:
             self.distillation_ = as_given(one, self._extra, self._options, given)
         self.wavelets_, self.negated_ = list(self.distillation_.wavelets), self.distillation_.negated
-        columns = {c.name: (k, c) for k, c in enumerate(self._columns(x))}
-        kept = [columns[name] for name in self.distillation_.columns]
-        self._kept = [place for place, _ in kept]
-        self.head_: Ridge = fit_ridge(self._numbers(x, beside), labels)
-        named = [
-            ("intercept", "prediction where all numbers are zero", ""),
-            *((c.name, c.meaning, c.unit) for _, c in kept),
-        ]
-        estimates = np.vstack([self.head_.intercept, self.head_.coefficients])
-        self.coefficients_ = [
-            Coefficient(target, *told, float(estimates[row, t]), float(self.head_.standard_errors[row, t]))
-            for t, target in enumerate(self._targets(labels.shape[1]))
-            for row, told in enumerate(named)
-        ]
+        columns = column_table(x, self._options.layout, self._options.numbers, self.wavelets_, self._extra)
+        places = {column.name: place for place, column in enumerate(columns)}
+        self._kept = [places[name] for name in self.distillation_.columns]
+        self._columns = [columns[place] for place in self._kept]
+        self.head_: Head = self._fitted_head(self._numbers(x, labelled.extra.numpy()), labels, labelled)
+        self.coefficients_ = self.head_.table(self._columns, self._targets())
 
-    def _columns(self, x: Tensor) -> list[Column]:
-        return column_table(x, self._options.layout, self._options.numbers, self._extra)
+    def _checked_options(self, ndim: int) -> StudentOptions:
+        given = list(self.wavelet.wavelets) if isinstance(self.wavelet, StudentDistillation) else self.wavelet
+        return StudentOptions.of(
+            wavelet=given, lengths=self.lengths, numbers=self.numbers, levels=self.levels,
+            undecimated=self.undecimated, mode=self.mode, ndim=ndim, per_level=self.per_level, most=self.most,
+            weights=self.weights, search=self.search, seed=self.seed,
+        )  # fmt: skip
+
+    def _fitted_head(self, F: Array, labels: Array, one: StudentSet) -> Head:
+        return fit_ridge(F, labels, groups=one.left_out)
 
     def _numbers(self, x: Tensor, beside: Array) -> Array:
         """Kept numbers of inputs that are checked, with the columns beside them."""
@@ -162,15 +228,10 @@ class Student(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-l
     def _table(self, X: Any, extra: Any) -> Array:
         """As `transform`, an array whatever `set_output` says."""
         x = self._checked(X, reset=False)
-        beside, names = extra_columns(extra)
-        if names != self._extra:
-            raise ValueError(f"extra has the columns {names}; {type(self).__name__} was fitted to {self._extra}")
-        if beside is not None and len(beside) != len(x):
-            raise ValueError(f"extra has {len(beside)} rows for {len(x)} inputs; give one for each")
-        return self._numbers(x, np.empty((len(x), 0)) if beside is None else beside)
+        return self._numbers(x, beside(extra, len(x), self._extra, type(self).__name__))
 
-    def _targets(self, count: int) -> list[str]:
-        return ["y"] * count
+    def _targets(self) -> list[str]:
+        return ["y"]
 
     def _with_unlabelled(self, labelled: StudentSet, unlabelled: Any, *, taught: bool) -> StudentSet:
         """Labelled inputs and those that have outputs alone, as one set."""
@@ -193,7 +254,7 @@ class Student(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-l
         return StudentSet(
             torch.cat([labelled.X, further.X]), torch.cat([labelled.outputs, further.outputs]),
             torch.cat([labelled.extra, further.extra]),
-            np.concatenate([labelled.groups, further.groups + labelled.groups.max() + 1]),
+            np.concatenate([labelled.groups, further.groups + labelled.groups.max() + 1]), by_group=labelled.by_group,
         )  # fmt: skip
 
     def _checked(self, X: Any, *, reset: bool) -> Tensor:
@@ -220,8 +281,8 @@ class WaveletStudent(RegressorMixin, Student):  # type: ignore[misc] # scikit-le
     ----------
     wavelet : Wavelet, str or pywt.Wavelet, a list of them, or StudentDistillation
         Where the search starts. A distillation, of several data sets perhaps, is taken as it is, nothing is searched.
-    numbers, levels, mode, ndim, undecimated, lengths, per_level, most, weights, search, seed
-        As for `awd_core.student.distill_student`.
+    numbers, levels, mode, ndim, undecimated, lengths, per_level, most, weights, leave_out, search, seed
+        As for `awd_core.student.distill_student`; `leave_out` says the same of the head's penalty.
     learn : bool
         Whether the wavelet is searched; otherwise it stays as given, one for all levels or a list with one for each.
     clip : bool
@@ -235,7 +296,7 @@ class WaveletStudent(RegressorMixin, Student):  # type: ignore[misc] # scikit-le
         One for all levels, or one for each, the finest first.
     negated_ : bool
         Whether details are read with the other sign.
-    head_ : Ridge
+    head_ : Head
         From the numbers to the labels; `head_.error` is its relative leave-one-out error.
     coefficients_ : list of Coefficient
         The model in full: name, meaning, unit, estimate and standard error of every number.
@@ -253,6 +314,8 @@ class WaveletStudent(RegressorMixin, Student):  # type: ignore[misc] # scikit-le
     (['A1 maximum', 'D1 maximum'], 1.0)
     """
 
+    _task, _own_parameters = "regression", ("clip",)
+
     def __init__(
         self,
         wavelet: Any = "db5",
@@ -266,6 +329,7 @@ class WaveletStudent(RegressorMixin, Student):  # type: ignore[misc] # scikit-le
         per_level: bool = False,
         most: int | None = None,
         weights: StudentWeights | None = None,
+        leave_out: str = "input",
         learn: bool = True,
         search: StudentSearch | None = None,
         clip: bool = True,
@@ -273,7 +337,7 @@ class WaveletStudent(RegressorMixin, Student):  # type: ignore[misc] # scikit-le
     ) -> None:
         super().__init__(
             wavelet, numbers, levels, mode, ndim, undecimated=undecimated, lengths=lengths, per_level=per_level,
-            most=most, weights=weights, learn=learn, search=search, seed=seed,
+            most=most, weights=weights, leave_out=leave_out, learn=learn, search=search, seed=seed,
         )  # fmt: skip
         self.clip = clip
 
@@ -293,7 +357,8 @@ class WaveletStudent(RegressorMixin, Student):  # type: ignore[misc] # scikit-le
             A teacher's outputs, which the wavelet and the numbers are chosen by; the labels by default. Where the
             teacher was fitted to these inputs, its outputs out of fold, or with the input left out.
         groups : array_like, shape (n,), optional
-            What is held out together when the search's winner is chosen.
+            What is held out together when the search's winner is chosen, and left out together with
+            `leave_out="group"`.
         extra : array_like, shape (n, E), optional
             Columns beside the numbers, such as a log lifetime; `predict` then needs them too.
         unlabelled : pair of array_like, optional

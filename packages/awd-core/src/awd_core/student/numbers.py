@@ -16,6 +16,7 @@ from torch import Tensor
 
 from awd_core.checks.choices import check_choice
 from awd_core.student.bands import Bands, Layout
+from awd_core.student.reading import FLOOR, Column, own_name
 
 OwnNumber: TypeAlias = Callable[[Bands], Any]
 """Of a dict of bands, (n, …) each, to a tensor or an array (n,) or (n, k)."""
@@ -75,6 +76,16 @@ def log_energy(band: Tensor) -> Tensor:
     return _log(band.square().mean(dim=1))
 
 
+def value(band: Tensor) -> Tensor:
+    """Every value of a band, shape (n, P): for inputs whose samples mean the same in all, as wavelengths do."""
+    return band
+
+
+def relative_value(band: Tensor) -> Tensor:
+    """Every value of a band over the root of its mean square, shape (n, P): the same whatever an input is scaled by."""
+    return band / band.square().mean(dim=1, keepdim=True).clamp_min(FLOOR).sqrt()
+
+
 def position(band: Tensor) -> Tensor:
     """Number of the sample with the largest value, from 0, in the coefficients' own count; shape (n,)."""
     return band.argmax(dim=1).to(band.dtype)
@@ -106,9 +117,6 @@ def conditional_variance(approximation: Tensor, details: Tensor) -> Tensor:
     return torch.stack([_log(mean) for mean in means], dim=1)
 
 
-FLOOR = 1e-30
-"""A mean square below it counts as it: an input that is zero all over has a logarithm too."""
-
 NUMBERS = {
     number.name: number
     for number in (
@@ -116,6 +124,11 @@ NUMBERS = {
         Number("minimum", "smallest value of {band}", "x", minimum),
         Number("mean absolute", "mean absolute value of {band}", "x", mean_absolute, signed=False),
         Number("log energy", "ln of the mean square of {band}", "", log_energy, signed=False),
+        Number("value", "value {part} of {band}", "x", value, signed=False),
+        Number(
+            "relative value", "value {part} of {band} over the root of its mean square", "", relative_value,
+            signed=False,
+        ),
         Number("position", "where {band} is largest", "samples", position, differentiable=False),
         Number(
             "conditional variance", "ln of the details' mean square of level {level} where the local level is {part}",
@@ -135,25 +148,6 @@ def largest(count: int) -> Number:
 
     parts = tuple(str(place + 1) for place in range(count))
     return Number(f"largest {count}", "value {part} of {band}, counted from the largest", "x", function, parts=parts)
-
-
-@dataclass(frozen=True)
-class Column:
-    """One number of a student.
-
-    Attributes
-    ----------
-    name : str
-        Such as "D3 maximum".
-    meaning : str
-        In words.
-    unit : str
-        As for `Number`.
-    """
-
-    name: str
-    meaning: str
-    unit: str
 
 
 class Numbers:
@@ -246,20 +240,14 @@ class Numbers:
         if not isinstance(number, Number):
             name, text = own_name(number), (getattr(number, "__doc__", None) or "").strip().partition("\n")[0]
             parts = [""] if width == 1 else [f"[{k}]" for k in range(width)]
-            return [Column(name + part, text or "a function of one's own", "") for part in parts]
+            told = text or "a function of one's own"
+            return [Column(name + part, told, "", name, "", k) for k, part in enumerate(parts)]
         parts = list(number.parts) if len(number.parts) == width else [str(k) for k in range(width)]
         start, text = f"level {place}" if number.of_level else place, number.meaning
         band = "" if number.of_level else self.layout.meaning(place)
         name = re.sub(r" \d+$", "", number.name)
-        return [
-            Column(f"{start} {name} {part}".strip(), text.format(band=band, level=place, part=part), number.unit)
-            for part in parts
-        ]
-
-
-def own_name(number: OwnNumber) -> str:
-    """What a function of one's own is called."""
-    return str(getattr(number, "__name__", type(number).__name__))
+        named = ((f"{start} {name} {part}".strip(), text.format(band=band, level=place, part=part)) for part in parts)
+        return [Column(*told, number.unit, number.name, place, k) for k, told in enumerate(named)]
 
 
 def _resolved(number: Any) -> Number | OwnNumber:

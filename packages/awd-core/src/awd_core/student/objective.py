@@ -22,7 +22,8 @@ from awd_core.checks.real_numbers import is_real_number
 from awd_core.distill.objective import DistillationObjective
 from awd_core.student.bands import Bands, Layout, banks_of, banks_of_taps
 from awd_core.student.data import StudentSet
-from awd_core.student.numbers import Column, Numbers
+from awd_core.student.numbers import Numbers
+from awd_core.student.reading import Column
 from awd_core.student.ridge import relative_error
 from awd_core.wavelets.wavelet import Wavelet
 
@@ -116,7 +117,7 @@ class StudentObjective:
             errors, smooth = [], True
             for one, bands in zip(self.sets, self._bands(banks), strict=True):
                 numbers, all_smooth = self.numbers.with_smoothness(bands)
-                errors.append(relative_error(self._chosen(numbers, one.extra), one.outputs))
+                errors.append(relative_error(self._chosen(numbers, one.extra), one.outputs, groups=one.left_out))
                 smooth &= all_smooth
             error = self.weights.outputs * torch.stack(errors).mean()
             value = float(error.detach())
@@ -131,7 +132,7 @@ class StudentObjective:
     def error(self, free: Array, negated: bool) -> float:
         """Leave-one-out error alone, mean over sets."""
         tables = zip(self.tables(free, negated), self.sets, strict=True)
-        return float(torch.stack([relative_error(F, one.outputs) for F, one in tables]).mean())
+        return float(torch.stack([relative_error(F, one.outputs, groups=one.left_out) for F, one in tables]).mean())
 
     @torch.no_grad()
     def tables(self, free: Array, negated: bool) -> list[Tensor]:
@@ -191,8 +192,10 @@ def number_table(X: Tensor, layout: Layout, numbers: Numbers, wavelets: Sequence
 
 
 @torch.no_grad()
-def column_table(X: Tensor, layout: Layout, numbers: Numbers, extra: Sequence[str]) -> list[Column]:
-    """What the numbers and the extra columns are."""
-    haar = [torch.from_numpy(np.array(Wavelet.from_name("haar").taps))]
-    found = numbers.table(layout.of(X[:FEW], banks_of_taps(haar, layout.levels, False)))
+def column_table(
+    X: Tensor, layout: Layout, numbers: Numbers, wavelets: Sequence[Wavelet], extra: Sequence[str]
+) -> list[Column]:
+    """What the numbers and the extra columns are; how many values a decimated band has, goes by the filters' length."""
+    taps = [torch.from_numpy(np.array(wavelet.taps)) for wavelet in wavelets]
+    found = numbers.table(layout.of(X[:FEW], banks_of_taps(taps, layout.levels, False)))
     return found + [Column(name, "given beside the input", "") for name in extra]

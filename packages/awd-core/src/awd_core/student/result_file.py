@@ -26,12 +26,15 @@ FIELDS = ("wavelets", "negated", "columns", "error", "held_out", "history", "set
 
 def write_student(path: str | os.PathLike[str], fields: Mapping[str, Any]) -> None:
     """Write the fields of a distillation to a JSON file, whole or not at all."""
-    wavelets = [
-        {"name": one.name, "taps": one.taps.tolist(), "angles": one.angles.tolist()} for one in fields["wavelets"]
-    ]
+    write_json(path, values_of(fields))
+
+
+def values_of(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a distillation as JSON values."""
+    wavelets = [wavelet_values(one) for one in fields["wavelets"]]
     history = [asdict(start) for start in fields["history"]]
     plain = {name: fields[name] for name in FIELDS}
-    write_json(path, {"format": FORMAT, "version": VERSION, **plain, "wavelets": wavelets, "history": history})
+    return {"format": FORMAT, "version": VERSION, **plain, "wavelets": wavelets, "history": history}
 
 
 def read_student(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -46,12 +49,19 @@ def read_student(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     check_file(Path(path))
     try:
-        return _fields(json.loads(Path(path).read_bytes()))
+        return fields_of(json.loads(Path(path).read_bytes()))
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{os.fspath(path)} cannot be read as a student's distillation: {error}") from error
 
 
-def _fields(values: Any) -> dict[str, Any]:
+def fields_of(values: Any) -> dict[str, Any]:
+    """Fields of a distillation from what `values_of` gave.
+
+    Raises
+    ------
+    ValueError, KeyError, TypeError
+        If it is none, lacks something, or is of a later version.
+    """
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise ValueError(f'it has no "format": "{FORMAT}"; files like this are written by StudentDistillation.save')
     if values.get("version") != VERSION:
@@ -63,13 +73,19 @@ def _fields(values: Any) -> dict[str, Any]:
         for record in values["history"]
     )
     return {name: values[name] for name in FIELDS} | {
-        "wavelets": tuple(map(_wavelet, values["wavelets"])),
+        "wavelets": tuple(map(wavelet_of, values["wavelets"])),
         "columns": tuple(values["columns"]),
         "history": tuple(history),
     }
 
 
-def _wavelet(values: dict[str, Any]) -> Wavelet:
+def wavelet_values(wavelet: Wavelet) -> dict[str, Any]:
+    """A wavelet as JSON values, from which `wavelet_of` makes it again, bit for bit."""
+    return {"name": wavelet.name, "taps": wavelet.taps.tolist(), "angles": wavelet.angles.tolist()}
+
+
+def wavelet_of(values: Mapping[str, Any]) -> Wavelet:
+    """A wavelet from what `wavelet_values` gave."""
     wavelet = Wavelet.from_angles(values["angles"], name=values["name"])
     if wavelet.taps.tolist() == values["taps"]:
         return wavelet

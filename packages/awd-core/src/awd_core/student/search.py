@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from scipy.optimize import minimize
 from sklearn.model_selection import GroupKFold
 
@@ -232,7 +231,7 @@ def held_out(
             free = descend(training, candidate, search.iterations).free if candidate.searched else candidate.free
             tables = zip(training.tables(free, candidate.negated), testing.tables(free, candidate.negated), strict=True)
             for (seen, unseen), train, test, total in zip(tables, training.sets, testing.sets, totals, strict=True):
-                predicted = fit_ridge(seen.numpy(), train.outputs.numpy())(unseen.numpy())
+                predicted = fit_ridge(seen.numpy(), train.outputs.numpy(), groups=train.left_out)(unseen.numpy())
                 left = ((test.outputs.numpy() - predicted) ** 2).sum(axis=0) / total
                 errors[place] += left.mean() / len(objective.sets)
     return [
@@ -271,11 +270,12 @@ def _splits(one: StudentSet, folds: int) -> list[tuple[Any, Any]]:
     if count < 2:
         return []
     found = GroupKFold(count).split(np.zeros((len(one.X), 1)), groups=one.groups)
-    return [(train, test) for train, test in found if len(train) >= LEAST_ROWS and _varies(one.outputs[train])]
+    return [(train, test) for train, test in found if _enough(one, train)]
 
 
-def _varies(outputs: torch.Tensor) -> bool:
-    return bool((outputs.std(dim=0) > 0).all())
+def _enough(one: StudentSet, train: Any) -> bool:
+    groups = len(np.unique(one.groups[train])) if one.by_group else 2
+    return len(train) >= LEAST_ROWS and groups >= 2 and bool((one.outputs[train].std(dim=0) > 0).all())
 
 
 def _record(

@@ -26,8 +26,6 @@ import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
@@ -37,6 +35,7 @@ from awd_core.checks.whole_numbers import whole_number
 from awd_core.transforms.autocast import in_single_precision, without_autocast
 from awd_core.transforms.axes import flattened
 from awd_core.transforms.dwt import check_tensor
+from awd_core.transforms.extension import extension
 from awd_core.wavelets.filters import Filter, WaveletLike, as_filter
 
 UndecimatedMode = Literal["zero", "constant", "symmetric", "periodic", "reflect"]
@@ -131,28 +130,6 @@ def undecimated_levels(x: Tensor, banks: Sequence[Tensor], mode: str, ndim: int)
         x, details = bands[0], tuple(bands[1:]) if ndim == 1 else (bands[2], bands[1], bands[3])
         found.append(UndecimatedLevel(x, details))
     return found
-
-
-def extension(size: int, before: int, after: int, mode: str) -> npt.NDArray[np.int64]:
-    """Number of the sample that stands at each place from −before to size − 1 + after; `size` for a zero.
-
-    Examples
-    --------
-    >>> extension(3, 2, 4, "symmetric").tolist(), extension(3, 1, 1, "zero").tolist()
-    ([1, 0, 0, 1, 2, 2, 1, 0, 0], [3, 0, 1, 2, 3])
-    """
-    places = np.arange(-before, size + after)
-    if mode == "periodic":
-        return places % size
-    if mode == "constant":
-        return places.clip(0, size - 1)
-    if mode == "symmetric":
-        places %= 2 * size
-        return np.minimum(places, 2 * size - 1 - places)
-    if mode == "reflect":
-        places %= max(2 * size - 2, 1)
-        return np.minimum(places, 2 * size - 2 - places)
-    return np.where((places >= 0) & (places < size), places, size)
 
 
 def _split(x: Tensor, bank: Tensor, axis: int, step: int, mode: str) -> tuple[Tensor, Tensor]:

@@ -15,9 +15,9 @@ import pywt
 import torch
 from torch import Tensor, nn
 
+from awd_core.checks.device import check_device
 from awd_core.checks.real_numbers import is_real_number
 from awd_core.checks.whole_numbers import is_whole_number, whole_number
-from awd_core.run.device import check_device
 from awd_core.wavelets.certificate import orthonormality_error
 from awd_core.wavelets.lattice import QUARTER_PI
 from awd_core.wavelets.wavelet import TOLERANCE, Wavelet

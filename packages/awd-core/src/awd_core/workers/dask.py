@@ -2,24 +2,22 @@
 
 import json
 import time
-import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from awd_core.workers.mapping import IN_FLIGHT, Item, Result, WorkerDied, Workers
+from awd_core.workers.mapping import LOOK, Arguments, Result
 
 PATIENCE = 300.0
 """Seconds without any worker after which waiting ends."""
 ANSWER = 30.0
 """Seconds that a scheduler may take to answer, or to write its file."""
-LOOK = 5.0
-"""Seconds between two looks at the scheduler."""
 
 
-class DaskWorkers(Workers):
+class OnScheduler(Executor):
     """Whatever workers a scheduler has, now and later.
 
     Parameters
@@ -37,11 +35,9 @@ class DaskWorkers(Workers):
         If no scheduler answers at that address.
     """
 
-    worth = 0.5  # its scheduler, its client and its worker take some 8 ms of a core for whatever is handed out
-
     def __init__(self, address: str, patience: float = PATIENCE) -> None:
         try:
-            from distributed import Client
+            from distributed import Client, KilledWorker
         except ImportError as error:
             raise ImportError("a scheduler needs dask.distributed; pip install 'awd-core[dask]'") from error
         client: Any = Client
@@ -52,52 +48,35 @@ class DaskWorkers(Workers):
             raise OSError(
                 f"no scheduler answers at {address} ({error}); start one with `dask scheduler` and give its address"
             ) from error
+        # Keys are new each time: the same item may be asked for twice, with other files behind it.
+        self._executor: Executor = self.client.get_executor(pure=False, retries=0)
+        self.deaths: tuple[type[Exception], ...] = (KilledWorker,)
         self.address, self.patience = address, patience
-        self.where = f"on the workers of {address}"
-        self._counted = (0.0, 1)
+        self._counted, self._lonely = (0.0, 1), 0.0
 
-    @property
-    def window(self) -> int:
-        """Two for each thread of the workers, at the moment."""
-        looked, count = self._counted
-        if time.monotonic() - looked > LOOK:
-            count = max(1, sum(self.client.nthreads().values()))
-            self._counted = (time.monotonic(), count)
-        return IN_FLIGHT * count
+    def submit(
+        self, function: Callable[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Future[Result]:
+        """Hand out an item; its future raises `KilledWorker` if workers die of it."""
+        # Bytes, into which Dask does not look: its scheduler unpickles tasks, and would import all of this for that.
+        return self._executor.submit(work, to_bytes(partial(function, *args, **kwargs)), own_version())
 
-    def submit(self, function: Callable[[Item], Result], item: Item) -> Any:
-        """Hand out an item."""
-        # A key of its own: the same item may be asked for twice, with other files behind it. And bytes, into which Dask
-        # does not look: its scheduler unpickles tasks, and would import all of this to hand them on.
-        task = to_bytes(partial(function, item))
-        return self.client.submit(work, task, own_version(), key=f"awd-{uuid.uuid4().hex}", pure=False, retries=0)
+    def count(self) -> int:
+        """Threads of the workers, lately."""
+        if time.monotonic() - self._counted[0] > LOOK:
+            self._counted = time.monotonic(), max(1, sum(self.client.nthreads().values()))
+        return self._counted[1]
 
-    def result(self, waiting: Any) -> Any:
-        """What an item has given."""
-        from distributed import KilledWorker
+    def look(self) -> None:
+        """Refuse to wait any longer where there has been no worker for long."""
+        self._lonely = 0.0 if self.client.nthreads() else self._lonely + LOOK
+        if self._lonely >= self.patience:
+            raise ConnectionError(
+                f"the scheduler at {self.address} has had no worker for {self._lonely:.0f} s; start some with "
+                f"`dask worker {self.address} --nthreads 1`, and the same command again"
+            )
 
-        lonely = 0.0
-        while True:
-            done = waiting.done()
-            try:
-                return waiting.result() if done else waiting.result(timeout=LOOK)
-            except KilledWorker:
-                raise WorkerDied from None
-            except TimeoutError:
-                if done:  # nothing was waited for: the function has raised it
-                    raise
-                lonely = 0.0 if self.client.nthreads() else lonely + LOOK
-                if lonely >= self.patience:
-                    raise ConnectionError(
-                        f"the scheduler at {self.address} has had no worker for {lonely:.0f} s; start some with "
-                        f"`dask worker {self.address} --nthreads 1`, and the same command again"
-                    ) from None
-
-    def forget(self, waiting: Iterable[Any]) -> None:
-        """Cancel what has not begun."""
-        self.client.cancel([one for one in waiting if hasattr(one, "key")], force=True)
-
-    def close(self) -> None:
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = True) -> None:
         """Leave the scheduler as it was."""
         self.client.close()
 
@@ -105,14 +84,8 @@ class DaskWorkers(Workers):
 def scheduler_address(given: str, patience: float = ANSWER) -> str:
     """The address of a scheduler that is given by it or by its file, checked as far as it can be without asking there.
 
-    Dask's client waits for a file without end, and for a minute if an address cannot be one.
-
-    Parameters
-    ----------
-    given : str
-        "tcp://host:8786" and the like, or a scheduler file (.json).
-    patience : float
-        Seconds that the file may take to be written: schedulers start when they can.
+    Dask's client waits for a file without end, and for a minute if an address cannot be one. A file may take `patience`
+    seconds to be written: schedulers start when they can.
 
     Raises
     ------
@@ -132,12 +105,11 @@ def scheduler_address(given: str, patience: float = ANSWER) -> str:
                 raise OSError(f"no scheduler has written such a file within {patience:g} s")
             time.sleep(0.05)
         address = told
-    parse: Any = parse_address
+    untyped: Any = parse_address, get_backend, parse_host_port
+    parse, backend, host_and_port = untyped
     scheme, place = parse(address)
-    backend: Any = get_backend
     backend(scheme)
     if scheme in ("tcp", "tls"):
-        host_and_port: Any = parse_host_port
         host_and_port(place)
     return address
 

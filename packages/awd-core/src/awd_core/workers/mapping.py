@@ -3,16 +3,13 @@
 `awd_core.workers.open` tells the whole; here stands what is the same for all kinds of workers.
 """
 
-import abc
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, ParamSpec, TypeVar
 
-from awd_core.workers.batches import Pace, together
-
+Arguments = ParamSpec("Arguments")
 Item = TypeVar("Item")
 Item_co = TypeVar("Item_co", covariant=True)
 Result = TypeVar("Result")
@@ -21,7 +18,9 @@ Progress = Callable[[int, int, str], object]
 TRIES = 2
 """How often an item may kill a worker that does nothing else before it is set aside."""
 IN_FLIGHT = 2
-"""Parcels for each worker that are handed out at a time: one that is worked on, and one that waits for it."""
+"""Items for each worker that are handed out at a time: one that is worked on, and one that waits for it."""
+LOOK = 5.0
+"""Seconds of waiting after which somebody looks whether there is anybody to wait for."""
 
 
 @dataclass(frozen=True)
@@ -77,56 +76,48 @@ class OnDemand(Sequence[Item_co], Generic[Item_co]):
     def __len__(self) -> int:
         return len(self.numbers)
 
-    @overload
-    def __getitem__(self, place: int) -> Item_co: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> "OnDemand[Item_co]": ...
-
-    def __getitem__(self, place: int | slice) -> "Item_co | OnDemand[Item_co]":
-        if isinstance(place, slice):
-            return OnDemand(self.make, self.numbers[place])
-        return self.make(self.numbers[place])
+    def __getitem__(self, place: Any) -> Any:
+        numbers = self.numbers[place]
+        return OnDemand(self.make, numbers) if isinstance(place, slice) else self.make(numbers)
 
 
-class WorkerDied(Exception):  # noqa: N818 an event that the map deals with, not an error that anybody sees
-    """The process that worked on an item is gone."""
-
-
-class Workers(abc.ABC):
+class Workers:
     """Workers with which a function is mapped over items; `awd_core.workers.open_workers` makes them.
 
-    Attributes
+    Parameters
     ----------
+    executor : Executor
+        Has items done, and goes on where a worker dies.
     where : str
         In words, for logs.
     here : bool
         Whether items are done in this process, one at a time. Then there are cores for threads, and what an item needs
         does not travel: it need not be small, nor lie in a file.
-    worth : float
-        Seconds of work that are worth handing out: items that take less go together, as `awd_core.workers.batches`
-        says.
+    count : callable
+        How many items can be worked on at a time, at the moment.
+    deaths : tuple of exception types
+        What an item's future raises when its worker has died.
+    look : callable
+        Called now and then while an item is waited for; raises what ends that.
     """
 
-    where: str
-    here: bool = False
-    worth: float = 0.0
+    def __init__(
+        self,
+        executor: Executor,
+        where: str,
+        *,
+        here: bool = False,
+        count: Callable[[], int] = lambda: 1,
+        deaths: tuple[type[Exception], ...] = (BrokenExecutor,),
+        look: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.executor, self.where, self.here = executor, where, here
+        self._count, self._deaths, self._look = count, deaths, look
 
     @property
-    @abc.abstractmethod
     def window(self) -> int:
-        """Parcels that may be handed out at a time, at the moment."""
-
-    @abc.abstractmethod
-    def submit(self, function: Callable[[Item], Result], item: Item) -> Any:
-        """Have a function called somewhere; what is returned goes to `result`."""
-
-    @abc.abstractmethod
-    def result(self, waiting: Any) -> Any:
-        """What it has given; raises what the function has raised, or `WorkerDied`."""
-
-    def forget(self, waiting: Iterable[Any]) -> None:  # noqa: B027 not every kind has something to do
-        """Take back what was handed out, as far as it is not begun."""
+        """Items that may be handed out at a time, at the moment."""
+        return 1 if self.here else IN_FLIGHT * self._count()
 
     def map(
         self,
@@ -144,7 +135,8 @@ class Workers(abc.ABC):
             Of one item. Both travel to other processes: a function of a module, or a `functools.partial` of one with
             small arguments.
         items : iterable
-            What there is to do.
+            What there is to do. To hand an item out costs a millisecond, or, with a scheduler, some eight: small ones
+            are for `map_blocks`.
         names : callable
             What an item is called in errors and progress.
         progress : callable, optional
@@ -153,12 +145,14 @@ class Workers(abc.ABC):
         Yields
         ------
         object
-            Results. Those of no more than `window` parcels wait to be taken.
+            Results. No more than `window` wait to be taken.
 
         Raises
         ------
         LostItemError
             If an item has killed its workers.
+        ConnectionError
+            If workers were closed, or have gone, before they were done.
         Exception
             What the function has raised; items that are not begun are left.
 
@@ -184,48 +178,29 @@ class Workers(abc.ABC):
     ) -> Generator[Result | Lost, None, None]:
         """As `map`, but an item that kills its workers gives a `Lost` in its place, and the rest goes on."""
         todo = items if isinstance(items, Sequence) else list(items)
-        flying: deque[tuple[range, Any]] = deque()
-        pace = Pace(self.worth)
-        begun = done = 0
-
-        def hand_out(numbers: range) -> tuple[range, Any]:
-            return numbers, self.submit(partial(together, function), [todo[number] for number in numbers])
-
+        flying: deque[tuple[Item, Future[Any]]] = deque()
+        begun = 0
         try:
-            while done < len(todo):
+            for done in range(1, len(todo) + 1):
                 while begun < len(todo) and len(flying) < self.window:
-                    size = pace.size(len(todo) - begun, self.window)
-                    flying.append(hand_out(range(begun, begun + size)))
-                    begun += size
-                numbers, waiting = flying.popleft()
-                found: list[Result | Lost]
-                try:
-                    found, seconds = self.result(waiting)
-                except WorkerDied:
-                    # An item of these has killed it, or one that was beside them: nothing else may be in flight while
-                    # each of them is tried by itself.
-                    suspects = [(numbers, None), *((others, self._outcome(future)) for others, future in flying)]
-                    flying.clear()
-                    for others, outcome in suspects:
-                        if outcome is not None:
-                            flying.append((others, outcome))
-                            continue
-                        flying.extend(
-                            (range(other, other + 1), self._outcome_alone(function, todo[other], names))
-                            for other in others
-                        )
-                    continue
-                pace.told(len(found), seconds)
-                if len(found) < len(numbers):
-                    # The next one has failed there. Asked for again it fails as the first of its parcel, and here.
-                    flying.appendleft(hand_out(numbers[len(found) :]))
-                for number, result in zip(numbers, found, strict=False):
-                    done += 1
-                    if progress is not None:
-                        progress(done, len(todo), names(todo[number]))
-                    yield result
+                    item = todo[begun]
+                    flying.append((item, self.executor.submit(function, item)))
+                    begun += 1
+                if self._died(flying[0][1]):
+                    # One of those in flight has killed it, or something else: nothing may be in flight while each of
+                    # them is tried by itself.
+                    died = [self._died(waiting) for _, waiting in flying]
+                    for place, (item, _) in enumerate(flying):
+                        if died[place]:
+                            flying[place] = item, self._alone(function, item, names)
+                item, waiting = flying.popleft()
+                result = waiting.result()
+                if progress is not None:
+                    progress(done, len(todo), names(item))
+                yield result
         finally:
-            self.forget(waiting for _, waiting in flying)
+            for _, waiting in flying:
+                waiting.cancel()
 
     def map_blocks(
         self,
@@ -276,49 +251,47 @@ class Workers(abc.ABC):
                     progress(done, len(items), names(item))
                 yield result
 
-    def _outcome(self, waiting: Any) -> "Future[Any] | None":
-        """What has become of a parcel that was handed out, waited for; None if its worker died."""
-        settled: Future[Any] = Future()
-        try:
-            settled.set_result(self.result(waiting))
-        except WorkerDied:
-            return None
-        except Exception as error:
-            settled.set_exception(error)
-        return settled
+    def _died(self, waiting: Future[Any]) -> bool:
+        """Whether an item's worker has died, when that is known."""
+        while not waiting.done():
+            if not wait([waiting], LOOK).done:
+                self._look()
+        if waiting.cancelled():
+            raise ConnectionError(
+                f"what was handed out was given up ({self.where}): the workers were closed, or their scheduler has "
+                "gone; open them, and give the same command again"
+            )
+        return isinstance(waiting.exception(), self._deaths)
 
-    def _outcome_alone(
+    def _alone(
         self, function: Callable[[Item], Result], item: Item, names: Callable[[Item], str]
-    ) -> "Future[Any]":
-        """The same of an item by itself, while nothing else is worked on."""
+    ) -> "Future[Result | Lost]":
+        """What becomes of an item by itself."""
         for _ in range(TRIES):
-            try:
-                outcome = self._outcome(self.submit(partial(together, function), [item]))
-            except WorkerDied:  # before it had begun
-                continue
-            if outcome is not None:
-                return outcome
-        lost: Future[Any] = Future()
-        lost.set_result(([Lost(names(item), f"its worker died {TRIES} times while it worked on this alone")], 0.0))
+            waiting: Future[Any] = self.executor.submit(function, item)
+            if not self._died(waiting):
+                return waiting
+        lost: Future[Result | Lost] = Future()
+        lost.set_result(Lost(names(item), f"its worker died {TRIES} times while it worked on this alone"))
         return lost
 
 
 class Serial(Workers):
     """No workers: items are done where they are asked for, one when its result is wanted."""
 
-    where = "in this process"
-    here = True
-    window = 1
+    def __init__(self) -> None:
+        super().__init__(_Here(), "in this process", here=True)
 
-    def submit(self, function: Callable[[Item], Result], item: Item) -> Any:
-        """Do it."""
+
+class _Here(Executor):
+    """Does what it is given at once; what that raises is raised there."""
+
+    def submit(
+        self, function: Callable[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Future[Result]:
         done: Future[Result] = Future()
-        done.set_result(function(item))
+        done.set_result(function(*args, **kwargs))
         return done
-
-    def result(self, waiting: Any) -> Any:
-        """What it has given."""
-        return waiting.result()
 
 
 def _of_blocks(names: Callable[[Item], str]) -> Callable[[list[Item]], str]:

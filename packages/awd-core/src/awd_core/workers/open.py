@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from awd_core.checks.whole_numbers import is_whole_number
-from awd_core.workers.local import LocalWorkers
+from awd_core.workers.local import Processes
 from awd_core.workers.mapping import Lost as Lost
 from awd_core.workers.mapping import LostItemError as LostItemError
 from awd_core.workers.mapping import Progress as Progress
@@ -64,13 +64,11 @@ def open_workers(workers: int | Workers = 1, scheduler: str | os.PathLike[str] |
         yield workers
         return
     if scheduler is not None:
-        from awd_core.workers.dask import DaskWorkers
+        from awd_core.workers.dask import OnScheduler
 
-        remote = DaskWorkers(os.fspath(scheduler))
-        try:
-            yield remote
-        finally:
-            remote.close()
+        with OnScheduler(os.fspath(scheduler)) as there:
+            where = f"on the workers of {there.address}"
+            yield Workers(there, where, count=there.count, deaths=there.deaths, look=there.look)
         return
     if not is_whole_number(workers) or workers < 1:
         raise ValueError(
@@ -79,10 +77,10 @@ def open_workers(workers: int | Workers = 1, scheduler: str | os.PathLike[str] |
     if workers == 1:
         yield Serial()
         return
-    local = LocalWorkers(workers)
+    processes = Processes(workers)
     try:
-        yield local
+        yield Workers(processes, f"{workers} processes", count=lambda: processes.count)
     except BaseException:
-        local.close(at_once=True)
+        processes.shutdown(wait=False)
         raise
-    local.close()
+    processes.shutdown()

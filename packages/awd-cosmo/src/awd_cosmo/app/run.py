@@ -18,12 +18,13 @@ from awd_core.run import (
     SettingError,
     Typed,
     Workers,
+    check_parts,
     check_settings,
     goes_on,
     tell,
     typed,
 )
-from awd_cosmo.run.job import DATA, PRESETS, SIMULATED, TEACHER, Job, check_job
+from awd_cosmo.run.job import DATA, PRESETS, SIMULATED, TEACHER, Job
 
 Here = Annotated[Path, ARGUMENTS, Typed("RUN"), "Folder of a run."]
 Observed = Annotated[Sequence[Path], DATA, Typed("DIR"), "Real maps to ask the model for."]
@@ -133,7 +134,7 @@ def _begin(asked: Asked, given: Mapping[str, Any], until: str) -> None:
     if data is not None and not Path(data).exists() and get_close_matches(data, [SIMULATED], cutoff=0.8):
         check_choice("DATA", data, [SIMULATED, "a folder, tar or table of maps"])
     job = asked.job(given)
-    check_job(job, [asked.mask, asked.weights, asked.gradients, *asked.observed])
+    check_parts(job.wavelets, job.teacher, [asked.mask, asked.weights, asked.gradients, *asked.observed])
     _go(
         data or SIMULATED, asked.out, until, asked.quiet, job=job, weights=asked.weights, gradients=asked.gradients,
         observed=asked.observed, mask=asked.mask, workers=asked.workers, scheduler=asked.scheduler,

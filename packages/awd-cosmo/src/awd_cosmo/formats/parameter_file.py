@@ -1,16 +1,15 @@
-"""Parameters of models in a text file with one row a model, such as `cosmological_parameters.txt`: read and written."""
+"""Parameters of models in a text file with one row a model, such as `cosmological_parameters.txt`."""
 
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.files import write_atomically
 from awd_cosmo.formats.parameters import RANGES, as_parameter, check_parameters, parameter_name
 
 Array = npt.NDArray[np.float64]
@@ -113,40 +112,6 @@ def read_parameter_file(path: str | os.PathLike[str], columns: Sequence[str] | N
                 f"{path}: the index {seen[count > 1][0]} comes {count.max()} times; each model has one row"
             )
     return ParameterFile(path, index, values, notes)
-
-
-def write_parameter_file(
-    path: str | os.PathLike[str], index: Sequence[int], values: Mapping[str, npt.ArrayLike]
-) -> None:
-    r"""Write the parameters of models as text with a header that `numpy.loadtxt` takes for a comment.
-
-    Parameters
-    ----------
-    path : str or path
-        The file; one that is there is replaced in one step.
-    index : sequence of int
-        The number of each model.
-    values : mapping of str to array_like
-        Columns by our names.
-
-    Raises
-    ------
-    ValueError
-        If a value is outside its range.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> place = Path(tempfile.mkdtemp()) / "cosmological_parameters.txt"
-    >>> write_parameter_file(place, [1], {"M_nu": [0.1], "Omega_m": [0.3]})
-    >>> place.read_text()
-    '# index M_nu Omega_m\n1 0.1 0.3\n'
-    """
-    check_parameters(values, str(path))
-    columns = [np.asarray(column, dtype=np.float64).tolist() for column in values.values()]
-    lines = [f"# {' '.join(['index', *values])}"]
-    lines += [" ".join([str(int(i)), *map(repr, row)]) for i, *row in zip(index, *columns, strict=True)]
-    write_atomically(path, ("\n".join(lines) + "\n").encode(errors="backslashreplace"))
 
 
 def _read_text(path: Path) -> tuple[list[str] | None, Array]:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import Columns, is_real_number, real_list, varying, warn, whole_number
-from awd_cosmo.inference.folds import phase_folds
+from awd_cosmo.inference.folds import cross_validation_folds
 from awd_cosmo.inference.posterior import EmulatorPosterior as EmulatorPosterior
 from awd_cosmo.inference.regressor import Array, CountRegressor, Transform, parameters_of, transformed
 
@@ -148,7 +148,8 @@ class CountRidge(CountRegressor):
         if not ids.any():
             raise ValueError("all maps are of one cosmology, so no penalty can be chosen; give maps of several")
         n_folds, seed = whole_number("n_folds", self.n_folds, 2), whole_number("seed", self.seed, 0)
-        folds = phase_folds(ids, phases, n_folds=min(n_folds, int(ids.max()) + 1), seed=seed)
+        numbers = None if phases is None else np.unique(phases, return_inverse=True)[1]
+        folds = cross_validation_folds(ids, numbers, n_folds=min(n_folds, int(ids.max()) + 1), seed=seed, crossed=True)
         squared = np.zeros((len(alphas), self.n_targets_))
         for train, test in folds.split():
             for a, (weights, intercept) in enumerate(_ridges(x[train], y[train], alphas)):

@@ -1,15 +1,14 @@
 """A zarr cache of maps: built once, block by block, and used as long as the files behind it hold what they held.
 
 What is it a cache of? Its folder is named by a digest of the rows (file, HDU, tile) and of what was done to them. The
-contents of the files are kept beside it: for every file its size, its times and the digest (BLAKE2b) of its bytes. When
-the cache is opened, a file whose size and times (of its content and of its inode, which no ordinary program can set
-back) are unchanged is trusted; any other is digested again. A file that was copied or touched costs one reading; a file
-that holds something else costs its block. With `verify=True` every file is digested, whatever its times say.
+contents of the files are kept beside it: of every block a digest (BLAKE2b) of the sizes and times of its files, and one
+of their bytes. When the cache is opened, a block whose files have unchanged sizes and times (of the content and of the
+inode, which no ordinary program can set back) is trusted; the files of any other are digested again. A file that was
+copied or touched costs one reading of its block; a file that holds something else has the block made anew. With
+`verify=True` every file is digested, whatever its times say.
 
-What if it is interrupted? A cache grows in a folder with the ending ".part". A block counts when its line is in
-`blocks.jsonl`, which is written after the block is on the disk; the next attempt goes on from there. The folder gets
-its name when it is whole; one that is to be replaced stays until then. So a full disk or a kill leaves an earlier cache
-as it was.
+What if it is interrupted? A block counts when it is marked, which is done after the block is on the disk; the next
+attempt goes on from there, also where some blocks of an earlier cache have changed.
 
 The array is plain zarr (format 3, no compression: noise does not compress), one block a chunk.
 """
@@ -18,8 +17,8 @@ import errno
 import hashlib
 import io
 import json
+import math
 import os
-import shutil
 import sys
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
@@ -29,17 +28,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from awd_core.files import lock_file
+from awd_core.files import BlockStore, lock_file
 from awd_core.workers import Lost, OnDemand, Workers, open_workers
 from awd_cosmo.formats.archives import BadMap
 from awd_cosmo.maps.cache_blocks import (
+    DIGEST,
+    MAPS,
     Block,
-    Contents,
-    Record,
-    States,
-    block_line,
     chunk_path,
-    file_digest,
+    digest_of_contents,
+    digest_of_states,
+    file_states,
+    mark_of,
     write_blocks,
 )
 from awd_cosmo.maps.sources import (
@@ -58,11 +58,9 @@ from awd_cosmo.maps.sources import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from awd_cosmo.maps.map_set import MapSet
 
-FORMAT = 1
+FORMAT = 2
 """Part of every key: a cache of another format is another cache."""
 
 
@@ -144,7 +142,7 @@ def cached(
     LostItemError
         If a block kills its workers, and no single map of it does.
     OSError
-        If the disk is full; an earlier cache is as it was, and what is done is kept for the next attempt.
+        If the disk is full; what is done is kept for the next attempt.
     RuntimeError
         If a file changes while it is read, or another process is building the same cache.
     """
@@ -155,84 +153,72 @@ def cached(
         raise ValueError(f"a block must hold at least one map, got block = {block}")
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
-    builder = _Builder(maps, place / _key(maps, per_block), per_block, verify)
-    with _locked(place / f".{builder.final.name}.lock"):
-        if not builder.is_current():
-            try:
+    final = place / _key(maps, per_block)
+    with _locked(place / f".{final.name}.lock"):
+        try:
+            builder = _Builder(maps, final, per_block)
+            todo = builder.missing(verify)
+            if todo:
                 with open_workers(workers if builder.root else 1) as crew:
-                    builder.build(progress, crew)
-            except OSError as error:
-                if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                    size = 4 * len(maps) * maps.shape[0] * maps.shape[1] / 2**20
-                    raise OSError(
-                        error.errno,
-                        f"the disk is full: the cache needs {size:.0f} MiB in all. What is done is kept in "
-                        f"{builder.part}, an earlier cache is as it was; make room and start again",
-                    ) from error
-                raise
-    return Cached(builder.final, per_block, maps.shape)
+                    builder.build(todo, progress, crew)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                size = 4 * len(maps) * maps.shape[0] * maps.shape[1] / 2**20
+                raise OSError(
+                    error.errno,
+                    f"the disk is full: the cache needs {size:.0f} MiB in all. What is done is kept in {final}; make "
+                    "room and start again",
+                ) from error
+            raise
+    return Cached(final, per_block, maps.shape)
 
 
 class _Builder:
-    def __init__(self, maps: "MapSet", final: Path, block: int, verify: bool) -> None:
-        self.maps, self.final, self.block, self.verify = maps, final, block, verify
-        self.part = final.with_name(final.name + ".part")
-        self.count = -(-len(maps) // block)
+    def __init__(self, maps: "MapSet", folder: Path, block: int) -> None:
+        self.maps, self.folder, self.block = maps, folder, block
         self.names = np.asarray(maps.table["file"])
         root = maps.table.meta.get("root")
         self.root = Path.cwd() / root if root else None
-        self.states = States()
+        about = {
+            "quantity": "convergence kappa, dimensionless; NaN where not observed",
+            "arcmin_per_pixel": maps.arcmin_per_pixel,
+            "processing": list(maps.processing),
+        }
+        shape = (len(maps), *maps.shape)
+        self.store = BlockStore(folder, MAPS, {"key": folder.name}, shape, np.dtype(np.float32), block, about)
 
-    def is_current(self) -> bool:
-        """Whether the finished cache can be used as it is."""
-        if not self.final.is_dir():
+    def missing(self, verify: bool) -> list[int]:
+        """Blocks that are not on the disk, or whose files hold something else by now."""
+        return [number for number in range(-(-len(self.maps) // self.block)) if not self._holds(number, verify)]
+
+    def _holds(self, number: int, verify: bool) -> bool:
+        mark, chunk = self.store.mark(number), chunk_path(self.folder, number)
+        if not mark.any() or not chunk.is_file() or chunk.stat().st_size != 4 * math.prod(self.store.array.chunks):
             return False
-        record = Record.read(self.final)
-        valid, newer = 0, {}
-        for number, files, touched in self._valid(self.final, record):
-            valid += 1
-            if touched:
-                newer[number] = block_line(number, files)
-        if valid < self.count:
-            return False
-        if newer:
+        files = self._files(number)
+        now = mark_of(digest_of_states(file_states(files)), mark[DIGEST:].tobytes())
+        if verify or (now != mark).any():
+            try:
+                if digest_of_contents(files, self.maps.threads) != now[DIGEST:].tobytes():
+                    return False
+            except (OSError, ValueError):
+                return False  # a file is gone, or its tar is damaged
+        if (now != mark).any():
             with suppress(OSError):  # without it, files that were touched are only digested again next time
-                record.rewrite(newer)
+                self.store.set_mark(number, now)
         return True
 
-    def build(self, progress: Report | None, crew: Workers) -> None:
-        self.part.mkdir(exist_ok=True)
-        record = Record.read(self.part)
-        done = set()
-        for number, files, touched in self._valid(self.part, record):
-            done.add(number)
-            if touched:
-                record.add(number, files)
-        self._make_array()
-        for number, files, _ in self._valid(self.final, Record.read(self.final)):
-            if number not in done:
-                _copy(chunk_path(self.final, number), chunk_path(self.part, number))
-                record.add(number, files)
-                done.add(number)
-        todo = sorted(set(range(self.count)) - done)
-        write = partial(write_blocks, str(self.part.absolute()), self.maps.threads if crew.here else None)
+    def build(self, todo: list[int], progress: Report | None, crew: Workers) -> None:
+        write = partial(write_blocks, str(self.folder.absolute()), self.maps.threads if crew.here else None)
         blocks = OnDemand(self.block_of, todo)  # together their paths are as many as there are maps
         written = len(self.maps) - sum(len(self._rows(number)) for number in todo)
         at_a_time = 1 if crew.here else HANDED
         for k, found in enumerate(crew.map_blocks(write, blocks, at_a_time, names=self._name)):
             if isinstance(found, Lost):
                 raise self._guilty(blocks[k], found, crew)
-            record.add(todo[k], found)
             written += len(self._rows(todo[k]))
             if progress is not None:
                 progress(written, len(self.maps))
-        record.rewrite()
-        old = self.final.with_name(self.final.name + ".old")
-        shutil.rmtree(old, ignore_errors=True)
-        if self.final.exists():
-            self.final.rename(old)
-        self.part.rename(self.final)
-        shutil.rmtree(old, ignore_errors=True)
 
     def block_of(self, number: int) -> Block:
         """What whoever writes a block needs to know."""
@@ -251,40 +237,6 @@ class _Builder:
 
     def _name(self, block: Block) -> str:
         return f"maps {block.first} to {block.first + block.count - 1}"
-
-    def _make_array(self) -> None:
-        import zarr
-
-        n, (ny, nx) = len(self.maps), self.maps.shape
-        place = self.part / "maps.zarr"
-        if (place / "zarr.json").is_file():
-            return
-        chunks = (self.block, ny, nx)
-        array = zarr.create_array(
-            place, shape=(n, ny, nx), chunks=chunks, dtype="float32", fill_value=np.nan, compressors=None, zarr_format=3
-        )
-        array.attrs["quantity"] = "convergence kappa, dimensionless; NaN where not observed"
-        array.attrs["arcmin_per_pixel"] = self.maps.arcmin_per_pixel
-        array.attrs["processing"] = list(self.maps.processing)
-
-    def _valid(self, folder: Path, record: Record) -> "Iterator[tuple[int, Contents, bool]]":
-        """Blocks that are on the disk and whose files hold what they held.
-
-        Of each its number, its contents with the states that its files have now, and whether one was touched.
-        """
-        size = 4 * self.block * self.maps.shape[0] * self.maps.shape[1]
-        for number in sorted(record.places):
-            chunk = chunk_path(folder, number)
-            if number >= self.count or not chunk.is_file() or chunk.stat().st_size != size:
-                continue
-            before, paths = record.contents(number), self._files(number)
-            if paths.keys() != before.keys():
-                continue
-            current = self.states.of(paths)
-            now = {name: (current[name], digest) for name, (_, digest) in before.items()}
-            suspect = [name for name in before if self.verify or now[name] != before[name]]
-            if all(_holds(paths[name], now[name][1]) for name in suspect):
-                yield number, now, now != before
 
     def _rows(self, number: int) -> Rows:
         return np.arange(number * self.block, min((number + 1) * self.block, len(self.maps)))
@@ -315,22 +267,6 @@ def _key(maps: "MapSet", block: int) -> str:
         if isinstance(source, InMemory):
             digest.update(np.ascontiguousarray(source.maps).view(np.uint8).data)
     return digest.hexdigest()[:24]
-
-
-def _holds(path: str, digest: str) -> bool:
-    try:
-        return file_digest(path) == digest
-    except (OSError, ValueError):
-        return False  # it is gone, or its tar is damaged
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.unlink(missing_ok=True)
-    try:
-        os.link(source, target)  # a chunk is replaced, never written into: the two can share their bytes
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 def _locked(path: Path) -> AbstractContextManager[object]:

@@ -4,7 +4,7 @@ It only reads the run's folder; see `awd_cosmo.report.artefacts` for what lies t
 well.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,6 @@ UNCHECKED = "That was not checked in this run: there is no quality.json in its f
 def write_report(
     run: RunFolder,
     *,
-    artefacts: Mapping[str, str] | None = None,
     progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> Path:
     """Write figures and report.html into the folder of a run.
@@ -39,9 +38,6 @@ def write_report(
     ----------
     run : RunFolder
         An open run of `awd-cosmo run`. maps.json and results.json must be there; the report says what else is missing.
-    artefacts : mapping
-        What may lie in the folder, from the names to a few words on each; such as
-        `awd_cosmo.run.pipeline.ARTEFACTS`.
     progress : callable, optional
         Called with (pictures done, pictures in all).
 
@@ -98,7 +94,7 @@ def write_report(
         shape_level=shape_level(record),
         snippet=snippet(record),
         uses=_uses(record),
-        run=run_part(run, artefacts or {}),
+        run=run_part(run),
     )
 
 

@@ -9,18 +9,19 @@ import torch
 
 from awd_core.attribution import coefficient_attributions, input_gradients
 from awd_core.distill import SearchSettings
-from awd_core.evidence import QualitySettings, attribution_quality
+from awd_core.evidence import QualitySettings
 from awd_core.files import make_atomically
 from awd_core.run import RunFolder
 from awd_core.transforms import DWT2d
 from awd_core.wavelets import Wavelet
-from awd_cosmo.run.distill import MODE, Slopes, levels_for
 from awd_cosmo.run.job import Job
 from awd_cosmo.run.prepare import Prepared
 from awd_cosmo.run.teach import Taught
 
 Floats = npt.NDArray[np.float32]
 
+MODE = "zero"
+"""Boundary mode of the transform in which inputs and attributions shall be sparse, as published."""
 QUALITY = QualitySettings(
     inputs=8, least=8, steps=8, repeats=5,
     search=SearchSettings(random_starts=2, small_batch=1 << 14, large_batch=1 << 16, finalists=1),
@@ -41,11 +42,9 @@ def write_attributions(run: RunFolder, job: Job, prepared: Prepared, taught: Tau
 
     Attributions are Ψ₀∇f(x), the gradient with respect to the wavelet's coefficients (saliency).
     """
-    if (run / "attributions.npz").exists():
-        return
     rows = shown_rows(prepared)
     maps = prepared.maps.read(rows)
-    slopes = input_gradients(taught.module, maps[:, None], _target(taught, maps))[:, 0]
+    slopes = input_gradients(taught.module, maps[:, None], taught.target(maps[:, None]))[:, 0]
     bands = band_magnitudes(wavelet, maps, np.asarray(slopes), job.path_levels)
     arrays = {f"wavelet_{name}": image for name, image in bands.items()}
     held: dict[str, Any] = {
@@ -55,25 +54,9 @@ def write_attributions(run: RunFolder, job: Job, prepared: Prepared, taught: Tau
     make_atomically(run / "attributions.npz", lambda place: np.savez(place, **held))
 
 
-def check_attributions(run: RunFolder, job: Job, taught: Taught, slopes: Slopes, wavelet: Wavelet) -> None:
-    """Write quality.json: whether the attributions in the chosen wavelet deserve trust.
-
-    There is one teacher a protocol, so that the agreement of teachers with other seeds stays open.
-    """
-    if (run / "quality.json").exists():
-        return
-    with run.step("Checks of the attributions") as progress:
-        attribution_quality(
-            taught.module, slopes.maps[:, None], slopes.gradients[:, None], wavelet,
-            levels=levels_for(slopes.maps, job.path_levels), mode=MODE, ndim=2, target=_target(taught, slopes.maps),
-            seed=job.seed, settings=QUALITY, store=run / "quality.json", progress=progress,
-        )  # fmt: skip
-
-
-def _target(taught: Taught, maps: Floats) -> int | None:
-    with torch.no_grad():
-        answer = taught.module(torch.from_numpy(maps[:1, None]))
-    return None if answer.ndim == 1 else taught.output
+def levels_for(shape: tuple[int, ...], wanted: int) -> int:
+    """No more levels than leave four coefficients a side of maps (…, ny, nx)."""
+    return max(1, min(wanted, int(np.log2(min(shape[-2:]))) - 2))
 
 
 def band_magnitudes(wavelet: Wavelet, maps: Floats, gradients: Floats, levels: int) -> dict[str, Floats]:
@@ -86,7 +69,7 @@ def band_magnitudes(wavelet: Wavelet, maps: Floats, gradients: Floats, levels: i
     >>> {name: image.shape for name, image in images.items()}
     {'a1': (1, 16, 16), 'h1': (1, 16, 16), 'v1': (1, 16, 16), 'd1': (1, 16, 16)}
     """
-    levels = levels_for(maps, levels)
+    levels = levels_for(maps.shape, levels)
     dwt = DWT2d(wavelet, levels=levels, mode=MODE)
     with warnings.catch_warnings():
         # On small maps a long filter meets the border at every place; the levels are those that were distilled with.

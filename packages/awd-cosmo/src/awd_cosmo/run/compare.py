@@ -41,24 +41,12 @@ CLASSICAL_NAMES = {
 
 @dataclass(frozen=True)
 class Choice:
-    """A statistic and an estimator that were compared with others.
+    """A statistic and an estimator that were compared with others."""
 
-    Attributes
-    ----------
-    statistic : Statistic
-        Not fitted.
-    estimator : str
-        "ridge" or "emulator".
-    cv_rmse : float
-        Root mean square error on cosmologies held out of training and validation, fold by fold: what decides.
-    validation_rmse : float
-        That on validation maps, after a fit to training maps.
-    """
-
-    statistic: Statistic
-    estimator: str
-    cv_rmse: float
-    validation_rmse: float
+    statistic: Statistic  # not fitted
+    estimator: str  # "ridge" or "emulator"
+    cv_rmse: float  # on cosmologies held out of training and validation, fold by fold: what decides
+    validation_rmse: float  # on validation maps, after a fit to training maps
 
 
 def wavelet_counts(wavelet: Wavelet | str, options: Any) -> ScaleCounts:
@@ -90,15 +78,7 @@ def new_estimator(name: str, statistic: Statistic, seed: int) -> CountRegressor:
 
 @dataclass
 class Comparison:
-    """Compares statistics on the maps of a run; see the functions of this module.
-
-    Attributes
-    ----------
-    job, prepared, features
-        The run.
-    record : list of mapping
-        All that was tried, for selection.json.
-    """
+    """Compares statistics on the maps of a run; `record` is all that was tried, for selection.json."""
 
     job: Job
     prepared: Prepared
@@ -207,12 +187,12 @@ class Comparison:
         if estimator == "ridge":
             fitted = self._fit(estimator, statistic, features, rows)
             return float(getattr(fitted, "cv_rmse_").min())  # noqa: B009 - CountRidge has it
-        from awd_cosmo.inference.folds import phase_folds
+        from awd_cosmo.inference.folds import cross_validation_folds
 
         ids, target = self.prepared.cosmology[rows], self.prepared.target[rows]
         squared = 0.0
-        n_folds = min(5, len(np.unique(ids)))
-        folds = phase_folds(ids, self.prepared.phases(rows), n_folds=n_folds, seed=self.job.seed)
+        n_folds, phases = min(5, len(np.unique(ids))), self.prepared.phases(rows)
+        folds = cross_validation_folds(ids, phases, n_folds=n_folds, seed=self.job.seed, crossed=True)
         for train, test in folds.split():
             fitted = self._fit(estimator, statistic, features[train], rows[train])
             squared += float(((fitted.predict(features[test]) - target[test]) ** 2).sum())

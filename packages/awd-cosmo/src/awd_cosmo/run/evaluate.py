@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.distill import DistillationPath
-from awd_core.run import RunFolder, shortest_seconds
+from awd_core.run import Report, RunFolder, shortest_seconds
 from awd_core.wavelets import Wavelet
-from awd_core.workers import Workers
 from awd_cosmo.inference.model import Model
 from awd_cosmo.inference.regressor import CountRegressor
 from awd_cosmo.inference.results import Answer, predictions_csv, ratio, score_row
@@ -24,8 +23,6 @@ from awd_cosmo.run.compare import (
     published_filters,
     wavelet_counts,
 )
-from awd_cosmo.run.features import Features
-from awd_cosmo.run.job import Job
 from awd_cosmo.run.prepare import Prepared
 from awd_cosmo.run.teach import Taught
 from awd_cosmo.run.teach import answers as teacher_answers
@@ -38,13 +35,11 @@ TIMED = 128
 
 
 def evaluate(
-    run: RunFolder, job: Job, prepared: Prepared, paths: Mapping[str, DistillationPath], chosen: Mapping[str, Any],
-    taught: Mapping[str, Taught], workers: Workers,
+    run: RunFolder, comparison: Comparison, paths: Mapping[str, DistillationPath], chosen: Mapping[str, Any],
+    taught: Mapping[str, Taught], report: Report,
 ) -> None:  # fmt: skip
     """Ask all models for the test maps, and write results.json, predictions.csv, model.json and timings.json."""
-    if all((run / name).exists() for name in ("results.json", "predictions.csv", "model.json")):
-        return
-    comparison = Comparison(job, prepared, Features(run, prepared.maps, prepared.both_train(), job.seed, workers))
+    job, prepared = comparison.job, comparison.prepared
     awd, ablation = (paths[s][i].wavelet for s, i in (chosen["awd"], chosen["awd_no_interpretation"]))
     maps = prepared.maps
     models: list[tuple[str, str, str, Statistic, str]] = []
@@ -59,48 +54,47 @@ def evaluate(
         statistic = classical_statistics(key, maps.arcmin_per_pixel, min(maps.shape))[index]
         models.append((key, CLASSICAL_NAMES[key], "classical", statistic, estimator))
     protocols, ratios, tables, timings = {}, [], {}, {}
-    with run.step("Comparison") as progress:
-        total = len(models) * len(prepared.splits)
-        for number, (protocol, split) in enumerate(prepared.splits.items()):
-            truth = prepared.target[split.test]
-            answers: list[Answer] = []
-            fits: dict[str, tuple[Statistic, CountRegressor]] = {}
-            for k, (key, name, kind, statistic, estimator) in enumerate(models):
-                progress(number * len(models) + k, total, name)
-                choice = Choice(statistic, estimator, 0.0, 0.0)
-                answer, fitted = comparison.answer(
-                    choice, protocol, key=key, name=name, kind=kind, angles=angles.get(key, 0)
-                )
-                answers.append(answer)
-                fits[key] = (statistic, fitted)
-            if protocol in taught:
-                answers.append(_teacher_answer(run, prepared, taught[protocol], protocol))
-            answers.append(_mean_answer(prepared, protocol))
-            main = {answer.key: answer for answer in answers}
-            if protocol == "published":
-                answers += _nearest(run, comparison, awd)
-            units, drawn = independent_units(prepared, protocol)
-            rows = [score_row(answer, truth, units) for answer in answers]
-            # Each statistic is tried once with each estimator, and validation of this protocol says which is best.
-            best = min((a for a in main.values() if a.kind == "classical"), key=lambda a: a.validation_rmse or 0.0)
-            for other in ("teacher", best.key, "awd_no_interpretation", "db5"):
-                if other in main:
-                    ratios.append(ratio(protocol, main["awd"], main[other], truth, units))
-            protocols[protocol] = {
-                "rows": rows,
-                "train": len(split.train),
-                "validation": len(split.validation),
-                "test": len(split.test),
-                "test_cosmologies": len(np.unique(prepared.cosmology[split.test])),
-                "spread": float(truth.std()),
-                "best_classical": best.key,
-                "units": drawn,
-            }
-            tables[protocol] = _table(prepared, protocol, main, best.key)
-            if protocol == "held_out":
-                timings = _timings(comparison, fits, taught.get(protocol), prepared)
-                summary = {row["key"]: row["rmse"] for row in rows if row["key"] in ("awd", "teacher", "mean")}
-                _save_model(run, job, comparison, fits["awd"], awd, main["awd"], summary)
+    total = len(models) * len(prepared.splits)
+    for number, (protocol, split) in enumerate(prepared.splits.items()):
+        truth = prepared.target[split.test]
+        answers: list[Answer] = []
+        fits: dict[str, tuple[Statistic, CountRegressor]] = {}
+        for k, (key, name, kind, statistic, estimator) in enumerate(models):
+            report(number * len(models) + k, total, name)
+            choice = Choice(statistic, estimator, 0.0, 0.0)
+            answer, fitted = comparison.answer(
+                choice, protocol, key=key, name=name, kind=kind, angles=angles.get(key, 0)
+            )
+            answers.append(answer)
+            fits[key] = (statistic, fitted)
+        if protocol in taught:
+            answers.append(_teacher_answer(run, prepared, taught[protocol], protocol))
+        answers.append(_mean_answer(prepared, protocol))
+        main = {answer.key: answer for answer in answers}
+        if protocol == "published":
+            answers += _nearest(run, comparison, awd)
+        units, drawn = independent_units(prepared, protocol)
+        rows = [score_row(answer, truth, units) for answer in answers]
+        # Each statistic is tried once with each estimator, and validation of this protocol says which is best.
+        best = min((a for a in main.values() if a.kind == "classical"), key=lambda a: a.validation_rmse or 0.0)
+        for other in ("teacher", best.key, "awd_no_interpretation", "db5"):
+            if other in main:
+                ratios.append(ratio(protocol, main["awd"], main[other], truth, units))
+        protocols[protocol] = {
+            "rows": rows,
+            "train": len(split.train),
+            "validation": len(split.validation),
+            "test": len(split.test),
+            "test_cosmologies": len(np.unique(prepared.cosmology[split.test])),
+            "spread": float(truth.std()),
+            "best_classical": best.key,
+            "units": drawn,
+        }
+        tables[protocol] = _table(prepared, protocol, main, best.key)
+        if protocol == "held_out":
+            timings = _timings(comparison, fits, taught.get(protocol), prepared)
+            summary = {row["key"]: row["rmse"] for row in rows if row["key"] in ("awd", "teacher", "mean")}
+            _save_model(run, comparison, fits["awd"], awd, main["awd"], summary)
     run.write_bytes("predictions.csv", predictions_csv(tables))
     run.write_json("timings.json", {"ms_per_map": timings, "seconds": run.seconds()})
     run.write_json("results.json", {"target": job.target, "protocols": protocols, "ratios": ratios})
@@ -196,11 +190,11 @@ def _timings(
 
 
 def _save_model(
-    run: RunFolder, job: Job, comparison: Comparison, fit: tuple[Statistic, CountRegressor], wavelet: Wavelet,
+    run: RunFolder, comparison: Comparison, fit: tuple[Statistic, CountRegressor], wavelet: Wavelet,
     answer: Answer, summary: Mapping[str, float],
 ) -> None:  # fmt: skip
     """Write model.json: what NumPy alone goes from maps to the target with."""
-    prepared = comparison.prepared
+    job, prepared = comparison.job, comparison.prepared
     split = prepared.splits["held_out"]
     statistic, regressor = fit
     features = comparison.features.of(statistic)

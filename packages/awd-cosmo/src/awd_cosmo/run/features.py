@@ -31,26 +31,15 @@ BIN_MAPS = 512
 
 @dataclass
 class Features:
-    """What statistics say of a run's maps.
+    """What statistics say of a run's maps, kept in the folder `features`.
 
-    Attributes
-    ----------
-    run : RunFolder
-        Features are kept in its folder `features`.
-    maps : MapSet
-        All maps.
-    bins_from : ndarray of int
-        Rows that bins are learnt from: training maps of every protocol.
-    seed : int
-        Of the draw among them.
-    workers : Workers
-        Who reads maps and counts, `HANDED` times as many in a piece of work as `maps_at_a_time` are held.
+    Workers read maps and count, `HANDED` times as many in a piece of work as `maps_at_a_time` are held.
     """
 
     run: RunFolder
     maps: MapSet
-    bins_from: Rows
-    seed: int
+    bins_from: Rows  # training maps of every protocol, from which bins are learnt
+    seed: int  # of the draw among them
     workers: Workers = field(default_factory=Serial)
     _fitted: dict[str, Statistic] = field(default_factory=dict)
     _sample: npt.NDArray[np.float32] | None = None
@@ -68,15 +57,7 @@ class Features:
         return self._fitted[key]
 
     def of(self, statistic: Statistic, rows: Rows | None = None) -> Array:
-        """Features (n, F) of some rows, of all if none are given; those of all are kept.
-
-        Parameters
-        ----------
-        statistic : Statistic
-            Not fitted: its parameters alone say what it is.
-        rows : ndarray of int, optional
-            Which maps.
-        """
+        """Features (n, F) of some rows, or of all, which are kept. The statistic is not fitted."""
         place = self.run / "features" / f"{statistic_key(statistic)}.npy"
         kept: Array | None = kept_array(place)
         if kept is not None and len(kept) == len(self.maps):

@@ -4,12 +4,10 @@ The fields of `Job` are what determines a run's results; the place of the maps, 
 not among them. A job is kept in the run's `config.json`, so that single steps go on with a run from its folder alone.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from awd_core.checks import check_files
 from awd_core.run import RUN, AtLeast, OneOf, Panel, SettingError, Typed, check_settings, parse_shares
 
 SIMULATED = "simulated"
@@ -226,26 +224,6 @@ class Job:
     def changed(self, **values: Any) -> "Job":
         """A job with other values for some fields; those that are None stay."""
         return replace(self, **{name: value for name, value in values.items() if value is not None})
-
-
-def check_job(job: Job, files: Iterable[Path | None] = ()) -> None:
-    """Refuse, before the folder of a run is made, what only a later step would find missing, these files among it.
-
-    Raises
-    ------
-    ValueError
-        If there is no such wavelet, or no such network.
-    FileNotFoundError
-        If a file is not there.
-    """
-    from awd_core.teacher import resolve_factory
-    from awd_core.wavelets import Wavelet
-
-    for name in job.wavelets:
-        Wavelet.from_name(name)
-    if job.teacher is not None:
-        resolve_factory(job.teacher)
-    check_files(files)
 
 
 PRESETS: dict[str, Job] = {

@@ -1,8 +1,12 @@
 """From a folder of maps to a report: read, split, teacher, gradients, paths, selection, comparison, report.
 
-What `awd-cosmo run` does, for Python: `run_pipeline("maps", "run")`. Each step's artefacts lie in the run's folder, and
-a step whose artefacts are there is not done again: an interrupted run goes on, and every single step can be asked for.
+What `awd-cosmo run` does, for Python: `run_pipeline("maps", "run")`. `RUN` is the list of its steps; each leaves files
+in the run's folder, and one whose files are there is not done again: an interrupted run goes on, and every part of it
+can be asked for.
 """
+
+# What the shared steps ask for is a property here, read when it is first needed:
+# mypy: disable-error-code="override"
 
 import hashlib
 import json
@@ -10,55 +14,247 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 
-from awd_core.checks import check_kind
-from awd_core.files import read_json
-from awd_core.run import RunFolder, check_device, stored_run
+from awd_core.checks import check_device, check_kind
+from awd_core.distill import SearchSettings
+from awd_core.files import identity, read_array, read_json
+from awd_core.run import (
+    GRADIENTS,
+    PAGE,
+    PATHS,
+    SCORES,
+    TAKEN,
+    TRUST,
+    Distilling,
+    Report,
+    RunFolder,
+    Step,
+    afresh,
+    files_of,
+    follow,
+    left,
+    stored_run,
+    through,
+)
 from awd_core.workers import Workers, open_workers
+from awd_cosmo.inference.predict import predict_files, to_csv
 from awd_cosmo.maps.map_set import MapSet
+from awd_cosmo.run.attribute import MODE, QUALITY, levels_for, write_attributions
+from awd_cosmo.run.choose import select
+from awd_cosmo.run.compare import Comparison
+from awd_cosmo.run.evaluate import evaluate
+from awd_cosmo.run.features import Features
 from awd_cosmo.run.job import SIMULATED, Job
-from awd_cosmo.run.prepare import Prepared, data_identity, open_data, prepare, simulate_first
+from awd_cosmo.run.prepare import Prepared, Rows, data_identity, open_data, prepare, simulate_first
+from awd_cosmo.run.teach import Taught, teach
 
 PathLike = str | os.PathLike[str]
 
 PROGRAM = "awd-cosmo run"
-STEPS = ("prepare", "teach", "distill", "evaluate", "report")
-"""The steps, each of which needs those before it."""
 PACKAGES = ("awd-cosmo", "astropy", "scikit-learn", "lightning", "pyccl")
-ARTEFACTS = {
-    "report.html": "the report",
-    "results.json": "the comparison of all models on test maps, in both protocols",
-    "model.json": "the readable model; `awd-cosmo predict` and awd_cosmo.inference.Model.load read it",
-    "wavelet.json": "the wavelet that was distilled",
-    "wavelets": "the wavelet of each share of its path",
-    "wavelet.gif": "the wavelet on its way there",
-    "path.json": "its path with all searches",
-    "paths": "the paths from all starts",
-    "quality.json": "whether the attributions deserve trust",
-    "scores.json": "how sparse coefficients and attributions are, scale by scale, at the start and distilled",
-    "selection.json": "every candidate that validation has compared",
-    "choice.json": "what it chose",
-    "predictions.csv": "what the main models say of each test map",
-    "attributions.npz": "attributions of some test maps, in pixels and in the wavelet's bands",
-    "observed.json": "what the model says of observed maps",
-    "observed.csv": "the same as a table",
-    "maps.json": "what the maps are and what was done to them",
-    "maps.ecsv": "the table of the prepared maps, one row a map",
-    "split.json": "which maps train, validate and test, in both protocols",
-    "teacher": "the teachers' weights and histories",
-    "teacher.json": "what the teachers are, and how well they do on validation maps",
-    "gradients.zarr": "gradients of the teacher with respect to its input",
-    "gradients.json": "of which maps",
-    "features": "features of all maps, by statistic",
-    "timings.json": "seconds of each step, milliseconds per map of each model",
-    "figures": "the figures of the report",
-    "cache": "the prepared maps",
-    "maps": "the simulated maps, where they were asked for",
-}
+
+
+class Work(Distilling):
+    """What the steps share: what was asked, and what they have left, read when it is first needed."""
+
+    def __init__(
+        self, run: RunFolder, job: Job, options: Mapping[str, Any], device: str | None, quality: bool, crew: Workers
+    ) -> None:
+        self.run, self.job, self.options, self.quality, self.crew = run, job, options, quality, crew
+        self.data = run / "maps" if options["data"] == SIMULATED else Path(options["data"])
+        self.ready, self.starts = options["gradients"], job.wavelets
+        search = SearchSettings(
+            random_starts=job.random_starts, small_batch=job.small_batch, medium_batch=max(job.small_batch, 1 << 19),
+            large_batch=job.large_batch,
+        )  # fmt: skip
+        self.searched = {"shares": job.shares, "seed": job.seed, "search": search, "device": device}
+
+    @cached_property
+    def maps(self) -> MapSet:
+        """As they lie there."""
+        return open_data(self.job, self.data, self.crew)
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        """Ready to be learnt from. They are looked at whenever a run goes on: they might be others."""
+        self.run.say(f"{len(self.maps)} maps: {self.maps.account.splitlines()[0] if self.maps.account else self.data}")
+        return prepare(self.run, self.job, self.data, self.maps, self.crew)
+
+    @cached_property
+    def taught(self) -> dict[str, Taught]:
+        """The teacher of each protocol; none with ready gradients alone."""
+        weights = self.options["weights"]
+        return teach(self.run, self.job, self.prepared, None if weights is None else Path(weights))
+
+    @property
+    def teacher(self) -> Taught:
+        """The one of the protocol that counts."""
+        if not self.taught:
+            raise ValueError(
+                "there is neither a teacher nor gradients to distil from; give --gradients, or train a teacher"
+            )
+        return self.taught["held_out"]
+
+    @cached_property
+    def has_teacher(self) -> bool:
+        """Whether there is one."""
+        return bool(self.taught)
+
+    @cached_property
+    def model(self) -> nn.Module:
+        """Its network."""
+        return self.teacher.module
+
+    @cached_property
+    def rows(self) -> Rows:
+        """The training maps that are distilled from, drawn among those that train in every protocol."""
+        rows = np.random.default_rng([self.job.seed, 0xD157]).permutation(self.prepared.both_train())
+        return np.sort(rows[: self.job.distill_maps]).astype(np.int64)
+
+    @cached_property
+    def X(self) -> Any:  # noqa: N802 - as in the theory
+        """These maps, (m, 1, ny, nx)."""
+        return self.prepared.maps.read(self.rows)[:, None]
+
+    @cached_property
+    def count(self) -> int:
+        """Of the prepared maps."""
+        return len(self.prepared.maps)
+
+    @cached_property
+    def each(self) -> str:
+        """What there is a gradient for."""
+        return f"of the {self.count} prepared maps, in the order of the table (awd-cosmo prepare writes maps.ecsv)"
+
+    @cached_property
+    def asked(self) -> dict[str, Any]:
+        """How the teacher is asked."""
+        return {"target": self.teacher.target(self.X), "batch_size": 64, "workers": self.crew}
+
+    @cached_property
+    def checked(self) -> dict[str, Any]:
+        """How its attributions are checked: one teacher a protocol, whose agreement with other seeds stays open."""
+        return {"target": self.teacher.target(self.X), "seed": self.job.seed, "settings": QUALITY}
+
+    @cached_property
+    def how(self) -> dict[str, Any]:
+        """The transform in which inputs and attributions shall be sparse."""
+        return {"levels": levels_for(self.X.shape, self.job.path_levels), "mode": MODE, "ndim": 2}
+
+    @cached_property
+    def distilled(self) -> tuple[Any, Any]:
+        """In units of the maps' standard deviation, so that the thresholds of scores mean what they meant in the paper.
+
+        The path does not depend on it.
+        """
+        scale = np.float32(self.X.std(dtype=np.float64))
+        return self.X[:, 0] / scale, self.gradients[:, 0] * scale
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        """Of statistics on these maps."""
+        features = Features(self.run, self.prepared.maps, self.prepared.both_train(), self.job.seed, self.crew)
+        return Comparison(self.job, self.prepared, features)
+
+    @cached_property
+    def chosen(self) -> dict[str, Any]:
+        """What validation chose."""
+        return dict(read_json(self.run / "choice.json"))
+
+    def simulate(self, report: Report) -> None:
+        """Make the embedded suite, or what is missing of it."""
+        simulate_first(self.job, self.data, workers=self.crew, progress=report)
+
+    def name_rows(self, report: Report) -> None:
+        """Say of which maps there are gradients."""
+        told = {"rows": self.rows.tolist(), "method": "saliency", "target": self.job.target}
+        self.run.write_json("gradients.json", told)
+
+    def select(self, report: Report) -> None:
+        """Choose statistic, estimator and wavelet by cross-validation."""
+        select(self.run, self.comparison, self.paths, report)
+
+    def take_chosen(self, report: Report) -> None:
+        """Write the wavelet that was chosen, its path, and the wavelets on it."""
+        start, index = self.chosen["awd"]
+        self.save_points(self.paths[start], "wavelets/share-{share:.3f}.json")
+        self.take(self.paths[start], self.paths[start][index].wavelet)
+
+    def attribute(self, report: Report) -> None:
+        """Look at single maps."""
+        write_attributions(self.run, self.job, self.prepared, self.teacher, self.wavelet)
+
+    def compare(self, report: Report) -> None:
+        """Ask all models for the test maps, once."""
+        evaluate(self.run, self.comparison, self.paths, self.chosen, self.taught, report)
+
+    def observe(self, report: Report) -> None:
+        """Ask the model for observed maps."""
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always", UserWarning)
+            files, mask = self.options["observed"], self.options["mask"]
+            found = predict_files(self.run / "model.json", files, mask=mask, workers=self.crew)
+        for warning in said:
+            self.run.say(f"Note: {warning.message}")
+        self.run.write_json("observed.json", [asdict(one) for one in found])
+        self.run.write_bytes("observed.csv", to_csv(found))
+
+    def tell(self, report: Report) -> None:
+        """Write the report."""
+        from awd_cosmo.report.page import write_report
+
+        write_report(self.run, progress=report)
+
+
+RUN: tuple[Step[Work], ...] = (
+    Step("prepare", "Simulation", Work.simulate, {
+        "maps": "the simulated maps, where they were asked for",
+    }, done=lambda w: w.options["data"] != SIMULATED or left("maps.json", "maps")(w)),
+    Step("prepare", "", lambda w, report: w.prepared, {
+        "maps.json": "what the maps are and what was done to them",
+        "maps.ecsv": "the table of the prepared maps, one row a map",
+        "split.json": "which maps train, validate and test, in both protocols",
+        "cache": "the prepared maps",
+    }, done=afresh),
+    Step("teach", "", lambda w, report: w.taught, {
+        "teacher.json": "what the teachers are, and how well they do on validation maps",
+        "teacher": "the teachers' weights and histories",
+    }, done=afresh),
+    GRADIENTS,
+    Step("distill", "", Work.name_rows, {"gradients.json": "of which maps"}),
+    PATHS,
+    Step("distill", "Selection", Work.select, {
+        "selection.json": "every candidate that validation has compared",
+        "choice.json": "what it chose",
+    }),
+    Step("distill", "", Work.take_chosen, {**TAKEN, "wavelets": "the wavelet of each share of its path"}),
+    SCORES,
+    Step("distill", "Attributions", Work.attribute, {
+        "attributions.npz": "attributions of some test maps, in pixels and in the wavelet's bands",
+    }, lambda w: w.has_teacher),
+    TRUST,
+    Step("evaluate", "Comparison", Work.compare, {
+        "results.json": "the comparison of all models on test maps, in both protocols",
+        "model.json": "the readable model; `awd-cosmo predict` and awd_cosmo.inference.Model.load read it",
+        "predictions.csv": "what the main models say of each test map",
+        "timings.json": "seconds of each step, milliseconds per map of each model",
+        "features": "features of all maps, by statistic",
+    }, done=left("results.json", "model.json", "predictions.csv")),
+    Step("evaluate", "Observed maps", Work.observe, {
+        "observed.json": "what the model says of observed maps",
+        "observed.csv": "the same as a table",
+    }, lambda w: w.options["observed"], afresh),
+    Step("report", "Report", Work.tell, PAGE, done=afresh),
+)  # fmt: skip
+STEPS = tuple(dict.fromkeys(step.name for step in RUN))
+"""The parts of a run, each of which needs those before it."""
+ARTEFACTS = files_of(RUN)
 
 
 def run_pipeline(
@@ -129,8 +325,7 @@ def run_pipeline(
     check_device(device)
     if job is not None:
         check_kind("job", job, Job)
-    if until not in STEPS:
-        raise ValueError(f"until is {until!r}; choose one of {', '.join(STEPS)}")
+    steps = through(RUN, until)
     place = Path(out)
     if data is None:
         if overwrite:
@@ -152,18 +347,14 @@ def run_pipeline(
         maps = None if simulated else open_data(job, os.fspath(data), crew)
         settings = {"job": job.to_dict(), "data": {"suite": job.suite} if maps is None else data_identity(maps)}
         with RunFolder.open(
-            place, program=PROGRAM, settings=settings, options=options, artefacts=list(ARTEFACTS), packages=PACKAGES,
+            place, program=PROGRAM, settings=settings, options=options, artefacts=ARTEFACTS, packages=PACKAGES,
             overwrite=overwrite, quiet=quiet,
         ) as run:  # fmt: skip
             run.log(f"Workers: {crew.where}")
-            if maps is None:
-                data = run / "maps"
-                if not (run / "maps.json").exists() or not data.exists():  # they may have been deleted to save space
-                    with run.step("Simulation") as progress:
-                        simulate_first(job, data, workers=crew, progress=lambda a, b: progress(a, b))
-                maps = open_data(job, data, crew)
-            run.say(f"{len(maps)} maps: {maps.account.splitlines()[0] if maps.account else data}")
-            _steps(run, job, Path(data), maps, until, options, device, quality, crew)
+            work = Work(run, job, options, device, quality, crew)
+            if maps is not None:
+                work.maps = maps
+            follow(steps, work)
             run.finish()
     return place
 
@@ -182,85 +373,6 @@ def saved_job(out: Path) -> tuple[Job, Mapping[str, Any]]:
     return Job.from_dict(values["settings"]["job"]), values["options"]
 
 
-def _steps(
-    run: RunFolder, job: Job, data: Path, maps: MapSet, until: str, options: Mapping[str, Any], device: str | None,
-    quality: bool, crew: Workers,
-) -> None:  # fmt: skip
-    prepared = _prepared(run, job, data, maps, crew)
-    last = STEPS.index(until)
-    if last < 1:
-        return
-    from awd_cosmo.run.teach import teach
-
-    ready = None if options["gradients"] is None else Path(options["gradients"])
-    weights = None if options["weights"] is None else Path(options["weights"])
-    taught = teach(run, job, prepared, weights)
-    if last < 2:
-        return
-    from awd_cosmo.run.choose import select
-    from awd_cosmo.run.distill import ask_gradients, follow_paths, saved_slopes, score_wavelets, write_chosen
-
-    if ready is None and not taught:
-        raise ValueError(
-            "there is neither a teacher nor gradients to distil from; give --gradients, or train a teacher"
-        )
-    slopes = ask_gradients(run, job, prepared, taught["held_out"].module if taught else None, ready, crew)
-    paths = follow_paths(run, job, slopes, saved_slopes(run, prepared, ready), device=device, workers=crew)
-    chosen = select(run, job, prepared, paths, crew)
-    start, index = chosen["awd"]
-    wavelet = write_chosen(run, paths, start, index)
-    if not (run / "scores.json").exists():
-        score_wavelets(run, job, slopes, paths[start].start, wavelet)
-    if taught:
-        from awd_cosmo.run.attribute import check_attributions, write_attributions
-
-        write_attributions(run, job, prepared, taught["held_out"], wavelet)
-        if quality:
-            check_attributions(run, job, taught["held_out"], slopes, wavelet)
-    if last < 3:
-        return
-    from awd_cosmo.run.evaluate import evaluate
-
-    evaluate(run, job, prepared, paths, chosen, taught, crew)
-    _observe(run, options, crew)
-    if last < 4:
-        return
-    from awd_cosmo.report.page import write_report
-
-    with run.step("Report") as progress:
-        write_report(run, artefacts=ARTEFACTS, progress=lambda done, total: progress(done, total))
-
-
-def _prepared(run: RunFolder, job: Job, data: Path, maps: MapSet, crew: Workers) -> Prepared:
-    told = run / "maps.json"
-    earlier = read_json(told) if told.exists() else None
-    prepared = prepare(run, job, data, maps, crew)
-    if earlier is not None and earlier["sha256"] != prepared.account["sha256"]:
-        raise ValueError(
-            f"the maps in {data} are not those that this run was begun with: their pixels differ. Give another folder, "
-            "or --overwrite to delete the run and start anew"
-        )
-    run.write_bytes("maps.ecsv", _table_bytes(prepared))
-    return prepared
-
-
-def _observe(run: RunFolder, options: Mapping[str, Any], crew: Workers) -> None:
-    """Ask the model for observed maps, and write observed.json and observed.csv."""
-    if not options["observed"]:
-        for name in ("observed.json", "observed.csv"):
-            (run / name).unlink(missing_ok=True)
-        return
-    from awd_cosmo.inference.predict import predict_files, to_csv
-
-    with run.step("Observed maps"), warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always", UserWarning)
-        found = predict_files(run / "model.json", options["observed"], mask=options["mask"], workers=crew)
-    for warning in said:
-        run.say(f"Note: {warning.message}")
-    run.write_json("observed.json", [asdict(one) for one in found])
-    run.write_bytes("observed.csv", to_csv(found))
-
-
 def _absolute(path: PathLike | None) -> str | None:
     """So that single steps find it from wherever they are started."""
     return None if path is None else str(Path(path).absolute())
@@ -273,28 +385,6 @@ def _with_digests(job: Job, weights: PathLike | None, gradients: PathLike | None
     if weights is not None:
         job = job.changed(teacher_digest=hashlib.sha256(Path(weights).read_bytes()).hexdigest())
     if gradients is not None:
-        from awd_core.files import identity, read_array
-
         told = json.dumps(identity(read_array(gradients)), sort_keys=True)
         job = job.changed(gradients_digest=hashlib.sha256(told.encode()).hexdigest())
     return job
-
-
-def _table_bytes(prepared: Prepared) -> bytes:
-    """The table of the prepared maps as ECSV."""
-    import io
-
-    text = io.StringIO()
-    table = prepared.maps.table.copy()
-    table.meta = {}
-    table["part_held_out"] = _parts(prepared, "held_out")
-    table.write(text, format="ascii.ecsv")
-    return text.getvalue().encode(errors="backslashreplace")
-
-
-def _parts(prepared: Prepared, protocol: str) -> Any:
-    split = prepared.splits[protocol]
-    part = np.full(len(prepared.maps), "left out", dtype="U10")
-    for name in ("train", "validation", "test"):
-        part[getattr(split, name)] = name
-    return part

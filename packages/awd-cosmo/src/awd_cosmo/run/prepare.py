@@ -1,6 +1,7 @@
 """The first step of a run: maps read, prepared, cached and split, before anything is fitted."""
 
 import hashlib
+import io
 import math
 import warnings
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.files import read_json
 from awd_core.run import RunFolder
 from awd_core.workers import Workers, available_cores
 from awd_cosmo.formats.parameters import RANGES
@@ -33,44 +35,20 @@ TOGETHER = 256
 
 @dataclass(frozen=True)
 class Prepared:
-    """Maps that are ready to be learnt from.
+    """Maps that are ready to be learnt from."""
 
-    Attributes
-    ----------
-    maps : MapSet
-        In the run's cache, finite.
-    splits : mapping of str to Split
-        "held_out", and "published" where realisations are known.
-    target : ndarray, shape (n,)
-        What is estimated.
-    targets : ndarray, shape (n, k)
-        What the teacher learns; the target first.
-    parameters : ndarray, shape (n, p)
-        All parameters that vary, the target first.
-    cosmology, realisation : ndarray of int, shape (n,)
-    preprocessing : Preprocessing
-        What was done to the maps, for the saved model.
-    raw_shape, raw_scale : (int, int), float
-        Size [pixels] and pixel scale [arcmin] of the maps before preprocessing; the size is that of a tile.
-    account : mapping
-        What maps.json tells.
-    independent : bool
-        Whether maps of different cosmologies that bear the same number of a realisation are known to have phases of
-        their own.
-    """
-
-    maps: MapSet
-    splits: dict[str, Split]
-    target: Array
-    targets: Array
-    parameters: Array
-    cosmology: Rows
-    realisation: Rows
-    preprocessing: Preprocessing
-    raw_shape: tuple[int, int]
-    raw_scale: float
-    account: dict[str, Any]
-    independent: bool
+    maps: MapSet  # in the run's cache, finite
+    splits: dict[str, Split]  # "held_out", and "published" where realisations are known
+    target: Array  # (n,): what is estimated
+    targets: Array  # (n, k): what the teacher learns; the target first
+    parameters: Array  # (n, p): all that vary, the target first
+    cosmology: Rows  # (n,)
+    realisation: Rows  # (n,)
+    preprocessing: Preprocessing  # what was done to the maps, for the saved model
+    raw_shape: tuple[int, int]  # of the maps, or of a tile, before preprocessing [pixels]
+    raw_scale: float  # of the same [arcmin]
+    account: dict[str, Any]  # what maps.json tells
+    independent: bool  # whether maps that bear the same number of a realisation are known to have phases of their own
 
     def both_train(self) -> Rows:
         """Training maps of every protocol: what may be looked at whatever the protocol."""
@@ -146,12 +124,13 @@ def independent_phases(data: str | Path) -> bool:
 
 
 def prepare(run: RunFolder, job: Job, data: str | Path, maps: MapSet, workers: Workers) -> Prepared:
-    """Prepare maps, cache them in the run's folder, split them, and write maps.json and split.json.
+    """Prepare maps, cache them in the run's folder, split them, and write maps.json, maps.ecsv and split.json.
 
     Raises
     ------
     ValueError
-        If maps have pixels that were not observed, or there are too few cosmologies or maps to split.
+        If maps have pixels that were not observed, there are too few cosmologies or maps to split, or the run was begun
+        with other maps.
     """
     raw_scale = maps.arcmin_per_pixel
     said = []
@@ -179,17 +158,36 @@ def prepare(run: RunFolder, job: Job, data: str | Path, maps: MapSet, workers: W
     independent = independent_phases(data) or job.phases == "independent"
     splits = _split(job, independent, cosmology, realisation)
     account = _account(cached, data, said, names, splits, workers)
-    if not (run / "maps.json").exists():
+    told = run / "maps.json"
+    if not told.exists():
         for warning in dict.fromkeys(warning for split in splits.values() for warning in split.warnings):
             run.say(f"Note: {warning}.")
+    elif read_json(told)["sha256"] != account["sha256"]:
+        raise ValueError(
+            f"the maps in {data} are not those that this run was begun with: their pixels differ. Give another folder, "
+            "or --overwrite to delete the run and start anew"
+        )
     run.write_json("maps.json", account)
     run.write_json("split.json", {name: split.to_dict() for name, split in splits.items()})
+    run.write_bytes("maps.ecsv", _table(cached, splits["held_out"]))
     raw_side = (cached.shape[0] * job.downsample, cached.shape[1] * job.downsample)
     return Prepared(
         cached, splits, cached.parameters([job.target])[:, 0], cached.parameters(job.targets), cached.parameters(names),
         cosmology, realisation, Preprocessing(job.downsample, job.smoothing, noise=noise), raw_side, raw_scale, account,
         independent,
     )  # fmt: skip
+
+
+def _table(maps: MapSet, split: Split) -> bytes:
+    """The table of the prepared maps as ECSV, with the part of each."""
+    part = np.full(len(maps), "left out", dtype="U10")
+    for name in ("train", "validation", "test"):
+        part[getattr(split, name)] = name
+    text, table = io.StringIO(), maps.table.copy()
+    table.meta = {}
+    table["part_held_out"] = part
+    table.write(text, format="ascii.ecsv")
+    return text.getvalue().encode(errors="backslashreplace")
 
 
 def _split(job: Job, independent: bool, cosmology: Rows, realisation: Rows) -> dict[str, Split]:

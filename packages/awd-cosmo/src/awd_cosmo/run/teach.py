@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,9 @@ from awd_cosmo.maps.map_set import MapSet
 from awd_cosmo.maps.sources import HANDED, maps_at_a_time
 from awd_cosmo.run.job import Job
 from awd_cosmo.run.prepare import Prepared
-from awd_cosmo.teacher.teacher import MapTeacher
+
+if TYPE_CHECKING:
+    from awd_cosmo.teacher.teacher import MapTeacher
 
 Array = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -32,29 +34,23 @@ ARCHITECTURES = {"resnet18": "awd_cosmo.teacher.resnet:ResNet18", "resnet34": "a
 
 @dataclass(frozen=True)
 class Taught:
-    """A teacher that answers.
+    """A teacher that answers."""
 
-    Attributes
-    ----------
-    module : torch.nn.Module
-        From maps (n, 1, ny, nx) to predictions (n, k) or (n,), in evaluation mode.
-    output : int
-        Which prediction is the target.
-    name : str
-        Such as "ResNet-18, width 12".
-    parameters : int
-        Number of its weights.
-    """
-
-    module: nn.Module
-    output: int
-    name: str
-    parameters: int
+    module: nn.Module  # from maps (n, 1, ny, nx) to predictions (n, k) or (n,), in evaluation mode
+    output: int  # which prediction is the target
+    name: str  # such as "ResNet-18, width 12"
+    parameters: int  # number of its weights
 
     def predict(self, maps: MapSet, rows: Rows) -> Array:
         """Estimates of the target, (n,)."""
         size = min(BLOCK, HANDED * maps_at_a_time(maps.shape))
         return self.predict_stacks(maps.read(rows[start : start + size]) for start in range(0, len(rows), size))
+
+    def target(self, maps: npt.NDArray[np.float32]) -> int | None:
+        """Which prediction for maps (n, 1, ny, nx) is the target; None if there is but one."""
+        with torch.no_grad():
+            answer = self.module(torch.from_numpy(maps[:1]))
+        return None if answer.ndim == 1 else self.output
 
     def predict_stacks(self, stacks: Any) -> Array:
         """Estimates of the target for stacks (m, ny, nx), one after the other."""
@@ -69,21 +65,15 @@ class Taught:
 def teach(run: RunFolder, job: Job, prepared: Prepared, weights: Path | None) -> dict[str, Taught]:
     """Teachers by protocol, trained if they are not in the run's folder yet; empty where there is none.
 
-    A training that was killed goes on from its last epoch.
-
-    Parameters
-    ----------
-    run : RunFolder
-        teacher/<protocol>.safetensors, teacher/<protocol>.history.json and teacher.json are written there.
-    job, prepared
-        The run.
-    weights : Path, optional
-        Of a teacher of the user's own; the same network answers in every protocol.
+    A training that was killed goes on from its last epoch. Weights are of a teacher of the user's own, which answers in
+    every protocol; else teacher/<protocol>.safetensors, teacher/<protocol>.history.json and teacher.json are written.
     """
     if job.teacher is not None:
         return dict.fromkeys(prepared.splits, _own(job, weights))
     if job.epochs == 0:
         return {}
+    from awd_cosmo.teacher.teacher import MapTeacher
+
     taught: dict[str, Taught] = {}
     told: dict[str, dict[str, Any]] = {}
     (run / "teacher").mkdir(exist_ok=True)
@@ -113,9 +103,11 @@ def teach(run: RunFolder, job: Job, prepared: Prepared, weights: Path | None) ->
             "training_maps": int(min(len(split.train), job.teacher_maps)),
         }
     if not (run / "teacher.json").exists():
-        for protocol in prepared.splits:
-            rows, found = answers(run, taught[protocol], prepared, protocol, "validation", seed=job.seed)
-            told[protocol]["validation_rmse"] = rmse(prepared.target[rows], found)
+        with run.step("Teacher asked") as progress:
+            for done, protocol in enumerate(prepared.splits):
+                progress(done, len(prepared.splits), protocol.replace("_", " "))
+                rows, found = answers(run, taught[protocol], prepared, protocol, "validation", seed=job.seed)
+                told[protocol]["validation_rmse"] = rmse(prepared.target[rows], found)
         one = taught["held_out"]
         summary: Mapping[str, Any] = {
             "architecture": one.name,
@@ -133,13 +125,9 @@ def teach(run: RunFolder, job: Job, prepared: Prepared, weights: Path | None) ->
 def answers(
     run: RunFolder, taught: Taught, prepared: Prepared, protocol: str, part: str, *, seed: int
 ) -> tuple[Rows, Array]:
-    """What a teacher says of the validation or test maps of a protocol: asked once, and kept.
+    """Rows of the validation or test maps of a protocol, and what a teacher says of them: asked once, and kept.
 
-    Returns
-    -------
-    rows : ndarray of int, shape (n,)
-        All test maps; of validation maps `ASKED` at most, drawn at random, for they are asked in eight orientations.
-    estimate : ndarray, shape (n,)
+    Of validation maps there are `ASKED` at most, drawn at random, for they are asked in eight orientations.
     """
     rows = getattr(prepared.splits[protocol], part)
     if part == "validation" and len(rows) > ASKED:
@@ -147,8 +135,7 @@ def answers(
     place = run / "teacher" / f"{protocol}.{part}.npy"
     found = kept_array(place)
     if found is None or len(found) != len(rows):
-        with run.step(f"Teacher asked ({protocol.replace('_', ' ')}, {part})"):
-            found = taught.predict(prepared.maps, rows)
+        found = taught.predict(prepared.maps, rows)
         place.parent.mkdir(exist_ok=True)
         make_atomically(place, lambda path: np.save(path, found))
     return rows, found
@@ -159,7 +146,9 @@ def _settings(job: Job) -> dict[str, Any]:
     return {name: getattr(job, name) for name in names}
 
 
-def _teacher(job: Job, progress: Callable[[int, int, str], object]) -> MapTeacher:
+def _teacher(job: Job, progress: Callable[[int, int, str], object]) -> "MapTeacher":
+    from awd_cosmo.teacher.teacher import MapTeacher
+
     return MapTeacher(
         job.targets, ARCHITECTURES[job.architecture], width=job.width, small_input=job.small_input,
         max_epochs=job.epochs, patience=job.patience, batch_size=job.batch_size, learning_rate=job.learning_rate,
@@ -167,7 +156,7 @@ def _teacher(job: Job, progress: Callable[[int, int, str], object]) -> MapTeache
     )  # fmt: skip
 
 
-def _taught(job: Job, teacher: MapTeacher) -> Taught:
+def _taught(job: Job, teacher: "MapTeacher") -> Taught:
     # The mean over all orientations is the better teacher, and its gradients know no preferred direction either.
     module = teacher.as_torch(average=True)
     name = job.architecture.replace("resnet", "ResNet-")
