@@ -52,7 +52,7 @@ RICH = ("maximum", "minimum", "mean absolute", "log energy")
 MOST_TRACKS = 1400
 """Tracks of one strain that a teacher is trained on: the largest strain would outvote the others."""
 SEARCH = StudentSearch(random_starts=32, descents=8, iterations=50, finalists=2, folds=3)
-LEVELS, MODE, COUNTS = 4, "zero", (4, None)
+LEVELS, MODE, COUNTS = 4, "zero", (None,)
 
 
 class Strain(NamedTuple):
@@ -153,7 +153,7 @@ def rich_form(strains: Sequence[Strain], wavelet: Wavelet) -> float:
 
 
 def taught(strains: Sequence[Strain], seed: int) -> tuple[list[Array], list[Array]]:
-    """The teacher's outputs for training tracks, that know nothing of the track, and for test tracks, of all strains."""
+    """The teacher's outputs for training tracks, knowing nothing of the track, and for test tracks, of all strains."""
     members = [by_network(strains, seed), by_convolutions(strains, seed), by_own_convolutions(strains, seed)]
     outputs, predictions = zip(*members, strict=True)
     return _means(outputs), _means(predictions)

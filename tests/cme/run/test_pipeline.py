@@ -14,6 +14,7 @@ import pytest
 
 from awd_cme.model.card import ModelCard
 from awd_cme.model.predict import predict_tracks
+from awd_cme.model.student_card import StudentCard
 from awd_cme.readers.read import read_tracks
 from awd_cme.readers.source import cell_name, recognise_source
 from awd_cme.report.examples import Examples
@@ -67,11 +68,11 @@ def test_all_artefacts_are_there_and_fit_each_other(finished):
 def test_rows_are_those_of_the_contract(finished):
     results = _json(finished / "results.json")
     keys = [row["key"] for row in results["rows"]]
-    assert keys[0] == "awd"
+    assert keys[:2] == ["student", "awd"]
     assert len(set(keys)) == len(keys)
     assert {
         "awd_no_interpretation", "db5", "haar", "db2", "db3", "sym5", "published_awd", "published_db5", "raw_ridge",
-        "boosting", "teacher", "mean",
+        "boosting", "teacher", "convolutions", "mean",
     } <= set(keys)  # fmt: skip
     for row in results["rows"]:
         assert row["low"] <= row["high"]
@@ -96,6 +97,9 @@ def test_predictions_give_the_scores_and_the_card_gives_the_predictions(finished
     card = ModelCard.load(finished / "card.json")
     # The card keeps ranks in the last bits of coefficients, hence not all of them.
     np.testing.assert_allclose(card.predict(test.X, cell=test.cell), table["awd"], rtol=1e-7)
+    small = StudentCard.load(finished / "student_card.json")
+    assert 1 <= len(small.numbers) <= 10
+    np.testing.assert_allclose(small.predict(test.X, cell=test.cell, frames=test.frames), table["student"], rtol=1e-9)
 
 
 def test_a_table_of_tracks_is_predicted_as_in_the_run(finished):
@@ -105,6 +109,9 @@ def test_a_table_of_tracks_is_predicted_as_in_the_run(finished):
     assert len(both) == len(known)
     assert not losses.dropped
     np.testing.assert_allclose(both["prediction"], both["awd"], rtol=1e-7)
+    few, _ = predict_tracks(finished / "student_card.json", pd.read_parquet(finished / "tracks.parquet"))
+    both = known.merge(few.astype({"cell": str}), on=["cell", "track"])
+    np.testing.assert_allclose(both["prediction"], both["student"], rtol=1e-7)
 
 
 def test_selection_says_what_was_chosen_and_the_wavelet_is_it(finished):

@@ -124,7 +124,7 @@ def _tracked(job: RunJob, source: "Source", positions: str | None, crew: "Crew")
 
 
 def predict(
-    card: Annotated[Path, ARGUMENTS, "A model card, card.json of a run, or the run's folder."],
+    card: Annotated[Path, ARGUMENTS, "A model card, card.json or student_card.json of a run, or the run's folder."],
     data: Annotated[str, ARGUMENTS, Typed("TRACKS"), "Tracks with intensities, of any format."],
     given: Annotated[Mapping[str, Any], Fields("channels seconds_per_frame format on_error", of=RunJob)],
     out: Annotated[Path | None, Typed("FILE"), "Write all predictions, .csv; else some are printed."] = None,
@@ -133,15 +133,14 @@ def predict(
 
     Tracks unlike those that the card was fitted to are predicted too, and marked: the column outside says why.
     """
-    from awd_cme.model.card import ModelCard
-    from awd_cme.model.predict import predict_tracks, predictions_text
+    from awd_cme.model.predict import load_card, predict_tracks, predictions_text
     from awd_cme.readers.read import read_tracks
     from awd_cme.tracks.losses import counted
     from awd_core.files import write_atomically
 
     job = RunJob(data, str(out), **given)
     options: dict[str, Any] = {"on_error": job.on_error, "format": job.format}
-    model = ModelCard.load(card / "card.json" if card.is_dir() else card)
+    model = load_card(card / "card.json" if card.is_dir() else card)
     table, losses = read_tracks(data, channels=job.channels, seconds_per_frame=job.seconds_per_frame, **options)
     predictions, lost = predict_tracks(model, table)
     losses.merge(lost)

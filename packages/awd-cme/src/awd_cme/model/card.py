@@ -215,17 +215,16 @@ class ModelCard:
         if X.ndim != 2 or X.shape[1] != self.length:
             raise ValueError(f"series have the shape (n, {self.length}); got {X.shape}")
         cells = _cells(cell, len(X))
-        inputs = self.inputs
-        if inputs.rule == "own":
-            inputs = inputs.own(X, np.broadcast_to(cells, len(X)), mask)
-        mean, sd = (np.broadcast_to(values, len(X))[:, None].astype(X.dtype) for values in inputs.of(cells))
+        own = self.inputs.rule == "own"
+        known = self.inputs.own(X, np.broadcast_to(cells, len(X)), mask) if own else self.inputs
+        mean, sd = (np.broadcast_to(values, len(X))[:, None].astype(X.dtype) for values in known.of(cells))
         found = np.empty(len(X))
         for start in range(0, len(X), TOGETHER):
             rows = slice(start, start + TOGETHER)
             x = (X[rows] - mean[rows]) / sd[rows]
             found[rows] = self._score(x if mask is None else np.where(mask[rows], x, 0.0))
         if not np.isfinite(found).all():
-            bad = "the series" if one else f"series {int(np.argmin(np.isfinite(found)))}"
+            bad = "the series" if one else f"series {int(np.argmin(np.isfinite(X).all(axis=1)))}"
             raise ValueError(f"{bad} has a NaN or an infinity; fill gaps first (awd_cme.series.resample.fill_gaps)")
         if self.task == "classification":
             found = 0.5 * (1 + np.tanh(0.5 * found))

@@ -97,7 +97,7 @@ class ScaledFold:
 
 def scaled_folds(
     series: SeriesSet, folds: int, seed: int, *, inputs: Rule = "training", groups: npt.ArrayLike | None = None,
-    draw: int = 0,
+    draw: int = 0, centre: bool = True,
 ) -> Iterator[ScaledFold]:  # fmt: skip
     """Go through the folds of a training set, z-scores fitted anew in each.
 
@@ -107,8 +107,8 @@ def scaled_folds(
         Training tracks in the units of the channels.
     folds, seed, draw : int
         As for `grouped_folds`.
-    inputs : {"training", "own", "none"}
-        Rule of the series' z-scores (`awd_cme.series.scaling`).
+    inputs, centre : {"training", "own", "none"}, bool
+        Rule of the series' z-scores (`awd_cme.series.scaling`), and whether their mean is subtracted.
     groups : array_like, shape (n,), optional
         What is kept together; cells, or tracks where there is one cell, if not given.
 
@@ -122,5 +122,5 @@ def scaled_folds(
         raise ValueError(f"groups has {len(labels)} entries for {len(series)} tracks; give one for each")
     for rows, rest in grouped_folds(labels, folds, seed, series.y if series.classification else None, draw=draw):
         part = series.take(rows)
-        z_scores = fit_z_scores(part, inputs=inputs)
+        z_scores = fit_z_scores(part, inputs=inputs, centre=centre)
         yield ScaledFold(rows, rest, z_scores.apply(part), z_scores.apply(series.take(rest)), labels[rows], z_scores)

@@ -10,24 +10,27 @@ import numpy.typing as npt
 import pandas as pd
 
 from awd_cme.model.card import ModelCard
+from awd_cme.model.student_card import FORMAT, StudentCard
 from awd_cme.series.problem import exclusions
 from awd_cme.series.resample import fill_gaps
 from awd_cme.series.series_set import SeriesSettings
 from awd_cme.tracks.losses import LossReport, counted
 from awd_cme.tracks.table import channels as channels_of
 from awd_cme.tracks.table import starts
+from awd_core.checks import check_file
 
 Array = npt.NDArray[Any]
+Card = ModelCard | StudentCard
 SHOWN = 20
 """Rows of a table of predictions that a terminal shows; of longer tables, half as many."""
 
 
-def predict_tracks(card: ModelCard | str | os.PathLike[str], table: pd.DataFrame) -> tuple[pd.DataFrame, LossReport]:
+def predict_tracks(card: Card | str | os.PathLike[str], table: pd.DataFrame) -> tuple[pd.DataFrame, LossReport]:
     """Predict for every track of a canonical table whose first channel was measured; the partner is not needed.
 
     Parameters
     ----------
-    card : ModelCard or path
+    card : ModelCard, StudentCard or path
         The model. Its notes say which parts of a track its series are made of.
     table : DataFrame
         Canonical table with the card's channel, or else with one channel of any name.
@@ -48,7 +51,7 @@ def predict_tracks(card: ModelCard | str | os.PathLike[str], table: pd.DataFrame
     ValueError
         If the channel is not there, or no track is left.
     """
-    model = card if isinstance(card, ModelCard) else ModelCard.load(Path(card))
+    model = card if isinstance(card, ModelCard | StudentCard) else load_card(Path(card))
     known = channels_of(table)
     losses = LossReport()
     name = model.channels[0]
@@ -101,6 +104,13 @@ def predict_tracks(card: ModelCard | str | os.PathLike[str], table: pd.DataFrame
     return found, losses
 
 
+def load_card(path: str | os.PathLike[str]) -> Card:
+    """The card in a file, of the rich model or of the small one; errors as for `ModelCard.load`."""
+    check_file(Path(path))
+    small = f'"{FORMAT}"'.encode() in Path(path).read_bytes()[:200]
+    return StudentCard.load(path) if small else ModelCard.load(path)
+
+
 def predictions_text(predictions: pd.DataFrame) -> str:
     """Return a table for a terminal: all predictions or the first of many, and a summary.
 
@@ -135,7 +145,7 @@ def predictions_text(predictions: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def _settings_of(model: ModelCard) -> SeriesSettings:
+def _settings_of(model: Card) -> SeriesSettings:
     """The learning problem that the card's notes tell; without notes, no rule leaves a track out."""
     noted = model.notes.get("series")
     if noted is None:
@@ -147,7 +157,7 @@ def _settings_of(model: ModelCard) -> SeriesSettings:
     return SeriesSettings(**values)
 
 
-def _at_limit(model: ModelCard, predictions: Array, cells: Array) -> npt.NDArray[np.bool_]:
+def _at_limit(model: Card, predictions: Array, cells: Array) -> npt.NDArray[np.bool_]:
     """Which predictions are what the card clips to, in the unit of the predictions."""
     if model.task == "classification":
         return np.zeros(len(predictions), dtype=bool)

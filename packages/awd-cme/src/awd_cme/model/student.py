@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from awd_cme.model.intervals import coefficient_intervals
 from awd_cme.model.regression import SeriesLogistic, SeriesRidge, fit_predictor
@@ -170,9 +171,10 @@ class SeriesStudent:
             notes=dict(notes or {}),
         )
 
-    def _beside(self, series: SeriesSet) -> Any:
-        if not self.frames:
-            return None
-        import pandas as pd
+    def _beside(self, series: SeriesSet) -> pd.DataFrame | None:
+        return log_frames(series) if self.frames else None
 
-        return pd.DataFrame({LOG_FRAMES: np.log(series.frames.astype(np.float64))})
+
+def log_frames(series: SeriesSet) -> pd.DataFrame:
+    """The column beside the numbers: ln of how many frames each track has."""
+    return pd.DataFrame({LOG_FRAMES: np.log(series.frames.astype(np.float64))})

@@ -5,6 +5,7 @@
     series.npz
     path.json, paths/<name>.json                    distillation paths; the one that the chosen wavelet lies on is shown
     wavelet.json                                    the chosen wavelet
+    student_card.json, curve.json                   the model of at most ten numbers, and what each number is worth
     examples.npz                                    see `awd_cme.report.examples.Examples`
 
 Files of other steps are read by their own readers; what has none is checked here for what the report needs of it.
@@ -19,11 +20,14 @@ import numpy as np
 import pandas as pd
 
 from awd_cme.model.card import ModelCard
+from awd_cme.model.student_card import StudentCard
 from awd_cme.report.examples import Examples, FeatureSpread, feature_spread
+from awd_cme.report.student import read_curve
 from awd_core.distill import DistillationPath, PathPoint, load_path
 from awd_core.evidence import CheckedQuality, Scores
 from awd_core.report import read_json, read_quality, read_scores
 from awd_core.run import RunFolder
+from awd_core.student import ErrorCurve
 from awd_core.wavelets import Wavelet
 
 PROGRAM = "awd-cme"
@@ -55,8 +59,12 @@ class Artefacts:
         All paths, by name.
     wavelet : Wavelet or None
         The chosen one.
+    student : StudentCard or None
+        The model of at most ten numbers.
+    curve : ErrorCurve or None
+        What each further number is worth.
     card : ModelCard or None
-        The model.
+        The rich model.
     spread : FeatureSpread or None
         How its features vary.
     predictions : DataFrame or None
@@ -80,6 +88,8 @@ class Artefacts:
     on_path: bool
     paths: Mapping[str, DistillationPath]
     wavelet: Wavelet | None
+    student: StudentCard | None
+    curve: ErrorCurve | None
     card: ModelCard | None
     spread: FeatureSpread | None
     predictions: pd.DataFrame | None
@@ -127,6 +137,8 @@ def read_artefacts(run: RunFolder) -> Artefacts:
         on_path=on_path,
         paths=paths,
         wavelet=wavelet,
+        student=StudentCard.load(run / "student_card.json") if (run / "student_card.json").exists() else None,
+        curve=read_curve(run / "curve.json"),
         card=card,
         spread=None
         if card is None or not files["series.npz"].exists()

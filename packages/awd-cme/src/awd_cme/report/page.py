@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from awd_cme.report import prediction_figures, result_figures, summary, track_figures
+from awd_cme.report import student as student_report
 from awd_cme.report import tables as report_tables
 from awd_cme.report.artefacts import Artefacts, read_artefacts
 from awd_cme.report.result_lines import metric_name
@@ -22,6 +23,7 @@ from awd_core.report import (
     after,
     distillation_part,
     draw_pictures,
+    error_curve_figure,
     picture_count,
     quality_part,
     run_part,
@@ -75,6 +77,7 @@ def write_report(run: RunFolder, *, progress: Progress = lambda done, total: Non
         part = distillation_part(
             found.path, found.chosen, run, scores=found.scores, progress=after(len(planned), progress)
         )
+    few = student_report.headline(found.results, found.student, metric)
     trust = quality_part(found.quality or UNCHECKED, run)
     return save_report(
         run,
@@ -82,7 +85,7 @@ def write_report(run: RunFolder, *, progress: Progress = lambda done, total: Non
         made_with=("awd-cme", "awd-core", "python"),
         title=summary.title(found),
         packages=["awd_cme.report"],
-        summary=summary.summary(found, metric),
+        summary=f"{few} {summary.summary(found, metric)}".strip(),
         facts=[*summary.facts(found, metric), *trust.facts],
         run=run_part(run),
         **_context(run, found, metric, effect_list, part),
@@ -111,6 +114,8 @@ def _context(
         tables["effects"] = report_tables.effects(effect_list, card, unit)
     if found.examples is not None and len(found.examples.example):
         tables["terms"] = report_tables.terms(found.examples, _clock(found))
+    if found.student is not None:
+        tables["numbers"] = student_report.numbers(found.student, unit)
     if found.selection:
         tables["selection"] = report_tables.selection(found.selection, metric)
     if found.timings is not None:
@@ -159,6 +164,12 @@ def _drawings(found: Artefacts, metric: str, effect_list: list[Effect]) -> Itera
     channels, unit, names = data["channels"], summary.unit(found), summary.names(found)
     rows, examples = results["rows"], found.examples
     clock = _clock(found)
+    if (curve := found.curve) is not None:
+        yield Planned(
+            "curve",
+            "Test R² against the number of numbers, of the student's wavelet and others, with the teacher.",
+            lambda narrow: error_curve_figure(curve, narrow=narrow),
+        )
     yield Planned(
         "results",
         f"{metric} of every method on test tracks with 95 % intervals; the table has the numbers.",

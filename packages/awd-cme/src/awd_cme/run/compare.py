@@ -9,12 +9,16 @@ import numpy.typing as npt
 from awd_cme.model.features import MaxCoefficients
 from awd_cme.model.folds import ScaledFold
 from awd_cme.model.regression import fit_predictor
+from awd_cme.model.student_card import StudentCard
 from awd_cme.run.candidates import Candidate, candidates_of, choose
 from awd_cme.run.job import RunJob
 from awd_cme.run.readable import Predictor, predictor_of, transformer
 from awd_cme.run.series import Problem
+from awd_cme.run.student import read_arrays
 from awd_cme.run.teach import Taught
+from awd_cme.teacher.convolutions import ConvolutionTeacher
 from awd_core.distill import DistillationPath
+from awd_core.run import RunFolder
 from awd_core.wavelets import Wavelet
 
 Array = npt.NDArray[np.float64]
@@ -141,6 +145,23 @@ def boosted(job: RunJob, problem: Problem) -> Fitted:
     name = f"gradient boosting, {ROUNDS[best]} trees"
     features = "samples and lifetime" if inputs(training).shape[1] > training.X.shape[1] else "samples"
     return Fitted("boosting", name, "series", features, "boosting", found, scores[best], numbers)
+
+
+def headline_row(run: RunFolder, problem: Problem) -> Fitted:
+    """The model of at most ten numbers, by its card."""
+    card, held = StudentCard.load(run / "student_card.json"), problem.held_out
+    found = card.predict(problem.raw.X[problem.test], cell=held.cell, frames=held.frames)
+    name = f"AWD, {len(card.numbers)} number{'' if len(card.numbers) == 1 else 's'}"
+    estimator, free = "logistic" if problem.classification else "ridge", card.notes["free"]
+    size, score = len(card.numbers) + 1 + free, card.notes["cv_score"]
+    return Fitted("student", name, "awd", "few numbers", estimator, found, score, size)
+
+
+def convolutions_row(run: RunFolder, problem: Problem) -> Fitted:
+    """Random convolutions, of the teachers whose answers the small model was chosen by."""
+    said, size = read_arrays(run, "convolutions.npz"), 3 * ConvolutionTeacher().kernels + 2
+    found, score = problem.restored(said["test"]), float(said["score"])
+    return Fitted("convolutions", "random convolutions", "series", "samples and frames", "ridge", found, score, size)
 
 
 def teacher_row(problem: Problem, taught: Taught) -> Fitted:

@@ -24,11 +24,11 @@ def examples_of(problem: Problem, row: Fitted, table: pd.DataFrame) -> dict[str,
     """Arrays of examples.npz, for some test tracks of a canonical table.
 
     `cell`, `track`, `truth`, `prediction`, shape (k,); `time` (seconds from the first frame; frames where the
-    interval is unknown), `x`, `y`, shape (k, T), NaN behind a track's end; `left_out`, shape (k,), how many
-    coefficients moved the prediction as much as those that are named, and are not there; and for each of the c
-    coefficients that are named `example` (its track), `scale`, `width`, `position` (seconds from the first frame),
-    `value`, `weight`, and `term`: weight times how far the value lies from its mean over the training tracks, which is
-    what the coefficient moved the prediction, in units of the standardised target (log odds for classes).
+    interval is unknown), `x`, `y`, shape (k, T), NaN behind a track's end; `left_out`, shape (k,), how many moved the
+    prediction as much as those that are named, and are not there; and for each of the c coefficients that are named
+    `example` (its track), `scale`, `width`, `position` (seconds from the first frame), `value`, `weight`, and `term`:
+    weight times how far the value lies from its mean over the training tracks, which is what the coefficient moved the
+    prediction, in units of the standardised target (log odds for classes).
     """
     held, prediction = problem.held_out, row.prediction
     order = np.argsort(prediction, kind="stable")

@@ -20,12 +20,13 @@ from torch import nn
 from awd_cme.model.card import ModelCard
 from awd_cme.readers.source import Source, recognise_source
 from awd_cme.run.candidates import candidates_of, choose
-from awd_cme.run.compare import Fitted, fit_all
+from awd_cme.run.compare import Fitted, convolutions_row, fit_all, headline_row
 from awd_cme.run.data import Tracked, tracks_of
 from awd_cme.run.examples import examples_of
 from awd_cme.run.job import PROGRAM, RunJob
 from awd_cme.run.results import card_of, predictions_of, results_of, timings_of
 from awd_cme.run.series import Problem, choose_z_scores, make_problem, read_problem
+from awd_cme.run.student import convolve, distill_headline
 from awd_cme.run.teach import Taught, Teacher, cross_validate, of_another_seed, one_thread, read_teacher, train
 from awd_cme.series.series_file import write_arrays
 from awd_core.attribution import input_gradients
@@ -118,12 +119,19 @@ class Work(Distilling):
         return {"seed": self.job.seed, "others": [self.rival.as_torch()]}
 
     @cached_property
+    def taught(self) -> Taught | None:
+        """The teacher with its score, where there is one."""
+        if not self.has_teacher:
+            return None
+        return Taught(self.teacher, read_json(self.run / "teacher.json")["cv_score"])
+
+    @cached_property
     def models(self) -> list[Fitted]:
-        """All rows of the table, that of the wavelet that was chosen first."""
-        taught = Taught(self.teacher, read_json(self.run / "teacher.json")["cv_score"]) if self.has_teacher else None
+        """All rows of the table: the few numbers, then the wavelet that was chosen."""
         tried = zip(candidates_of(self.paths), read_json(self.run / "selection.json"), strict=True)
         chosen, row = next((candidate, row) for candidate, row in tried if row["chosen"])
-        return fit_all(self.job, self.problem, self.paths, chosen, row["pooled"], taught)
+        rich = fit_all(self.job, self.problem, self.paths, chosen, row["pooled"], self.taught)
+        return [headline_row(self.run, self.problem), *rich, convolutions_row(self.run, self.problem)]
 
     def select(self, report: Report) -> None:
         """Choose a wavelet on training tracks."""
@@ -135,12 +143,12 @@ class Work(Distilling):
     def predict(self, report: Report) -> None:
         """Fit all models, and ask them about the test tracks."""
         self.run.write_bytes("predictions.csv", predictions_of(self.problem, self.models))
-        write_arrays(self.run / "examples.npz", examples_of(self.problem, self.models[0], self.tracked.table))
+        write_arrays(self.run / "examples.npz", examples_of(self.problem, self.models[1], self.tracked.table))
 
     def compare(self, report: Report) -> None:
-        """Tell how good they are; the first becomes the card."""
+        """Tell how good they are; the second, the rich form, becomes the card."""
         results = results_of(self.problem, self.models)
-        card_of(self.problem, self.models[0], results).save(self.run / "card.json")
+        card_of(self.problem, self.models[1], results).save(self.run / "card.json")
         self.run.write_json("results.json", results)
 
     def time(self, report: Report) -> None:
@@ -177,11 +185,20 @@ RUN: tuple[Step[Work], ...] = (
         w.run, w.job, w.problem, w.teacher, report
     ), {
         "teacher.json": "how the teacher was trained",
-    }, lambda w: w.has_teacher),
+        "answers.npz": "what others like it say of training tracks that they have not seen",
+    }, lambda w: w.has_teacher, left("teacher.json")),
+    Step("teacher", "Random convolutions", lambda w, report: convolve(w.run, w.job, w.problem), {
+        "convolutions.npz": "what random convolutions say of tracks that they have not seen",
+    }),
     GRADIENTS,
     replace(PATHS, files={**PATHS.files, "wavelets": "the wavelets of all shares"}),
     Step("results", "Selection by cross-validation", Work.select, {
         **TAKEN, "selection.json": "cross-validated scores of all candidates",
+    }),
+    Step("results", "Few numbers", lambda w, report: distill_headline(w.run, w.job, w.problem, w.taught), {
+        "student_card.json": "the headline, a model of at most ten numbers, which NumPy alone can score",
+        "student.json": "the wavelet that the teachers' answers chose for it, and all that was tried",
+        "curve.json": "what each further number is worth, for its wavelet and others",
     }),
     Step("results", "Models", Work.predict, {
         "predictions.csv": "measured and predicted, test track by test track",
@@ -189,7 +206,7 @@ RUN: tuple[Step[Work], ...] = (
     }),
     Step("results", "Results", Work.compare, {
         "results.json": "scores on test tracks, with intervals",
-        "card.json": "the model: one JSON file that NumPy alone can score",
+        "card.json": "the rich model: one JSON file that NumPy alone can score",
     }),
     replace(SCORES, name="results"),
     Step("results", "Timing", Work.time, {"timings.json": "time per track"}),

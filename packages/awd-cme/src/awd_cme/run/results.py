@@ -19,6 +19,9 @@ from awd_core.workers import torch_threads
 Array = npt.NDArray[np.float64]
 
 PAIRS = (
+    ("student", "teacher"),
+    ("student", "awd"),
+    ("student", "db5"),
     ("awd", "teacher"),
     ("awd", "db5"),
     ("awd", "awd_no_interpretation"),
@@ -34,7 +37,7 @@ FEW = 10
 
 
 def results_of(problem: Problem, rows: Sequence[Fitted]) -> dict[str, Any]:
-    """Content of results.json, of all models, AWD first."""
+    """Content of results.json, of all models, the headline first."""
     truth, held = problem.truth(), problem.held_out
     metric: Any = "auc" if problem.classification else "r2"
     clusters = held.groups()
@@ -89,7 +92,7 @@ def per_cell(problem: Problem, rows: dict[str, Fitted]) -> list[dict[str, Any]]:
         known = own.sum() >= FEW and len(np.unique(truth[own])) > 1
         scores: dict[str, Any] = {
             key: score(truth[own], rows[key].prediction[own]) if known else None
-            for key in ("awd", "teacher", "db5")
+            for key in ("student", "awd", "teacher", "db5")
             if key in rows
         }
         found.append({"cell": str(name), "n": int(own.sum()), **scores})
@@ -110,6 +113,7 @@ def card_of(problem: Problem, row: Fitted, result: dict[str, Any]) -> ModelCard:
     """The card of the chosen model, with intervals of its coefficients."""
     if row.transformer is None or row.predictor is None or row.candidate is None:
         raise ValueError(f"the row {row.key!r} is no model on wavelet coefficients, so it has no card")
+    own = next(known for known in result["rows"] if known["key"] == row.key)
     training = problem.training
     intervals = coefficient_intervals(row.predictor, row.transformer.transform(training.X), training.y, problem.groups)
     notes = {
@@ -117,7 +121,7 @@ def card_of(problem: Problem, row: Fitted, result: dict[str, Any]) -> ModelCard:
         "start": row.candidate.start,
         "share": row.candidate.share,
         "metric": result["metric"],
-        "test": {name: result["rows"][0][name] for name in ("score", "low", "high")},
+        "test": {name: own[name] for name in ("score", "low", "high")},
         "cv_score": row.cv_score,
         "coefficients_over": kept_together(training),
         "train_tracks": result["train"],

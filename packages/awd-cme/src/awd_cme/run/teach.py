@@ -14,6 +14,7 @@ from awd_cme.model.folds import ScaledFold
 from awd_cme.model.scores import auc, r2
 from awd_cme.run.job import RunJob
 from awd_cme.run.series import Problem
+from awd_cme.series.series_file import write_arrays
 from awd_cme.teacher.teacher import SeriesTeacher, SeriesTeacherClassifier
 from awd_core.files import make_atomically
 from awd_core.run import Report, RunFolder
@@ -76,17 +77,23 @@ def read_teacher(run: RunFolder, job: RunJob, problem: Problem) -> Teacher:
 
 
 def cross_validate(run: RunFolder, job: RunJob, problem: Problem, teacher: Teacher, report: Report) -> None:
-    """Tell of the teacher, and what others like it reach on training tracks that they have not seen: teacher.json."""
+    """Tell of the teacher, and what others like it say of training tracks that they have not seen.
+
+    Writes answers.npz, standardised targets or probabilities of success, and teacher.json, which comes last.
+    """
     score = None
     if job.teacher_folds > 1:
-        done = count()
+        done, answers = count(), np.empty(len(problem.train))
 
         def ask(fold: ScaledFold) -> Array:
             report(next(done), job.teacher_folds)
             own = fold.training
-            return predicted(_untrained(job, problem).fit(own.X.astype(np.float32), own.y), fold.held_out.X)
+            network = _untrained(job, problem).fit(own.X.astype(np.float32), own.y)
+            answers[fold.rest] = predicted(network, fold.held_out.X)
+            return answers[fold.rest]
 
         score = problem.score_of_training(problem.held_out_of_folds(job.teacher_folds, job.seed, ask))
+        write_arrays(run / "answers.npz", {"answers": answers})
     run.write_json(
         "teacher.json",
         {
