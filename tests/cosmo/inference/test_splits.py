@@ -286,6 +286,23 @@ def test_folds_are_a_splitter_of_scikit_learn():
     assert np.sqrt(np.mean((estimate - omega) ** 2)) < 0.02  # noise 0.01/√3; a split that mixes rows up would be 0.1
 
 
+def test_crossed_folds_test_every_map_once_and_hold_out_its_phases():
+    cosmology, realisation = table(6, 5, shared=True)
+    folds = cross_validation_folds(cosmology, realisation, n_folds=3, seed=0, crossed=True)
+    assert folds.get_n_splits() == 9
+    for train, test in folds.split():
+        assert not set(cosmology[train]) & set(cosmology[test])
+        assert not set(realisation[train]) & set(realisation[test])
+    assert sorted(np.concatenate([test for _, test in folds.split()])) == list(range(30))
+    # Two numbers are two folds of numbers; of one number nothing would be left to train on.
+    assert cross_validation_folds(cosmology, realisation % 2, n_folds=3, seed=0, crossed=True).get_n_splits() == 6
+    one = cross_validation_folds(cosmology, np.zeros_like(cosmology), n_folds=3, seed=0, crossed=True)
+    assert one.get_n_splits() == 3
+    with pytest.warns(UserWarning, match="cannot be held out in these folds: too few maps have them in common"):
+        apart = cross_validation_folds(cosmology, np.arange(30), n_folds=6, seed=0, crossed=True)
+    assert apart.get_n_splits() == 6
+
+
 def test_the_folds_of_a_seed_stay_as_they_are():
     # Published scores rest on them.
     cosmology = np.repeat([4, 9, 2, 7, 1, 3], [5, 1, 3, 2, 4, 3])
