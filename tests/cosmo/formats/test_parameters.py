@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from awd_cosmo.formats.parameter_file import COPY_COLUMNS, read_parameter_file
 from awd_cosmo.formats.parameters import (
     RANGES,
     as_parameter,
@@ -13,6 +12,7 @@ from awd_cosmo.formats.parameters import (
     parameter_name,
     parse_name,
 )
+from awd_cosmo.formats.tables import COPY_COLUMNS, read_parameter_file
 
 ROWS = "0 0.0 0.30 2.10 0.85\n1 0.1 0.28 2.30 0.83\n2 0.2 0.35 1.90 0.88\n"
 
@@ -95,16 +95,17 @@ def test_unknown_parameters_are_refused():
 )  # fmt: skip
 def test_a_header_names_the_columns(text, header):
     found = read_parameter_file(text(header + ROWS))
-    assert found.index.tolist() == [0, 1, 2]
-    assert list(found.values) == ["M_nu", "Omega_m", "A_s", "sigma8"]
-    np.testing.assert_array_equal(found.values["Omega_m"], [0.3, 0.28, 0.35])
+    assert found["index"].tolist() == [0, 1, 2]
+    assert found.colnames == ["index", "M_nu", "Omega_m", "A_s", "sigma8"]
+    np.testing.assert_array_equal(found["Omega_m"], [0.3, 0.28, 0.35])
     assert len(found) == 3
 
 
 def test_another_order_under_a_header(text):
-    found = read_parameter_file(text("# Omega_m M_nu index chi2\n0.3 0.1 7 12.5\n"))
-    assert (found.index.tolist(), found.values["M_nu"].tolist()) == ([7], [0.1])
-    assert any("left out: chi2" in note for note in found.notes)
+    notes = []
+    found = read_parameter_file(text("# Omega_m M_nu index chi2\n0.3 0.1 7 12.5\n"), notes=notes)
+    assert (found["index"].tolist(), found["M_nu"].tolist()) == ([7], [0.1])
+    assert any("left out: chi2" in note for note in notes)
 
 
 def test_without_a_header_the_columns_must_be_told(text):
@@ -112,8 +113,8 @@ def test_without_a_header_the_columns_must_be_told(text):
     with pytest.raises(ValueError, match=r"5 columns and no header.*pass columns=.*'index', 'M_nu'.*0 0 0.3 2.1 0.85"):
         read_parameter_file(place)
     found = read_parameter_file(place, columns=COPY_COLUMNS)
-    np.testing.assert_array_equal(found.values["sigma8"], [0.85, 0.83, 0.88])
-    np.testing.assert_array_equal(np.loadtxt(place)[:, 2], found.values["Omega_m"])
+    np.testing.assert_array_equal(found["sigma8"], [0.85, 0.83, 0.88])
+    np.testing.assert_array_equal(np.loadtxt(place)[:, 2], found["Omega_m"])
 
 
 def test_swapped_columns_are_recognised(text):

@@ -28,10 +28,9 @@ from awd_cosmo.formats.asked_headers import read_headers
 from awd_cosmo.formats.headers import redshift_from_name
 from awd_cosmo.formats.listing import Listing, build_listing
 from awd_cosmo.formats.map_names import realisation_of, redshift_folder, redshift_of_folder
-from awd_cosmo.formats.parameter_file import read_parameter_file
 from awd_cosmo.formats.parameters import is_massivenus_name, parse_name
 from awd_cosmo.formats.suite_models import Found, Model
-from awd_cosmo.formats.tables import find_table, read_map_table
+from awd_cosmo.formats.tables import find_table, read_map_table, read_parameter_file
 
 LAYOUTS = ("massivenus", "model", "names", "table", "lenstools")
 
@@ -317,10 +316,9 @@ def _with_parameters(
     place = layout.root / PARAMETER_FILE
     if not place.is_file():
         raise ValueError(f"maps without parameters: {layout.root} has folders model%03d, but no {PARAMETER_FILE}")
-    table = read_parameter_file(place, columns)
-    notes.extend(table.notes)
+    table = read_parameter_file(place, columns, notes)
     numbers = [int(_MODEL.match(model.name)[1]) for model in models]  # type: ignore[index]
-    if table.index is None:
+    if "index" not in table.colnames:
         if len(table) != len(models):
             raise ValueError(
                 f"{place} has {len(table)} rows and no column that numbers them, but there are {len(models)} folders "
@@ -329,7 +327,7 @@ def _with_parameters(
         notes.append(f"{PARAMETER_FILE} has no index: its rows are the folders in order of their numbers")
         rows = {number: row for row, number in enumerate(sorted(numbers))}
     else:
-        rows = {int(number): row for row, number in enumerate(table.index)}
+        rows = {int(number): row for row, number in enumerate(table["index"])}
     known = []
     for number, model in sorted(zip(numbers, models, strict=True), key=lambda pair: pair[0]):
         if number not in rows:
@@ -337,7 +335,7 @@ def _with_parameters(
             hint = "; does its index count from another number?" if other and len(rows) == len(models) else ""
             problems.append((model.name, f"maps without parameters: {PARAMETER_FILE} has no row {number}{hint}"))
             continue
-        values = {name: float(column[rows[number]]) for name, column in table.values.items()}
+        values = {name: float(table[name][rows[number]]) for name in table.colnames if name != "index"}
         known.append(replace(model, parameters=values))
     lonely = sorted(set(rows) - set(numbers))
     if lonely:

@@ -160,7 +160,9 @@ def _rows(
         z = found.z_s
         if header is not None and not math.isnan(header.source_redshift) and (model.ask_all or math.isnan(z)):
             z = header.source_redshift
-        rows.append(_Row(found, number, parameters, header, found.hdu, z))
+        # −1 means the first image; a header that was read has said which that is.
+        hdu = header.hdu if header is not None and found.hdu < 0 else found.hdu
+        rows.append(_Row(found, number, parameters, header, hdu, z))
     # What the one header of a model says holds for its other maps, where their names say nothing.
     if not model.ask_all and rows:
         header = next((row.header for row in rows if row.header is not None), None)
@@ -268,7 +270,7 @@ def _table(rows: Sequence[_Row], root: Path) -> QTable:
     n = len(rows)
     table = QTable()
     table["file"] = [row.found.file for row in rows]
-    table["hdu"] = np.array([_hdu(row) for row in rows], np.int64)
+    table["hdu"] = np.array([row.hdu for row in rows], np.int64)
     table["cosmology"] = cosmology
     table["realisation"] = np.array([row.found.realisation for row in rows], np.int64)
     table["tile"] = np.full(n, -1)
@@ -279,8 +281,3 @@ def _table(rows: Sequence[_Row], root: Path) -> QTable:
         table[name] = column * units.Unit(UNITS[name]) if UNITS[name] else column
     table.meta["root"] = str(root)
     return table
-
-
-def _hdu(row: _Row) -> int:
-    # −1 means the first image; a header that was read has said which that is.
-    return row.header.hdu if row.header is not None and row.hdu < 0 else row.hdu
