@@ -149,6 +149,7 @@ def test_folds_keep_groups_together_and_are_even(labelled):
     alone = grouped_folds(np.arange(50), 5, 1, np.arange(50) < 10)
     assert [int((test < 10).sum()) for _, test in alone] == [2] * 5
     assert not np.array_equal(alone[0][1], grouped_folds(np.arange(50), 5, 2, np.arange(50) < 10)[0][1])
+    assert len(grouped_folds(np.arange(6), 5, 0, np.arange(6) % 2 == 0)) == 3  # as many as there are of a class
     with pytest.raises(ValueError, match="cross-validation needs two or more of both"):
         grouped_folds(np.zeros(10), 5, 0)
 
