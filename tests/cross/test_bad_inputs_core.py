@@ -359,7 +359,7 @@ BAD = [
     Bad("a class for a factory's name", lambda: awd_core.load_module(MLP, weights="w"),
         TypeError, "named 'package.module:name'.*no text"),
     Bad("a record of None", lambda: awd_core.AttributionQuality.from_dict(None),
-        TypeError, "record is a NoneType, None; give a Mapping"),
+        ValueError, 'it has no "format": "awd-quality"'),
 ]
 
 LEGITIMATE = [

@@ -365,7 +365,7 @@ def test_a_checkpoint_that_is_damaged_is_named(tmp_path, content):
     place = tmp_path / "path.json"
     place.write_bytes(content)
     with pytest.raises(
-        ValueError, match=r"path\.json is no checkpoint of distill_path, or damaged .*or delete it to start"
+        ValueError, match=r"path\.json cannot be read as a checkpoint of distill_path: .*or delete it to start"
     ):
         distill_path(random(4, 16), random(4, 16, seed=1), wavelet="db2", levels=2, shares=(0, 1), checkpoint=place)
     assert place.read_bytes() == content

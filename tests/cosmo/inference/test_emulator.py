@@ -229,7 +229,7 @@ def test_json_and_back(linear):
         back = CountEmulator.from_dict(json.loads(json.dumps(emulator.to_dict(), allow_nan=False)))
         for first, second in zip(emulator.predict(theta[::500]), back.predict(theta[::500]), strict=True):
             np.testing.assert_array_equal(first, second)
-    with pytest.raises(ValueError, match="this is no emulator: it lacks centre, curves, high, low, projection"):
+    with pytest.raises(ValueError, match="it lacks low, high, centre, projection, curves"):
         CountEmulator.from_dict({"kind": "gp"})
 
 

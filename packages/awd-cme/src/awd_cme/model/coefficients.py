@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import whole_number
+from awd_core.files import Record
 
 Array = npt.NDArray[Any]
 
@@ -28,7 +29,7 @@ WHICH = ("positive", "negative", "absolute", "signed", "both")
 
 
 @dataclass(frozen=True)
-class Selection:
+class Selection(Record):
     """Which numbers of each scale are features.
 
     Attributes
@@ -118,10 +119,6 @@ class Selection:
         if self.energies:
             parts.append(np.sqrt((coefficients**2).sum(axis=1, keepdims=True)))
         return np.concatenate(parts, axis=1)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {"which": self.which, "most": self.most, "positions": self.positions, "energies": self.energies}
 
 
 ROUNDING = 1.5 * 2.0**14

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from awd_cme.series.series_set import SeriesSet
 from awd_core.checks import check_kind
+from awd_core.files import Record
 
 Array = npt.NDArray[np.float64]
 Rule = Literal["training", "own", "none"]
@@ -31,7 +32,7 @@ ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class Statistics:
+class Statistics(Record):
     """Location and scale, pooled and by cell.
 
     Attributes
@@ -55,15 +56,6 @@ class Statistics:
         names, places = np.unique(cells, return_inverse=True)
         pairs = np.array([self.cells.get(str(name), (self.mean, self.sd)) for name in names]).reshape(-1, 2)
         return pairs[places, 0], pairs[places, 1]
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {
-            "rule": self.rule,
-            "mean": self.mean,
-            "sd": self.sd,
-            "cells": {name: list(pair) for name, pair in self.cells.items()},
-        }
 
 
 @dataclass(frozen=True)

@@ -8,20 +8,17 @@ Every method here has an average gradient ḡ = Σ_k w_k ∇f(p_k) per sample, w
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from awd_core.attribution.methods import METHODS as METHODS
+from awd_core.attribution.methods import Method as Method
 from awd_core.checks.real_numbers import is_real_number
 from awd_core.checks.whole_numbers import is_whole_number, whole_number
 from awd_core.files.arrays import SampleArray, as_samples, digest, read_block
-
-Method = Literal["saliency", "input_x_gradient", "integrated_gradients", "gradient_shap"]
-"""Attribution methods by Captum's names in snake case."""
-
-METHODS: tuple[Method, ...] = get_args(Method)
 
 Array = npt.NDArray[Any]
 Points = Callable[[int, Array], Iterator[tuple[Array, float]]]

@@ -30,7 +30,7 @@ from awd_core.distill.data import Data, shard, together
 from awd_core.distill.objective import DistillationObjective
 from awd_core.distill.path import DistillationPath as DistillationPath
 from awd_core.distill.path import PathPoint as PathPoint
-from awd_core.distill.plan import PathSearch, Progress, Record, terms_at
+from awd_core.distill.plan import Checkpoint, PathSearch, Progress, terms_at
 from awd_core.distill.search_batches import Batch, Objectives, batch_rows, batch_size, filed_batches
 from awd_core.distill.settings import SHARES as SHARES
 from awd_core.distill.settings import SearchSettings as SearchSettings
@@ -182,7 +182,7 @@ def distill_path(
         return DistillationObjective(*batch(name), inputs=sizes[name], **options)
 
     def found(objectives: Objectives, crew: Workers) -> DistillationPath:
-        record = Record(place, settings)
+        record = Checkpoint(place, settings)
         (scale,) = crew.map(partial(terms_at, objectives), [tuple(start.angles[1:].tolist())])
         for name, value in (("coefficients", scale.sparsity), ("attributions", scale.interpretation)):
             if not value > 0:

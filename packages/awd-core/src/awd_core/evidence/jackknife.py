@@ -11,13 +11,14 @@ Sources: Efron and Tibshirani 1993, chapter 11; Bell and McCaffrey 2002 (few clu
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import is_real_number
+from awd_core.files.record import Record
 
 Array = npt.NDArray[np.float64]
 Scale = Literal["identity", "log", "log of 1 - x", "logit"]
@@ -25,7 +26,7 @@ Score = Callable[[Array], Any]
 
 
 @dataclass(frozen=True)
-class Interval:
+class Interval(Record):
     """A score and how sure it is.
 
     Attributes
@@ -48,10 +49,6 @@ class Interval:
     standard_error: float
     units: int
     p_value: float | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        return asdict(self)
 
 
 def jackknife(

@@ -4,10 +4,9 @@ Whoever only reads a finished run needs this and not `awd_core.evidence.assessme
 here needs torch.
 """
 
-import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from awd_core.checks.real_numbers import is_real_number
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.distill.settings import SearchSettings
 from awd_core.evidence.quality import AttributionQuality
+from awd_core.files.record import reading
 
 
 def _quick_search() -> SearchSettings:
@@ -94,6 +94,20 @@ class CheckedQuality:
         """JSON values."""
         return self.quality.to_dict() | {"asked": self.asked}
 
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "CheckedQuality":
+        """What `to_dict` returned.
+
+        Raises
+        ------
+        ValueError
+            If it is something else.
+        """
+        quality = AttributionQuality.from_dict(values)
+        if not isinstance(values.get("asked"), dict):
+            raise ValueError("it lacks asked")
+        return cls(quality, values["asked"])
+
 
 def stored_quality(store: str | os.PathLike[str] | None, question: dict[str, Any]) -> CheckedQuality | None:
     """What was found before, if it answers the same question.
@@ -110,10 +124,9 @@ def stored_quality(store: str | os.PathLike[str] | None, question: dict[str, Any
     CheckedQuality or None
         None if there is no such file, it is damaged, or it answers another question: the checks are made anew then.
     """
-    if store is None or not Path(store).exists():
+    if store is None:
         return None
-    try:
-        record = json.loads(Path(store).read_text(encoding="utf-8"))
-        return CheckedQuality(AttributionQuality.from_dict(record), question) if record["asked"] == question else None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
+    with suppress(ValueError, FileNotFoundError), reading(store, "the quality of attributions") as values:
+        found = CheckedQuality.from_dict(values)
+        return found if found.asked == question else None
+    return None

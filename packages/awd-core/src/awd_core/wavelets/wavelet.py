@@ -12,16 +12,15 @@ import os
 from collections.abc import Mapping
 from functools import cached_property
 from numbers import Real
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, final
 
 import numpy as np
 import numpy.typing as npt
 import pywt
 
-from awd_core.checks.choices import check_file, check_kind
+from awd_core.checks.choices import check_kind
 from awd_core.checks.whole_numbers import is_whole_number
-from awd_core.files.atomic import write_atomically as write_atomically
+from awd_core.files.record import reading
 from awd_core.wavelets import certificate as measure
 from awd_core.wavelets import file, pywavelets
 from awd_core.wavelets.certificate import Certificate
@@ -320,8 +319,7 @@ class Wavelet:
             angles = self.angles
         except ValueError:
             angles = None
-        record = file.WaveletRecord(self._name, self._tolerance, self._taps, angles, self.metadata)
-        write_atomically(path, file.to_json(record))
+        file.WaveletRecord(self._name, self._tolerance, self._taps, angles, self.metadata).save(path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Wavelet":
@@ -334,12 +332,19 @@ class Wavelet:
         ValueError
             If it is not a wavelet file, was written by a later version, or contradicts itself.
         """
-        check_file(Path(path))
-        try:
-            record = file.from_json(Path(path).read_bytes())
+        with reading(path, "a wavelet") as values:
+            record = file.WaveletRecord.from_dict(values)
             return _restored(record.taps, record.name, record.tolerance, record.metadata, record.angles)
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{os.fspath(path)} cannot be read as a wavelet: {error}") from error
+
+    def _to_json(self) -> dict[str, Any]:
+        """JSON values within another file."""
+        return {"name": self._name, "taps": self._taps.tolist(), "angles": self.angles.tolist()}
+
+    @classmethod
+    def _from_json(cls, values: Mapping[str, Any]) -> "Wavelet":
+        wavelet = cls.from_angles(values["angles"], name=values["name"])
+        # A wavelet of PyWavelets, say, has taps that are not those of its angles to the last bit.
+        return wavelet if wavelet.taps.tolist() == values["taps"] else cls(values["taps"], name=values["name"])
 
     def __len__(self) -> int:
         return len(self._taps)

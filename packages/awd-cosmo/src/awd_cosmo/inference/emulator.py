@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import whole_number
+from awd_core.files import Record
 
 Array = npt.NDArray[np.float64]
 Kind = Literal["gp", "linear", "quadratic"]
@@ -33,7 +34,7 @@ _DEGREES = {"linear": 1, "quadratic": 2}
 
 
 @dataclass(frozen=True)
-class CountEmulator:
+class CountEmulator(Record):
     """Compressed features as functions of the parameters. Made by `fit_emulator`.
 
     Attributes
@@ -56,7 +57,7 @@ class CountEmulator:
     high: Array
     centre: Array
     projection: Array
-    curves: tuple[Mapping[str, Any], ...]
+    curves: tuple[Mapping[str, Array], ...]
 
     def compress(self, features: Array) -> Array:
         """Compressed features, (n, F) → (n, K), with a scatter of 1 about the curves."""
@@ -67,30 +68,6 @@ class CountEmulator:
         x = in_box(np.asarray(parameters, dtype=np.float64), self.low, self.high)
         found = [_gp(curve, x) if self.kind == "gp" else _polynomial(curve, x, self.kind) for curve in self.curves]
         return np.column_stack([mean for mean, _ in found]), np.column_stack([variance for _, variance in found])
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        arrays = {key: getattr(self, key).tolist() for key in ("low", "high", "centre", "projection")}
-        curves = [{key: np.asarray(value).tolist() for key, value in curve.items()} for curve in self.curves]
-        return {"kind": self.kind, **arrays, "curves": curves}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "CountEmulator":
-        """Emulator from what `to_dict` gave.
-
-        Raises
-        ------
-        ValueError
-            If something is missing.
-        """
-        missing = {"kind", "low", "high", "centre", "projection", "curves"} - set(values)
-        if missing:
-            raise ValueError(f"this is no emulator: it lacks {', '.join(sorted(missing))}")
-        arrays = {key: np.array(values[key], dtype=np.float64) for key in ("low", "high", "centre", "projection")}
-        curves = [
-            {key: np.array(value, dtype=np.float64) for key, value in curve.items()} for curve in values["curves"]
-        ]
-        return cls(kind=values["kind"], **arrays, curves=tuple(curves))
 
 
 def log_density(t: Array, mean: Array, variance: Array) -> Array:

@@ -18,6 +18,7 @@ from astropy import units
 from astropy.table import QTable, Table
 
 from awd_core.checks import check_kind, is_whole_number
+from awd_core.files import from_json
 from awd_core.workers import Workers, open_workers
 from awd_cosmo.formats.fits import read_map
 from awd_cosmo.formats.map_names import map_folder, map_name
@@ -26,7 +27,7 @@ from awd_cosmo.simulate.design import MASSIVENUS_RANGES, latin_hypercube, sobol
 from awd_cosmo.simulate.halos import HaloModel
 from awd_cosmo.simulate.lensing import lensing_theory
 from awd_cosmo.simulate.map_model import MapModel, Setup, map_model
-from awd_cosmo.simulate.suite_folder import Values, begin_suite, suite_description, suite_setup
+from awd_cosmo.simulate.suite_folder import Values, begin_suite, suite_description
 from awd_cosmo.simulate.suite_writer import Shares, write_share
 
 Floats = npt.NDArray[np.float32]
@@ -224,7 +225,7 @@ def theory_table(out: str | os.PathLike[str], *, cosmologies: Sequence[int] | No
     """
     root = Path(out)
     told = suite_description(root)
-    setup = suite_setup(told["setup"])
+    setup = from_json(Setup, told["setup"])
     rows = []
     for i in range(len(told["cosmologies"])) if cosmologies is None else cosmologies:
         values = told["cosmologies"][operator.index(i)]
