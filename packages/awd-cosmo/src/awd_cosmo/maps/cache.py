@@ -21,7 +21,7 @@ import json
 import os
 import shutil
 import sys
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -336,6 +336,6 @@ def _copy(source: Path, target: Path) -> None:
 def _locked(path: Path) -> AbstractContextManager[object]:
     """Keep another process from building the same cache; the system lets go of the lock when a process dies."""
     try:
-        return lock_file(path) or nullcontext()
+        return lock_file(path)
     except BlockingIOError:
         raise RuntimeError(f"another process is building the cache {path.parent}; wait until it is done") from None
