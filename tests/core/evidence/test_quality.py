@@ -209,10 +209,10 @@ def test_one_of_several_predictions_is_watched():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"order": "falling"}, r'order is \'falling\'; it must be "attribution" or "random"'),
+        ({"order": "falling"}, "order is 'falling'; choose one of attribution, random"),
         ({"order": "random"}, r"give seed=, a number"),
-        ({"steps": 0}, r"steps is 0; it must be 1 or more"),
-        ({"repeats": 0}, r"repeats is 0; it must be 1 or more"),
+        ({"steps": 0}, r"steps is 0; give a positive whole number"),
+        ({"repeats": 0}, r"repeats is 0; give a positive whole number"),
         ({"attributions": np.ones((40, 23))}, r"have shape \(40, 23\) when flattened; 40 inputs have 24 coefficients"),
         ({"attributions": np.ones((39, 24))}, r"have shape \(39, 24\) when flattened; 40 inputs have 24 coefficients"),
         ({"attributions": np.full((40, 24), np.nan)}, r"and be finite"),

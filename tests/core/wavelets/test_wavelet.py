@@ -132,7 +132,7 @@ def test_float32_taps_are_taken_with_the_tolerance_that_the_message_names():
 
 @pytest.mark.parametrize("tolerance", [-1e-9, math.nan, math.inf, "1e-8", None])
 def test_a_tolerance_must_be_a_finite_number(tolerance):
-    with pytest.raises(ValueError, match="tolerance must be a finite number"):
+    with pytest.raises(ValueError, match=r"tolerance is .*; give a number from 0 on"):
         Wavelet.from_taps(pywt.Wavelet("db2").dec_lo, tolerance=tolerance)
 
 
@@ -452,9 +452,9 @@ def test_functions_have_norm_one(learnt):
 
 @pytest.mark.parametrize("level", [0, -1])
 def test_a_level_must_be_positive(learnt, level):
-    with pytest.raises(ValueError, match=f"level must be an integer, 1 or larger, got {level}"):
+    with pytest.raises(ValueError, match=f"level is {level}; give a positive whole number"):
         learnt.functions(level)
-    with pytest.raises(ValueError, match="level must be an integer"):
+    with pytest.raises(ValueError, match="give a positive whole number"):
         learnt.distance("db5", of="function", level=level)
 
 
@@ -578,7 +578,7 @@ def test_the_frequency_response_is_that_of_the_fourier_transform(learnt):
     np.testing.assert_allclose(low, np.abs(np.fft.rfft(learnt.dec_lo, 64)), rtol=0, atol=1e-13)
     np.testing.assert_allclose(high, np.abs(np.fft.rfft(learnt.dec_hi, 64)), rtol=0, atol=1e-13)
     assert learnt.frequency_response()[0].shape == (512,)
-    with pytest.raises(ValueError, match="2 or more frequencies, got 1"):
+    with pytest.raises(ValueError, match="n is 1; give a whole number, 2 or more"):
         learnt.frequency_response(1)
 
 
@@ -721,7 +721,7 @@ DB2 = pywt.Wavelet("db2").dec_lo
         ({"taps": DB2, "angles": [0.0, 0.0]}, "must add up to π/4"),
         ({"angles": [math.inf] * 5}, "angles must be finite"),
         ({"angles": {}}, "angles is {}; give a list of numbers or null"),
-        ({"tolerance": -1}, "tolerance must be a finite number"),
+        ({"tolerance": -1}, "tolerance is .*; give a number from 0 on"),
         ({"metadata": [1]}, r"metadata is \[1\]; give an object"),
         ({"name": 3}, "name is 3; give a text"),
     ],

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks import whole_number
+from awd_core.checks import check_choice, whole_number
 from awd_core.files import Record
 
 Array = npt.NDArray[Any]
@@ -57,8 +57,7 @@ class Selection(Record):
     energies: bool = False
 
     def __post_init__(self) -> None:
-        if self.which not in WHICH:
-            raise ValueError(f"which is one of {', '.join(WHICH)}; got {self.which!r}")
+        check_choice("which", self.which, WHICH, required=True)
         object.__setattr__(self, "most", whole_number("most", self.most))
 
     def kinds(self) -> tuple[str, ...]:
@@ -198,8 +197,7 @@ def analysis_matrices(taps: npt.ArrayLike, length: int, levels: int = 4, mode: s
     low = np.asarray(taps, dtype=np.float64)
     if low.ndim != 1 or len(low) < 2 or len(low) % 2:
         raise ValueError(f"taps are one list of an even number of numbers; got the shape {low.shape}")
-    if mode not in MODES:
-        raise ValueError(f"series are transformed with one of the boundary modes {', '.join(MODES)}; got {mode!r}")
+    check_choice("mode", mode, MODES, required=True)
     length, levels = whole_number("length", length), whole_number("levels", levels)
     high = low[::-1] * (-1.0) ** np.arange(1, len(low) + 1)
     approximation, details = np.eye(length), []

@@ -8,6 +8,7 @@ from .real_numbers import is_real_number as is_real_number
 from .real_numbers import plain_array as plain_array
 from .real_numbers import real_array as real_array
 from .real_numbers import real_list as real_list
+from .real_numbers import real_number as real_number
 from .real_numbers import refuse_masked as refuse_masked
 from .spread import varying as varying
 from .warning import warn as warn

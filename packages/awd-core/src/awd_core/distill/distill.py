@@ -23,7 +23,7 @@ import numpy.typing as npt
 import torch
 
 from awd_core.attribution.points import METHODS, Method
-from awd_core.checks.choices import check_kind, check_progress
+from awd_core.checks.choices import check_choice, check_kind, check_progress
 from awd_core.checks.real_numbers import real_array, real_list
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.distill.data import Data, shard, together
@@ -133,8 +133,7 @@ def distill_path(
     data = Data(X, gradients) if group is None else shard(X, gradients, group)
     ndim, levels = transformed_axes(data.shape, ndim), whole_number("levels", levels)
     seed = whole_number("seed", seed, 0)
-    if method not in METHODS:
-        raise ValueError(f"unknown attribution method {method!r}; choose one of {', '.join(METHODS)}")
+    check_choice("method", method, METHODS, required=True)
     if not np.isfinite(real_array(baseline, "baseline")).all():
         raise ValueError("baseline holds NaN or infinite values; give finite numbers")
     if np.ndim(baseline) and np.shape(baseline) != data.shape[1:]:

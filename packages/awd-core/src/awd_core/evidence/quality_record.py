@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from awd_core.checks.choices import check_kind
-from awd_core.checks.real_numbers import is_real_number
+from awd_core.checks.real_numbers import real_number
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.distill.settings import SearchSettings
 from awd_core.evidence.quality import AttributionQuality
@@ -60,8 +60,7 @@ class QualitySettings:
         for name, least in (("inputs", 1), ("values", 1), ("least", 1), ("steps", 1), ("repeats", 2)):
             object.__setattr__(self, name, whole_number(name, getattr(self, name), least))
         check_kind("search", self.search, SearchSettings)
-        if not is_real_number(self.top) or not 0 < self.top <= 1:
-            raise ValueError(f"top is {self.top!r}; give a share of the coefficients above 0 and up to 1")
+        real_number("top", self.top, "a share of the coefficients", above=0, most=1)
 
     def count(self, shape: tuple[int, ...]) -> int:
         """How many of the inputs are looked at, of an array of this shape.

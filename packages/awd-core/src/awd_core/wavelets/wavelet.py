@@ -11,7 +11,6 @@ import math
 import os
 from collections.abc import Mapping
 from functools import cached_property
-from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, final
 
 import numpy as np
@@ -19,7 +18,8 @@ import numpy.typing as npt
 import pywt
 
 from awd_core.checks.choices import check_kind
-from awd_core.checks.whole_numbers import is_whole_number
+from awd_core.checks.real_numbers import real_number
+from awd_core.checks.whole_numbers import whole_number
 from awd_core.files.record import reading
 from awd_core.wavelets import certificate as measure
 from awd_core.wavelets import file, pywavelets
@@ -67,7 +67,7 @@ class Wavelet:
     ) -> None:
         if not (name is None or (isinstance(name, str) and name)):
             raise TypeError(f"name must be a non-empty string or None, got {name!r}")
-        accepted = _checked_tolerance(tolerance)
+        accepted = real_number("tolerance", tolerance, least=0)
         vars(self).update(
             _taps=_read_only(measure.checked_taps(taps, accepted)),
             _name=name or "custom",
@@ -299,9 +299,7 @@ class Wavelet:
 
     def frequency_response(self, n: int = 512) -> tuple[Array, Array, Array]:
         """Magnitude responses: ω (radians per sample, `n` from 0 to π with both ends), |H(ω)| and |G(ω)|."""
-        if not is_whole_number(n) or n < 2:
-            raise ValueError(f"n must be 2 or more frequencies, got {n!r}")
-        return measure.frequency_response(self._taps, int(n))
+        return measure.frequency_response(self._taps, whole_number("n", n, 2))
 
     def certificate(self) -> Certificate:
         """Measure how far the taps are from an orthonormal wavelet."""
@@ -387,12 +385,6 @@ def _restored(
     if angles is not None:
         vars(wavelet)["angles"] = _read_only(np.asarray(angles, dtype=np.float64))
     return wavelet
-
-
-def _checked_tolerance(tolerance: object) -> float:
-    if not (isinstance(tolerance, Real) and math.isfinite(tolerance) and float(tolerance) >= 0):
-        raise ValueError(f"tolerance must be a finite number, 0 or larger, got {tolerance!r}")
-    return float(tolerance)
 
 
 def _read_only(values: Array) -> Array:

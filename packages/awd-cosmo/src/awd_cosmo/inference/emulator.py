@@ -23,7 +23,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks import whole_number
+from awd_core.checks import check_choice, whole_number
 from awd_core.files import Record
 
 Array = npt.NDArray[np.float64]
@@ -117,8 +117,7 @@ def fit_emulator(
     """
     theta, z, n = (np.asarray(values, dtype=np.float64) for values in (parameters, means, maps))
     count = len(theta)
-    if kind not in get_args(Kind):
-        raise ValueError(f"the emulator must be one of {', '.join(get_args(Kind))}; got {kind!r}")
+    check_choice("emulator", kind, get_args(Kind), required=True)
     low, high = theta.min(axis=0), theta.max(axis=0)
     if not (high - low > 1e-9 * np.maximum(np.abs(low), np.abs(high))).all():
         raise ValueError(f"parameter {int(np.argmin(high - low))} is the same in all {count} cosmologies; leave it out")

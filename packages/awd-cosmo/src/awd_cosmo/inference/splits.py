@@ -24,7 +24,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks import warn, whole_number
+from awd_core.checks import check_choice, warn, whole_number
 from awd_core.files import Record
 from awd_cosmo.inference.partition import (
     PARTS,
@@ -140,10 +140,8 @@ def split_maps(
     (160, 20, 20, 0)
     """
     cosmologies, numbers = checked_columns(cosmology, realisation)
-    if by not in get_args(Protocol):
-        raise ValueError(f"by must be one of {', '.join(get_args(Protocol))}; got {by!r}")
-    if shared_phases not in get_args(Phases):
-        raise ValueError(f"shared_phases must be one of {', '.join(get_args(Phases))}; got {shared_phases!r}")
+    check_choice("by", by, get_args(Protocol), required=True)
+    check_choice("shared_phases", shared_phases, get_args(Phases), required=True)
     if phase_fractions is not None and by not in ("both", "cosmology"):
         raise ValueError(f"phase_fractions are for by='both' only, got them with by={by!r}; leave them out")
     if inside_hull_of is not None and by not in ("both", "cosmology"):
