@@ -117,7 +117,7 @@ WRONG = {
     "awd distill X.npy --teacher awd_core.teacher.networks:MLP --weights damaged.safetensors --out r": "--factory-args",
     "awd-cosmo run simulated --preset tny --out r": "(did you mean tiny?); choose one of quick, full, tiny",
     "awd-cosmo run simulated --suite small --out r": "--suite is 'small'; choose one of tiny, quick",
-    "awd-cosmo run maps --layout mine --out r": "unknown layout 'mine'; known are auto",
+    "awd-cosmo run maps --layout mine --out r": "layout is 'mine'; choose one of auto",
     "awd-cosmo run simulated --noise some --out r": "--noise is 'some'; choose one of lenstools, fair",
     "awd-cosmo run simulated --target Omega --out r": "--target is 'Omega' (did you mean Omega_",
     "awd-cosmo run simulated --also M_mu --out r": "--also is 'M_mu' (did you mean M_nu?)",

@@ -238,7 +238,7 @@ def test_what_it_cannot_score():
     [
         (lambda v: v.update(format="other"), 'no "format": "awd-cme-card"'),
         (lambda v: v.update(version=9), "its version is 9"),
-        (lambda v: v.pop("wavelet"), "it lacks 'wavelet'"),
+        (lambda v: v.pop("wavelet"), "it lacks wavelet"),
         (lambda v: v["coefficients"].pop(), "the coefficients have the shape"),
         (lambda v: v["coefficients"][0].update(feature="bias"), "'bias' stands where"),
         (lambda v: v["coefficients"][0].update(value=float("inf")), "not finite"),

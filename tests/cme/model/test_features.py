@@ -108,9 +108,9 @@ def test_centre_times_are_the_centres_of_what_a_coefficient_reads():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"which": "largest"}, "which is one of positive, negative, absolute, signed, both"),
+        ({"which": "largest"}, "which is 'largest'; choose one of positive, negative, absolute, signed, both"),
         ({"most": 0}, "most is 0; give a positive whole number"),
-        ({"mode": "periodization"}, "got 'periodization'"),
+        ({"mode": "periodization"}, "mode is 'periodization'.*; choose one of zero, constant"),
         ({"wavelet": "bior2.2"}, "bior2.2"),
     ],
 )

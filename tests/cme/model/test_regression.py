@@ -305,7 +305,7 @@ def test_clusters_widen_the_interval():
         (([True, True], [1.0, 2.0]), {"metric": "auc"}, "two classes"),
         (([1.0, 2.0], [1.0, 2.0], ["a", "a"]), {}, "two clusters or more"),
         (([1.0, 2.0], [1.0, 2.0]), {"metric": "mse"}, "metric is 'r2' or 'auc'"),
-        (([1.0, 2.0, 4.0], [1.0, 2.0, 3.0]), {"level": 1.0}, "level of an interval"),
+        (([1.0, 2.0, 4.0], [1.0, 2.0, 3.0]), {"level": 1.0}, "level is 1.0; give a probability above 0 and below 1"),
     ],
 )
 def test_scores_that_do_not_exist(arguments, options, message):

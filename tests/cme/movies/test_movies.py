@@ -208,7 +208,7 @@ def test_frames_and_channels_that_are_not_there():
         Movie.from_array(some_frames(), axes="TYX")
     with pytest.raises(ValueError, match="give 2 different names"):
         Movie.from_array(some_frames(), channels=("a", "a"))
-    with pytest.raises(ValueError, match="seconds_per_frame is -1; it must be above 0"):
+    with pytest.raises(ValueError, match="seconds_per_frame is -1; give a number above 0"):
         Movie.from_array(some_frames(), seconds_per_frame=-1)
 
 

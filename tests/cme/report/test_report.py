@@ -372,7 +372,7 @@ def test_without_the_two_files_that_must_be_there_it_says_which(full, tmp_path):
         ("data.json", "{", r"data\.json cannot be read as JSON"),
         ("data.json", "{}", r"data\.json lacks channels, cells, losses, target"),
         ("predictions.csv", "a,b\n1,2\n", r"predictions\.csv lacks the columns cell, truth"),
-        ("scores.json", '{"start": {}}', r"scores\.json lacks distilled"),
+        ("scores.json", '{"start": {}}', r"scores\.json cannot be read as scores of awd-cme: it lacks distilled"),
         ("card.json", "{}", r"card\.json cannot be read as a model card"),
     ],
 )

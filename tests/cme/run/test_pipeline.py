@@ -351,7 +351,7 @@ def test_series_come_back_from_their_files(tmp_path):
     assert back.losses == series.losses
     np.testing.assert_array_equal(back.cell, series.cell)
     (tmp_path / "series.json").write_text("{}")
-    with pytest.raises(ValueError, match="no account of series"):
+    with pytest.raises(ValueError, match=r"series\.json cannot be read as an account of series: it has no"):
         load_series(tmp_path / "series.npz")
 
 

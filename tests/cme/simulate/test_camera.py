@@ -64,7 +64,7 @@ def test_bad_spots():
     with pytest.raises(ValueError, match="amplitude must be finite, got nan; leave such spots out"):
         add_spots(np.zeros((4, 4)), [1], [1], [np.nan], 1.0)
     for sigma in (0.0, -1.0, math.nan):
-        with pytest.raises(ValueError, match=f"sigma is {sigma}; it is the standard deviation of the spots in pixels"):
+        with pytest.raises(ValueError, match=f"sigma is {sigma}; give the standard deviation .* above 0"):
             reach_in_pixels(sigma)
 
 
@@ -128,10 +128,10 @@ def test_an_exposure_is_a_function_of_its_seed():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"gain": 0.0}, "gain is 0.0; it is the number of counts per photoelectron, above 0"),
-        ({"offset": -1.0}, "offset is -1.0; it must be finite and not below 0"),
-        ({"read_noise": math.inf}, "read_noise is inf; it must be finite and not below 0"),
-        ({"bits": 17}, "bits is 17; a pixel of this camera has 1 to 16"),
+        ({"gain": 0.0}, "gain is 0.0; give counts per photoelectron above 0"),
+        ({"offset": -1.0}, "offset is -1.0; give counts from 0 on"),
+        ({"read_noise": math.inf}, "read_noise is inf; give photoelectrons from 0 on"),
+        ({"bits": 17}, "bits is 17; give a whole number from 1 to 16"),
     ],
 )
 def test_bad_cameras(options, message):

@@ -71,7 +71,7 @@ def test_what_is_not_in_the_image_is_nan():
         ({"radius": 0.2}, "radii must be"),
         ({"inner": 4.0}, "radii must be"),
         ({"outer": 6.0}, "radii must be"),
-        ({"background": "mode"}, "background must be one of"),
+        ({"background": "mode"}, "background is .*; choose one of"),
         ({"y": [1.0]}, "same length"),
         ({"image": np.zeros(4)}, "two axes"),
     ],

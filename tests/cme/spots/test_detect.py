@@ -143,10 +143,10 @@ def test_widths_need_spots():
         ({"image": np.zeros((3, 9, 9))}, ValueError, "two axes"),
         ({"image": np.full((9, 9), np.nan)}, ValueError, "81 pixels that are not finite"),
         ({"image": np.zeros((9, 9), dtype=bool)}, TypeError, "integers or floats"),
-        ({"level": 0.0}, ValueError, "level must lie between"),
-        ({"control": "none"}, ValueError, "control must be one of"),
-        ({"separation": -1.0}, ValueError, "separation must be 0"),
-        ({"sigma": 0.2}, ValueError, "sigma must be within"),
+        ({"level": 0.0}, ValueError, "level is .*; give a probability such as 0.05 above 0 and below 1"),
+        ({"control": "none"}, ValueError, "control is .*; choose one of"),
+        ({"separation": -1.0}, ValueError, "separation is -1.0; give a number of pixels from 0 on"),
+        ({"sigma": 0.2}, ValueError, r"sigma is .* from 0\.5 to 20"),
     ],
 )
 def test_bad_input(change, error, match):

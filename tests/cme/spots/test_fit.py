@@ -250,11 +250,11 @@ def test_images_without_noise_have_no_p_value():
         ({"image": np.zeros((0, 9))}, ValueError, "a pixel at least"),
         ({"image": np.zeros((9, 9), dtype=complex)}, TypeError, "integers or floats"),
         ({"y": [1.0, 2.0]}, ValueError, "same length"),
-        ({"sigma": 0.1}, ValueError, "estimate_sigma measures it"),
-        ({"sigma": float("nan")}, ValueError, "sigma must be within"),
-        ({"neighbours": "mask"}, ValueError, "neighbours must be one of"),
-        ({"gain": -1.0}, ValueError, "gain must be counts per photon"),
-        ({"threads": 0}, ValueError, "threads must be at least 1"),
+        ({"sigma": 0.1}, ValueError, "sigma is .*estimate_sigma measures, in pixels from 0.5 to 20"),
+        ({"sigma": float("nan")}, ValueError, r"sigma is .* from 0\.5 to 20"),
+        ({"neighbours": "mask"}, ValueError, "neighbours is .*; choose one of"),
+        ({"gain": -1.0}, ValueError, "gain is -1.0; give counts per photon"),
+        ({"threads": 0}, ValueError, "threads is 0; give a positive whole number"),
     ],
 )
 def test_bad_input(change, error, match):

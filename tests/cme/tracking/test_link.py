@@ -173,11 +173,11 @@ def test_the_order_of_the_spots_does_not_matter():
         ({"spots": pd.DataFrame({"frame": [0], "y": [1.0]})}, "\\['x'\\] are missing"),
         ({"spots": walk([0, 1], (np.nan, 2.0))}, "y and x finite"),
         ({"spots": walk([0.5, 1], (3.0, 2.0))}, "whole numbers from 0"),
-        ({"max_step": 0.0}, "max_step must be a positive"),
-        ({"max_gap_step": -1.0}, "max_gap_step must be a positive"),
-        ({"max_gap": -1}, "max_gap must be 0 or more"),
-        ({"min_frames": 0}, "min_frames 1 or more"),
-        ({"min_significant": 1.5}, "min_significant within"),
+        ({"max_step": 0.0}, "max_step is .*; give a number of pixels above 0"),
+        ({"max_gap_step": -1.0}, "max_gap_step is .*; give a number of pixels above 0"),
+        ({"max_gap": -1}, "max_gap is -1; give a whole number, 0 or more"),
+        ({"min_frames": 0}, "min_frames is 0; give a positive whole number"),
+        ({"min_significant": 1.5}, "min_significant is 1.5; give a share from 0 to 1"),
     ],
 )
 def test_bad_input(change, match):
@@ -221,7 +221,7 @@ def test_scores_of_known_cases():
     empty = score_tracks(truth.iloc[:0], truth)
     assert empty.recall == 0
     assert np.isnan(empty.precision)
-    with pytest.raises(ValueError, match="radius must be positive"):
+    with pytest.raises(ValueError, match=r"radius is .*; give a number of pixels above 0"):
         score_tracks(found, truth, radius=0.0)
 
 

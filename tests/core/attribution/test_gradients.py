@@ -378,16 +378,16 @@ def test_inputs_that_are_no_samples_are_refused(x, error, message):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"method": "deep_lift"}, "method must be one of saliency, .*gradient_shap, got 'deep_lift'"),
+        ({"method": "deep_lift"}, "method is 'deep_lift'.*; choose one of saliency, .*gradient_shap"),
         ({"baseline": 0.0}, 'baseline is for "integrated_gradients" and "gradient_shap"; "saliency" has none'),
-        ({"batch_size": 0}, "batch_size must be at least 1"),
-        ({"method": "integrated_gradients", "n_steps": 0}, "n_steps must be at least 1"),
+        ({"batch_size": 0}, "batch_size is 0; give a positive whole number"),
+        ({"method": "integrated_gradients", "n_steps": 0}, "n_steps is 0; give a positive whole number"),
         ({"method": "integrated_gradients", "baseline": np.ones((2, 3))}, "baseline has 2 rows"),
         ({"method": "integrated_gradients", "baseline": np.ones(4)}, r"shape \(4,\) does not fit samples of shape"),
         ({"method": "integrated_gradients", "baseline": np.ones((5, 4))}, "give a number, or real numbers"),
         ({"method": "gradient_shap"}, "draws at random: give seed="),
-        ({"method": "gradient_shap", "seed": 0, "n_samples": 0}, "n_samples must be at least 1"),
-        ({"method": "gradient_shap", "seed": 0, "noise": -1.0}, "noise must be a standard deviation of at least 0"),
+        ({"method": "gradient_shap", "seed": 0, "n_samples": 0}, "n_samples is 0; give a positive whole number"),
+        ({"method": "gradient_shap", "seed": 0, "noise": -1.0}, "noise is -1.0; give a standard deviation from 0 on"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(settings, message):

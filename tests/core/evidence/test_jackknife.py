@@ -126,7 +126,7 @@ def test_phases_that_cosmologies_share_widen_the_interval() -> None:
         ((root, [1.0, 2.0]), {}, r"columns have the shape \(n, k\)"),
         ((root, [[1.0, 2.0], [1.0, 3.0]], [0]), {}, "one for each of 2 samples"),
         ((root, [[1.0, 2.0], [1.0, 3.0]], [0, 1], [0, 1], [0, 1]), {}, "at most two kinds"),
-        ((root, [[1.0, 2.0], [1.0, 3.0]]), {"level": 95}, "between 0 and 1; got 95"),
+        ((root, [[1.0, 2.0], [1.0, 3.0]]), {"level": 95}, "level is 95; give a probability above 0 and below 1"),
         ((root, [[1.0, 2.0], [1.0, 3.0]]), {"scale": "ln"}, "scale is 'ln'; choose one of identity, log"),
     ],
 )

@@ -262,7 +262,7 @@ def test_lengths_errors(X):
     for lengths in ((), (3,), (0,), (78,)):
         with pytest.raises(ValueError, match=r"lengths is .*; give even numbers of taps from 2 to 76"):
             compare_lengths(X, G, lengths)
-    with pytest.raises(ValueError, match="share is 2; it is between 0 and 1"):
+    with pytest.raises(ValueError, match="share is 2; give a number from 0 to 1"):
         compare_lengths(X, G, (4,), share=2)
     with pytest.raises(ValueError, match="every gradient is zero"):
         compare_lengths(X, 0 * G, (4,))

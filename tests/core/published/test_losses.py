@@ -108,9 +108,9 @@ def test_an_unwanted_interpretation_term_needs_no_attributions():
 
 
 def test_refusals():
-    with pytest.raises(ValueError, match=r"the weight norm is -1\.0; give a finite number, zero or more"):
+    with pytest.raises(ValueError, match=r"norm is -1\.0; give a weight from 0 on"):
         LossWeights(norm=-1.0)
-    with pytest.raises(ValueError, match="the weight sparsity is nan"):
+    with pytest.raises(ValueError, match="sparsity is nan; give a weight"):
         LossWeights(sparsity=math.nan)
     with pytest.raises(ValueError, match=r"the signal has shape \(2, 3\) and its reconstruction \(2, 4\)"):
         reconstruction_loss(torch.zeros(2, 3), torch.zeros(2, 4))

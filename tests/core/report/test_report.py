@@ -329,7 +329,7 @@ def test_a_path_comes_back_from_its_file(path, tmp_path):
         ("{", r"path\.json cannot be read as a distillation path"),
         ("{}", 'it has no "format": "awd-path"'),
         ('{"format": "awd-path", "version": 9}', "its version is 9 and this awd-core reads version 1"),
-        ('{"format": "awd-path", "version": 1}', "cannot be read as a distillation path: 'start'"),
+        ('{"format": "awd-path", "version": 1}', "as a distillation path: it lacks start, start_sparsity"),
     ],
 )
 def test_other_files_are_refused(tmp_path, content, message):

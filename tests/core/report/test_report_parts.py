@@ -96,10 +96,10 @@ def test_what_is_not_there_is_none(tmp_path):
 @pytest.mark.parametrize(
     ("read", "content", "message"),
     [
-        (read_scores, "{", r"a\.json is damaged: a\.json cannot be read as JSON .*; delete it and start the run again"),
-        (read_scores, '{"start": {}}', r"a\.json is not what awd writes: a\.json lacks distilled; delete it"),
-        (read_scores, '{"start": {}, "distilled": {}}', r"is not what awd writes: KeyError\('taps'\)"),
-        (read_quality, "{}", r"a\.json is not what awd writes"),
+        (read_scores, "{", r"a\.json cannot be read as scores of awd: it is not JSON.*; delete it and start"),
+        (read_scores, '{"start": {}}', "it lacks distilled; start: it has no .*; delete it and start the run again"),
+        (read_scores, '{"start": {"format": "awd-scores", "version": 1}}', "start lacks wavelet, taps, scales"),
+        (read_quality, "{}", r"a\.json cannot be read as attribution quality of awd: it has no"),
     ],
 )
 def test_damaged_files_are_named(tmp_path, read, content, message):

@@ -149,7 +149,8 @@ def test_a_lock_is_held_until_it_is_let_go(tmp_path):
     pytest.importorskip("fcntl")
     with lock_file(tmp_path / ".lock"), pytest.raises(BlockingIOError):
         lock_file(tmp_path / ".lock")
-    lock_file(tmp_path / ".lock").close()
+    with lock_file(tmp_path / ".lock"):
+        pass
     with pytest.raises(FileNotFoundError):
         lock_file(tmp_path / "none" / ".lock")
 

@@ -41,5 +41,5 @@ def test_a_call_that_takes_longer_is_timed_once(clock):
 
 @pytest.mark.parametrize("seconds", [0, -1.0, float("nan")])
 def test_there_must_be_time(seconds):
-    with pytest.raises(ValueError, match=f"seconds is {seconds}; give a time above 0"):
+    with pytest.raises(ValueError, match=f"seconds is {seconds}; give a time to repeat the call for above 0"):
         shortest_seconds(lambda: None, seconds)

@@ -132,7 +132,7 @@ def test_float32_taps_are_taken_with_the_tolerance_that_the_message_names():
 
 @pytest.mark.parametrize("tolerance", [-1e-9, math.nan, math.inf, "1e-8", None])
 def test_a_tolerance_must_be_a_finite_number(tolerance):
-    with pytest.raises(ValueError, match="tolerance must be a finite number"):
+    with pytest.raises(ValueError, match=r"tolerance is .*; give a number from 0 on"):
         Wavelet.from_taps(pywt.Wavelet("db2").dec_lo, tolerance=tolerance)
 
 
@@ -452,9 +452,9 @@ def test_functions_have_norm_one(learnt):
 
 @pytest.mark.parametrize("level", [0, -1])
 def test_a_level_must_be_positive(learnt, level):
-    with pytest.raises(ValueError, match=f"level must be an integer, 1 or larger, got {level}"):
+    with pytest.raises(ValueError, match=f"level is {level}; give a positive whole number"):
         learnt.functions(level)
-    with pytest.raises(ValueError, match="level must be an integer"):
+    with pytest.raises(ValueError, match="give a positive whole number"):
         learnt.distance("db5", of="function", level=level)
 
 
@@ -578,7 +578,7 @@ def test_the_frequency_response_is_that_of_the_fourier_transform(learnt):
     np.testing.assert_allclose(low, np.abs(np.fft.rfft(learnt.dec_lo, 64)), rtol=0, atol=1e-13)
     np.testing.assert_allclose(high, np.abs(np.fft.rfft(learnt.dec_hi, 64)), rtol=0, atol=1e-13)
     assert learnt.frequency_response()[0].shape == (512,)
-    with pytest.raises(ValueError, match="2 or more frequencies, got 1"):
+    with pytest.raises(ValueError, match="n is 1; give a whole number, 2 or more"):
         learnt.frequency_response(1)
 
 
@@ -704,26 +704,26 @@ DB2 = pywt.Wavelet("db2").dec_lo
         ({"format": "other"}, 'it has no "format": "awd-wavelet"'),
         ({"format": ...}, 'it has no "format": "awd-wavelet"'),
         ({"version": 2}, "its version is 2 and this awd-core reads version 1; .* update"),
-        ({"version": ...}, "its version is None"),
+        ({"version": ...}, "its version is null"),
         ({"taps": ...}, "it lacks taps"),
         ({"angles": ..., "name": ...}, "it lacks name, angles"),
-        ({"metadata": None}, "it lacks metadata"),
-        ({"taps": []}, "its taps are not a list of numbers"),
-        ({"taps": "many"}, "its taps are not a list of numbers"),
-        ({"taps": [True, 1.0]}, "its taps are not a list of numbers"),
-        ({"taps": [0.7, None]}, "its taps are not a list of numbers"),
-        ({"taps": [math.nan, 1.0]}, "its taps are not all finite"),
-        ({"taps": [10**400, 1.0]}, "its taps are not all finite"),
+        ({"metadata": None}, "metadata is null; give an object"),
+        ({"taps": []}, "0 taps need 0 angles, it has 5"),
+        ({"taps": "many"}, 'taps is "many"; give a list of numbers'),
+        ({"taps": [True, 1.0]}, "taps is .*; give a list of numbers"),
+        ({"taps": [0.7, None], "angles": None}, "taps must be finite"),
+        ({"taps": [math.nan, 1.0], "angles": None}, "taps must be finite"),
+        ({"taps": [10**400, 1.0]}, "taps is .*; give a list of numbers"),
         ({"taps": [0.7, 0.7, 0.1], "angles": None}, "even and at least 2, got 3"),
         ({"taps": [0.5, 0.5], "angles": None}, "Multiply them by √2"),
         ({"taps": DB2}, "4 taps need 2 angles, it has 5"),
         ({"taps": DB2, "angles": [math.pi / 4 - 0.5, 0.5]}, "taps and angles disagree: .* off"),
         ({"taps": DB2, "angles": [0.0, 0.0]}, "must add up to π/4"),
-        ({"angles": [math.inf] * 5}, "its angles are not all finite"),
-        ({"angles": {}}, "its angles are not a list of numbers"),
-        ({"tolerance": -1}, "tolerance must be a finite number"),
-        ({"metadata": [1]}, "metadata must be a mapping"),
-        ({"name": 3}, "name must be a non-empty string"),
+        ({"angles": [math.inf] * 5}, "angles must be finite"),
+        ({"angles": {}}, "angles is {}; give a list of numbers or null"),
+        ({"tolerance": -1}, "tolerance is .*; give a number from 0 on"),
+        ({"metadata": [1]}, r"metadata is \[1\]; give an object"),
+        ({"name": 3}, "name is 3; give a text"),
     ],
 )
 def test_a_file_that_is_no_wavelet_is_refused(learnt, tmp_path, changes, message):

@@ -313,7 +313,7 @@ def test_what_is_not_recognised(suite, tmp_path):
         recognise(empty)
     with pytest.raises(FileNotFoundError, match="there is no such file or folder"):
         recognise(tmp_path / "absent")
-    with pytest.raises(ValueError, match=r"unknown layout 'fits'; known are auto, massivenus, model, names, table"):
+    with pytest.raises(ValueError, match=r"layout is 'fits'.*; choose one of auto, massivenus, model, names, table"):
         recognise(empty, "fits")
     with pytest.raises(ValueError, match=r"has nothing of the layout 'massivenus'; there is: layout model: 2 folders"):
         recognise(empty / "inside", "massivenus")

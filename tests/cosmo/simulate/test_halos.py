@@ -117,5 +117,5 @@ def test_halos_that_cannot_be_are_refused():
         HaloModel(1e15, 1e14)
     with pytest.raises(ValueError, match="masses must rise"):
         HaloModel(1.0)
-    with pytest.raises(ValueError, match="at least 2 shells"):
+    with pytest.raises(ValueError, match="give a whole number, 2 or more"):
         HaloModel(shells=1)

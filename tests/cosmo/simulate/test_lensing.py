@@ -131,7 +131,7 @@ def test_units_defaults_and_the_table():
         ({"Omega_m": 0.3, "A_s": 2.1e-9}, "A_s = 2.1e-09 is outside"),
         ({"Omega_m": 3.0, "A_s": 2.1}, "Omega_m = 3 is outside"),
         ({"Omega_m": 0.3, "A_s": math.nan}, "A_s = nan"),
-        ({"Omega_m": 0.3, "A_s": 2.1, "S8": 0.8}, "unknown parameter 'S8'"),
+        ({"Omega_m": 0.3, "A_s": 2.1, "S8": 0.8}, "a parameter is 'S8'.*; choose one of"),
         ({"Omega_m": 0.05, "A_s": 2.1, "M_nu": 0.6}, "all matter, neutrinos included"),
     ],
 )
@@ -141,12 +141,12 @@ def test_cosmologies_that_cannot_be_are_refused(parameters, message):
 
 
 def test_options_that_do_not_exist_are_refused():
-    with pytest.raises(ValueError, match="transfer must be one of"):
+    with pytest.raises(ValueError, match=r"transfer is .*; choose one of"):
         lensing_theory(FIDUCIAL, transfer="class")
-    with pytest.raises(ValueError, match="nonlinear must be one of"):
+    with pytest.raises(ValueError, match=r"nonlinear is .*; choose one of"):
         lensing_theory(FIDUCIAL, nonlinear="emulator")
     for source in (0.0, 5.0):
-        with pytest.raises(ValueError, match="source_redshift must lie"):
+        with pytest.raises(ValueError, match=r"source_redshift is .*; give a number above 0 and up to 3\.5"):
             lensing_theory(FIDUCIAL, source)
-    with pytest.raises(ValueError, match="must be positive"):
+    with pytest.raises(ValueError, match=r"source_redshift is -1\.0; give a number above 0"):
         empty_beam(FIDUCIAL, -1.0)

@@ -317,13 +317,13 @@ def test_folders_of_something_else_are_left_alone(tmp_path):
 
 
 def test_suites_that_cannot_be_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="preset must be one of tiny, quick"):
+    with pytest.raises(ValueError, match=r"preset is .*; choose one of tiny, quick"):
         simulate_suite(tmp_path, seed=0, preset="huge")
-    with pytest.raises(ValueError, match="realisations must be at least 1"):
+    with pytest.raises(ValueError, match="realisations is 0; give a positive whole number"):
         simulate_suite(tmp_path, seed=0, realisations=0)
     with pytest.raises(ValueError, match="workers is 0; at least one process"):
         simulate_suite(tmp_path, seed=0, workers=0)
-    with pytest.raises(ValueError, match="seed must not be negative"):
+    with pytest.raises(ValueError, match="seed is -1; give a whole number, 0 or more"):
         simulate_suite(tmp_path, seed=-1)
     same = design_table({"Omega_m": [0.3, 0.3], "A_s": [2.1, 2.1], "h": [0.7, 0.68]})
     with pytest.raises(ValueError, match="the cosmologies 0 and 1 have the same name"):
@@ -334,12 +334,12 @@ def test_suites_that_cannot_be_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"pixels": 4}, "at least 8 pixels"),
-        ({"side_degrees": 90.0}, "side_degrees must lie"),
-        ({"padding": 0.5}, "padding must lie"),
-        ({"source_redshift": 0.0}, "source_redshift must lie"),
-        ({"transfer": "class"}, "transfer must be one of"),
-        ({"nonlinear": "mead"}, "nonlinear must be one of"),
+        ({"pixels": 4}, "pixels is 4; give a whole number, 8 or more"),
+        ({"side_degrees": 90.0}, "side_degrees is .* above 0 and up to 20"),
+        ({"padding": 0.5}, "padding is .* from 1 to 8"),
+        ({"source_redshift": 0.0}, "source_redshift is .* above 0 and up to 3.5"),
+        ({"transfer": "class"}, "transfer is .*; choose one of"),
+        ({"nonlinear": "mead"}, "nonlinear is .*; choose one of"),
     ],
 )
 def test_setups_that_cannot_be_are_refused(change, message):

@@ -263,7 +263,7 @@ def test_bad_input():
         ({"range": (1, 0)}, "low < high"),
         ({"range": [0, 1, 2], "bins": 3}, "4 rising edges for 3 bins"),
         ({"range": (0, 1), "bins": 0}, "bins is 0; give a positive whole number"),
-        ({"range": "even", "bins": 2}, "bins must be 3 or more"),
+        ({"range": "even", "bins": 2}, "bins is 2; give a whole number, 3 or more"),
         ({"per": "sky"}, "per is 'sky'; choose one of map, pixel"),
         ({"per": None}, "per is None; choose one of map, pixel"),
         ({"per": 3}, "per is 3; choose one of map, pixel"),

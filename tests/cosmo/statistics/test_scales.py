@@ -303,7 +303,7 @@ def test_bad_input():
         ({"bands": "h1"}, "bands must be a list of different bands"),
         ({"bands": []}, "bands must be a list of different bands"),
         ({"bands": ["h1", "h1"]}, "bands must be a list of different bands"),
-        ({"masked_share": 1.0}, "masked_share must be a share"),
+        ({"masked_share": 1.0}, "masked_share is 1.0; give a share from 0 to below 1"),
         ({"per": "sky"}, "per is 'sky'; choose one of"),
         ({"wavelet": "bior2.2"}, "bior2.2"),
     ):

@@ -124,7 +124,7 @@ def test_bad_input():
     maps = noise()
     for parameters, words in (
         ({"bins": 0}, "bins is 0; give a positive whole number"),
-        ({"apodise": -1.0}, "apodise must be a width"),
+        ({"apodise": -1.0}, "apodise is -1.0; give a width in arcmin from 0 on"),
         ({"ell_range": (5, 2)}, r"ell_range must be \(low, high\)"),
         ({"ell_range": (1e6, 2e6)}, "no mode of maps of 48 × 64 pixels lies in ℓ from 1000000"),
         ({"pixel_scale": 0}, "pixel_scale must be a positive angle"),

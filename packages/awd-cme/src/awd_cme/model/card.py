@@ -4,24 +4,21 @@ Times are in seconds where the frame interval was known, else in samples. The mo
 scikit-learn nor PyWavelets.
 """
 
-import json
 import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from awd_cme.model.card_file import Triple, fields_of, values_of
+from awd_cme.model.card_file import CardFile, Triple
 from awd_cme.model.coefficients import Array, Selection, analysis_matrices, centre_times, scales
 from awd_cme.series.resample import to_one_length
 from awd_cme.series.scaling import Statistics, ZScores
-from awd_core.checks import check_file
-from awd_core.files import write_json
+from awd_core.files import reading
 
 if TYPE_CHECKING:
     from awd_cme.model.features import MaxCoefficients
@@ -264,7 +261,7 @@ class ModelCard:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values, in the form that `awd_cme.model.card_file` describes."""
-        return values_of(self)
+        return CardFile.of(self).to_dict()
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the card to a JSON file, whole or not at all.
@@ -274,7 +271,7 @@ class ModelCard:
         TypeError, ValueError
             If the notes hold something that JSON has no word for.
         """
-        write_json(path, self.to_dict())
+        CardFile.of(self).save(path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "ModelCard":
@@ -287,13 +284,8 @@ class ModelCard:
         ValueError
             If it is no card, was written by a later version, or contradicts itself.
         """
-        check_file(Path(path))
-        content = Path(path).read_bytes()
-        try:
-            return cls.from_dict(json.loads(content))
-        except (ValueError, TypeError, KeyError, IndexError) as error:
-            reason = f"it lacks {error}" if isinstance(error, KeyError) else error
-            raise ValueError(f"{os.fspath(path)} cannot be read as a model card: {reason}") from error
+        with reading(path, "a model card") as values:
+            return cls.from_dict(values)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "ModelCard":
@@ -301,13 +293,14 @@ class ModelCard:
 
         Raises
         ------
-        ValueError, KeyError
+        ValueError
             If it is not a card, or something is missing.
         """
-        card = cls(**fields_of(values))
-        for row, name in zip(values["coefficients"], card.names, strict=True):
-            if row["feature"] != name:
-                raise ValueError(f"its feature {row['feature']!r} stands where {name!r} belongs")
+        held = CardFile.from_dict(values)
+        card = cls(**held.fields())
+        for row, name in zip(held.coefficients, card.names, strict=True):
+            if row.feature != name:
+                raise ValueError(f"its feature {row.feature!r} stands where {name!r} belongs")
         return card
 
 

@@ -1,127 +1,129 @@
 """The file of a model card: what stands where.
 
-    {"format": "awd-cme-card", "version": 1, "task": "regression" or "classification",
-     "channels": [what is seen, what is predicted], "target": name, "series": {length, resampling, seconds_per_sample},
-     "inputs": z-scores of the series, "targets": z-scores of the target,
-     "wavelet": {name, taps, levels, mode, function: {seconds, psi}}, "scales": [{name, seconds, span_seconds, …}],
-     "features": {which, most, positions, energies}, "intercept": {value, low, high}, "limits": [low, high],
-     "coefficients": [{feature, value, low, high, p}], "notes": {anything}}
-
-Times are in `unit`: seconds where the frame interval was known, else samples.
+Times are in `unit`: seconds where the frame interval was known, else samples. `inputs` and `targets` are the z-scores
+of the series and of the target. What is not known is null, as is a limit that does not limit.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from awd_cme.model.coefficients import Selection, scales
 from awd_cme.series.scaling import Statistics
+from awd_core.files import Record
 
 if TYPE_CHECKING:
     from awd_cme.model.card import ModelCard
 
-FORMAT, VERSION = "awd-cme-card", 1
+Array = npt.NDArray[np.float64]
 Triple = tuple[float, float, float]
 
 
-def values_of(card: "ModelCard") -> dict[str, Any]:
-    """A card as JSON values."""
-    step = card.seconds_per_sample or 1.0
-    levels = [card.levels, *range(card.levels, 0, -1)]
-    named = zip(scales(card.levels, card.seconds_per_sample), card.matrices, levels, strict=True)
-    return {
-        "format": FORMAT,
-        "version": VERSION,
-        "task": card.task,
-        "channels": list(card.channels),
-        "target": card.target,
-        "unit": card.unit,
-        "series": {
-            "length": card.length,
-            "resampling": card.resampling,
-            "seconds_per_sample": card.seconds_per_sample,
-        },
-        "inputs": card.inputs.to_dict(),
-        "targets": card.targets.to_dict(),
-        "wavelet": {
-            "name": card.wavelet,
-            "taps": card.taps.tolist(),
-            "levels": card.levels,
-            "mode": card.mode,
-            "function": {"time": card.function[0].tolist(), "psi": card.function[1].tolist()},
-        },
-        "scales": [
-            {
-                "name": name,
-                "time": value,
-                "span": ((2**level - 1) * (len(card.taps) - 1) + 1) * step,
-                "coefficients": len(matrix),
-            }
-            for (name, value), matrix, level in named
-        ],
-        "features": card.selection.to_dict(),
-        "intercept": _triple(card.intercept),
-        "limits": [end if math.isfinite(end) else None for end in card.limits],
-        "coefficients": [
-            {"feature": name, **_triple(row[:3]), "p": None if math.isnan(row[3]) else row[3]}
-            for name, row in zip(card.names, card.coefficients.tolist(), strict=True)
-        ],
-        "notes": card.notes,
-    }
+class _Series(NamedTuple):
+    length: int
+    resampling: str
+    seconds_per_sample: float | None
 
 
-def fields_of(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of the card that JSON values describe.
-
-    Raises
-    ------
-    ValueError, KeyError
-        If they are no card, are of another version, or something is missing.
-    """
-    if not isinstance(values, Mapping) or values.get("format") != FORMAT:
-        raise ValueError(f'it has no "format": "{FORMAT}"; ModelCard.save writes cards')
-    if values.get("version") != VERSION:
-        raise ValueError(f"its version is {values.get('version')!r} and this awd-cme reads version {VERSION}; update")
-    wavelet, series, function = values["wavelet"], values["series"], values["wavelet"]["function"]
-    return {
-        "task": values["task"],
-        "channels": (values["channels"][0], values["channels"][1]),
-        "target": values["target"],
-        "length": series["length"],
-        "resampling": series["resampling"],
-        "seconds_per_sample": series["seconds_per_sample"],
-        "inputs": Statistics.from_dict(values["inputs"]),
-        "targets": Statistics.from_dict(values["targets"]),
-        "wavelet": wavelet["name"],
-        "taps": np.array(wavelet["taps"], dtype=np.float64),
-        "levels": wavelet["levels"],
-        "mode": wavelet["mode"],
-        "selection": Selection(**values["features"]),
-        "coefficients": np.array([_with_p(row) for row in values["coefficients"]], dtype=np.float64).reshape(-1, 4),
-        "intercept": _numbers(values["intercept"]),
-        "limits": _limits(values["limits"]),
-        "function": np.array([function["time"], function["psi"]], dtype=np.float64),
-        "notes": dict(values["notes"]),
-    }
+class _Function(NamedTuple):
+    time: Array
+    psi: Array
 
 
-def _triple(row: Sequence[float]) -> dict[str, float | None]:
-    ends = [None if math.isnan(end) else float(end) for end in row[1:]]
-    return {"value": float(row[0]), "low": ends[0], "high": ends[1]}
+class _Wavelet(NamedTuple):
+    name: str
+    taps: Array
+    levels: int
+    mode: str
+    function: _Function
 
 
-def _numbers(row: Mapping[str, Any]) -> Triple:
-    value, low, high = (math.nan if row[key] is None else float(row[key]) for key in ("value", "low", "high"))
-    return value, low, high
+class _Scale(NamedTuple):
+    name: str
+    time: float
+    span: float
+    coefficients: int
 
 
-def _with_p(row: Mapping[str, Any]) -> tuple[float, ...]:
-    p = row.get("p")  # the first cards had none
-    return *_numbers(row), math.nan if p is None else float(p)
+class _Intercept(NamedTuple):
+    value: float
+    low: float
+    high: float
 
 
-def _limits(ends: Sequence[float | None]) -> tuple[float, float]:
-    low, high = ends
-    return -math.inf if low is None else float(low), math.inf if high is None else float(high)
+class _Coefficient(NamedTuple):
+    feature: str
+    value: float
+    low: float
+    high: float
+    p: float = math.nan  # the first cards had none
+
+
+@dataclass(frozen=True, eq=False)
+class CardFile(Record, format="awd-cme-card", writer="ModelCard.save"):
+    """A card as it lies on the disk."""
+
+    task: str
+    channels: tuple[str, str]
+    target: str
+    unit: str
+    series: _Series
+    inputs: Statistics
+    targets: Statistics
+    wavelet: _Wavelet
+    scales: tuple[_Scale, ...]
+    features: Selection
+    intercept: _Intercept
+    limits: tuple[float, float]
+    coefficients: tuple[_Coefficient, ...]
+    notes: dict[str, Any]
+
+    @classmethod
+    def of(cls, card: "ModelCard") -> "CardFile":
+        """What is to be written of a card."""
+        step = card.seconds_per_sample or 1.0
+        levels = [card.levels, *range(card.levels, 0, -1)]
+        spans = [((2**level - 1) * (len(card.taps) - 1) + 1) * step for level in levels]
+        named = zip(scales(card.levels, card.seconds_per_sample), spans, card.matrices, strict=True)
+        return cls(
+            task=card.task,
+            channels=card.channels,
+            target=card.target,
+            unit=card.unit,
+            series=_Series(card.length, card.resampling, card.seconds_per_sample),
+            inputs=card.inputs,
+            targets=card.targets,
+            wavelet=_Wavelet(card.wavelet, card.taps, card.levels, card.mode, _Function(*card.function)),
+            scales=tuple(_Scale(name, time, span, len(matrix)) for (name, time), span, matrix in named),
+            features=card.selection,
+            intercept=_Intercept(*map(float, card.intercept)),
+            limits=card.limits,
+            coefficients=tuple(map(_Coefficient, card.names, *card.coefficients.T.tolist())),
+            notes=card.notes,
+        )
+
+    def fields(self) -> dict[str, Any]:
+        """The fields of the card."""
+        low, high = self.limits
+        rows = [row[1:] for row in self.coefficients]
+        return {
+            "task": self.task,
+            "channels": self.channels,
+            "target": self.target,
+            **self.series._asdict(),
+            "inputs": self.inputs,
+            "targets": self.targets,
+            "wavelet": self.wavelet.name,
+            "taps": self.wavelet.taps,
+            "levels": self.wavelet.levels,
+            "mode": self.wavelet.mode,
+            "selection": self.features,
+            "coefficients": np.array(rows, dtype=np.float64).reshape(-1, 4),
+            "intercept": tuple(self.intercept),
+            "limits": (-math.inf if math.isnan(low) else low, math.inf if math.isnan(high) else high),
+            "function": np.array(self.wavelet.function, dtype=np.float64),
+            "notes": self.notes,
+        }

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import check_choice, whole_number
+from awd_core.files import Record
 
 Array = npt.NDArray[Any]
 
@@ -29,7 +30,7 @@ WHICH = ("positive", "negative", "absolute", "signed", "both")
 
 
 @dataclass(frozen=True)
-class Selection:
+class Selection(Record):
     """Which numbers of each scale are features.
 
     Attributes
@@ -57,8 +58,7 @@ class Selection:
     energies: bool = False
 
     def __post_init__(self) -> None:
-        if self.which not in WHICH:
-            raise ValueError(f"which is one of {', '.join(WHICH)}; got {self.which!r}")
+        check_choice("which", self.which, WHICH, required=True)
         object.__setattr__(self, "most", whole_number("most", self.most))
 
     def kinds(self) -> tuple[str, ...]:
@@ -123,10 +123,6 @@ class Selection:
             parts.append(np.sqrt(np.nansum(coefficients**2, axis=-1, keepdims=True)))
         return np.concatenate(parts, axis=-1)
 
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {"which": self.which, "most": self.most, "positions": self.positions, "energies": self.energies}
-
 
 ROUNDING = 1.5 * 2.0**14
 """Added and subtracted again, it leaves multiples of 2⁻³⁸: far above errors of rounding, far below what matters."""
@@ -182,8 +178,7 @@ def analysis_matrices(taps: npt.ArrayLike, length: int, levels: int = 4, mode: s
     [(2, 8), (2, 8), (4, 8)]
     """
     low = _low_pass(taps)
-    if mode not in MODES:
-        raise ValueError(f"series are transformed with one of the boundary modes {', '.join(MODES)}; got {mode!r}")
+    check_choice("mode", mode, MODES, required=True)
     length, levels = whole_number("length", length), whole_number("levels", levels)
     high = _high_pass(low)
     approximation, details = np.eye(length), []

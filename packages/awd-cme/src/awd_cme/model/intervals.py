@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
 from awd_cme.model.regression import SeriesLogistic, SeriesRidge
-from awd_core.checks import is_real_number
+from awd_core.checks import real_number
 from awd_core.evidence import interval_from_left_out
 
 Array = npt.NDArray[np.float64]
@@ -76,8 +76,7 @@ def coefficient_intervals(
     (True, [True, False])
     """
     check_is_fitted(predictor)
-    if not is_real_number(level) or not 0 < level < 1:
-        raise ValueError(f"the level of an interval lies between 0 and 1; got {level!r}")
+    level = real_number("level", level, "a probability", above=0, below=1)
     F, targets = np.asarray(features, dtype=np.float64), np.asarray(y)
     if len(F) != len(targets):
         raise ValueError(f"there are features of {len(F)} tracks and {len(targets)} targets")

@@ -1,7 +1,6 @@
 """Predictions for tracks by a model card: the series are made as those that the card was fitted to."""
 
 import os
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -150,11 +149,7 @@ def _settings_of(model: Card) -> SeriesSettings:
     noted = model.notes.get("series")
     if noted is None:
         return SeriesSettings(categories=None, longer_than=None)
-    known = {field.name for field in fields(SeriesSettings)}
-    values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in noted.items() if name in known
-    }
-    return SeriesSettings(**values)
+    return SeriesSettings.from_dict(noted)
 
 
 def _at_limit(model: Card, predictions: Array, cells: Array) -> npt.NDArray[np.bool_]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks import is_real_number, is_whole_number, plain_array
+from awd_core.checks import is_whole_number, plain_array, real_number
 
 if TYPE_CHECKING:
     from awd_cme.movies.open import MovieFile
@@ -64,8 +64,8 @@ class Movie:
             )
         for name in ("seconds_per_frame", "micrometres_per_pixel"):
             value = getattr(self, name)
-            if value is not None and not (is_real_number(value) and value > 0):
-                raise ValueError(f"{name} is {value!r}; it must be above 0, or None where it is unknown")
+            if value is not None:
+                real_number(name, value, above=0, none="what is unknown")
 
     def frame(self, t: int, c: int | str = 0) -> Array:
         """One frame of one channel.

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_cme.movies.movie import Movie
-from awd_core.checks import check_ending, is_real_number
+from awd_core.checks import check_ending, real_number
 from awd_core.files import make_atomically
 
 Array = npt.NDArray[Any]
@@ -94,8 +94,8 @@ def write_movie(
         raise ValueError(f"compression is {compression!r}; choose 'zlib', or None")
     facts = {"seconds_per_frame": seconds_per_frame, "micrometres_per_pixel": micrometres_per_pixel}
     for name, value in facts.items():
-        if value is not None and not (is_real_number(value) and value > 0):
-            raise ValueError(f"{name} is {value!r}; it must be above 0, or None where it is unknown")
+        if value is not None:
+            real_number(name, value, above=0, none="what is unknown")
     if count is None:
         if not isinstance(frames, Sized):
             raise ValueError("the number of frames is unknown: give count, or frames that have a length")

@@ -8,7 +8,7 @@ import pandas as pd
 
 from awd_cme.movies.file_names import is_hidden, natural
 from awd_cme.readers.intake import Options, Result, bare_name
-from awd_cme.tracks.losses import LossReport, counted
+from awd_cme.tracks.losses import Dropped, LossReport, counted
 from awd_cme.tracks.table import channels as channels_of
 from awd_cme.tracks.table import concat
 
@@ -79,7 +79,7 @@ def read_folder(
             report.add("files", 1, " ".join(f"{error}".replace(f"{path.parent}{os.sep}", "").split()))
             continue
         tables[path.name] = table
-        lost.dropped = [(what, count, f"{path.name}: {why}") for what, count, why in lost.dropped]
+        lost.dropped = [Dropped(what, count, f"{path.name}: {why}") for what, count, why in lost.dropped]
         report.merge(lost)
     if not tables:
         raise ValueError(f"no file of the folder {folder} holds tracks that can be read.\n{report}")

@@ -13,6 +13,7 @@ import pandas as pd
 from awd_cme.movies.movie import default_names
 from awd_cme.tracks.losses import LossReport, counted
 from awd_cme.tracks.table import PARTS, empty_table, make_table
+from awd_core.checks import check_choice, real_number
 
 Result = tuple[pd.DataFrame, LossReport]
 Compound = Literal["join", "split", "drop"]
@@ -43,12 +44,10 @@ class Options:
             "position_unit": get_args(PositionUnit),
         }
         for name, choices in allowed.items():
-            if getattr(self, name) not in choices:
-                raise ValueError(f"{name} must be one of {choices}, got {getattr(self, name)!r}")
+            check_choice(name, getattr(self, name), choices, required=True)
         for name in ("seconds_per_frame", "micrometres_per_pixel", "frames"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < np.inf:
-                raise ValueError(f"{name} must be a positive number, or None where unknown, got {value!r}")
+            if getattr(self, name) is not None:
+                real_number(name, getattr(self, name), above=0, none="what is unknown")
         if isinstance(self.channels, str):
             raise TypeError(f"channels must be a sequence of names, got the text {self.channels!r}; put it into a list")
         if self.channels is not None and len(set(self.channels)) != len(self.channels):

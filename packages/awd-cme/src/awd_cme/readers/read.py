@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from awd_cme.readers.intake import Compound, Options, PositionUnit, Result, bare_name
+from awd_core.checks import check_choice
 from awd_core.workers import Workers
 
 __all__ = ["FORMATS", "read_tracks", "recognise"]
@@ -108,8 +109,7 @@ def read_tracks(
     (1, 1)
     """
     place = Path(path)
-    if format != "auto" and format not in FORMATS:
-        raise ValueError(f"format must be 'auto' or one of {sorted(FORMATS)}, got {format!r}")
+    check_choice("format", format, ["auto", *FORMATS], required=True)
     if not place.exists():
         raise FileNotFoundError(f"there is no file or folder {place}")
     options = Options(

@@ -21,7 +21,7 @@ from awd_cme.tracks.losses import LossReport, counted
 from awd_cme.tracks.rules import PARTS
 from awd_cme.tracks.table import channels as channels_of
 from awd_cme.tracks.table import starts
-from awd_core.checks import check_kind, is_real_number, plain_array, whole_number
+from awd_core.checks import check_choice, check_kind, is_real_number, plain_array, whole_number
 
 Indices = npt.NDArray[np.intp]
 
@@ -80,10 +80,6 @@ def make_series(
     if target is not None and not isinstance(target, str) and not callable(target):
         raise TypeError(f"target is {target!r}; give one of {', '.join(TARGETS)}, or a function of a PartnerSeries")
     if isinstance(target, str):
-        if target not in TARGETS:
-            raise ValueError(
-                f"unknown target {target!r}; choose one of {', '.join(TARGETS)}, or give a function of a PartnerSeries"
-            )
         chosen, target = replace(chosen, target=target), None
     x, y = _channels(table, chosen)
     function, classify = (target, classification) if target else TARGETS[chosen.target]
@@ -289,14 +285,12 @@ def exclusions(
 
 def _settings(settings: SeriesSettings | str) -> SeriesSettings:
     if isinstance(settings, str):
-        if settings not in SETTINGS:
-            raise ValueError(f"settings are one of {', '.join(SETTINGS)}, or a SeriesSettings; got {settings!r}")
+        check_choice("settings", settings, SETTINGS)
         settings = SETTINGS[settings]
     check_kind("settings", settings, SeriesSettings)
     if not set(settings.parts) <= set(PARTS):
         raise ValueError(f"parts is {settings.parts!r}; give some of {', '.join(PARTS)}, as ('track',)")
-    if settings.hot_spots not in HOT_SPOTS:
-        raise ValueError(f"the rule for hot spots is one of {', '.join(HOT_SPOTS)}; got {settings.hot_spots!r}")
+    check_choice("hot_spots", settings.hot_spots, HOT_SPOTS, required=True)
     return settings
 
 
@@ -313,10 +307,7 @@ def _channels(table: pd.DataFrame, settings: SeriesSettings) -> tuple[str, str]:
     for name in (x, y):
         if name not in known:
             raise ValueError(f"the table has no channel {name!r}; it has {', '.join(known)}")
-    if settings.target not in TARGETS:
-        raise ValueError(
-            f"the target is one of {', '.join(TARGETS)}; got {settings.target!r}. Give another as a function, target=…"
-        )
+    check_choice("target", settings.target, TARGETS, required=True)
     return x, y
 
 

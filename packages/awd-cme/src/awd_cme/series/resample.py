@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.checks import check_choice, whole_number
+
 Array = npt.NDArray[np.float64]
 
 
@@ -132,8 +134,7 @@ def resample(series: npt.ArrayLike, length: int = 40, how: str = "published") ->
     >>> resample([1, 2, 3], 5, "interpolate").values
     array([1. , 1.5, 2. , 2.5, 3. ])
     """
-    if how not in RESAMPLING:
-        raise ValueError(f"resampling is one of {', '.join(RESAMPLING)}; got {how!r}")
+    check_choice("resampling", how, RESAMPLING, required=True)
     return RESAMPLING[how](series, length)
 
 
@@ -196,6 +197,5 @@ def _checked(series: npt.ArrayLike, length: int) -> Array:
     values = np.asarray(series, dtype=np.float64)
     if values.ndim != 1 or len(values) == 0:
         raise ValueError(f"a series has one axis and at least one value; got the shape {values.shape}")
-    if length < 2:
-        raise ValueError(f"the length of series is 2 or more samples; got {length}")
+    whole_number("length", length, 2)
     return values

@@ -26,6 +26,7 @@ import numpy.typing as npt
 
 from awd_cme.series.series_set import SeriesSet
 from awd_core.checks import check_kind
+from awd_core.files import Record
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_] | None
@@ -36,7 +37,7 @@ ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class Statistics:
+class Statistics(Record):
     """Location and scale, pooled and by cell.
 
     Attributes
@@ -86,22 +87,6 @@ class Statistics:
         mean, sd = (self.own(X, cells, mask) if self.rule == "own" else self).of(cells)
         scaled: Array = (X - mean[:, None]) / sd[:, None]
         return scaled if mask is None else np.where(mask, scaled, 0.0)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "Statistics":
-        """Statistics of what `to_dict` gave; the first files had no "centre"."""
-        cells = {str(name): (float(pair[0]), float(pair[1])) for name, pair in values["cells"].items()}
-        return cls(values["rule"], float(values["mean"]), float(values["sd"]), cells, values.get("centre", True))
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {
-            "rule": self.rule,
-            "centre": self.centre,
-            "mean": self.mean,
-            "sd": self.sd,
-            "cells": {name: list(pair) for name, pair in self.cells.items()},
-        }
 
 
 @dataclass(frozen=True)

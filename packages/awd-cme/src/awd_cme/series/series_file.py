@@ -2,18 +2,25 @@
 
 import io
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from awd_cme.series.series_set import PER_TRACK, SeriesSet, SeriesSettings
-from awd_cme.tracks.losses import losses_from
-from awd_core.files import read_json, write_atomically, write_json
+from awd_cme.tracks.losses import LossReport
+from awd_core.files import Record, write_atomically
 
-FORMAT, VERSION = "awd-cme-series", 1
 ARRAYS = ("X", "mask", *PER_TRACK)
+
+
+@dataclass(frozen=True)
+class _Account(Record, format="awd-cme-series", what="an account of series", writer="save_series"):
+    channels: tuple[str, str]
+    classification: bool
+    settings: SeriesSettings
+    losses: LossReport
 
 
 def save_series(series: SeriesSet, path: Path) -> None:
@@ -35,15 +42,8 @@ def save_series(series: SeriesSet, path: Path) -> None:
     >>> bool((load_series(place).X == example_set().X).all())
     True
     """
-    said = {
-        "format": FORMAT,
-        "version": VERSION,
-        "channels": list(series.channels),
-        "classification": series.classification,
-        "settings": series.settings.to_dict(),
-        "losses": series.losses.to_dict(),
-    }
-    write_json(path.with_suffix(".json"), said)
+    account = _Account(series.channels, series.classification, series.settings, series.losses)
+    account.save(path.with_suffix(".json"))
     write_arrays(path, {name: getattr(series, name) for name in ARRAYS})
 
 
@@ -57,26 +57,12 @@ def load_series(path: Path) -> SeriesSet:
     ValueError
         If they are something else.
     """
-    values = read_json(path.with_suffix(".json"))
-    if (values.get("format"), values.get("version")) != (FORMAT, VERSION):
-        raise ValueError(f"{path.with_suffix('.json')} is no account of series that this awd-cme reads")
-    known = {item.name for item in fields(SeriesSettings)}
-    settings: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in values["settings"].items()
-        if name in known
-    }
+    account = _Account.load(path.with_suffix(".json"))
     with np.load(path, allow_pickle=False) as arrays:
         if missing := [name for name in ARRAYS if name not in arrays.files]:
             raise ValueError(f"{path} lacks the arrays {', '.join(missing)}")
         content = {name: arrays[name] for name in ARRAYS}
-    return SeriesSet(
-        **content,
-        channels=(values["channels"][0], values["channels"][1]),
-        classification=bool(values["classification"]),
-        settings=SeriesSettings(**settings),
-        losses=losses_from(values["losses"]),
-    )
+    return SeriesSet(**content, **vars(account))
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:

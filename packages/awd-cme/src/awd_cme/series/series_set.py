@@ -1,7 +1,7 @@
 """The learning problem as a value: series of one length, what is to be predicted, and whose tracks they are."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -9,12 +9,13 @@ import numpy.typing as npt
 
 from awd_cme.tracks.losses import LossReport
 from awd_core.checks import is_real_number, whole_number
+from awd_core.files import Record
 
 Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class SeriesSettings:
+class SeriesSettings(Record):
     """The steps from tracks to series and targets, each by its name.
 
     Attributes
@@ -65,10 +66,6 @@ class SeriesSettings:
             isinstance(self.categories, Iterable) and set(self.categories) <= set(range(1, 9))
         ):
             raise ValueError(f"categories is {self.categories!r}; give some of 1 to 8, as (1, 2), or None for all")
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
 
 SETTINGS: dict[str, SeriesSettings] = {

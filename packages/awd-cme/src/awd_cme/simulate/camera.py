@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks import check_kind, is_real_number, is_whole_number
+from awd_core.checks import check_kind, real_number, whole_number
 
 Array = npt.NDArray[np.float64]
 
@@ -56,14 +56,10 @@ class Camera:
     bits: int = 16
 
     def __post_init__(self) -> None:
-        for name, least in (("offset", 0.0), ("read_noise", 0.0)):
-            value = getattr(self, name)
-            if not (is_real_number(value) and value >= least):
-                raise ValueError(f"{name} is {value!r}; it must be finite and not below {least:g}")
-        if not (is_real_number(self.gain) and self.gain > 0):
-            raise ValueError(f"gain is {self.gain!r}; it is the number of counts per photoelectron, above 0")
-        if not is_whole_number(self.bits) or not 1 <= self.bits <= 16:
-            raise ValueError(f"bits is {self.bits!r}; a pixel of this camera has 1 to 16")
+        real_number("offset", self.offset, "counts", least=0)
+        real_number("read_noise", self.read_noise, "photoelectrons", least=0)
+        real_number("gain", self.gain, "counts per photoelectron", above=0)
+        whole_number("bits", self.bits, most=16)
 
     @property
     def dtype(self) -> np.dtype[np.unsignedinteger]:

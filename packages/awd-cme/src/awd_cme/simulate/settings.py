@@ -7,7 +7,7 @@ from typing import Any
 from awd_cme.movies.movie import DEFAULT_CHANNELS
 from awd_cme.simulate.camera import Camera
 from awd_cme.simulate.pits import Law
-from awd_core.checks import is_real_number
+from awd_core.checks import real_number
 
 CHANNELS = DEFAULT_CHANNELS
 
@@ -81,15 +81,11 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name in ("frames", "cells", "snr", "partner_snr", "seconds_per_frame", "micrometres_per_pixel", "sigma"):
-            value = getattr(self, name)
-            if not is_real_number(value) or not value > 0:
-                raise ValueError(f"{name} is {value!r}; it must be above 0")
+            real_number(name, getattr(self, name), above=0)
         for name in ("unevenness", "bleaching", "crossings", "success_share"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it is a share from 0 to below 1")
+            real_number(name, getattr(self, name), "a share", least=0, below=1)
         for name in ("pits", "drift", "wander", "spacing"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must not be below 0")
+            real_number(name, getattr(self, name), least=0)
         if len(self.size) != 2 or min(self.size) < 16:
             raise ValueError(f"size is {self.size}; give rows and columns, 16 or more each")
         if len(self.background) != len(CHANNELS) or min(self.background) < 0:

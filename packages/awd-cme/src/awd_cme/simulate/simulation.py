@@ -32,7 +32,7 @@ from awd_cme.simulate.settings import CHANNELS, Settings, settings_for
 from awd_cme.simulate.settings import PRESETS as PRESETS
 from awd_cme.tracks.table import concat, make_table
 from awd_cme.tracks.writers import read_parquet, to_parquet, write_parquet
-from awd_core.checks import is_whole_number, whole_number
+from awd_core.checks import whole_number
 from awd_core.files import make_atomically, read_json, write_json
 from awd_core.workers import Progress, Workers, open_workers
 
@@ -120,8 +120,7 @@ def simulate_movie(preset: str | Settings = "quick", *, seed: int, cell: int = 0
     True
     """
     settings = settings_for(preset, **changes)
-    if not all(is_whole_number(number) and number >= 0 for number in (seed, cell)):
-        raise ValueError(f"seed is {seed!r} and cell {cell!r}; both must be 0 or more, whole numbers")
+    seed, cell = whole_number("seed", seed, 0), whole_number("cell", cell, 0)
     interval, size = settings.seconds_per_frame, settings.size
     times = np.arange(settings.frames, dtype=np.float64) * interval
     bleached = (1 - settings.bleaching) ** (times / max(times[-1], interval))

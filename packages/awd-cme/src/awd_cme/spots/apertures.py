@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_cme.spots.windows import Floats, batches, checked_image, checked_positions, cut_windows, inside
-from awd_core.checks import is_real_number
+from awd_core.checks import check_choice, is_real_number, real_number
 
 Background = Literal["median", "mean"]
 FEWEST_PIXELS = 10
@@ -100,10 +100,8 @@ def aperture_sums(
     rows, columns = checked_positions(y, x)
     if not all(map(is_real_number, (radius, inner, outer))) or not 0.5 <= radius <= inner < outer:
         raise ValueError(f"radii must be 0.5 ≤ radius ≤ inner < outer, got {radius!r}, {inner!r} and {outer!r} pixels")
-    if not (is_real_number(gain) and gain >= 0):
-        raise ValueError(f"gain must be counts per photon, 0 or more, got {gain!r}; 0 leaves the shot noise out")
-    if background not in get_args(Background):
-        raise ValueError(f"background must be one of {get_args(Background)}, got {background!r}")
+    gain = real_number("gain", gain, "counts per photon (0 leaves shot noise out)", least=0)
+    check_choice("background", background, get_args(Background), required=True)
     result = ApertureSums(*np.full((len(fields(ApertureSums)), len(rows)), np.nan))
     half = int(np.ceil(outer))
     steps = np.arange(-half, half + 1)

@@ -26,7 +26,7 @@ import pandas as pd
 from awd_cme.spots.fit import fit_spots
 from awd_cme.spots.refine import refine
 from awd_cme.spots.windows import Array, Floats, checked_image, checked_sigma, close_pairs, half_width
-from awd_core.checks import is_real_number
+from awd_core.checks import check_choice, real_number
 
 Control = Literal["fdr", "familywise"]
 COLUMNS = ("y", "x", "amplitude", "background", "amplitude_error", "background_error", "p")
@@ -83,12 +83,10 @@ def detect_spots(
     [[19.7, 12.2]]
     """
     pixels, sigma = _all_finite(image), checked_sigma(sigma)
-    if not is_real_number(level) or not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level!r}; 0.05 is usual")
-    if control not in get_args(Control):
-        raise ValueError(f"control must be one of {get_args(Control)}, got {control!r}")
-    if separation is not None and not separation >= 0:
-        raise ValueError(f"separation must be 0 pixels or more, got {separation}")
+    level = real_number("level", level, "a probability such as 0.05", above=0, below=1)
+    check_choice("control", control, get_args(Control), required=True)
+    if separation is not None:
+        real_number("separation", separation, "a number of pixels", least=0)
     height, width = pixels.shape
     iy, ix = _maxima(pixels, sigma)
     # A place that is fitted raises the amplitude by some 5 %: what is nothing at its pixel is not worth the fit.

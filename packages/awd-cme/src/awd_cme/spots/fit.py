@@ -56,7 +56,7 @@ from awd_cme.spots.windows import (
     profile,
     whole_windows,
 )
-from awd_core.checks import is_real_number, is_whole_number
+from awd_core.checks import check_choice, real_number, whole_number
 
 Neighbours = Literal["flag", "exclude", "joint"]
 FEWEST_PIXELS = 10
@@ -157,12 +157,9 @@ def fit_spots(
     """
     pixels, sigma = checked_image(image), checked_sigma(sigma)
     rows, columns = checked_positions(y, x)
-    if neighbours not in get_args(Neighbours):
-        raise ValueError(f"neighbours must be one of {get_args(Neighbours)}, got {neighbours!r}")
-    if not (is_real_number(gain) and gain >= 0):
-        raise ValueError(f"gain must be counts per photon, 0 or more, got {gain!r}; 0 leaves a spot's shot noise out")
-    if not is_whole_number(threads) or threads < 1:
-        raise ValueError(f"threads must be at least 1, got {threads!r}: give a whole number")
+    check_choice("neighbours", neighbours, get_args(Neighbours), required=True)
+    gain = real_number("gain", gain, "counts per photon (0 leaves shot noise out)", least=0)
+    threads = whole_number("threads", threads)
     result = _unknown(len(rows))
     usable = np.flatnonzero(inside(rows, columns, pixels.shape))
     rows, columns = rows[usable], columns[usable]

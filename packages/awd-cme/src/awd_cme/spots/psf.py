@@ -17,6 +17,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.checks import real_number
+
 Array = npt.NDArray[np.float64]
 
 REACH = 4.0
@@ -118,6 +120,4 @@ def _profile(centre: Array, size: int, sigma: float, half: int) -> tuple[npt.NDA
 
 
 def _checked(sigma: float) -> float:
-    if not (math.isfinite(sigma) and sigma > 0):
-        raise ValueError(f"sigma is {sigma}; it is the standard deviation of the spots in pixels, above 0")
-    return float(sigma)
+    return real_number("sigma", sigma, "the standard deviation of the spots in pixels", above=0)

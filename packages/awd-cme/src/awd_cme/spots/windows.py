@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from awd_core.checks import is_real_number, plain_array, real_array
+from awd_core.checks import plain_array, real_array, real_number
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
@@ -64,12 +64,8 @@ def checked_sigma(sigma: float) -> float:
     ValueError
         If it is not within 0.5 to 20 pixels.
     """
-    if not is_real_number(sigma) or not SMALLEST_SIGMA <= sigma <= LARGEST_SIGMA:
-        raise ValueError(
-            f"sigma must be within {SMALLEST_SIGMA} and {LARGEST_SIGMA} pixels, got {sigma!r}; it is the standard "
-            "deviation of a spot's Gaussian, and awd_cme.spots.estimate_sigma measures it"
-        )
-    return float(sigma)
+    what = "the standard deviation of a spot's Gaussian, which awd_cme.spots.estimate_sigma measures, in pixels"
+    return real_number("sigma", sigma, what, least=SMALLEST_SIGMA, most=LARGEST_SIGMA)
 
 
 def half_width(sigma: float) -> int:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from awd_cme.tracks.losses import LossReport, counted, losses_from
+from awd_cme.tracks.losses import LossReport, counted
 from awd_cme.tracks.table import concat, spans, starts
 from awd_cme.tracks.writers import read_parquet, write_parquet
 from awd_core.files import read_json, write_json
@@ -271,7 +271,7 @@ def _together(cells: Cells, movies: Mapping[str, Path]) -> tuple[pd.DataFrame, L
             losses.add("movies", 1, said["lost"])
             continue
         tables.append(read_parquet(cells.place(name, "parquet")))
-        losses.merge(losses_from(said["losses"]))
+        losses.merge(LossReport.from_dict(said["losses"]))
         origin = said["origin"]
         if "sigma" in origin:
             widths.append(float(origin.pop("sigma")))

@@ -14,7 +14,7 @@ import pandas as pd
 
 from awd_cme.spots.windows import Floats
 from awd_cme.tracks.rules import validate
-from awd_core.checks import check_kind, is_real_number, is_whole_number
+from awd_core.checks import check_kind, real_number, whole_number
 
 
 @dataclass(frozen=True)
@@ -83,12 +83,9 @@ def score_tracks(
     for name, table in (("found", found), ("truth", truth)):
         if "part" not in check_kind(name, table, pd.DataFrame):
             validate(table)
-    numbers = is_real_number(radius) and is_real_number(overlap) and is_whole_number(min_frames)
-    if not numbers or not radius > 0 or not 0 < overlap <= 1 or min_frames < 1:
-        raise ValueError(
-            "radius must be positive, overlap above 0 and at most 1, min_frames 1 or more, "
-            f"got {radius}, {overlap} and {min_frames}"
-        )
+    real_number("radius", radius, "a number of pixels", above=0)
+    real_number("overlap", overlap, "a share", above=0, most=1)
+    whole_number("min_frames", min_frames)
     mine, its = _points(found), _points(truth)
     partners = _partners(mine, its, radius)
     shared = partners.groupby(["true", "found"]).size().rename("frames").reset_index()

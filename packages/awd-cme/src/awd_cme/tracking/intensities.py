@@ -24,7 +24,7 @@ from awd_cme.tracking.measure import Measurement, Method, Test, measured, measur
 from awd_cme.tracking.movie_spots import measured_gain
 from awd_cme.tracking.positions import frames_of_tracks, shifts_of_channels
 from awd_cme.tracks.table import MEASURES, LossReport, columns, validate
-from awd_core.checks import check_kind, is_whole_number, warn
+from awd_core.checks import check_choice, check_kind, warn, whole_number
 from awd_core.workers import Progress, Workers, open_workers
 
 __all__ = ["ApertureSums", "SpotFits", "aperture_sums", "extract", "fit_spots"]
@@ -111,17 +111,12 @@ def extract(
     """
     names = _names(movie, channels)
     widths = {name: checked_sigma(_one(sigma, name, "sigma")) for name in names}
-    for value, allowed, what in ((method, Method, "method"), (test, Test, "test")):
-        if value not in get_args(allowed):
-            raise ValueError(f"{what} must be one of {get_args(allowed)}, got {value!r}")
+    check_choice("method", method, get_args(Method), required=True)
+    check_choice("test", test, get_args(Test), required=True)
     if method == "aperture" and test == "noise":
         raise ValueError("test='noise' compares an amplitude with residuals, and a sum has none; use method='fit'")
-    whole = all(map(is_whole_number, (before, after, threads)))
-    if not whole or before < 0 or after < 0 or threads < 1:
-        raise ValueError(
-            f"before and after must be 0 or more, threads 1 or more, got {before!r}, {after!r}, {threads!r}: give "
-            "whole numbers"
-        )
+    before, after = whole_number("before", before, 0), whole_number("after", after, 0)
+    threads = whole_number("threads", threads)
     count, _, height, width = movie.shape
     moved = shifts_of_channels(shifts, movie.channels, count)
     report = LossReport() if losses is None else losses

@@ -24,7 +24,7 @@ from awd_cme.tracking.intensities import extract
 from awd_cme.tracking.measure import Test
 from awd_cme.tracking.movie_spots import Detection, mean_of, measured_width, movie_spots
 from awd_cme.tracks.table import LossReport, empty_table, make_table
-from awd_core.checks import check_kind, is_real_number, is_whole_number
+from awd_core.checks import check_kind, real_number, whole_number
 from awd_core.workers import Progress, Workers, open_workers
 
 SIGNIFICANT = 0.05
@@ -96,8 +96,7 @@ def link_spots(
     [[0, 0, 'track'], [0, 1, 'track'], [0, 2, 'gap'], [0, 3, 'track'], [0, 4, 'track']]
     """
     _check(spots, max_step, max_gap, max_gap_step, min_frames, min_significant)
-    if not is_real_number(level) or not 0 < level <= 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level!r}; 0.05 is usual")
+    real_number("level", level, "a probability such as 0.05", above=0, most=1)
     report = LossReport() if losses is None else losses
     about: dict[str, Any] = {
         "channels": [channel],
@@ -290,11 +289,7 @@ def _check(
     if not np.isfinite(positions).all() or (positions[:, 0] % 1 != 0).any() or (positions[:, 0] < 0).any():
         raise ValueError("frame must be whole numbers from 0, y and x finite; drop the other rows of spots")
     for name, value in (("max_step", max_step), ("max_gap_step", max_step if max_gap_step is None else max_gap_step)):
-        if not is_real_number(value) or not value > 0:
-            raise ValueError(f"{name} must be a positive number of pixels, got {value!r}")
-    whole = is_whole_number(max_gap) and is_whole_number(min_frames) and is_real_number(min_significant)
-    if not whole or max_gap < 0 or min_frames < 1 or not 0 <= min_significant <= 1:
-        raise ValueError(
-            "max_gap must be 0 or more, min_frames 1 or more, min_significant within 0 and 1, "
-            f"got {max_gap!r}, {min_frames!r} and {min_significant!r}"
-        )
+        real_number(name, value, "a number of pixels", above=0)
+    whole_number("max_gap", max_gap, 0)
+    whole_number("min_frames", min_frames)
+    real_number("min_significant", min_significant, "a share", least=0, most=1)

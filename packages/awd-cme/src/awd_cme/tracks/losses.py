@@ -1,8 +1,9 @@
 """What was lost on the way: how many tracks came, what was dropped and why, what was assumed."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NamedTuple
+
+from awd_core.files import Record
 
 
 def counted(count: int, plural: str) -> str:
@@ -24,16 +25,24 @@ def counted(count: int, plural: str) -> str:
     return f"{count} {noun.removesuffix('s') if count == 1 else noun}{space}{behind}"
 
 
+class Dropped(NamedTuple):
+    """What was left out: a plural such as "tracks" or "rows", how many, and why."""
+
+    what: str
+    how_many: int
+    why: str
+
+
 @dataclass
-class LossReport:
+class LossReport(Record):
     """An account of one step: nothing is dropped or assumed without a line here.
 
     Attributes
     ----------
     came, kept : int
         Tracks before and after. Where compound or branching tracks are split, more may be kept than came.
-    dropped : list of (what, how many, why)
-        What was left out: `what` is a plural such as "tracks" or "rows".
+    dropped : list of Dropped
+        What was left out.
     assumed : list of str
         Sentences on what the input did not say and was taken as given, or stays unknown.
     recognised : list of str
@@ -50,7 +59,7 @@ class LossReport:
 
     came: int = 0
     kept: int = 0
-    dropped: list[tuple[str, int, str]] = field(default_factory=list)
+    dropped: list[Dropped] = field(default_factory=list)
     assumed: list[str] = field(default_factory=list)
     recognised: list[str] = field(default_factory=list)
 
@@ -60,9 +69,9 @@ class LossReport:
             return
         for place, (known, count, reason) in enumerate(self.dropped):
             if (known, reason) == (what, why):
-                self.dropped[place] = (what, count + how_many, why)
+                self.dropped[place] = Dropped(what, count + how_many, why)
                 return
-        self.dropped.append((what, how_many, why))
+        self.dropped.append(Dropped(what, how_many, why))
 
     def assume(self, sentence: str) -> None:
         """Note what was taken as given; once said is enough."""
@@ -79,24 +88,8 @@ class LossReport:
             self.assume(sentence)
         self.recognised.extend(other.recognised)
 
-    def to_dict(self) -> dict[str, object]:
-        """Return plain lists, numbers and strings, as JSON takes them."""
-        return {
-            "came": self.came,
-            "kept": self.kept,
-            "dropped": [{"what": what, "how_many": how_many, "why": why} for what, how_many, why in self.dropped],
-            "assumed": list(self.assumed),
-            "recognised": list(self.recognised),
-        }
-
     def __str__(self) -> str:
         lines = [*self.recognised, f"{counted(self.came, 'tracks')} came, {self.kept} kept."]
         lines += [f"Dropped: {counted(how_many, what)} ({why})." for what, how_many, why in self.dropped]
         lines += [f"Assumed: {sentence}" for sentence in self.assumed]
         return "\n".join(lines)
-
-
-def losses_from(values: Mapping[str, Any]) -> LossReport:
-    """What `LossReport.to_dict` gave."""
-    dropped = [(row["what"], row["how_many"], row["why"]) for row in values["dropped"]]
-    return LossReport(values["came"], values["kept"], dropped, list(values["assumed"]), list(values["recognised"]))

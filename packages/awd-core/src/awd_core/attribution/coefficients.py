@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from awd_core.attribution.points import METHODS, Method
+from awd_core.checks.choices import check_choice
 from awd_core.checks.real_numbers import real_array
 from awd_core.transforms.dwt import Coefficients, DWT1d, DWT2d
 from awd_core.transforms.l1_norm import magnitudes
@@ -61,8 +62,7 @@ def coefficient_attributions(
     >>> [tuple(band.shape) for band in attributions]
     [(5, 10), (5, 10), (5, 17)]
     """
-    if method not in METHODS:
-        raise ValueError(f"unknown attribution method {method!r}; choose one of {', '.join(METHODS)}")
+    check_choice("method", method, METHODS, required=True)
     check_transform(dwt)
     for name, given in (("x", x), ("gradients", gradients)):
         if not isinstance(given, Tensor):

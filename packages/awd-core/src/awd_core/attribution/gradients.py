@@ -23,8 +23,9 @@ from torch import nn
 
 from awd_core.attribution.blocks import Question, block_task, fill, first_bad, stops
 from awd_core.attribution.model_gradients import Model, Target, asked, probe
-from awd_core.attribution.points import Method, points_of, positive
+from awd_core.attribution.points import Method, points_of
 from awd_core.attribution.store import GRADIENTS, model_digest
+from awd_core.checks.whole_numbers import whole_number
 from awd_core.files.arrays import SampleArray, as_samples, digest, read_block
 from awd_core.files.store import BlockStore, InMemory
 from awd_core.workers.mapping import Workers
@@ -170,7 +171,7 @@ def input_gradients(
     if not callable(model):
         raise TypeError(f"model must be a torch Module or callable, got {type(model)}.")
     samples = as_samples(X, "X")
-    n, batch_size = samples.shape[0], positive(batch_size, "batch_size")
+    n, batch_size = samples.shape[0], whole_number("batch_size", batch_size)
     if noise != 0 and method != "gradient_shap":
         raise ValueError(f'noise is {noise!r}, but it is for "gradient_shap"; "{method}" has none.')
     points, choices = points_of(
@@ -233,7 +234,7 @@ def check_gradients(X: Any, gradients: Any, *, batch_size: int = 256) -> None:
     ...
     ValueError: gradients must have the shape (2, 3) of X, got (2, 4).
     """
-    x, g, batch_size = as_samples(X, "X"), as_samples(gradients, "gradients"), positive(batch_size, "batch_size")
+    x, g, batch_size = as_samples(X, "X"), as_samples(gradients, "gradients"), whole_number("batch_size", batch_size)
     if tuple(x.shape) != tuple(g.shape):
         hint = ""
         if len(g.shape) > len(x.shape) and g.shape[0] == x.shape[0]:

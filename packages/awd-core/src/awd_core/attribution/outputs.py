@@ -11,8 +11,8 @@ from torch import nn
 from awd_core.attribution.blocks import first_bad, stops
 from awd_core.attribution.gradients import Progress, reporting
 from awd_core.attribution.model_gradients import Model, asked, predictions_of
-from awd_core.attribution.points import positive
 from awd_core.attribution.store import OUTPUTS, model_digest
+from awd_core.checks.whole_numbers import whole_number
 from awd_core.files.arrays import SampleArray, as_samples, digest, read_block
 from awd_core.files.store import BlockStore, InMemory
 
@@ -75,7 +75,7 @@ def teacher_outputs(
     >>> teacher_outputs(model, np.eye(3)).shape
     (3, 2)
     """
-    samples, batch_size = as_samples(X, "X"), positive(batch_size, "batch_size")
+    samples, batch_size = as_samples(X, "X"), whole_number("batch_size", batch_size)
     n = samples.shape[0]
     with asked(model, device) as (teacher, where), reporting(progress, "Outputs") as report, torch.no_grad():
         shape = (n, *_probed(teacher, read_block(samples, 0, min(2, n)), where))

@@ -8,20 +8,18 @@ Every method here has an average gradient ḡ = Σ_k w_k ∇f(p_k) per sample, w
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from awd_core.checks.real_numbers import is_real_number
-from awd_core.checks.whole_numbers import is_whole_number, whole_number
+from awd_core.attribution.methods import METHODS as METHODS
+from awd_core.attribution.methods import Method as Method
+from awd_core.checks.choices import check_choice
+from awd_core.checks.real_numbers import real_number
+from awd_core.checks.whole_numbers import whole_number
 from awd_core.files.arrays import SampleArray, as_samples, digest, read_block
-
-Method = Literal["saliency", "input_x_gradient", "integrated_gradients", "gradient_shap"]
-"""Attribution methods by Captum's names in snake case."""
-
-METHODS: tuple[Method, ...] = get_args(Method)
 
 Array = npt.NDArray[Any]
 Points = Callable[[int, Array], Iterator[tuple[Array, float]]]
@@ -67,6 +65,7 @@ def points_of(
     ValueError
         For an unknown method, a baseline that does not fit, or choices that the method cannot use.
     """
+    check_choice("method", method, METHODS, required=True)
     choices: dict[str, Any] = dict.fromkeys(("baseline", "n_steps", "n_samples", "noise", "seed"))
     if method in ("saliency", "input_x_gradient"):
         if baseline is not None:
@@ -74,18 +73,14 @@ def points_of(
         return _at_the_input, choices
     if method == "integrated_gradients":
         rows = _shared_or_per_sample(baseline, samples)
-        choices |= {"baseline": _name(baseline, rows), "n_steps": positive(n_steps, "n_steps")}
+        choices |= {"baseline": _name(baseline, rows), "n_steps": whole_number("n_steps", n_steps)}
         return _straight_path(rows, n_steps), choices
-    if method == "gradient_shap":
-        if seed is None:
-            raise ValueError('"gradient_shap" draws at random: give seed=, a number, so that it can be repeated.')
-        if not (is_real_number(noise) and noise >= 0):
-            raise ValueError(f"noise must be a standard deviation of at least 0, got {noise!r}.")
-        rows = _rows(baseline, samples)
-        choices |= {"baseline": _name(baseline, rows), "n_samples": positive(n_samples, "n_samples")}
-        choices |= {"noise": float(noise), "seed": whole_number("seed", seed, 0)}
-        return _random_points(rows, n_samples, float(noise), int(seed)), choices
-    raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}.")
+    if seed is None:
+        raise ValueError('"gradient_shap" draws at random: give seed=, a number, so that it can be repeated.')
+    noise, rows = real_number("noise", noise, "a standard deviation", least=0), _rows(baseline, samples)
+    choices |= {"baseline": _name(baseline, rows), "n_samples": whole_number("n_samples", n_samples)}
+    choices |= {"noise": noise, "seed": whole_number("seed", seed, 0)}
+    return _random_points(rows, n_samples, noise, int(seed)), choices
 
 
 def _at_the_input(_: int, x: Array) -> Iterator[tuple[Array, float]]:
@@ -155,10 +150,3 @@ def _name(baseline: Any, rows: SampleArray) -> str:
     if baseline is None or np.ndim(baseline) == 0:
         return repr(float(0.0 if baseline is None else baseline))
     return digest(rows)
-
-
-def positive(number: int, name: str) -> int:
-    """The number, if it is a whole one from 1 on."""
-    if not is_whole_number(number) or number < 1:
-        raise ValueError(f"{name} must be at least 1, got {number!r}: give a whole number.")
-    return int(number)

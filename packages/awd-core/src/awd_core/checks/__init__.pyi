@@ -9,6 +9,7 @@ from .real_numbers import is_real_number as is_real_number
 from .real_numbers import plain_array as plain_array
 from .real_numbers import real_array as real_array
 from .real_numbers import real_list as real_list
+from .real_numbers import real_number as real_number
 from .real_numbers import refuse_masked as refuse_masked
 from .settings import AtLeast as AtLeast
 from .settings import SettingError as SettingError

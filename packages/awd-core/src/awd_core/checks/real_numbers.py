@@ -24,6 +24,52 @@ def is_real_number(value: object) -> TypeGuard[float]:
     return _is_real(value) and math.isfinite(value)
 
 
+def real_number(
+    name: str,
+    value: Any,
+    what: str = "a number",
+    *,
+    least: float = -math.inf,
+    above: float = -math.inf,
+    most: float = math.inf,
+    below: float = math.inf,
+    none: str = "",
+) -> float:
+    """The value as a float, if it is a finite number within bounds; numbers as of `is_real_number`.
+
+    Parameters
+    ----------
+    name, what : str
+        What the parameter is called, and what it is, for the message.
+    value : float
+        What was given.
+    least, above, most, below : float
+        Bounds, the first and the third included.
+    none : str
+        What None stands for, where the caller takes it before; for the message.
+
+    Raises
+    ------
+    ValueError
+        If it is something else, or out of bounds.
+
+    Examples
+    --------
+    >>> real_number("gain", 2, "counts per photon", above=0)
+    2.0
+    >>> real_number("level", 1.5, above=0, below=1)
+    Traceback (most recent call last):
+    ...
+    ValueError: level is 1.5; give a number above 0 and below 1
+    """
+    if is_real_number(value) and least <= value <= most and above < value < below:
+        return float(value)
+    low = f"above {above:g}" if math.isfinite(above) else f"from {least:g} on" if math.isfinite(least) else ""
+    high = f"below {below:g}" if math.isfinite(below) else f"up to {most:g}" if math.isfinite(most) else ""
+    allowed = " and ".join(filter(None, (low, high))).replace(" on and up to ", " to ").replace(" on and ", " to ")
+    raise ValueError(f"{name} is {value!r}; give {what} {allowed}".rstrip() + (f", or None for {none}" if none else ""))
+
+
 def real_list(name: str, values: Any) -> list[float]:
     """Several numbers, where one alone, a text or texts are easily given by mistake.
 

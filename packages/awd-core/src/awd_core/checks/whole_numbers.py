@@ -16,7 +16,7 @@ def is_whole_number(value: object) -> TypeGuard[int]:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def whole_number(name: str, value: Any, least: int = 1, *, none: str = "") -> int:
+def whole_number(name: str, value: Any, least: int = 1, *, most: int | None = None, none: str = "") -> int:
     """The value as an int, if it is a whole number and large enough.
 
     Parameters
@@ -28,13 +28,15 @@ def whole_number(name: str, value: Any, least: int = 1, *, none: str = "") -> in
         is 3.0.
     least : int
         The smallest that will do.
+    most : int, optional
+        The largest that will do.
     none : str
         What None stands for, such as "as many as fit", where the caller takes it before; for the message.
 
     Raises
     ------
     ValueError
-        If it is something else, or smaller.
+        If it is something else, or out of bounds.
 
     Examples
     --------
@@ -46,7 +48,8 @@ def whole_number(name: str, value: Any, least: int = 1, *, none: str = "") -> in
     ...
     ValueError: levels is True; give a positive whole number, or None for as many as fit
     """
-    if is_whole_number(value) and value >= least:
+    if is_whole_number(value) and value >= least and (most is None or value <= most):
         return int(value)
     allowed = "a positive whole number" if least == 1 else f"a whole number, {least} or more"
+    allowed = allowed if most is None else f"a whole number from {least} to {most}"
     raise ValueError(f"{name} is {value!r}; give {allowed}" + (f", or None for {none}" if none else ""))

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 
 from awd_core.distill.objective import Terms
+from awd_core.files.record import Record
 from awd_core.wavelets.lattice import QUARTER_PI
 from awd_core.wavelets.pywavelets import orthogonal_names
 from awd_core.wavelets.wavelet import Wavelet
@@ -40,9 +41,19 @@ class Step:
     interpretation: float
     objective: float
 
+    def _to_json(self) -> list[Any]:
+        terms = (None if math.isnan(term) else term for term in (self.sparsity, self.interpretation))
+        return [list(self.free_angles), *terms, self.objective]
+
+    @classmethod
+    def _from_json(cls, values: Sequence[Any]) -> "Step":
+        free, *terms, objective = values
+        sparsity, interpretation = (math.nan if term is None else term for term in terms)
+        return cls(tuple(free), sparsity, interpretation, objective)
+
 
 @dataclass(frozen=True)
-class Descent:
+class Descent(Record):
     """One local search, from its start to a local minimum.
 
     Attributes
@@ -54,13 +65,13 @@ class Descent:
     evaluations : int
         Evaluations of the objective.
     seconds : float
-        Time it took.
+        Time it took; NaN where it is not known, as of a path that was read.
     """
 
     start: str
     steps: tuple[Step, ...]
     evaluations: int
-    seconds: float
+    seconds: float = math.nan
 
     @property
     def free_angles(self) -> Array:
@@ -76,20 +87,6 @@ class Descent:
     def angles(self) -> Array:
         """All lattice angles at the minimum, with sum π/4."""
         return all_angles(self.free_angles)
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        steps = [
-            [list(step.free_angles), _or_none(step.sparsity), _or_none(step.interpretation), step.objective]
-            for step in self.steps
-        ]
-        return {"start": self.start, "steps": steps, "evaluations": self.evaluations, "seconds": self.seconds}
-
-    @classmethod
-    def from_dict(cls, record: dict[str, Any]) -> "Descent":
-        """What `to_dict` returned."""
-        steps = tuple(Step(tuple(a), _or_nan(s), _or_nan(i), o) for a, s, i, o in record["steps"])
-        return cls(record["start"], steps, record["evaluations"], record["seconds"])
 
 
 def all_angles(free: Array) -> Array:
@@ -258,11 +255,3 @@ def distinct(descents: Sequence[Descent], *, most: int, tolerance: float = 1e-3)
         if all(np.linalg.norm(taps - other) > tolerance for _, other in kept):
             kept.append((descent, taps))
     return [descent for descent, _ in kept[:most]]
-
-
-def _or_none(value: float) -> float | None:
-    return None if math.isnan(value) else value
-
-
-def _or_nan(value: float | None) -> float:
-    return math.nan if value is None else value

@@ -24,14 +24,14 @@ import torch
 
 from awd_core.attribution.gradients import check_gradients
 from awd_core.attribution.points import METHODS, Method
-from awd_core.checks.choices import check_kind, check_progress
+from awd_core.checks.choices import check_choice, check_kind, check_progress
 from awd_core.checks.device import check_device
 from awd_core.checks.real_numbers import real_array, real_list
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.distill.objective import DistillationObjective
 from awd_core.distill.path import DistillationPath as DistillationPath
 from awd_core.distill.path import PathPoint as PathPoint
-from awd_core.distill.plan import PathSearch, Progress, Record, terms_at
+from awd_core.distill.plan import Checkpoint, PathSearch, Progress, terms_at
 from awd_core.distill.search_batches import Batch, Objectives, batch_size, draw_batch, filed_batches
 from awd_core.distill.settings import SHARES as SHARES
 from awd_core.distill.settings import SearchSettings as SearchSettings
@@ -125,8 +125,7 @@ def distill_path(
     shape = tuple(samples.shape)
     ndim, levels = transformed_axes(shape, ndim), whole_number("levels", levels)
     seed = whole_number("seed", seed, 0)
-    if method not in METHODS:
-        raise ValueError(f"unknown attribution method {method!r}; choose one of {', '.join(METHODS)}")
+    check_choice("method", method, METHODS, required=True)
     if not np.isfinite(real_array(baseline, "baseline")).all():
         raise ValueError("baseline holds NaN or infinite values; give finite numbers")
     if np.ndim(baseline) and np.shape(baseline) != shape[1:]:
@@ -170,7 +169,7 @@ def distill_path(
         return draw_batch(samples, slopes, sizes[name], seed, name)
 
     def found(objectives: Objectives, crew: Workers) -> DistillationPath:
-        record = Record(place, settings)
+        record = Checkpoint(place, settings)
         (scale,) = crew.map(partial(terms_at, objectives), [tuple(start.angles[1:].tolist())])
         for name, value in (("coefficients", scale.sparsity), ("attributions", scale.interpretation)):
             if not value > 0:

@@ -11,7 +11,7 @@ import torch
 from awd_core.attribution.gradients import check_gradients
 from awd_core.attribution.points import Method
 from awd_core.checks.choices import check_progress
-from awd_core.checks.real_numbers import is_real_number, real_list
+from awd_core.checks.real_numbers import real_list, real_number
 from awd_core.checks.whole_numbers import is_whole_number, whole_number
 from awd_core.distill.distill import DistillationPath, SearchSettings, distill_path
 from awd_core.distill.objective import DistillationObjective
@@ -111,8 +111,7 @@ def compare_lengths(
         is_whole_number(length) and 2 <= length <= 76 and length % 2 == 0 for length in lengths
     ):
         raise ValueError(f"lengths is {list(lengths)}; give even numbers of taps from 2 to 76")
-    if not is_real_number(share) or not 0 <= share <= 1:
-        raise ValueError(f"share is {share!r}; it is between 0 and 1")
+    share = real_number("share", share, least=0, most=1)
     samples, slopes = as_samples(X, "X"), as_samples(gradients, "gradients")
     check_gradients(samples, slopes)
     axes, levels = transformed_axes(samples.shape, ndim), whole_number("levels", levels)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from awd_core.checks.real_numbers import is_real_number
+from awd_core.checks.real_numbers import real_number
 from awd_core.distill.descent import Descent
 from awd_core.distill.distill import DistillationPath, PathPoint
 from awd_core.wavelets.wavelet import Wavelet
@@ -51,8 +51,7 @@ def local_minima(point: PathPoint, *, tolerance: float = 0.01) -> list[Minimum]:
     -------
     list of Minimum
     """
-    if not is_real_number(tolerance) or tolerance < 0:
-        raise ValueError(f"tolerance is {tolerance!r}; give a distance of taps, zero or more")
+    real_number("tolerance", tolerance, "a distance of taps", least=0)
     if not hasattr(point, "descents"):
         raise TypeError(f"point is {type(point).__name__}; give one point of a path, such as path[0]")
     searches = {d.steps[0].free_angles: d for d in point.descents if not d.start.startswith(("medium", "refined"))}

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any, overload
 
 from awd_core.distill.descent import Descent
+from awd_core.files.record import Record
 from awd_core.wavelets.wavelet import Wavelet
 
 
 @dataclass(frozen=True)
-class PathPoint:
+class PathPoint(Record, ignored=("distance_to_start",)):
     """The best wavelet at one share of the interpretation term.
 
     Attributes

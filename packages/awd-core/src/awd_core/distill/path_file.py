@@ -12,15 +12,25 @@ same file, and whoever compares two runs compares two files.
 import json
 import math
 import os
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
-from awd_core.distill.descent import Descent
 from awd_core.distill.path import DistillationPath, PathPoint
-from awd_core.files.atomic import write_atomically
+from awd_core.files.atomic import json_bytes, write_atomically
+from awd_core.files.record import Record, reading
 from awd_core.wavelets.wavelet import Wavelet
 
-FORMAT, VERSION = "awd-path", 1
+ORDER = ("share", "ratio", "sparsity", "interpretation", "objective", "wavelet", "distance_to_start", "descents")
+"""Of the entries of a point."""
+
+
+@dataclass(frozen=True)
+class _Path(Record, format="awd-path", writer="save_path and awd distill"):
+    start: Wavelet
+    start_sparsity: float
+    start_interpretation: float
+    settings: dict[str, Any]
+    points: tuple[PathPoint, ...]
 
 
 def save_path(path: DistillationPath, file: str | os.PathLike[str]) -> None:
@@ -38,24 +48,14 @@ def load_path(file: str | os.PathLike[str]) -> DistillationPath:
     ValueError
         If it is no such file, or was written by a later version.
     """
-    try:
-        return from_json(Path(file).read_bytes())
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{os.fspath(file)} cannot be read as a distillation path: {error}") from error
+    with reading(file, "a distillation path") as values:
+        return _from_dict(values)
 
 
 def to_json(path: DistillationPath) -> bytes:
     """Content of the file."""
-    values = {
-        "format": FORMAT,
-        "version": VERSION,
-        "start": _wavelet_values(path.start),
-        "start_sparsity": path.start_sparsity,
-        "start_interpretation": path.start_interpretation,
-        "settings": path.settings,
-        "points": [_point_values(point, path.start) for point in path],
-    }
-    return (json.dumps(values, ensure_ascii=False, allow_nan=False) + "\n").encode(errors="backslashreplace")
+    values = _Path(path.start, path.start_sparsity, path.start_interpretation, path.settings, ()).to_dict()
+    return json_bytes(values | {"points": [_point_values(point, path.start) for point in path]}, indent=None)
 
 
 def from_json(content: bytes) -> DistillationPath:
@@ -66,55 +66,22 @@ def from_json(content: bytes) -> DistillationPath:
     ValueError
         If it is something else, or of a later version.
     """
-    values = json.loads(content)
-    if not isinstance(values, dict) or values.get("format") != FORMAT:
-        raise ValueError(f'it has no "format": "{FORMAT}"; files like this are written by save_path and awd distill')
-    if values.get("version") != VERSION:
-        raise ValueError(f"its version is {values.get('version')!r} and this awd-core reads version {VERSION}: update")
-    start = _wavelet(values["start"])
-    points = [_point(record, start, values["settings"]) for record in values["points"]]
-    return DistillationPath(points, start, values["start_sparsity"], values["start_interpretation"], values["settings"])
+    return _from_dict(json.loads(content))
+
+
+def _from_dict(values: Any) -> DistillationPath:
+    held = _Path.from_dict(values)
+    points = []
+    for point in held.points:
+        metadata = {"share": point.share, "start": held.start.name, "settings": held.settings}
+        ratio = math.inf if math.isnan(point.ratio) else point.ratio
+        points.append(replace(point, ratio=ratio, wavelet=point.wavelet.with_metadata(metadata)))
+    return DistillationPath(points, held.start, held.start_sparsity, held.start_interpretation, held.settings)
 
 
 def _point_values(point: PathPoint, start: Wavelet) -> dict[str, Any]:
-    descents = [descent.to_dict() for descent in point.descents]
-    for record in descents:
-        del record["seconds"]
-    return {
-        "share": point.share,
-        "ratio": point.ratio if math.isfinite(point.ratio) else None,
-        "sparsity": point.sparsity,
-        "interpretation": point.interpretation,
-        "objective": point.objective,
-        "wavelet": _wavelet_values(point.wavelet),
-        "distance_to_start": {
-            "taps": point.wavelet.distance(start),
-            "function": point.wavelet.distance(start, of="function"),
-        },
-        "descents": descents,
-    }
-
-
-def _point(record: dict[str, Any], start: Wavelet, settings: dict[str, Any]) -> PathPoint:
-    metadata = {"share": record["share"], "start": start.name, "settings": settings}
-    return PathPoint(
-        share=record["share"],
-        ratio=math.inf if record["ratio"] is None else record["ratio"],
-        wavelet=_wavelet(record["wavelet"]).with_metadata(metadata),
-        sparsity=record["sparsity"],
-        interpretation=record["interpretation"],
-        objective=record["objective"],
-        descents=tuple(Descent.from_dict(descent | {"seconds": math.nan}) for descent in record["descents"]),
-    )
-
-
-def _wavelet_values(wavelet: Wavelet) -> dict[str, Any]:
-    return {"name": wavelet.name, "taps": wavelet.taps.tolist(), "angles": wavelet.angles.tolist()}
-
-
-def _wavelet(values: dict[str, Any]) -> Wavelet:
-    wavelet = Wavelet.from_angles(values["angles"], name=values["name"])
-    if wavelet.taps.tolist() == values["taps"]:
-        return wavelet
-    # A wavelet of PyWavelets, say, whose taps are not those of its angles to the last bit.
-    return Wavelet.from_taps(values["taps"], name=values["name"])
+    distances = {"taps": point.wavelet.distance(start), "function": point.wavelet.distance(start, of="function")}
+    values = point.to_dict() | {"distance_to_start": distances}
+    for descent in values["descents"]:
+        del descent["seconds"]
+    return {name: values[name] for name in ORDER}

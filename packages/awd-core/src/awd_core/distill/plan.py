@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks.choices import check_file
 from awd_core.distill.descent import Descent, curvature_at, descend, distinct, starts
 from awd_core.distill.objective import Terms
 from awd_core.distill.path import PathPoint
 from awd_core.distill.search_batches import Objectives
 from awd_core.distill.settings import SearchSettings
 from awd_core.files.atomic import write_atomically
+from awd_core.files.record import Record, reading
 from awd_core.wavelets.wavelet import Wavelet
 from awd_core.workers.open import Workers
 
@@ -108,7 +108,7 @@ class PathSearch:
         S₀ and A₀.
     start, shares, seed, search : optional
         As for `awd_core.distill.distill_path`.
-    record : Record
+    record : Checkpoint
         Finished searches.
     progress : callable, optional
         Called with (searches done, searches in all, what is next).
@@ -122,7 +122,7 @@ class PathSearch:
     shares: tuple[float, ...]
     seed: int
     search: SearchSettings
-    record: "Record"
+    record: "Checkpoint"
     progress: Progress | None
     done: int = 0
     expected: int = 0
@@ -221,7 +221,13 @@ class PathSearch:
         return [self.record.finished[search.key] for search in searches]
 
 
-class Record:
+@dataclass(frozen=True)
+class _Content(Record):
+    settings: dict[str, Any]
+    searches: dict[str, Descent]
+
+
+class Checkpoint:
     """Finished searches, in memory and, if wanted, in a file that is replaced whole after each of them.
 
     Parameters
@@ -241,29 +247,20 @@ class Record:
         self.path, self.settings = path, settings
         self.finished: dict[str, Descent] = {}
         if path and path.exists():
-            check_file(path)
-            try:
-                stored = json.loads(path.read_bytes())
-                there, searches = dict(stored["settings"]), dict(stored["searches"])
-                finished = {key: Descent.from_dict(record) for key, record in searches.items()}
-            except (ValueError, TypeError, KeyError, AttributeError) as error:
-                reason = f"it lacks {error}" if isinstance(error, KeyError) else error
-                raise ValueError(
-                    f"{path} is no checkpoint of distill_path, or damaged ({reason}); give another path, or delete it "
-                    "to start anew"
-                ) from error
-            differing = [key for key in settings if there.get(key) != settings[key]]
+            advice = "give another path, or delete it to start anew"
+            with reading(path, "a checkpoint of distill_path", advice) as values:
+                stored = _Content.from_dict(values)
+            differing = [key for key in settings if stored.settings.get(key) != settings[key]]
             if differing:
                 raise ValueError(
                     f"the checkpoint {path} belongs to another problem: {', '.join(differing)} differ(s); delete it to "
                     "start anew, or give another path"
                 )
-            self.finished = finished
+            self.finished = stored.searches
 
     def add(self, key: str, descent: Descent) -> None:
         """Keep what a search has found."""
         self.finished[key] = descent
         if self.path:
-            searches = {key: descent.to_dict() for key, descent in self.finished.items()}
-            text = json.dumps({"settings": self.settings, "searches": searches})
+            text = json.dumps(_Content(self.settings, self.finished).to_dict())
             write_atomically(self.path, text.encode())

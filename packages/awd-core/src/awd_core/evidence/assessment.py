@@ -22,7 +22,7 @@ from awd_core.attribution.gradients import input_gradients
 from awd_core.attribution.model_gradients import Target, asked
 from awd_core.attribution.points import METHODS, Method
 from awd_core.attribution.store import model_digest
-from awd_core.checks.choices import check_kind
+from awd_core.checks.choices import check_choice, check_kind
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.evidence.checks import compare_orders, completeness_gap, insertion_deletion, predicted, seed_agreement
 from awd_core.evidence.quality import (
@@ -134,8 +134,7 @@ def attribution_quality(
     samples, slopes = as_samples(X, "X"), as_samples(gradients, "gradients")
     if tuple(samples.shape) != tuple(slopes.shape):
         raise ValueError(f"gradients must have the shape {tuple(samples.shape)} of X, got {tuple(slopes.shape)}")
-    if method not in METHODS:
-        raise ValueError(f"unknown attribution method {method!r}; choose one of {', '.join(METHODS)}")
+    check_choice("method", method, METHODS, required=True)
     ndim = transformed_axes(samples.shape, ndim)
     x, g = _drawn(samples, slopes, settings.count(samples.shape), seed)
     question = {

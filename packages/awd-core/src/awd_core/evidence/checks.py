@@ -17,8 +17,9 @@ from torch import Tensor
 from awd_core.attribution.coefficients import baseline_like, coefficient_attributions
 from awd_core.attribution.model_gradients import Model, Target, asked
 from awd_core.attribution.points import Method
-from awd_core.checks.real_numbers import is_real_number
-from awd_core.checks.whole_numbers import is_whole_number, whole_number
+from awd_core.checks.choices import check_choice
+from awd_core.checks.real_numbers import real_number
+from awd_core.checks.whole_numbers import whole_number
 from awd_core.evidence.jackknife import jackknife
 from awd_core.evidence.quality import Completeness, PerturbationCurves, RivalOrder, SeedAgreement
 from awd_core.transforms.dwt import Coefficients, DWT1d, DWT2d
@@ -84,13 +85,11 @@ def insertion_deletion(
         If attributions do not fit the coefficients, the predictions do not change when all coefficients are removed,
         or an argument is out of range.
     """
-    if order not in ("attribution", "random"):
-        raise ValueError(f'order is {order!r}; it must be "attribution" or "random"')
+    check_choice("order", order, ("attribution", "random"), required=True)
     if order == "random" and seed is None:
         raise ValueError('order="random" draws at random: give seed=, a number, so that it can be repeated')
-    for name, number in (("steps", steps), ("repeats", repeats), ("batch_size", batch_size)):
-        if not is_whole_number(number) or number < 1:
-            raise ValueError(f"{name} is {number!r}; it must be 1 or more, a whole number")
+    steps, repeats = whole_number("steps", steps), whole_number("repeats", repeats)
+    batch_size = whole_number("batch_size", batch_size)
     importance = np.abs(as_rows(attributions))
     orders: list[Order] = [importance]
     if seed is not None and order == "random":
@@ -250,8 +249,7 @@ def seed_agreement(attributions: Sequence[Attributions], *, top: float = 0.1) ->
     >>> seed_agreement([one, -2 * one], top=0.5).overlap
     1.0
     """
-    if not is_real_number(top) or not 0 < top <= 1:
-        raise ValueError(f"top is {top!r}; give a share of the coefficients above 0 and up to 1")
+    top = real_number("top", top, "a share of the coefficients", above=0, most=1)
     flat = [as_rows(one) for one in attributions]
     shapes = sorted({values.shape for values in flat})
     if len(flat) < 2 or len(shapes) > 1:

@@ -11,13 +11,14 @@ Sources: Efron and Tibshirani 1993, chapter 11; Bell and McCaffrey 2002 (few clu
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks import is_real_number
+from awd_core.checks import check_choice, real_number
+from awd_core.files.record import Record
 
 Array = npt.NDArray[np.float64]
 Scale = Literal["identity", "log", "log of 1 - x", "logit"]
@@ -25,7 +26,7 @@ Score = Callable[[Array], Any]
 
 
 @dataclass(frozen=True)
-class Interval:
+class Interval(Record):
     """A score and how sure it is.
 
     Attributes
@@ -48,10 +49,6 @@ class Interval:
     standard_error: float
     units: int
     p_value: float | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        return asdict(self)
 
 
 def jackknife(
@@ -156,10 +153,8 @@ def interval_from_left_out(
     >>> round(found.low, 3), round(found.high, 3)
     (1.503, 2.497)
     """
-    if not is_real_number(level) or not 0 < level < 1:
-        raise ValueError(f"the level of an interval lies between 0 and 1; got {level!r}")
-    if scale not in get_args(Scale):
-        raise ValueError(f"scale is {scale!r}; choose one of {', '.join(get_args(Scale))}")
+    level = real_number("level", level, "a probability", above=0, below=1)
+    check_choice("scale", scale, get_args(Scale), required=True)
     if len(left_out) not in (1, 3):
         raise ValueError(f"give one array of scores, or three for two kinds of units; got {len(left_out)}")
     counts = [len(np.asarray(scores)) for scores in left_out]

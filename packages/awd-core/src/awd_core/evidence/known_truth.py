@@ -19,8 +19,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from awd_core.checks.real_numbers import is_real_number
-from awd_core.checks.whole_numbers import is_whole_number
+from awd_core.checks.real_numbers import real_number
+from awd_core.checks.whole_numbers import is_whole_number, whole_number
 from awd_core.transforms.boundary import check_mode, is_periodized, without_boundary_warnings
 from awd_core.transforms.dwt import Coefficients, DWT1d, DWT2d
 from awd_core.wavelets.filters import WaveletLike
@@ -259,16 +259,9 @@ def simulate_known_truth(
     if len(given) not in (1, 2) or not all(is_whole_number(size) and size >= 2 for size in given):
         raise ValueError(f"shape is {shape!r}; give (N,) for series or (H, W) for images, 2 samples or more along each")
     shape = tuple(map(int, given))
-    for name, value, least in (
-        ("samples", samples, 1),
-        ("active", active, 1),
-        ("levels", levels, 1),
-        ("seed", seed, 0),
-    ):
-        if not is_whole_number(value) or value < least:
-            raise ValueError(f"{name} is {value!r}; it must be {least} or more, a whole number")
-    if not (is_real_number(noise) and noise >= 0):
-        raise ValueError(f"noise is {noise!r}; it is a standard deviation relative to the response's own, zero or more")
+    samples, active = whole_number("samples", samples), whole_number("active", active)
+    levels, seed = whole_number("levels", levels), whole_number("seed", seed, 0)
+    noise = real_number("noise", noise, "a standard deviation relative to the response's own", least=0)
     check_mode(mode)
     hidden = _hidden(wavelet, taps, seed)
     places = _places(hidden, levels, mode, shape, interior)
@@ -287,7 +280,7 @@ def simulate_known_truth(
     # einsum works in float64 without a copy of X in it.
     y = np.einsum("mi,i->m", X.reshape(samples, -1), slope.ravel())
     y += noise * np.linalg.norm(slope) * np.random.default_rng([seed, _NOISE]).standard_normal(samples)
-    return KnownTruth(X, y.astype(np.float32), hidden, chosen, slope, levels, mode, float(noise), seed)
+    return KnownTruth(X, y.astype(np.float32), hidden, chosen, slope, levels, mode, noise, seed)
 
 
 def _hidden(wavelet: WaveletLike | Literal["random"], taps: int | None, seed: int) -> Wavelet:

@@ -14,17 +14,13 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
 
-from awd_core.checks.choices import check_kind
+from awd_core.attribution.methods import Method
 from awd_core.evidence.jackknife import Interval
-from awd_core.files.atomic import json_values
+from awd_core.files.record import Record
 
-if TYPE_CHECKING:
-    from awd_core.attribution.points import Method
-
-FORMAT, VERSION = "awd-quality", 1
 CHECKS = ("order", "completeness", "agreement", "randomised")
 """The checks, in the order of the verdict."""
 COEFFICIENTS, UNTRAINED = "the largest coefficients", "the attributions of a network without training"
@@ -36,7 +32,7 @@ COMPLETE = 0.05
 AGREEMENT = 0.5
 """Least overlap of the largest attributions of teachers with different seeds. By chance it would be `top`. Not the rank
 correlation: among coefficients that hardly matter, which may be most of them, ranks are noise."""
-ADVICE: "dict[Method, str]" = {
+ADVICE: dict[Method, str] = {
     "saliency": "saliency promises no sum",
     "input_x_gradient": "input × gradient does so for networks alone that are linear in their inputs",
     "integrated_gradients": "take more n_steps",
@@ -133,7 +129,7 @@ class Completeness:
 
     relative: float
     worst: float
-    method: "Method" = "integrated_gradients"
+    method: Method = "integrated_gradients"
 
 
 @dataclass(frozen=True)
@@ -188,7 +184,9 @@ class RandomisedTeacher:
 
 
 @dataclass(frozen=True)
-class AttributionQuality:
+class AttributionQuality(
+    Record, format="awd-quality", writer="awd_core.evidence.attribution_quality", ignored=("verdict", "asked")
+):
     """What is known about some attributions; a check that was not made is None.
 
     Attributes
@@ -222,37 +220,8 @@ class AttributionQuality:
     reasons: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON values; what is not known is None."""
-        findings = [finding._asdict() for finding in self.verdict()]
-        return {"format": FORMAT, "version": VERSION, **json_values(asdict(self)), "verdict": findings}
-
-    @classmethod
-    def from_dict(cls, record: Mapping[str, Any]) -> "AttributionQuality":
-        """What `to_dict` returned.
-
-        Raises
-        ------
-        ValueError
-            If it is something else.
-        """
-        check_kind("record", record, Mapping)
-        if (record.get("format"), record.get("version")) != (FORMAT, VERSION):
-            raise ValueError(
-                f"this is no record of attribution quality: format {record.get('format')!r}, version "
-                f"{record.get('version')!r}, expected {FORMAT!r}, {VERSION}"
-            )
-        try:
-            return cls(
-                _from(PerturbationCurves, record["curves"]),
-                _from(PerturbationCurves, record["random_curves"]),
-                _from(Completeness, record["completeness"]),
-                _from(SeedAgreement, record["agreement"]),
-                _from(RandomisedTeacher, record["randomised"]),
-                tuple(map(_rival, record.get("rivals", ()))),
-                dict(record["reasons"]),
-            )
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"the record of attribution quality is damaged: {error}") from error
+        """JSON values; what is not known is None. The verdict is there for people."""
+        return super().to_dict() | {"verdict": [finding._asdict() for finding in self.verdict()]}
 
     def verdict(self) -> list[Finding]:
         """One sentence for each of `CHECKS`, by the thresholds of this module."""
@@ -364,28 +333,3 @@ def _gain(rival: RivalOrder) -> str:
         f"against {rival.name} better by {back.value:.3f} ({back.low:.3f} to {back.high:.3f}) when put back, "
         f"{away.value:.3f} ({away.low:.3f} to {away.high:.3f}) when removed"
     )
-
-
-def _rival(record: Mapping[str, Any]) -> RivalOrder:
-    gains = [
-        Interval(**{name: _number(name, value) for name, value in record[key].items()})
-        for key in ("insertion_gain", "deletion_gain")
-    ]
-    return RivalOrder(record["name"], _plain(record["insertion_area"]), _plain(record["deletion_area"]), *gains)
-
-
-def _number(name: str, value: Any) -> Any:
-    """None stands for NaN, but for a p-value that nobody asked for."""
-    return value if name == "p_value" else _plain(value)
-
-
-_Record = TypeVar("_Record", PerturbationCurves, Completeness, SeedAgreement, RandomisedTeacher)
-
-
-def _from(kind: type[_Record], record: Mapping[str, Any] | None) -> _Record | None:
-    """A dataclass from JSON values, in which None stands for NaN."""
-    return None if record is None else kind(**{key: _plain(value) for key, value in record.items()})
-
-
-def _plain(value: Any) -> Any:
-    return tuple(map(_plain, value)) if isinstance(value, list) else math.nan if value is None else value

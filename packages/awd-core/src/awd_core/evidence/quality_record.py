@@ -4,19 +4,19 @@ Whoever only reads a finished run needs this and not `awd_core.evidence.assessme
 here needs torch.
 """
 
-import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from awd_core.checks.choices import check_kind
-from awd_core.checks.real_numbers import is_real_number
+from awd_core.checks.real_numbers import real_number
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.distill.settings import SearchSettings
 from awd_core.evidence.quality import AttributionQuality
+from awd_core.files.record import reading
 
 
 def _quick_search() -> SearchSettings:
@@ -60,8 +60,7 @@ class QualitySettings:
         for name, least in (("inputs", 1), ("values", 1), ("least", 1), ("steps", 1), ("repeats", 2)):
             object.__setattr__(self, name, whole_number(name, getattr(self, name), least))
         check_kind("search", self.search, SearchSettings)
-        if not is_real_number(self.top) or not 0 < self.top <= 1:
-            raise ValueError(f"top is {self.top!r}; give a share of the coefficients above 0 and up to 1")
+        real_number("top", self.top, "a share of the coefficients", above=0, most=1)
 
     def count(self, shape: tuple[int, ...]) -> int:
         """How many of the inputs are looked at, of an array of this shape.
@@ -94,6 +93,20 @@ class CheckedQuality:
         """JSON values."""
         return self.quality.to_dict() | {"asked": self.asked}
 
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "CheckedQuality":
+        """What `to_dict` returned.
+
+        Raises
+        ------
+        ValueError
+            If it is something else.
+        """
+        quality = AttributionQuality.from_dict(values)
+        if not isinstance(values.get("asked"), dict):
+            raise ValueError("it lacks asked")
+        return cls(quality, values["asked"])
+
 
 def stored_quality(store: str | os.PathLike[str] | None, question: dict[str, Any]) -> CheckedQuality | None:
     """What was found before, if it answers the same question.
@@ -110,10 +123,9 @@ def stored_quality(store: str | os.PathLike[str] | None, question: dict[str, Any
     CheckedQuality or None
         None if there is no such file, it is damaged, or it answers another question: the checks are made anew then.
     """
-    if store is None or not Path(store).exists():
+    if store is None:
         return None
-    try:
-        record = json.loads(Path(store).read_text(encoding="utf-8"))
-        return CheckedQuality(AttributionQuality.from_dict(record), question) if record["asked"] == question else None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
+    with suppress(ValueError, FileNotFoundError), reading(store, "the quality of attributions") as values:
+        found = CheckedQuality.from_dict(values)
+        return found if found.asked == question else None
+    return None

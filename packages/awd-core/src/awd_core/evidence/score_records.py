@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from awd_core.checks.choices import check_kind
-from awd_core.files.atomic import json_values, write_json
+from awd_core.files.atomic import json_values
+from awd_core.files.record import Record
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class ScaleScore:
 
 
 @dataclass(frozen=True)
-class CoefficientScores:
+class CoefficientScores(Record, format="awd-scores", writer="write_scores"):
     """Scores of one wavelet on one set of inputs and gradients; made by `coefficient_scores`.
 
     Attributes
@@ -88,13 +89,17 @@ class CoefficientScores:
         """One row per scale and one for all, with the fields of `ScaleScore`."""
         return [asdict(scale) for scale in (*self.scales, self.total)]
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values; what is not defined is None."""
-        return {"format": "awd-scores", "version": 1, **json_values(asdict(self))}
-
 
 Scores = tuple[CoefficientScores, CoefficientScores]
 """Of the wavelet that was started from, and of the one that was taken."""
+
+
+@dataclass(frozen=True)
+class ScoreFile(Record):
+    """What scores.json of a run holds."""
+
+    start: CoefficientScores
+    distilled: CoefficientScores
 
 
 @dataclass(frozen=True)
@@ -161,8 +166,7 @@ def write_scores(path: str | os.PathLike[str], scores: Scores) -> None:
     scores : (CoefficientScores, CoefficientScores)
         Of the start and of the wavelet that was taken, as `awd_core.evidence.score_pair` returns them.
     """
-    start, distilled = scores
-    write_json(path, {"start": start.to_dict(), "distilled": distilled.to_dict()})
+    ScoreFile(*scores).save(path)
 
 
 def _compared(scale: str, quantity: str, first: float, second: float) -> dict[str, Any]:

@@ -16,9 +16,10 @@ import torch
 from awd_core.attribution.coefficients import coefficient_attributions
 from awd_core.attribution.gradients import check_gradients
 from awd_core.attribution.points import METHODS, Method
+from awd_core.checks.choices import check_choice
 from awd_core.checks.device import check_device
-from awd_core.checks.real_numbers import is_real_number, real_array, real_list
-from awd_core.checks.whole_numbers import is_whole_number, whole_number
+from awd_core.checks.real_numbers import real_array, real_list, real_number
+from awd_core.checks.whole_numbers import whole_number
 from awd_core.evidence.score_records import CoefficientScores, ScaleScore, Scores
 from awd_core.files.arrays import SampleArray, as_samples, digest, read_block
 from awd_core.transforms.boundary import without_boundary_warnings
@@ -104,16 +105,12 @@ def coefficient_scores(
     samples, slopes = as_samples(X, "X"), as_samples(gradients, "gradients")
     check_gradients(samples, slopes)
     ndim, levels = transformed_axes(tuple(samples.shape), ndim), whole_number("levels", levels)
-    if method not in METHODS:
-        raise ValueError(f"unknown attribution method {method!r}; choose one of {', '.join(METHODS)}")
+    check_choice("method", method, METHODS, required=True)
     for name, value in (("coefficient", coefficient_threshold), ("attribution", attribution_threshold)):
-        if not (is_real_number(value) and value >= 0):
-            raise ValueError(f"{name}_threshold is {value!r}; give a finite number, zero or more")
+        real_number(f"{name}_threshold", value, least=0)
     if not all(0 < share <= 1 for share in real_list("top", top)):
         raise ValueError(f"top is {list(top)}; give shares of the coefficients above 0 and up to 1")
-    for name, number in (("batch_size", batch_size), ("curve_points", curve_points)):
-        if not is_whole_number(number) or number < 1:
-            raise ValueError(f"{name} is {number!r}; it must be 1 or more, a whole number")
+    batch_size, curve_points = whole_number("batch_size", batch_size), whole_number("curve_points", curve_points)
     check_device(device)
     shift = real_array(baseline, "baseline").astype(np.float64)
     if np.broadcast_shapes(shift.shape, samples.shape[1:]) != tuple(samples.shape[1:]):

@@ -52,7 +52,7 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     make_atomically(path, write)
 
 
-def write_json(path: str | os.PathLike[str], value: Any) -> None:
+def write_json(path: str | os.PathLike[str], value: Any, *, indent: int | None = 2) -> None:
     """Write JSON values to a file for people and programs alike: indented, UTF-8, whole or not at all.
 
     Parameters
@@ -61,6 +61,8 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
         The file; its folder must exist.
     value : any
         Of what JSON has a word for; NaN and infinity are refused, since it has none for them.
+    indent : int or None
+        Spaces of each level; None for one line.
 
     Raises
     ------
@@ -79,9 +81,14 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
       "count": 1
     }
     """
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    write_atomically(path, json_bytes(value, indent=indent))
+
+
+def json_bytes(value: Any, *, indent: int | None = 2) -> bytes:
+    """What `write_json` writes."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
     # Of a file's name that is no UTF-8, Python keeps the bytes as lone surrogates, which JSON spells as Python does.
-    write_atomically(path, f"{text}\n".encode(errors="backslashreplace"))
+    return f"{text}\n".encode(errors="backslashreplace")
 
 
 def read_json(path: str | os.PathLike[str], advice: str = "delete it and start the run again") -> Any:

@@ -1,11 +1,13 @@
 """A lock between processes: a file that one of them holds, until it lets go or ends."""
 
+import errno
 import os
+import warnings
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import IO
 
 
-def lock_file(path: str | os.PathLike[str]) -> IO[str] | None:
+def lock_file(path: str | os.PathLike[str]) -> AbstractContextManager[object]:
     """Lock a file against all other processes that ask for the same lock.
 
     Parameters
@@ -15,10 +17,10 @@ def lock_file(path: str | os.PathLike[str]) -> IO[str] | None:
 
     Returns
     -------
-    file or None
-        The open file: the lock lasts until it is closed, or its process ends, however it ends. Where the file system
-        knows no locks (some network file systems), an open file without a lock; where the operating system knows none
-        (Windows), None. Then two processes are not told of each other, which is better than no work at all.
+    context manager
+        Leaving it lets go of the lock, as does the end of the process, however it ends. Where the file system knows no
+        locks (some network file systems), there is none: two processes are not told of each other, which is better than
+        no work at all.
 
     Raises
     ------
@@ -30,21 +32,21 @@ def lock_file(path: str | os.PathLike[str]) -> IO[str] | None:
     Examples
     --------
     >>> import tempfile
-    >>> place = Path(tempfile.mkdtemp()) / ".lock"
-    >>> held = lock_file(place)
-    >>> if held is not None:
-    ...     held.close()
+    >>> with lock_file(Path(tempfile.mkdtemp()) / ".lock"):
+    ...     pass
     """
+    from filelock import FileLock, Timeout
+
+    if not Path(path).parent.is_dir():
+        raise FileNotFoundError(f"cannot lock {path}: the folder {Path(path).parent} does not exist")
     try:
-        import fcntl
-    except ImportError:
-        return None
-    file = Path(path).open("w")  # noqa: SIM115 the lock is the open file
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise
-    except OSError:  # ENOSYS, ENOLCK, ENOTSUP …: no locks here
-        pass
-    return file
+        with warnings.catch_warnings(action="ignore"):  # that a file system knows locks of another kind only
+            return FileLock(path, timeout=0, thread_local=False).acquire()
+    except Timeout as error:
+        raise BlockingIOError(f"{path} is held by another process") from error
+    except NotImplementedError:  # of earlier filelocks
+        return nullcontext()
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP):
+            raise
+        return nullcontext()

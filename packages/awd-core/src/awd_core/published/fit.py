@@ -23,7 +23,7 @@ from awd_core.attribution.model_gradients import Model, Target, asked
 from awd_core.attribution.points import Method
 from awd_core.attribution.store import model_digest
 from awd_core.checks.choices import check_progress
-from awd_core.checks.real_numbers import is_real_number, real_list
+from awd_core.checks.real_numbers import real_list, real_number
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.files.arrays import as_samples, digest
 from awd_core.published.losses import LossWeights, distillation_loss
@@ -179,8 +179,7 @@ def distill_penalised(
     check_progress(progress)
     epochs, batch_size = whole_number("epochs", epochs), whole_number("batch_size", batch_size)
     levels, seed = whole_number("levels", levels), whole_number("seed", seed, 0)
-    if not (is_real_number(learning_rate) and learning_rate > 0):
-        raise ValueError(f"learning_rate is {learning_rate!r}; give a positive number")
+    real_number("learning_rate", learning_rate, above=0)
     start = Wavelet.of(wavelet)
     path = _checked_place(checkpoint)
     samples = Samples(as_samples(X, "X"))

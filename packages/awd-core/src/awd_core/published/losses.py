@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from awd_core.checks.choices import check_kind
-from awd_core.checks.real_numbers import is_real_number
+from awd_core.checks.real_numbers import real_number
 from awd_core.transforms.dwt import Coefficients
 from awd_core.transforms.l1_norm import magnitudes
 from awd_core.wavelets.filters import high_pass
@@ -133,9 +133,7 @@ class LossWeights:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            weight = getattr(self, field.name)
-            if not is_real_number(weight) or weight < 0:
-                raise ValueError(f"the weight {field.name} is {weight!r}; give a finite number, zero or more")
+            real_number(field.name, getattr(self, field.name), "a weight", least=0)
 
 
 def distillation_loss(

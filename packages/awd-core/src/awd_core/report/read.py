@@ -3,15 +3,15 @@
 What is not there is None. What is damaged is named, with what to do about it.
 """
 
-import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from awd_core.evidence.quality import AttributionQuality
 from awd_core.evidence.quality_record import CheckedQuality
-from awd_core.evidence.score_records import CoefficientScores, ScaleScore, Scores
+from awd_core.evidence.score_records import ScoreFile, Scores
 from awd_core.files.atomic import read_json as stored_json
+from awd_core.files.record import reading
+
+ADVICE = "delete it and start the run again"
 
 
 def read_json(file: Path) -> Any:
@@ -26,7 +26,7 @@ def read_json(file: Path) -> Any:
 
 
 def read_scores(file: Path, program: str) -> Scores | None:
-    """Scores from what `CoefficientScores.to_dict` gave, of "start" and "distilled"; None if there is no such file.
+    """Scores of the start and of the wavelet that was taken; None if there is no such file.
 
     Parameters
     ----------
@@ -40,15 +40,11 @@ def read_scores(file: Path, program: str) -> Scores | None:
     ValueError
         If the file is something else.
     """
-    values = read_json(file)
-    if values is None:
+    if not file.exists():
         return None
-    if lacking := {"start", "distilled"} - set(values):
-        raise _other(file, program, f"{file.name} lacks {', '.join(sorted(lacking))}")
-    try:
-        return _scores(values["start"]), _scores(values["distilled"])
-    except (KeyError, TypeError) as error:
-        raise _other(file, program, repr(error)) from error
+    with reading(file, f"scores of {program}", ADVICE) as values:
+        held = ScoreFile.from_dict(values)
+    return held.start, held.distilled
 
 
 def read_quality(file: Path, program: str) -> CheckedQuality | None:
@@ -66,34 +62,7 @@ def read_quality(file: Path, program: str) -> CheckedQuality | None:
     ValueError
         If the file is something else.
     """
-    values = read_json(file)
-    if values is None:
+    if not file.exists():
         return None
-    try:
-        return CheckedQuality(AttributionQuality.from_dict(values), values["asked"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise _other(file, program, repr(error)) from error
-
-
-def _other(file: Path, program: str, why: str) -> ValueError:
-    return ValueError(f"{file} is not what {program} writes: {why}; delete it and start the run again")
-
-
-def _scores(values: Mapping[str, Any]) -> CoefficientScores:
-    """Scores, where None stands for NaN."""
-    held = _known({key: value for key, value in values.items() if key not in ("format", "version")})
-    return CoefficientScores(
-        **held
-        | {
-            "taps": tuple(held["taps"]),
-            "scales": tuple(ScaleScore(**_known(scale)) for scale in held["scales"]),
-            "total": ScaleScore(**_known(held["total"])),
-            "curve_k": tuple(held["curve_k"]),
-            "curve_kept": tuple(math.nan if kept is None else kept for kept in held["curve_kept"]),
-            "kept": tuple((share, math.nan if kept is None else kept) for share, kept in held["kept"]),
-        }
-    )
-
-
-def _known(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: math.nan if value is None else value for key, value in record.items()}
+    with reading(file, f"attribution quality of {program}", ADVICE) as values:
+        return CheckedQuality.from_dict(values)

@@ -21,13 +21,13 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from awd_core.files.atomic import write_atomically, write_json
 from awd_core.files.lock import lock_file
@@ -82,8 +82,8 @@ class RunFolder:
     artefacts: dict[str, str]
     resumed: bool
 
-    def __init__(self, path: Path, lock: IO[str] | None, screen: Screen) -> None:
-        self.path, self._lock, self._screen = path, lock, screen
+    def __init__(self, path: Path, lock: AbstractContextManager[object], screen: Screen) -> None:
+        self.path, self._screen, self._lock = path, screen, lock
         self._threads: Threads | None = None
         self.config, self.sessions, self.artefacts, self.resumed = {}, [], {}, False
 
@@ -284,9 +284,7 @@ class RunFolder:
         if self._threads is not None:
             self._threads.restore()
             self._threads = None
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        self._lock.__exit__(None, None, None)
 
 
 def check_run(run: object, command: str) -> None:
@@ -403,7 +401,7 @@ def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def _locked(folder: Path) -> IO[str] | None:
+def _locked(folder: Path) -> AbstractContextManager[object]:
     try:
         return lock_file(folder / LOCK)
     except BlockingIOError as error:

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+from awd_core.checks.real_numbers import real_number
+
 SECONDS = 0.03
 """Time that a call is repeated for, if nothing else is said: some slices of what a busy machine gives at a time."""
 
@@ -34,8 +36,7 @@ def shortest_seconds(call: Callable[[], object], seconds: float = SECONDS) -> fl
     >>> shortest_seconds(lambda: time.sleep(0.002), seconds=0.01) > 0.001
     True
     """
-    if not seconds > 0:
-        raise ValueError(f"seconds is {seconds}; give a time above 0 to repeat the call for")
+    real_number("seconds", seconds, "a time to repeat the call for", above=0)
     call()
     shortest, until = float("inf"), time.perf_counter() + seconds
     while True:

@@ -19,6 +19,7 @@ from torch import Tensor
 from awd_core.checks.columns import Columns
 from awd_core.checks.real_numbers import plain_array, real_array
 from awd_core.files.atomic import write_json
+from awd_core.files.record import from_json, to_json
 from awd_core.student.card import Head, StudentCard, read_model
 from awd_core.student.data import LEAST_ROWS, StudentSet, sets_of
 from awd_core.student.distill import StudentOptions, as_given, found_by
@@ -26,9 +27,9 @@ from awd_core.student.numbers import NUMBERS
 from awd_core.student.objective import StudentWeights, column_table, number_table
 from awd_core.student.reading import beside, own_name
 from awd_core.student.result import StudentDistillation
-from awd_core.student.result_file import fields_of, values_of, wavelet_of, wavelet_values
 from awd_core.student.ridge import fit_ridge
 from awd_core.student.search import StudentSearch
+from awd_core.wavelets.wavelet import Wavelet
 
 Array = npt.NDArray[np.float64]
 
@@ -123,13 +124,13 @@ class Student(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-l
         )  # fmt: skip
         taken = isinstance(self.wavelet, StudentDistillation)
         parameters = {name: value for name, value in self._options.to_dict().items() if name != "start"} | {
-            "wavelet": None if taken else [wavelet_values(one) for one in self._options.named],
+            "wavelet": None if taken else [to_json(one) for one in self._options.named],
             "leave_out": self.leave_out,
             "learn": bool(self.learn),
             **{name: getattr(self, name) for name in self._own_parameters},
         }
-        found = values_of(vars(self.distillation_))
-        write_json(path, card.to_dict() | {"estimator": parameters, "kept": self._kept, "distillation": found})
+        told = {"estimator": parameters, "kept": self._kept, "distillation": self.distillation_.to_dict()}
+        write_json(path, card.to_dict() | told)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, functions: Sequence[Callable[..., Any]] = ()) -> Self:
@@ -157,7 +158,7 @@ class Student(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-l
         if values["task"] != cls._task:
             other = {"regression": "WaveletStudent", "classification": "WaveletStudentClassifier"}[values["task"]]
             raise ValueError(f"it is a student for {values['task']}; load it with {other}.load")
-        parameters, found = dict(values["estimator"]), StudentDistillation(**fields_of(values["distillation"]))
+        parameters, found = dict(values["estimator"]), StudentDistillation.from_dict(values["distillation"])
         for name in parameters["numbers"]:
             if name not in functions and name not in NUMBERS and not re.fullmatch(r"largest \d+", name):
                 raise ValueError(
@@ -165,7 +166,7 @@ class Student(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-l
                 )
         parameters["numbers"] = [functions.get(name, name) for name in parameters["numbers"]]
         given = parameters["wavelet"]
-        parameters["wavelet"] = found if given is None else [wavelet_of(one) for one in given]
+        parameters["wavelet"] = found if given is None else [from_json(Wavelet, one) for one in given]
         parameters["weights"] = StudentWeights(**parameters["weights"])
         parameters["search"] = StudentSearch(**parameters["search"])
         student = cls(**parameters)

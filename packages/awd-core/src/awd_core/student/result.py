@@ -1,21 +1,25 @@
 """What distillation by the student finds, and how far two such findings agree."""
 
 import itertools
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from awd_core.student.result_file import read_student, write_student
+from awd_core.files.record import Record
 from awd_core.student.search import StudentStart
 from awd_core.wavelets.wavelet import Wavelet
 
 
 @dataclass(frozen=True)
-class StudentDistillation:
+class StudentDistillation(
+    Record, format="awd-student", what="a student's distillation", writer="StudentDistillation.save"
+):
     """The wavelet from which few numbers tell most of the outputs; made by `distill_student`.
+
+    Its file has the attributes, a wavelet as {"name", "taps", "angles"}, and comes back bit for bit. Functions of one's
+    own stand there by their names: whoever reads numbers with them gives them again.
 
     Attributes
     ----------
@@ -56,23 +60,6 @@ class StudentDistillation:
         if len(self.wavelets) > 1:
             raise ValueError("every level has a wavelet of its own; see wavelets, the finest level first")
         return self.wavelets[0]
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write it to a JSON file, whole or not at all."""
-        write_student(path, vars(self))
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> "StudentDistillation":
-        """Read a file that `save` wrote.
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is no such file.
-        ValueError
-            If it is no such file, lacks something, or was written by a later version.
-        """
-        return cls(**read_student(path))
 
 
 def filter_agreement(results: Sequence[StudentDistillation]) -> float:

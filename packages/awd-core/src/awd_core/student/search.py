@@ -8,7 +8,7 @@ out, its angles and its ridge fitted anew without them. Plain wavelets are candi
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from sklearn.model_selection import GroupKFold
 
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.distill.descent import all_angles, starts
+from awd_core.files.record import Record
 from awd_core.student.data import LEAST_ROWS, StudentSet
 from awd_core.student.objective import StudentObjective
 from awd_core.student.ridge import fit_ridge
@@ -35,7 +36,7 @@ SAME_TAPS = 1e-3
 
 
 @dataclass(frozen=True)
-class StudentSearch:
+class StudentSearch(Record):
     """How hard to search.
 
     Attributes
@@ -64,10 +65,6 @@ class StudentSearch:
             object.__setattr__(self, name, whole_number(name, getattr(self, name), least))
         if self.folds == 1:
             raise ValueError("folds is 1; give 2 or more, or 0 to choose by the error on all data")
-
-    def to_dict(self) -> dict[str, int]:
-        """As JSON values."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pywt
 
+from awd_core.checks.choices import check_choice
 from awd_core.checks.warning import warn
 
 Mode = Literal[
@@ -49,10 +50,8 @@ def check_mode(mode: str) -> Mode:
     ValueError
         If it is none of the nine.
     """
-    for known in MODES:
-        if mode == known:
-            return known
-    raise ValueError(f"unknown boundary mode {mode!r}; choose one of {', '.join(MODES)}")
+    check_choice("mode", mode, MODES, required=True)
+    return next(known for known in MODES if known == mode)
 
 
 def synthesis_mode(mode: str) -> str:

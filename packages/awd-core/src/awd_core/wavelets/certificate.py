@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks.real_numbers import refuse_masked
+from awd_core.files.record import Record
 
 Array = npt.NDArray[np.float64]
 
@@ -21,7 +22,7 @@ PyWavelets' tables (2.3e-12, sym3) and their smallest moment that is not meant t
 
 
 @dataclass(frozen=True)
-class Certificate:
+class Certificate(Record, format="awd-certificate", ignored=("orthonormal",)):
     """What was measured on one wavelet. Made by `certify`; errors are absolute and dimensionless.
 
     Attributes
@@ -84,24 +85,10 @@ class Certificate:
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """Every field as JSON values, arrays as lists."""
-        return {
-            "format": "awd-certificate",
-            "version": 1,
-            "name": self.name,
-            "length": self.length,
-            "orthonormal": self.is_orthonormal(),
-            "orthonormality_error": self.orthonormality_error,
-            "sum_error": self.sum_error,
-            "highpass_sum_error": self.highpass_sum_error,
-            "reconstruction_error": self.reconstruction_error,
-            "power_complementarity_error": self.power_complementarity_error,
-            "vanishing_moments": self.vanishing_moments,
-            "moments": list(self.moments),
-            "omega": self.omega.tolist(),
-            "lowpass_response": self.lowpass_response.tolist(),
-            "highpass_response": self.highpass_response.tolist(),
-        }
+        """Every field as JSON values, arrays as lists, and whether it is orthonormal."""
+        values = super().to_dict()
+        first = {name: values[name] for name in ("format", "version", "name", "length")}
+        return first | {"orthonormal": self.is_orthonormal()} | values
 
     def __str__(self) -> str:
         rows = self.rows()

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from awd_core.checks.device import check_device
-from awd_core.checks.real_numbers import is_real_number
+from awd_core.checks.real_numbers import real_number
 from awd_core.checks.whole_numbers import is_whole_number, whole_number
 from awd_core.wavelets.certificate import orthonormality_error
 from awd_core.wavelets.lattice import QUARTER_PI
@@ -332,9 +332,7 @@ def _moment_weights(taps: int, moments: int) -> Tensor:
 
 
 def _noise(size: int, scale: float, seed: int | None) -> npt.NDArray[np.float64]:
-    if not is_real_number(scale) or scale < 0:
-        raise ValueError(f"noise is {scale!r}; it is a standard deviation, zero or more")
-    if scale == 0:
+    if real_number("noise", scale, "a standard deviation", least=0) == 0:
         return np.zeros(size)
     if seed is None:
         raise ValueError(f"noise is {scale} but no seed is given; give seed=<int> so that the start can be repeated")

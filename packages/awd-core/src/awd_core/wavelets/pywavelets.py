@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pywt
 
-from awd_core.checks.whole_numbers import is_whole_number
+from awd_core.checks.whole_numbers import whole_number
 from awd_core.wavelets.certificate import mirror
 from awd_core.wavelets.lattice import TOLERANCE
 
@@ -128,11 +128,7 @@ def object_of_filter(taps: Array, name: str) -> pywt.Wavelet:
 
 def cascade(wavelet: pywt.Wavelet, level: int) -> WaveletFunctions:
     """Scaling and wavelet function after `level` refinements, 1 or more; see `awd_core.wavelets.Wavelet.functions`."""
-    if not is_whole_number(level):
-        raise TypeError(f"level must be an integer, 1 or larger, got {level!r} ({type(level).__name__})")
-    if level < 1:
-        raise ValueError(f"level must be an integer, 1 or larger, got {level!r}")
-    phi, psi, x = wavelet.wavefun(level=int(level))
+    phi, psi, x = wavelet.wavefun(level=whole_number("level", level))
     return WaveletFunctions(x, phi, psi)
 
 

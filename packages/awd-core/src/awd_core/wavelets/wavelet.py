@@ -11,17 +11,16 @@ import math
 import os
 from collections.abc import Mapping
 from functools import cached_property
-from numbers import Real
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, final
 
 import numpy as np
 import numpy.typing as npt
 import pywt
 
-from awd_core.checks.choices import check_file, check_kind
-from awd_core.checks.whole_numbers import is_whole_number
-from awd_core.files.atomic import write_atomically as write_atomically
+from awd_core.checks.choices import check_kind
+from awd_core.checks.real_numbers import real_number
+from awd_core.checks.whole_numbers import whole_number
+from awd_core.files.record import reading
 from awd_core.wavelets import certificate as measure
 from awd_core.wavelets import file, pywavelets
 from awd_core.wavelets.certificate import Certificate
@@ -68,7 +67,7 @@ class Wavelet:
     ) -> None:
         if not (name is None or (isinstance(name, str) and name)):
             raise TypeError(f"name must be a non-empty string or None, got {name!r}")
-        accepted = _checked_tolerance(tolerance)
+        accepted = real_number("tolerance", tolerance, least=0)
         vars(self).update(
             _taps=_read_only(measure.checked_taps(taps, accepted)),
             _name=name or "custom",
@@ -300,9 +299,7 @@ class Wavelet:
 
     def frequency_response(self, n: int = 512) -> tuple[Array, Array, Array]:
         """Magnitude responses: ω (radians per sample, `n` from 0 to π with both ends), |H(ω)| and |G(ω)|."""
-        if not is_whole_number(n) or n < 2:
-            raise ValueError(f"n must be 2 or more frequencies, got {n!r}")
-        return measure.frequency_response(self._taps, int(n))
+        return measure.frequency_response(self._taps, whole_number("n", n, 2))
 
     def certificate(self) -> Certificate:
         """Measure how far the taps are from an orthonormal wavelet."""
@@ -320,8 +317,7 @@ class Wavelet:
             angles = self.angles
         except ValueError:
             angles = None
-        record = file.WaveletRecord(self._name, self._tolerance, self._taps, angles, self.metadata)
-        write_atomically(path, file.to_json(record))
+        file.WaveletRecord(self._name, self._tolerance, self._taps, angles, self.metadata).save(path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Wavelet":
@@ -334,12 +330,19 @@ class Wavelet:
         ValueError
             If it is not a wavelet file, was written by a later version, or contradicts itself.
         """
-        check_file(Path(path))
-        try:
-            record = file.from_json(Path(path).read_bytes())
+        with reading(path, "a wavelet") as values:
+            record = file.WaveletRecord.from_dict(values)
             return _restored(record.taps, record.name, record.tolerance, record.metadata, record.angles)
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{os.fspath(path)} cannot be read as a wavelet: {error}") from error
+
+    def _to_json(self) -> dict[str, Any]:
+        """JSON values within another file."""
+        return {"name": self._name, "taps": self._taps.tolist(), "angles": self.angles.tolist()}
+
+    @classmethod
+    def _from_json(cls, values: Mapping[str, Any]) -> "Wavelet":
+        wavelet = cls.from_angles(values["angles"], name=values["name"])
+        # A wavelet of PyWavelets, say, has taps that are not those of its angles to the last bit.
+        return wavelet if wavelet.taps.tolist() == values["taps"] else cls(values["taps"], name=values["name"])
 
     def __len__(self) -> int:
         return len(self._taps)
@@ -382,12 +385,6 @@ def _restored(
     if angles is not None:
         vars(wavelet)["angles"] = _read_only(np.asarray(angles, dtype=np.float64))
     return wavelet
-
-
-def _checked_tolerance(tolerance: object) -> float:
-    if not (isinstance(tolerance, Real) and math.isfinite(tolerance) and float(tolerance) >= 0):
-        raise ValueError(f"tolerance must be a finite number, 0 or larger, got {tolerance!r}")
-    return float(tolerance)
 
 
 def _read_only(values: Array) -> Array:

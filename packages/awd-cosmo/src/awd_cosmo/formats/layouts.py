@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from awd_core.checks import check_choice
 from awd_core.workers import Workers, open_workers
 from awd_cosmo.formats.archives import MEMBER, BadMap, tar_members
 from awd_cosmo.formats.asked_headers import read_headers
@@ -99,8 +100,7 @@ def recognise(path: str | os.PathLike[str], layout: str = "auto") -> Layout:
     layout names: 1 folder that tells its parameters, as Om0.260_si0.800
     """
     root = Path(path)
-    if layout != "auto" and layout not in LAYOUTS:
-        raise ValueError(f"unknown layout {layout!r}; known are auto, {', '.join(LAYOUTS)}")
+    check_choice("layout", layout, ["auto", *LAYOUTS], required=True)
     if not root.exists():
         raise FileNotFoundError(f"no maps at {root}: there is no such file or folder")
     found = _candidates(root)

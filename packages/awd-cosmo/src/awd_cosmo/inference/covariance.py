@@ -5,6 +5,8 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.checks import check_choice
+
 Array = npt.NDArray[np.float64]
 Shrinkage = Literal["ledoit-wolf", "oas", "none"]
 
@@ -41,8 +43,7 @@ def shrunk_covariance(residuals: npt.ArrayLike, degrees: int, method: Shrinkage 
     (True, True)
     """
     r = np.asarray(residuals, dtype=np.float64)
-    if method not in get_args(Shrinkage):
-        raise ValueError(f"shrinkage must be one of {', '.join(get_args(Shrinkage))}; got {method!r}")
+    check_choice("shrinkage", method, get_args(Shrinkage), required=True)
     if degrees < 1:
         raise ValueError(f"{len(r)} maps leave no degrees of freedom for a covariance; give several a cosmology")
     sd = np.sqrt((r**2).sum(axis=0) / degrees)

@@ -23,7 +23,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks import whole_number
+from awd_core.checks import check_choice, whole_number
+from awd_core.files import Record
 
 Array = npt.NDArray[np.float64]
 Kind = Literal["gp", "linear", "quadratic"]
@@ -33,7 +34,7 @@ _DEGREES = {"linear": 1, "quadratic": 2}
 
 
 @dataclass(frozen=True)
-class CountEmulator:
+class CountEmulator(Record):
     """Compressed features as functions of the parameters. Made by `fit_emulator`.
 
     Attributes
@@ -56,7 +57,7 @@ class CountEmulator:
     high: Array
     centre: Array
     projection: Array
-    curves: tuple[Mapping[str, Any], ...]
+    curves: tuple[Mapping[str, Array], ...]
 
     def compress(self, features: Array) -> Array:
         """Compressed features, (n, F) → (n, K), with a scatter of 1 about the curves."""
@@ -67,30 +68,6 @@ class CountEmulator:
         x = in_box(np.asarray(parameters, dtype=np.float64), self.low, self.high)
         found = [_gp(curve, x) if self.kind == "gp" else _polynomial(curve, x, self.kind) for curve in self.curves]
         return np.column_stack([mean for mean, _ in found]), np.column_stack([variance for _, variance in found])
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        arrays = {key: getattr(self, key).tolist() for key in ("low", "high", "centre", "projection")}
-        curves = [{key: np.asarray(value).tolist() for key, value in curve.items()} for curve in self.curves]
-        return {"kind": self.kind, **arrays, "curves": curves}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "CountEmulator":
-        """Emulator from what `to_dict` gave.
-
-        Raises
-        ------
-        ValueError
-            If something is missing.
-        """
-        missing = {"kind", "low", "high", "centre", "projection", "curves"} - set(values)
-        if missing:
-            raise ValueError(f"this is no emulator: it lacks {', '.join(sorted(missing))}")
-        arrays = {key: np.array(values[key], dtype=np.float64) for key in ("low", "high", "centre", "projection")}
-        curves = [
-            {key: np.array(value, dtype=np.float64) for key, value in curve.items()} for curve in values["curves"]
-        ]
-        return cls(kind=values["kind"], **arrays, curves=tuple(curves))
 
 
 def log_density(t: Array, mean: Array, variance: Array) -> Array:
@@ -140,8 +117,7 @@ def fit_emulator(
     """
     theta, z, n = (np.asarray(values, dtype=np.float64) for values in (parameters, means, maps))
     count = len(theta)
-    if kind not in get_args(Kind):
-        raise ValueError(f"the emulator must be one of {', '.join(get_args(Kind))}; got {kind!r}")
+    check_choice("emulator", kind, get_args(Kind), required=True)
     low, high = theta.min(axis=0), theta.max(axis=0)
     if not (high - low > 1e-9 * np.maximum(np.abs(low), np.abs(high))).all():
         raise ValueError(f"parameter {int(np.argmin(high - low))} is the same in all {count} cosmologies; leave it out")

@@ -15,7 +15,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks import Columns, is_real_number, real_list, varying, warn, whole_number
+from awd_core.checks import Columns, check_choice, is_real_number, real_list, varying, warn, whole_number
 from awd_cosmo.inference.folds import cross_validation_folds
 from awd_cosmo.inference.posterior import EmulatorPosterior as EmulatorPosterior
 from awd_cosmo.inference.regressor import Array, CountRegressor, Transform, parameters_of, transformed
@@ -226,8 +226,7 @@ class PeakCountRegressor(CountRegressor):
         realisation: npt.ArrayLike | None = None,
     ) -> Self:
         """Fit to training maps; see `CountRegressor.fit`."""
-        if self.method not in _METHODS:
-            raise ValueError(f"method must be one of {', '.join(_METHODS)}; got {self.method!r}")
+        check_choice("method", self.method, _METHODS, required=True)
         regressor: CountRegressor = _METHODS[self.method](**(self.options or {}))
         fitted = regressor.fit(X, y, cosmology=cosmology, parameters=parameters, realisation=realisation)
         self._hold(fitted)

@@ -9,18 +9,16 @@ classes, and others only where the caller hands them over. Neither torch nor sci
 """
 
 import copy
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks import check_file, warn
-from awd_core.files import write_atomically
+from awd_core.checks import warn
+from awd_core.files import Record, json_bytes, reading, write_atomically
 from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
 from awd_cosmo.inference.estimators import regressor_from_dict
 from awd_cosmo.inference.regressor import CountRegressor
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     from awd_core.wavelets import Wavelet
 
 Array = npt.NDArray[np.float64]
-FORMAT, VERSION = "awd-cosmo-model", 1
 
 SCALE_TOLERANCE = 0.02
 """Relative difference of pixel scales that is taken for none."""
@@ -65,6 +62,32 @@ class Prediction(NamedTuple):
     std: Array
     distance: Array
     percentile: Array
+
+
+@dataclass(frozen=True, eq=False)
+class _Wavelet:
+    name: str
+    taps: Array
+    tolerance: float
+    metadata: dict[str, Any]
+
+    def made(self) -> "Wavelet":
+        from awd_core.wavelets import Wavelet
+
+        return Wavelet.from_taps(self.taps, name=self.name, tolerance=self.tolerance, metadata=self.metadata)
+
+
+@dataclass(frozen=True, eq=False)
+class _File(Record, format="awd-cosmo-model", writer="Model.save"):
+    parameters: tuple[str, ...]
+    pixel_scale_arcmin: float
+    shape: tuple[int, int]
+    preprocessing: Preprocessing
+    statistics: tuple[dict[str, Any], ...]
+    regressor: dict[str, Any]
+    training: TrainingDistribution
+    wavelet: _Wavelet | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -223,25 +246,19 @@ class Model:
     def to_dict(self) -> dict[str, Any]:
         """JSON values of the whole model."""
         wavelet = self.wavelet
-        return {
-            "format": FORMAT,
-            "version": VERSION,
-            "parameters": list(self.parameters),
-            "pixel_scale_arcmin": self.pixel_scale,
-            "shape": list(self.shape),
-            "preprocessing": asdict(self.preprocessing),
-            "statistics": [statistic.to_dict() for statistic in self.statistics],
-            "regressor": self.regressor.to_dict(),
-            "training": self.training.to_dict(),
-            "wavelet": wavelet
-            and {
-                "name": wavelet.name,
-                "taps": wavelet.taps.tolist(),
-                "tolerance": wavelet.tolerance,
-                "metadata": wavelet.metadata,
-            },
-            "provenance": dict(self.provenance),
-        }
+        return _File(
+            parameters=tuple(self.parameters),
+            pixel_scale_arcmin=self.pixel_scale,
+            shape=self.shape,
+            preprocessing=self.preprocessing,
+            statistics=tuple(statistic.to_dict() for statistic in self.statistics),
+            regressor=self.regressor.to_dict(),
+            training=self.training,
+            wavelet=None
+            if wavelet is None
+            else _Wavelet(wavelet.name, wavelet.taps, wavelet.tolerance, wavelet.metadata),
+            provenance=dict(self.provenance),
+        ).to_dict()
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], *, statistics: Iterable[type] = ()) -> "Model":
@@ -259,35 +276,21 @@ class Model:
         ValueError
             If it is no model, of a later version, lacks something, or names a statistic that is not known.
         """
-        if not isinstance(values, Mapping) or values.get("format") != FORMAT:
-            raise ValueError(f'it has no "format": "{FORMAT}"; files like this are written by Model.save')
-        if values.get("version") != VERSION:
-            raise ValueError(
-                f"its version is {values.get('version')!r} and this awd-cosmo reads version {VERSION}; a later "
-                "awd-cosmo may have written it: update"
-            )
-        wanted = ("parameters", "pixel_scale_arcmin", "shape", "preprocessing", "statistics", "regressor", "training")
-        missing = [key for key in wanted if values.get(key) is None]
-        if missing:
-            raise ValueError(f"it lacks {', '.join(missing)}")
-        own = {kind.__name__: kind for kind in statistics}
-        wavelet = values.get("wavelet")
+        file, own = _File.from_dict(values), {kind.__name__: kind for kind in statistics}
         try:
             return cls(
-                parameters=values["parameters"],
-                pixel_scale=values["pixel_scale_arcmin"],
-                shape=values["shape"],
-                statistics=[_statistic(record, own) for record in values["statistics"]],
-                regressor=regressor_from_dict(values["regressor"]),
-                training=TrainingDistribution.from_dict(values["training"]),
-                preprocessing=Preprocessing(**values["preprocessing"]),
-                wavelet=None if wavelet is None else _wavelet(wavelet),
-                provenance=values.get("provenance") or {},
+                parameters=file.parameters,
+                pixel_scale=file.pixel_scale_arcmin,
+                shape=file.shape,
+                statistics=[_statistic(record, own) for record in file.statistics],
+                regressor=regressor_from_dict(file.regressor),
+                training=file.training,
+                preprocessing=file.preprocessing,
+                wavelet=None if file.wavelet is None else file.wavelet.made(),
+                provenance=file.provenance,
             )
-        except KeyError as error:
-            raise ValueError(f"a part of it lacks {error}") from error
-        except (TypeError, AttributeError) as error:
-            raise ValueError(f"a part of it is not as it should be: {error}") from error
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"a statistic or the regressor is not as it should be: {error!r}") from error
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write it to a JSON file, whole or not at all; `load` gives a model with the same predictions, bit for bit.
@@ -298,13 +301,13 @@ class Model:
             If something in it, such as the provenance, is not JSON.
         """
         try:
-            text = json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
+            content = json_bytes(self.to_dict(), indent=None)
         except (TypeError, ValueError) as error:
             raise ValueError(
                 "the model cannot be written as JSON; provenance and options must hold strings, finite numbers, "
                 f"booleans, None, lists and mappings only: {error}"
             ) from error
-        write_atomically(path, (text + "\n").encode(errors="backslashreplace"))
+        write_atomically(path, content)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, statistics: Iterable[type] = ()) -> "Model":
@@ -317,13 +320,8 @@ class Model:
         ValueError
             If it is not a model, or was cut short; see `from_dict`, also for `statistics`.
         """
-        check_file(Path(path))
-        content = Path(path).read_bytes()
-        try:
-            return cls.from_dict(json.loads(content), statistics=statistics)
-        except ValueError as error:
-            what = "it is not JSON, or was cut short: " if isinstance(error, json.JSONDecodeError) else ""
-            raise ValueError(f"{os.fspath(path)} cannot be read as a model: {what}{error}") from error
+        with reading(path, "a model") as values:
+            return cls.from_dict(values, statistics=statistics)
 
     def _at_scale(self, maps: npt.ArrayLike, pixel_scale: Any, mask: npt.ArrayLike | None) -> Maps:
         """Maps (n, ny, nx) at the model's pixel scale, before preprocessing; NaN where not observed."""
@@ -369,8 +367,8 @@ class Model:
             )
 
 
-def _statistic(record: Any, own: Mapping[str, Any]) -> MapStatistic:
-    name = str(record.get("statistic")) if isinstance(record, Mapping) else ""
+def _statistic(record: Mapping[str, Any], own: Mapping[str, Any]) -> MapStatistic:
+    name = str(record.get("statistic"))
     if name in own:
         made: MapStatistic = own[name].from_dict(record)
         return made
@@ -380,11 +378,3 @@ def _statistic(record: Any, own: Mapping[str, Any]) -> MapStatistic:
             "the file, hand its class over: Model.load(path, statistics=[…])"
         )
     return Statistic.from_dict(record)
-
-
-def _wavelet(values: Mapping[str, Any]) -> "Wavelet":
-    from awd_core.wavelets import Wavelet
-
-    return Wavelet.from_taps(
-        values["taps"], name=values["name"], tolerance=values["tolerance"], metadata=values["metadata"]
-    )

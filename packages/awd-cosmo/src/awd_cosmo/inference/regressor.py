@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, Self, get_args, overload
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks import Columns, real_array
+from awd_core.checks import Columns, check_choice, real_array
 from awd_cosmo.inference.scores import calibration_factor, r_squared
 from awd_cosmo.statistics.estimator import Estimator, not_fitted
 
@@ -244,8 +244,7 @@ def transformed(features: Array, how: Transform) -> Array:
     ValueError
         If the transform is unknown, or cannot be taken of the features.
     """
-    if how not in get_args(Transform):
-        raise ValueError(f"transform must be one of {', '.join(get_args(Transform))}; got {how!r}")
+    check_choice("transform", how, get_args(Transform), required=True)
     if how == "none":
         return features
     least = float(features.min(initial=np.inf))

@@ -4,14 +4,14 @@ import csv
 import io
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.files import read_json
+from awd_core.files import Record
 from awd_cosmo.inference.uncertainty import paired_ratio, regression_scores
 
 Array = npt.NDArray[np.float64]
@@ -123,7 +123,7 @@ def predictions_csv(tables: Mapping[str, Mapping[str, Any]]) -> bytes:
 
 
 @dataclass(frozen=True)
-class Results:
+class Results(Record, what="the comparison of a run"):
     """What results.json holds.
 
     Attributes
@@ -140,10 +140,6 @@ class Results:
     protocols: Mapping[str, Mapping[str, Any]]
     ratios: list[Mapping[str, Any]]
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        return asdict(self)
-
     @classmethod
     def read(cls, run: str | os.PathLike[str]) -> "Results":
         """Results of a run.
@@ -156,8 +152,7 @@ class Results:
         place = Path(run) / "results.json"
         if not place.exists():
             raise FileNotFoundError(f"{place} is not there: the run has not come to its comparison yet")
-        values = read_json(place)
-        return cls(values["target"], values["protocols"], values["ratios"])
+        return cls.load(place)
 
     def row(self, protocol: str, key: str) -> Mapping[str, Any]:
         """The row of a model in a protocol, by regression; the published estimator's where there is no other.

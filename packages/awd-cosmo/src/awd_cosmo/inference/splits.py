@@ -18,13 +18,14 @@ Realisation numbers that occur in several cosmologies are taken to be phases unl
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks import warn, whole_number
+from awd_core.checks import check_choice, warn, whole_number
+from awd_core.files import Record
 from awd_cosmo.inference.partition import (
     PARTS,
     agreeing,
@@ -46,7 +47,7 @@ PUBLISHED_FRACTIONS = (0.80, 0.12, 0.08)
 
 
 @dataclass(frozen=True)
-class Split:
+class Split(Record):
     """Rows of a table of maps, in three parts.
 
     Attributes
@@ -70,33 +71,10 @@ class Split:
     counts: Mapping[str, Any]
     warnings: tuple[str, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values, from which `from_dict` makes an equal split."""
-        rows = {part: getattr(self, part).tolist() for part in PARTS}
-        return asdict(self) | rows | {"warnings": list(self.warnings)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "Split":
-        """Split from what `to_dict` gave.
-
-        Raises
-        ------
-        ValueError
-            If something is missing, or a row is in two parts.
-        """
-        missing = [key for key in (*PARTS, "protocol", "counts") if key not in values]
-        if missing:
-            raise ValueError(f"this is no split: it lacks {', '.join(missing)}")
-        rows = {part: np.asarray(values[part], dtype=np.int64).reshape(-1) for part in PARTS}
-        together = np.concatenate(list(rows.values()))
+    def __post_init__(self) -> None:
+        together = np.concatenate([getattr(self, part) for part in PARTS])
         if len(np.unique(together)) != len(together):
             raise ValueError("this is no split: a row is named twice")
-        return cls(
-            **rows,
-            protocol=values["protocol"],
-            counts=dict(values["counts"]),
-            warnings=tuple(values.get("warnings", ())),
-        )
 
 
 def split_maps(
@@ -162,10 +140,8 @@ def split_maps(
     (160, 20, 20, 0)
     """
     cosmologies, numbers = checked_columns(cosmology, realisation)
-    if by not in get_args(Protocol):
-        raise ValueError(f"by must be one of {', '.join(get_args(Protocol))}; got {by!r}")
-    if shared_phases not in get_args(Phases):
-        raise ValueError(f"shared_phases must be one of {', '.join(get_args(Phases))}; got {shared_phases!r}")
+    check_choice("by", by, get_args(Protocol), required=True)
+    check_choice("shared_phases", shared_phases, get_args(Phases), required=True)
     if phase_fractions is not None and by not in ("both", "cosmology"):
         raise ValueError(f"phase_fractions are for by='both' only, got them with by={by!r}; leave them out")
     if inside_hull_of is not None and by not in ("both", "cosmology"):

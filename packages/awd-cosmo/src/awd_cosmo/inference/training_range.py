@@ -8,7 +8,7 @@ part of its unit.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import varying
+from awd_core.files import Record
 from awd_cosmo.inference.covariance import shrunk_covariance
 from awd_cosmo.inference.emulator import in_box, polynomial_basis
 from awd_cosmo.inference.regressor import Transform, transformed
@@ -60,7 +61,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class TrainingDistribution:
+class TrainingDistribution(Record):
     """Where the features of training maps lie. Made by `from_features`.
 
     Attributes
@@ -86,7 +87,13 @@ class TrainingDistribution:
     quantiles: Array
     curve: Curve | None = None
     limit: float | None = None
-    _known: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    _known: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.precision.shape != (len(self.mean),) * 2 or self.quantiles.ndim != 1:
+            raise ValueError("the training distribution contradicts itself: mean and precision differ in size")
+        if self.curve is not None and self.curve.weights.shape[1:] != self.mean.shape:
+            raise ValueError("the training distribution contradicts itself: mean and curve differ in size")
 
     @classmethod
     def from_features(
@@ -236,32 +243,6 @@ class TrainingDistribution:
             ratio = shares[0] / shares[1] if shares[1] > 0 else math.nan
             found[name] = (float(np.sqrt(np.median(squared) / len(some))), ratio)
         return found
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        arrays = {key: getattr(self, key).tolist() for key in ("mean", "precision", "quantiles")}
-        curve = self.curve and {key: np.asarray(value).tolist() for key, value in vars(self.curve).items()}
-        return {"transform": self.transform, **arrays, "curve": curve, "limit": self.limit}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "TrainingDistribution":
-        """Distribution from what `to_dict` gave, now or before there were curves."""
-        arrays: dict[str, Any] = {
-            key: np.array(values[key], dtype=np.float64) for key in ("mean", "precision", "quantiles")
-        }
-        if arrays["precision"].shape != (len(arrays["mean"]),) * 2 or arrays["quantiles"].ndim != 1:
-            raise ValueError("the training distribution contradicts itself: mean and precision differ in size")
-        told = values.get("curve")
-        curve = None
-        if told is not None:
-            low, high, nodes, weights = (
-                np.array(told[key], dtype=np.float64) for key in ("low", "high", "nodes", "weights")
-            )
-            curve = Curve(low, high, nodes, weights, int(told["degree"]))
-            if curve.weights.shape[1:] != arrays["mean"].shape:
-                raise ValueError("the training distribution contradicts itself: mean and curve differ in size")
-        limit = values.get("limit")
-        return cls(values["transform"], **arrays, curve=curve, limit=None if limit is None else float(limit))
 
     def _distance(self, features: Array) -> Array:
         if features.ndim != 2 or features.shape[1] != len(self.mean):

@@ -8,13 +8,14 @@ the same cosmologies would have given.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from awd_core.evidence import jackknife, r_squared_of_sums
+from awd_core.files import Record
 from awd_cosmo.inference.scores import LEVELS, calibration_factor, checked_bars, checked_pair, within
 
 Array = npt.NDArray[np.float64]
@@ -41,7 +42,7 @@ class Uncertain:
 
 
 @dataclass(frozen=True)
-class RegressionScores:
+class RegressionScores(Record):
     """Scores of one estimator of one parameter. Made by `regression_scores`.
 
     Attributes
@@ -74,10 +75,6 @@ class RegressionScores:
     coverage: Mapping[str, Uncertain] | None = None
     mean_std: float | None = None
     calibration: float | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        return asdict(self)
 
 
 def regression_scores(

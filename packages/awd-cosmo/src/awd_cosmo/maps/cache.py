@@ -20,7 +20,7 @@ import json
 import math
 import os
 import sys
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -272,6 +272,6 @@ def _key(maps: "MapSet", block: int) -> str:
 def _locked(path: Path) -> AbstractContextManager[object]:
     """Keep another process from building the same cache; the system lets go of the lock when a process dies."""
     try:
-        return lock_file(path) or nullcontext()
+        return lock_file(path)
     except BlockingIOError:
         raise RuntimeError(f"another process is building the cache {path.parent}; wait until it is done") from None

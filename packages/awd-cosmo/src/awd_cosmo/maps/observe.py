@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks import is_real_number, is_whole_number, whole_number
+from awd_core.checks import check_choice, is_whole_number, real_number, whole_number
 from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
 from awd_cosmo.maps.preprocessing import block_means, map_stack, smoothed
 
@@ -60,8 +60,7 @@ def downsample(maps: npt.ArrayLike, factor: int, *, least: float = 0.5) -> Float
         common = math.gcd(ny, nx)
         allowed = ", ".join(str(k) for k in range(1, common + 1) if common % k == 0)
         raise ValueError(f"factor = {factor} must divide the sides of {ny} × {nx} maps; {allowed} do")
-    if not 0 < least <= 1:
-        raise ValueError(f"least = {least} must be a share above 0 and up to 1")
+    real_number("least", least, "a share", above=0, most=1)
     return block_means(stack, factor, least)
 
 
@@ -92,8 +91,7 @@ def tile_corners(
     ny, nx = shape
     if not is_whole_number(size) or not 1 <= size <= min(ny, nx):
         raise ValueError(f"tiles of {size!r} pixels do not fit into {ny} × {nx}; take 1 to {min(ny, nx)}")
-    if rest not in ("raise", "drop"):
-        raise ValueError(f"rest = {rest!r} must be 'raise' or 'drop'")
+    check_choice("rest", rest, ("raise", "drop"), required=True)
     if rest == "raise" and (ny % size or nx % size):
         raise ValueError(f"tiles of {size} pixels do not fill {ny} × {nx}; take a divisor, or rest='drop'")
     return [(y, x) for y in range(0, ny - size + 1, size) for x in range(0, nx - size + 1, size)]
@@ -166,11 +164,8 @@ def smooth(
     if (sigma_arcmin is None) == (fwhm_arcmin is None):
         raise ValueError("give the width as sigma_arcmin or as fwhm_arcmin, exactly one of them")
     given = sigma_arcmin if fwhm_arcmin is None else fwhm_arcmin
-    if not (is_real_number(given) and given >= 0):
-        raise ValueError(f"the width must be finite and not negative, got {given} arcmin: give a number, in arcmin")
-    width = float(given) if fwhm_arcmin is None else given / _FWHM
-    if edge not in ("reflect", "wrap"):
-        raise ValueError(f"edge = {edge!r} must be 'reflect' or 'wrap'")
+    width = real_number("the width", given, "a number of arcmin", least=0) / (1.0 if fwhm_arcmin is None else _FWHM)
+    check_choice("edge", edge, ("reflect", "wrap"), required=True)
     stack = map_stack(maps, alone=False)
     if width == 0:
         return stack.copy()
@@ -212,10 +207,8 @@ def shape_noise_sigma(
     >>> round(shape_noise_sigma("lenstools", galaxies_per_arcmin2=25.0, pixel_scale=1.0, source_redshift=1.0), 6)
     0.037
     """
-    if convention not in CONVENTIONS:
-        raise ValueError(f"unknown convention of shape noise {convention!r}; name one of {', '.join(CONVENTIONS)}")
-    if not (is_real_number(galaxies_per_arcmin2) and galaxies_per_arcmin2 > 0):
-        raise ValueError(f"galaxies_per_arcmin2 = {galaxies_per_arcmin2!r} must be positive and finite")
+    check_choice("convention", convention, CONVENTIONS, required=True)
+    real_number("galaxies_per_arcmin2", galaxies_per_arcmin2, above=0)
     galaxies = galaxies_per_arcmin2 * arcmin_per_pixel(pixel_scale) ** 2
     if convention == "fair":
         return 0.4 / math.sqrt(2.0 * galaxies)
@@ -293,8 +286,7 @@ def turn(maps: npt.ArrayLike, element: int) -> Floats:
             [4., 3.]]])
     """
     stack = map_stack(maps, alone=False)
-    if element not in range(8):
-        raise ValueError(f"element = {element} must be 0 to 7")
+    element = whole_number("element", element, 0, most=7)
     if element % 2 and stack.shape[1] != stack.shape[2]:
         raise ValueError(
             f"maps of {stack.shape[1]} × {stack.shape[2]} cannot be turned by a quarter; take an even element"

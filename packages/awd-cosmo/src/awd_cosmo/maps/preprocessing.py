@@ -4,7 +4,6 @@
 SciPy's, since a saved model is asked with NumPy alone.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -12,7 +11,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks import plain_array, whole_number
+from awd_core.checks import check_choice, plain_array, real_number, whole_number
 from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
 
 Maps = npt.NDArray[Any]
@@ -47,10 +46,8 @@ class Preprocessing:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "downsample", whole_number("downsample", self.downsample))
-        if not (math.isfinite(self.smoothing_arcmin) and self.smoothing_arcmin >= 0):
-            raise ValueError(f"smoothing_arcmin must be 0 or more, got {self.smoothing_arcmin}")
-        if self.edge not in get_args(Edge):
-            raise ValueError(f"edge must be 'reflect' or 'wrap', got {self.edge!r}")
+        real_number("smoothing_arcmin", self.smoothing_arcmin, least=0)
+        check_choice("edge", self.edge, get_args(Edge), required=True)
 
     def apply(self, maps: npt.ArrayLike, *, pixel_scale: Any) -> Maps:
         """Maps (n, ny, nx), NaN where not observed, as the statistics want them.

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from astropy import units
 from astropy.table import QTable
 
-from awd_core.checks import check_kind, is_whole_number, real_array, whole_number
+from awd_core.checks import check_kind, real_array, whole_number
 from awd_cosmo.formats.parameters import UNITS, check_parameters
 
 Array = npt.NDArray[np.float64]
@@ -132,8 +132,7 @@ def design_table(columns: Mapping[str, npt.ArrayLike]) -> QTable:
 
 
 def _limits(ranges: Ranges, n: int) -> tuple[Array, Array]:
-    if not is_whole_number(n) or n < 1:
-        raise ValueError(f"a design needs at least one cosmology, got n={n!r}: give a whole number")
+    whole_number("n", n)
     check_kind("ranges", ranges, Mapping)
     if not ranges:
         raise ValueError("a design needs the range of at least one parameter, as {'Omega_m': (0.2, 0.4)}")

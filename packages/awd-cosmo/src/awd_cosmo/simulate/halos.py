@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft, sparse
 
-from awd_core.checks import is_real_number, is_whole_number
+from awd_core.checks import is_real_number, whole_number
 from awd_cosmo.simulate.lensing import lensing_kernel, matter_cosmology
 from awd_cosmo.simulate.lognormal import Grid
 
@@ -73,11 +73,8 @@ class HaloModel:
                 "masses must rise within 1e10 to 1e16 solar masses, got "
                 f"minimum_mass={self.minimum_mass:g}, maximum_mass={self.maximum_mass:g}"
             )
-        if not all(is_whole_number(number) and number >= 2 for number in (self.shells, self.mass_bins)):
-            raise ValueError(
-                f"at least 2 shells and mass bins; got shells={self.shells!r}, mass_bins={self.mass_bins!r}: give "
-                "whole numbers"
-            )
+        whole_number("shells", self.shells, 2)
+        whole_number("mass_bins", self.mass_bins, 2)
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks import check_kind, is_real_number
+from awd_core.checks import check_choice, check_kind, real_number
 from awd_cosmo.formats.parameters import MASSIVENUS_FIDUCIAL, RANGES, check_parameters
 from awd_cosmo.simulate.transfer import SCALE_FACTORS, SPEED_OF_LIGHT, WAVENUMBERS, camb_power, eisenstein_hu_power
 
@@ -125,9 +125,8 @@ def lensing_theory(
     >>> print(f"{theory.shift:.4f} {theory.spectrum(1000.0):.2e} {theory.parameters['sigma8']:.3f}")
     0.0644 4.61e-10 0.840
     """
-    if not is_real_number(source_redshift) or not 0 < source_redshift <= 3.5:
-        raise ValueError(f"source_redshift must lie in (0, 3.5], got {source_redshift!r}")
-    return _theory(_checked(parameters, amplitude=True), float(source_redshift), transfer, nonlinear)
+    source_redshift = real_number("source_redshift", source_redshift, above=0, most=3.5)
+    return _theory(_checked(parameters, amplitude=True), source_redshift, transfer, nonlinear)
 
 
 def empty_beam(parameters: Mapping[str, Any], source_redshift: float = 1.0) -> float:
@@ -155,8 +154,7 @@ def empty_beam(parameters: Mapping[str, Any], source_redshift: float = 1.0) -> f
     >>> round(empty_beam({"Omega_m": 0.3}), 4)
     -0.0644
     """
-    if not is_real_number(source_redshift) or not source_redshift > 0:
-        raise ValueError(f"source_redshift must be positive, got {source_redshift!r}")
+    real_number("source_redshift", source_redshift, above=0)
     cosmology = _background(_checked(parameters, amplitude=False))
     # In z the integrand is smooth: 40 nodes of Gauss and Legendre leave nothing but the error of pyccl's distances.
     nodes, weights = np.polynomial.legendre.leggauss(40)
@@ -224,10 +222,8 @@ def _theory(key: _Key, source_redshift: float, transfer: str, nonlinear: str) ->
 
 @lru_cache(maxsize=8)
 def _matter(key: _Key, transfer: str, nonlinear: str) -> tuple[Any, dict[str, float]]:
-    if transfer not in TRANSFERS:
-        raise ValueError(f"transfer must be one of {', '.join(TRANSFERS)}; got {transfer!r}")
-    if nonlinear not in NONLINEAR:
-        raise ValueError(f"nonlinear must be one of {', '.join(NONLINEAR)}; got {nonlinear!r}")
+    check_choice("transfer", transfer, TRANSFERS, required=True)
+    check_choice("nonlinear", nonlinear, NONLINEAR, required=True)
     values = dict(key)
     wanted = values.pop("sigma8", None)
     values.setdefault("A_s", 2.1)
@@ -305,8 +301,7 @@ def _checked(parameters: Mapping[str, Any], *, amplitude: bool) -> _Key:
     """Parameters with their defaults as plain numbers in one order, with A_s or σ8, or with neither."""
     values = dict(DEFAULTS)
     for name, value in check_kind("parameters", parameters, Mapping).items():
-        if name not in RANGES and name != "Omega_b":
-            raise ValueError(f"unknown parameter {name!r}; known are {', '.join([*RANGES, 'Omega_b'])}")
+        check_choice("a parameter", name, [*RANGES, "Omega_b"], required=True)
         values[name] = float(value.to_value("eV") if name == "M_nu" and hasattr(value, "to_value") else value)
     check_parameters({name: x for name, x in values.items() if name != "Omega_b"}, "the cosmology")
     if "Omega_m" not in values or (amplitude and "A_s" not in values and "sigma8" not in values):

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
-from awd_core.checks import is_real_number, is_whole_number
+from awd_core.checks import real_number, whole_number
 
 Array = npt.NDArray[np.float64]
 
@@ -47,16 +47,10 @@ class Grid:
     padding: float = 2.0
 
     def __post_init__(self) -> None:
-        if not is_whole_number(self.pixels) or self.pixels < 8:
-            raise ValueError(
-                f"a map needs at least 8 pixels along its side, got pixels={self.pixels!r}: give a whole number"
-            )
-        if not is_real_number(self.side_degrees) or not 0 < self.side_degrees <= 20:
-            raise ValueError(
-                f"side_degrees must lie in (0, 20], where the sky is flat enough; got {self.side_degrees!r}"
-            )
-        if not is_real_number(self.padding) or not 1 <= self.padding <= 8:
-            raise ValueError(f"padding must lie between 1 and 8, got {self.padding!r}")
+        whole_number("pixels", self.pixels, 8)
+        # Where the sky is flat enough.
+        real_number("side_degrees", self.side_degrees, "a side in degrees", above=0, most=20)
+        real_number("padding", self.padding, least=1, most=8)
 
     @cached_property
     def size(self) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
-from awd_core.checks import check_kind, is_real_number
+from awd_core.checks import check_choice, check_kind, real_number
 from awd_cosmo.simulate.halos import HaloField, HaloModel, halo_field
 from awd_cosmo.simulate.lensing import NONLINEAR, TRANSFERS, LensingTheory, lensing_theory
 from awd_cosmo.simulate.lognormal import Grid, LognormalField, lognormal_field
@@ -64,11 +64,9 @@ class Setup:
         Grid(self.pixels, self.side_degrees, self.padding)
         if self.halos is not None:
             check_kind("halos", self.halos, HaloModel)
-        if not is_real_number(self.source_redshift) or not 0 < self.source_redshift <= 3.5:
-            raise ValueError(f"source_redshift must lie in (0, 3.5], got {self.source_redshift!r}")
-        for name, allowed in (("transfer", TRANSFERS), ("nonlinear", NONLINEAR)):
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {getattr(self, name)!r}")
+        real_number("source_redshift", self.source_redshift, above=0, most=3.5)
+        check_choice("transfer", self.transfer, TRANSFERS, required=True)
+        check_choice("nonlinear", self.nonlinear, NONLINEAR, required=True)
 
     @property
     def grid(self) -> Grid:

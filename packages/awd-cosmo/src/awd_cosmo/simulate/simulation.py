@@ -17,7 +17,8 @@ import numpy.typing as npt
 from astropy import units
 from astropy.table import QTable, Table
 
-from awd_core.checks import check_kind, is_whole_number
+from awd_core.checks import check_choice, check_kind, whole_number
+from awd_core.files import from_json
 from awd_core.workers import Workers, open_workers
 from awd_cosmo.formats.fits import read_map
 from awd_cosmo.formats.map_names import map_folder, map_name
@@ -26,7 +27,7 @@ from awd_cosmo.simulate.design import MASSIVENUS_RANGES, latin_hypercube, sobol
 from awd_cosmo.simulate.halos import HaloModel
 from awd_cosmo.simulate.lensing import lensing_theory
 from awd_cosmo.simulate.map_model import MapModel, Setup, map_model
-from awd_cosmo.simulate.suite_folder import Values, begin_suite, suite_description, suite_setup
+from awd_cosmo.simulate.suite_folder import Values, begin_suite, suite_description
 from awd_cosmo.simulate.suite_writer import Shares, write_share
 
 Floats = npt.NDArray[np.float32]
@@ -102,7 +103,8 @@ def simulate_maps(
     ...     {"Omega_m": 0.3, "A_s": 2.1}, 1, seed=0, setup=Setup(pixels=64), first=2)))
     ((2, 64, 64), True)
     """
-    _check_numbers(n=n, seed=seed, cosmology=cosmology, first=first)
+    n, seed = whole_number("n", n, 0), whole_number("seed", seed, 0)
+    cosmology, first = whole_number("cosmology", cosmology, 0), whole_number("first", first, 0)
     model = map_model(parameters, setup)
     maps = np.empty((n, model.setup.pixels, model.setup.pixels), dtype=np.float32)
     for i in range(n):
@@ -169,14 +171,11 @@ def simulate_suite(
     >>> print(table["file"][0])
     convergence_gal_mnv0.00000_om0.30000_As2.1000/Maps10/WLconv_z1.00_0001r.fits
     """
-    if preset not in PRESETS:
-        raise ValueError(f"preset must be one of {', '.join(PRESETS)}; got {preset!r}")
+    check_choice("preset", preset, PRESETS, required=True)
     chosen = PRESETS[preset]
     realisations = chosen.realisations if realisations is None else realisations
     setup = chosen.setup if setup is None else check_kind("setup", setup, Setup)
-    _check_numbers(seed=seed)
-    if not is_whole_number(realisations) or realisations < 1:
-        raise ValueError(f"realisations must be at least 1, got {realisations!r}: give a whole number")
+    seed, realisations = whole_number("seed", seed, 0), whole_number("realisations", realisations)
     cosmologies = _cosmologies(chosen.table(seed) if design is None else design)
     root = Path(out)
     folders = [map_folder(root, values, setup.source_redshift) for values in cosmologies]
@@ -224,7 +223,7 @@ def theory_table(out: str | os.PathLike[str], *, cosmologies: Sequence[int] | No
     """
     root = Path(out)
     told = suite_description(root)
-    setup = suite_setup(told["setup"])
+    setup = from_json(Setup, told["setup"])
     rows = []
     for i in range(len(told["cosmologies"])) if cosmologies is None else cosmologies:
         values = told["cosmologies"][operator.index(i)]
@@ -316,9 +315,3 @@ def _table(root: Path, folders: list[Path], parameters: list[Values], realisatio
         column = np.repeat([values[name] for values in parameters], realisations)
         table[name] = column * units.Unit(UNITS[name]) if UNITS[name] else column
     return table
-
-
-def _check_numbers(**numbers: int) -> None:
-    for name, number in numbers.items():
-        if not is_whole_number(number) or number < 0:
-            raise ValueError(f"{name} must not be negative, got {number!r}: give a whole number from 0 on")

@@ -1,14 +1,12 @@
 """The folder of a simulated suite: where its maps lie, and the file that says how it was simulated."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from awd_core.files import read_json, write_json
-from awd_cosmo.simulate.halos import HaloModel
 from awd_cosmo.simulate.map_model import Setup
 
 Values = dict[str, float]
@@ -64,9 +62,3 @@ def suite_description(root: Path) -> dict[str, Any]:
         raise FileNotFoundError(f"{root} holds no suite of simulated maps: there is no {DESCRIPTION}")
     told: dict[str, Any] = read_json(path, "simulate into another folder, or delete this one")
     return told
-
-
-def suite_setup(told: Mapping[str, Any]) -> Setup:
-    """The setup that the suite's file tells."""
-    halos = told["halos"]
-    return Setup(**{**told, "halos": None if halos is None else HaloModel(**halos)})

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks import check_choice, is_real_number
+from awd_core.checks import check_choice, real_number
 from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
 from awd_cosmo.statistics.histograms import FIT_VALUES, feature_names, histogram, learnt_edges, some_of, thresholds
 from awd_cosmo.statistics.peaks import (
@@ -103,8 +103,7 @@ class BandCounts(Statistic):
         check_choice("pixels", self.pixels, tuple(COUNTED), required=True)
         check_choice("per", self.per, ("map", "pixel"), required=True)
         check_choice("boundary", self.boundary, BOUNDARIES, required=True)
-        if not is_real_number(self.masked_share) or not 0 <= self.masked_share < 1:
-            raise ValueError(f"masked_share must be a share from 0 to below 1, got {self.masked_share!r}")
+        real_number("masked_share", self.masked_share, "a share", least=0, below=1)
         if self.pixel_scale is not None:
             arcmin_per_pixel(self.pixel_scale)
         maps = some_of(checked_maps(X))

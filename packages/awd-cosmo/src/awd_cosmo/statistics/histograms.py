@@ -97,8 +97,7 @@ def learnt_edges(values: Floats, bins: int, spacing: str, *, what: str = "values
     array([-inf,  25.,  50.,  75.,  inf])
     """
     check_choice("the spacing of bins", spacing, SPACINGS, required=True)
-    if whole_number("bins", bins) < 3:
-        raise ValueError(f"bins must be 3 or more where their range is learnt, got {bins}")
+    whole_number("bins", bins, 3)
     if len(values) == 0:
         raise ValueError(f"there are no {what} in the training maps to learn bins from; give more maps, or the range")
     sample = np.asarray(values[:: math.ceil(len(values) / FIT_VALUES)], dtype=np.float64)

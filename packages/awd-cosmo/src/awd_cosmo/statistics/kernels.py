@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.checks import check_choice
 from awd_cosmo.statistics.peaks import Floats
 
 if TYPE_CHECKING:
@@ -76,8 +77,7 @@ def wavelet_kernels(
            [0.097, 0.365, 0.437],
            [0.116, 0.437, 0.525]])
     """
-    if windows not in ("published", "all"):
-        raise ValueError(f"windows must be 'published' or 'all', got {windows!r}")
+    check_choice("windows", windows, ("published", "all"), required=True)
     low, high = correlation_pair(wavelet)
     h, g = _strongest(low, windows), _strongest(high, windows)
     kernels = np.stack([np.outer(h, h), np.outer(g, h), np.outer(h, g), np.outer(g, g)])

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks import plain_array, refuse_masked, whole_number
+from awd_core.checks import check_choice, plain_array, refuse_masked, whole_number
 from awd_core.workers import available_cores
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def find_peaks(maps: Any, *, mask: Any = None, kind: Kind = "peaks", workers: in
     >>> np.argwhere(find_peaks(kappa)).tolist()
     [[2, 3]]
     """
-    _check_kind(kind)
+    check_choice("kind", kind, KINDS, required=True)
     if is_tensor(maps) and maps.device.type != "cpu":
         return _on_device(maps, mask, kind)
     stack = plain_array(maps.detach().numpy() if is_tensor(maps) else maps, "maps")
@@ -269,11 +269,6 @@ def in_threads(work: Callable[[int], object], items: Iterable[int], workers: int
 def is_tensor(value: object) -> bool:
     """Whether it is a torch tensor, found out without importing torch."""
     return type(value).__module__.partition(".")[0] == "torch" and hasattr(value, "detach")
-
-
-def _check_kind(kind: object) -> None:
-    if kind not in KINDS:
-        raise ValueError(f"kind must be 'peaks' or 'minima', got {kind!r}")
 
 
 def _marked(block: Floats, usable: Mask, kind: Kind) -> Mask:

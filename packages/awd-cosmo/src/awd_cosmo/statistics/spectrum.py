@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks import whole_number
+from awd_core.checks import real_number, whole_number
 from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
 from awd_cosmo.statistics.peaks import (
     BLOCK,
@@ -109,8 +109,7 @@ class PowerSpectrum(Statistic):
         """
         shape = checked_maps(X).shape[1:]
         bins = whole_number("bins", self.bins)
-        if not (math.isfinite(self.apodise) and self.apodise >= 0):
-            raise ValueError(f"apodise must be a width in arcmin, 0 or larger, got {self.apodise}")
+        real_number("apodise", self.apodise, "a width in arcmin", least=0)
         ell = _multipoles(shape, self.pixel_scale)
         if self.ell_range is None:
             pixel = math.radians(arcmin_per_pixel(self.pixel_scale) / 60)
