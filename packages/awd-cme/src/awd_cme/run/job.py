@@ -200,5 +200,6 @@ def job_of(out: str, **changes: Any) -> RunJob:
 
     config = stored_run(out, PROGRAM, "awd-cme run or awd-cme teach")
     stored = {**config["settings"], **config["options"], "out": out, "overwrite": False, **changes}
-    values = {item.name: stored[item.name] for item in fields(RunJob) if item.name in stored}
-    return RunJob(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+    given = {item.name: stored[item.name] for item in fields(RunJob) if item.name in stored}
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    return RunJob(**values)

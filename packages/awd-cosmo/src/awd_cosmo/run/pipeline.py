@@ -296,10 +296,9 @@ def run_pipeline(
     mask : path, optional
         Of the observed maps.
     workers : int or Workers
-        Processes, or open `awd_core.workers.open`, that simulate, read and cache maps, count, and follow the paths from
-        several starts. The results do not depend on them. Each holds at a time one simulated map, 16 MiB of maps to
-        cache or to count in, 64 maps to ask the teacher for, or all maps that are distilled and their
-        gradients.
+        Processes, or open `awd_core.workers.open`, that simulate, read and cache maps, count, and search along paths.
+        The results do not depend on them. Each holds at a time one simulated map, 16 MiB of maps to cache or to count
+        in, 64 maps to ask the teacher for, or the batches of a path, which those on one machine share.
     scheduler : str, optional
         Address or file of a scheduler of Dask, whose workers do it instead; they need the same files at the same
         paths.
