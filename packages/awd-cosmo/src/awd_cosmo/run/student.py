@@ -43,7 +43,7 @@ def student_rows(job: Job, prepared: Prepared) -> Rows:
 
 
 def find_wavelet(run: RunFolder, comparison: Comparison, taught: Mapping[str, Taught], report: Any) -> None:
-    """Write student.json: the wavelet from whose numbers the teacher's answers, or without one the labels, follow best."""
+    """Write student.json: the wavelet whose numbers tell most of the teacher's answers, or without one of the labels."""
     job, prepared = comparison.job, comparison.prepared
     rows = student_rows(job, prepared)
     outputs = taught["held_out"].predict(prepared.maps, rows) if taught else prepared.target[rows]
@@ -58,7 +58,7 @@ def find_wavelet(run: RunFolder, comparison: Comparison, taught: Mapping[str, Ta
 class NumbersOfMaps:
     """The numbers of maps and their products, as `distill_student` asks for them."""
 
-    signed = False  # details are squared
+    signed, bands = False, ()  # details are squared, and filtered along lines
     __name__ = "shifted lognormal"
 
     def __init__(self, scales: int) -> None:
