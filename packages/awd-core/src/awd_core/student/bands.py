@@ -125,11 +125,13 @@ class Layout:
         names : sequence of str, optional
             Bands that are wanted; all of them by default.
         """
+        if names is not None and not names:
+            return lambda x: Bands({}, x, banks)
         if self.ndim == 2 or shape[0] > MATRIX_UP_TO:
             return lambda x: self._direct(x, banks)
         # The transform is linear: that of the unit vectors is its matrix.
         rows: dict[str, Tensor] = self._direct(torch.eye(shape[0]).to(banks[0]), banks)
-        rows = {name: rows[name] for name in (rows if names is None else names)}
+        rows = {name: rows[name] for name in (rows if names is None else dict.fromkeys(names))}
         matrix, widths = torch.cat(list(rows.values()), dim=1), [band.shape[1] for band in rows.values()]
         return lambda x: Bands(dict(zip(rows, torch.split(x @ matrix, widths, dim=1), strict=True)), x, banks)
 

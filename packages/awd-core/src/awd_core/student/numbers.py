@@ -20,8 +20,9 @@ from awd_core.student.bands import Bands, Layout
 from awd_core.student.reading import FLOOR, Column, own_name
 
 OwnNumber: TypeAlias = Callable[[Bands], Any]
-"""Of `Bands`, a dict of bands (n, …) each, to a tensor or an array (n,) or (n, k). With an attribute `signed` that is
-False it says that it cannot tell bands from their negatives: the search then looks at each filter once."""
+"""Of `Bands`, a dict of bands (n, …) each, to a tensor or an array (n,) or (n, k). Attributes
+that it may have: `signed`, False if it cannot tell bands from their negatives, so that the search looks at each filter
+once; `bands`, names of those that it reads, none where it filters `Bands.inputs` itself."""
 
 
 @dataclass(frozen=True)
@@ -189,9 +190,11 @@ class Numbers:
     @property
     def bands(self) -> list[str] | None:
         """Names of the bands that are read; None for all, where a function of one's own may read any."""
-        if not all(isinstance(number, Number) and not number.of_level for number in self.given):
+        named = [number for number in self.given if isinstance(number, Number)]
+        own = [getattr(number, "bands", None) for number in self.given if not isinstance(number, Number)]
+        if any(number.of_level for number in named) or None in own:
             return None
-        return self.layout.frame
+        return [*(self.layout.frame if named else ()), *(name for names in own for name in names)]
 
     def of(self, bands: Bands) -> Tensor:
         """All numbers of some bands, shape (n, K)."""
@@ -267,7 +270,7 @@ def _resolved(number: Any) -> Number | OwnNumber:
 
 def _own(number: OwnNumber, bands: Bands) -> Tensor:
     """Columns (n, k) of a function of one's own, which may know nothing of torch."""
-    like = next(iter(bands.values()))
+    like = next(iter(bands.values())) if bands else bands.inputs
     given = number(copy.copy(bands))
     columns = given if isinstance(given, Tensor) else torch.from_numpy(np.array(given, dtype=np.float64))
     if columns.ndim not in (1, 2) or len(columns) != len(like):

@@ -74,6 +74,7 @@ class Protocol:
     """The rows of one protocol, and how many maps they rest on.
 
     What intervals are for, `units`, is other "cosmologies", "realisations", "cosmologies and realisations" or "maps".
+    `curve` has R² by the number of numbers, as rows of `awd_core.student.CurvePoint`.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Protocol:
     spread: float | None = None
     units: str | None = None
     best_classical: str | None = None
+    curve: list[dict[str, Any]] | None = None
 
     @property
     def recognises(self) -> bool:
@@ -234,9 +236,10 @@ class RunRecord:
 
     @property
     def taken(self) -> Mapping[str, Any] | None:
-        """The candidate that became AWD, None if selection.json does not tell."""
+        """The candidate whose wavelet is counted, None if selection.json does not tell."""
         marked = [row for row in self.selection or () if row.get("chosen")]
-        return next((row for row in marked if row.get("key") in ("awd", None)), None)
+        keys = [key for key in ("awd_counts", "awd", None) if any(row.get("key") == key for row in marked)]
+        return next((row for row in marked if keys and row.get("key") == keys[0]), None)
 
     def classical(self, protocol: Protocol) -> Row | None:
         """The best classical statistic of a protocol, by validation."""

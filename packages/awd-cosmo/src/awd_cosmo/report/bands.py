@@ -54,7 +54,7 @@ def band_shares(model: Model, target: int = 0) -> list[BandShare]:
     Parameters
     ----------
     model : Model
-        Its regressor must be `awd_cosmo.inference.CountRidge`, for only of a sum can one say what its parts are.
+        Its regressor must be `awd_cosmo.inference.CountRidge` of degree 1: only of a sum can one say what its parts are.
     target : int
         Which parameter.
 
@@ -65,7 +65,7 @@ def band_shares(model: Model, target: int = 0) -> list[BandShare]:
     """
     regressor: Any = model.regressor.regressor_ if isinstance(model.regressor, PeakCountRegressor) else model.regressor
     names = _bands(model)
-    if not isinstance(regressor, CountRidge) or len(names) != regressor.n_features_in_:
+    if not isinstance(regressor, CountRidge) or regressor.degree != 1 or len(names) != regressor.n_features_in_:
         return []
     if regressor.transform != model.training.transform:
         return []

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from awd_core.report import Draw, Planned
+from awd_core.report import Draw, Planned, error_curve_figure
+from awd_core.student import CurvePoint, ErrorCurve
 from awd_cosmo.report import map_figures, result_figures, run_figures, sentences, tables
 from awd_cosmo.report.artefacts import SYMBOLS, Row, RunRecord
 from awd_cosmo.report.bands import BandShare, band_shares, model_levels, scales_of
@@ -23,7 +24,8 @@ def plan(record: RunRecord) -> list[Planned]:
 def _of_results(record: RunRecord) -> list[Planned]:
     protocols = [record.main, *(p for name, p in record.protocols.items() if name != record.main.name)]
     names = tables.row_names(protocols)
-    planned = [
+    planned = [] if not record.main.curve else [_curve(record.main.curve)]
+    planned += [
         Planned(
             "rmse",
             f"RMSE of {record.symbol} with error bars for each model and protocol; the tables have the numbers.",
@@ -65,6 +67,15 @@ def _of_results(record: RunRecord) -> list[Planned]:
             )
         )
     return planned
+
+
+def _curve(rows: Sequence[Mapping[str, Any]]) -> Planned:
+    curve = ErrorCurve(tuple(CurvePoint(**row) for row in rows))
+    return Planned(
+        "numbers",
+        "R² on test maps by how many of the numbers are read, for AWD's wavelet and plain ones, and the teacher's.",
+        lambda narrow: error_curve_figure(curve, narrow=narrow),
+    )
 
 
 def _predicted(predictions: Any, shown: Sequence[Row], names: Mapping[str, str], target: str) -> Draw:

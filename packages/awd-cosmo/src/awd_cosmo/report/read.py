@@ -75,7 +75,7 @@ def read_record(run: RunFolder) -> RunRecord:
 def _protocol(name: str, values: Mapping[str, Any]) -> Protocol:
     known = {field.name for field in fields(Row)}
     rows = tuple(Row(**{key: row[key] for key in row if key in known}) for row in values["rows"])
-    counts = ("train", "validation", "test", "test_cosmologies", "spread", "units", "best_classical")
+    counts = ("train", "validation", "test", "test_cosmologies", "spread", "units", "best_classical", "curve")
     return Protocol(name, rows, **{key: values.get(key) for key in counts})
 
 

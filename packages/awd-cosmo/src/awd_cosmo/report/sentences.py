@@ -5,6 +5,7 @@ be told.
 """
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -75,7 +76,9 @@ def verdict(record: RunRecord, protocol: Protocol) -> str:
         else "In the published protocol, on new maps of cosmologies that are known from training"
     )
     clauses = [_against(record, protocol, row, name) for row, name in rivals(record, protocol)]
-    said = f"{where}, AWD estimates {record.symbol} with an RMSE of {error}"
+    few = re.match(r"\d+ numbers", mine.statistic or "")
+    source = f" from {few[0]} of a map" if few else ""
+    said = f"{where}, AWD estimates {record.symbol}{source} with an RMSE of {error}"
     return f"{said}: {', and '.join(clauses)}." if clauses else f"{said}."
 
 
@@ -139,18 +142,19 @@ def honest_notes(record: RunRecord) -> list[str]:
 
 def _like_kin(record: RunRecord, protocol: Protocol) -> list[str]:
     """Say where adapting the wavelet, or the interpretation term, made no difference that could be told."""
-    same = []
+    mine = protocol.of("awd")
+    statistic, same = None if mine is None else mine.statistic, []
     for ratio in record.ratios:
         row = protocol.of(ratio.to) if (ratio.protocol, ratio.of) == (protocol.name, "awd") else None
         within = ratio.low is not None and ratio.high is not None and ratio.low <= 1 <= ratio.high
-        if row is not None and row.kind in ("ablation", "wavelet") and within:
+        if row is not None and row.kind in ("ablation", "wavelet") and row.statistic == statistic and within:
             same.append(f"{row.name} ({ratio.value:.3f}, {ratio.low:.3f} to {ratio.high:.3f})")
     if not same:
         return []
     return [
-        f"AWD's error is not distinguishable from that of {' and '.join(same)}, with statistics from the same "
-        "candidates and the same estimator: what it gains over others, it owes to these, and not to the distilled "
-        "wavelet as far as these maps can tell."
+        f"AWD's error is not distinguishable from that of {' and '.join(same)}, with the same statistic and "
+        "estimator: what it gains over others, it owes to these, and not to the distilled wavelet as far as these maps "
+        "can tell."
     ]
 
 

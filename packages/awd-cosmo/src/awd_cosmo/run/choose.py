@@ -7,6 +7,7 @@ import numpy as np
 
 from awd_core.distill import DistillationPath
 from awd_core.run import Report, RunFolder
+from awd_core.student import StudentDistillation
 from awd_core.wavelets import Wavelet
 from awd_cosmo.run.compare import CLASSICAL_NAMES, Comparison, wavelet_counts
 from awd_cosmo.run.job import Estimator, Job
@@ -16,23 +17,27 @@ Candidate = tuple[Wavelet | str, str, float | None, Mapping[str, Any], Estimator
 """A wavelet, its name, its share of the interpretation term, options of its counts, and what they are read by."""
 
 
-def select(run: RunFolder, comparison: Comparison, paths: Mapping[str, DistillationPath], report: Report) -> None:
+def select(
+    run: RunFolder, comparison: Comparison, student: StudentDistillation, paths: Mapping[str, DistillationPath],
+    report: Report,
+) -> None:  # fmt: skip
     """Choose by the error on cosmologies left out: selection.json, all that was tried, and choice.json.
 
-    First the statistic and the estimator, with the plain wavelet that the longest path starts from; with them the
+    For the few numbers of the student's wavelet only the estimator is open. For counts, first the statistic and the estimator, with the plain wavelet that the longest path starts from; with them the
     wavelet, among all points of all paths with a share above 0, and, for the model without the interpretation term,
     among those with share 0; then the statistic once more, for each wavelet that is compared, plain ones too, among
     the same candidates; and the best form of each classical statistic.
 
-    choice.json holds "estimator"; "awd" and "awd_no_interpretation", each [start, index on its path]; "statistics", the
-    options by model: these two and the plain wavelets; "classical", for each key [index of the statistic, estimator].
+    choice.json holds "numbers", the estimator of the few numbers; "estimator", that of counts; "awd_counts" and
+    "awd_no_interpretation", each [start, index on its path]; "statistics", the options by model: these two and the
+    plain wavelets; "classical", for each key [index of the statistic, estimator].
     """
     job, prepared = comparison.job, comparison.prepared
     plain = job.wavelets[-1]
     statistics = _usable(job, prepared)
     points = [(start, index) for start, path in paths.items() for index in range(len(path))]
     compared = 2 + len(job.baselines)
-    total = len(statistics) * (compared + len(job.estimators)) + len(points) + len(CLASSICAL_NAMES)
+    total = len(statistics) * (compared + len(job.estimators)) + len(points) + len(CLASSICAL_NAMES) + 1
     done = 0
 
     def advance(what: str) -> None:
@@ -49,16 +54,21 @@ def select(run: RunFolder, comparison: Comparison, paths: Mapping[str, Distillat
             advance(f"{key}: {name}")
         return tried.index(comparison.best(tried))
 
+    numbers, name = comparison.numbers(student.wavelet), student.wavelet.name
+    few = [comparison.tried(numbers, estimator, key="awd", name=name) for estimator in job.estimators]
+    chosen: dict[str, Any] = {"numbers": comparison.best(few).estimator}
+    advance("awd: estimator")
     options = [(statistic, estimator) for statistic in statistics for estimator in job.estimators]
     statistic, estimator = options[best_of("statistic", [(plain, plain, None, *option) for option in options])]
-    chosen: dict[str, Any] = {"estimator": estimator}
-    for key in ("awd_no_interpretation", "awd"):
-        mine = [(start, i, paths[start][i]) for start, i in points if (paths[start][i].share > 0) == (key == "awd")]
+    chosen["estimator"] = estimator
+    for key in ("awd_no_interpretation", "awd_counts"):
+        shares = [(start, i, paths[start][i]) for start, i in points]
+        mine = [point for point in shares if (point[2].share > 0) == (key == "awd_counts")]
         named = [(p.wavelet, f"{start}, share {p.share:g}", p.share, statistic, estimator) for start, _, p in mine]
         chosen[key] = list(mine[best_of(key, named)][:2])
     # What suits one wavelet best need not suit another, and no model shall have a statistic made for its rival.
     wavelets: dict[str, tuple[Wavelet | str, str, float | None]] = {name: (name, name, None) for name in job.baselines}
-    for key in ("awd", "awd_no_interpretation"):
+    for key in ("awd_counts", "awd_no_interpretation"):
         start, index = chosen[key]
         wavelets[key] = (paths[start][index].wavelet, f"{start} distilled", paths[start][index].share)
     chosen["statistics"] = {

@@ -22,6 +22,7 @@ from awd_cosmo.run.job import Job
 from awd_cosmo.run.prepare import Prepared
 from awd_cosmo.statistics.counts import PUBLISHED_BOUNDS, PeakCounts
 from awd_cosmo.statistics.scales import ScaleCounts
+from awd_cosmo.statistics.shifted_lognormal import ShiftedLognormal
 from awd_cosmo.statistics.spectrum import PowerSpectrum
 from awd_cosmo.statistics.starlet import StarletCounts
 from awd_cosmo.statistics.statistic import Statistic
@@ -54,6 +55,10 @@ def wavelet_counts(wavelet: Wavelet | str, options: Any) -> ScaleCounts:
     return ScaleCounts(Wavelet.of(wavelet).taps.copy(), per="pixel", **options)
 
 
+SCALES = 3
+"""Sizes of blocks that the few numbers tell of, as far as they fit: with four further numbers there are seven."""
+
+
 def classical_statistics(key: str, pixel_scale: float, side: int) -> list[Statistic]:
     """What a classical statistic of maps of so many pixels a side may look like; cross-validation chooses."""
     if key == "starlet":
@@ -69,11 +74,14 @@ def classical_statistics(key: str, pixel_scale: float, side: int) -> list[Statis
 
 
 def new_estimator(name: str, statistic: Statistic, seed: int) -> CountRegressor:
-    """Estimator by name; logarithms of power are taken as they are, counts by their square roots."""
-    how: Any = "none" if isinstance(statistic, PowerSpectrum) else "sqrt"
+    """Estimator by name; logarithms are taken as they are, counts by their square roots, few numbers with products."""
+    few = isinstance(statistic, ShiftedLognormal)
+    how: Any = "none" if few or isinstance(statistic, PowerSpectrum) else "sqrt"
     if name == "nearest":
         return NearestCosmology()
-    return CountRidge(transform=how, seed=seed) if name == "ridge" else EmulatorPosterior("quadratic", transform=how)
+    if name == "ridge":
+        return CountRidge(transform=how, degree=2 if few else 1, seed=seed)
+    return EmulatorPosterior("quadratic", transform=how)
 
 
 @dataclass
@@ -98,6 +106,15 @@ class Comparison:
             for rows in (split.train, split.validation)
         )  # type: ignore[return-value]
 
+    @property
+    def scales(self) -> int:
+        """Sizes of blocks of the few numbers, no more than fit into the maps."""
+        return max(1, min(SCALES, int(np.log2(min(self.prepared.maps.shape))) - 1))
+
+    def numbers(self, wavelet: Wavelet | str) -> ShiftedLognormal:
+        """The few numbers with a wavelet, not fitted."""
+        return ShiftedLognormal(Wavelet.of(wavelet).taps.copy(), self.scales)
+
     def tried(self, statistic: Statistic, estimator: str, *, key: str, name: str, share: float | None = None) -> Choice:
         """Compare one candidate, and write it down."""
         same = (statistic_key(statistic), estimator)
@@ -121,7 +138,7 @@ class Comparison:
         held_out = self._held_out_error(
             np.concatenate([x, v]), np.concatenate([train, validation]), statistic, estimator
         )
-        fitted = self._fit(estimator, statistic, x, train)
+        fitted = self.fit(estimator, statistic, x, train)
         return held_out, rmse(self.prepared.target[validation], fitted.predict(v))
 
     def best(self, choices: list[Choice]) -> Choice:
@@ -150,7 +167,7 @@ class Comparison:
         """
         split = self.prepared.splits[protocol]
         x, target = self.features.of(choice.statistic), self.prepared.target
-        fitted = self._fit(choice.estimator, choice.statistic, x[split.train], split.train)
+        fitted = self.fit(choice.estimator, choice.statistic, x[split.train], split.train)
         validation = rmse(target[split.validation], fitted.predict(x[split.validation]))
         fitted.calibrate(x[split.validation], target[split.validation])
         estimate, std = fitted.predict(x[split.test], return_std=True)
@@ -176,7 +193,8 @@ class Comparison:
         label = f"published peak counts, {statistic.bins} bins"
         return Answer(key, name, kind, label, RECOGNISES, estimate, None, error, int(fitted.means_.size))
 
-    def _fit(self, estimator: str, statistic: Statistic, features: Array, rows: Rows) -> CountRegressor:
+    def fit(self, estimator: str, statistic: Statistic, features: Array, rows: Rows) -> CountRegressor:
+        """An estimator of the target, fitted to features of rows."""
         made = new_estimator(estimator, statistic, self.job.seed)
         more: dict[str, Any] = {"parameters": self.prepared.parameters[rows]} if estimator == "emulator" else {}
         if estimator == "ridge":
@@ -185,7 +203,7 @@ class Comparison:
 
     def _held_out_error(self, features: Array, rows: Rows, statistic: Statistic, estimator: str) -> float:
         if estimator == "ridge":
-            fitted = self._fit(estimator, statistic, features, rows)
+            fitted = self.fit(estimator, statistic, features, rows)
             return float(getattr(fitted, "cv_rmse_").min())  # noqa: B009 - CountRidge has it
         from awd_cosmo.inference.folds import cross_validation_folds
 
@@ -194,7 +212,7 @@ class Comparison:
         n_folds, phases = min(5, len(np.unique(ids))), self.prepared.phases(rows)
         folds = cross_validation_folds(ids, phases, n_folds=n_folds, seed=self.job.seed, crossed=True)
         for train, test in folds.split():
-            fitted = self._fit(estimator, statistic, features[train], rows[train])
+            fitted = self.fit(estimator, statistic, features[train], rows[train])
             squared += float(((fitted.predict(features[test]) - target[test]) ** 2).sum())
         return float(np.sqrt(squared / len(rows)))
 
@@ -217,6 +235,8 @@ def statistic_label(statistic: Statistic) -> str:
     if isinstance(statistic, ScaleCounts | StarletCounts):
         what = {"all": "all pixels", "peaks": "peaks", "minima": "minima", "both": "peaks and minima"}[statistic.pixels]
         return f"{what}, {statistic.levels} levels, {statistic.bins} bins"
+    if isinstance(statistic, ShiftedLognormal):
+        return f"{4 + statistic.scales} numbers of a shifted lognormal field"
     if isinstance(statistic, PowerSpectrum):
         return f"power in {statistic.bins} bins of ℓ"
     if isinstance(statistic, PeakCounts):

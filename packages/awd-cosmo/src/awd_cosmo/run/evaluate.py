@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from awd_core.distill import DistillationPath
 from awd_core.run import Report, RunFolder, shortest_seconds
+from awd_core.student import StudentDistillation
 from awd_core.wavelets import Wavelet
 from awd_cosmo.inference.model import Model
 from awd_cosmo.inference.regressor import CountRegressor
@@ -24,6 +25,7 @@ from awd_cosmo.run.compare import (
     wavelet_counts,
 )
 from awd_cosmo.run.prepare import Prepared
+from awd_cosmo.run.student import number_curve
 from awd_cosmo.run.teach import Taught
 from awd_cosmo.run.teach import answers as teacher_answers
 from awd_cosmo.statistics.kernels import wavelet_kernels
@@ -35,21 +37,27 @@ TIMED = 128
 
 
 def evaluate(
-    run: RunFolder, comparison: Comparison, paths: Mapping[str, DistillationPath], chosen: Mapping[str, Any],
-    taught: Mapping[str, Taught], report: Report,
+    run: RunFolder, comparison: Comparison, student: StudentDistillation, paths: Mapping[str, DistillationPath],
+    chosen: Mapping[str, Any], taught: Mapping[str, Taught], report: Report,
 ) -> None:  # fmt: skip
     """Ask all models for the test maps, and write results.json, predictions.csv, model.json and timings.json."""
     job, prepared = comparison.job, comparison.prepared
-    awd, ablation = (paths[s][i].wavelet for s, i in (chosen["awd"], chosen["awd_no_interpretation"]))
+    counted, ablation = (paths[s][i].wavelet for s, i in (chosen["awd_counts"], chosen["awd_no_interpretation"]))
+    few: dict[str, Wavelet | str] = {"awd": student.wavelet, **{f"numbers_{name}": name for name in job.baselines}}
     maps = prepared.maps
     models: list[tuple[str, str, str, Statistic, str]] = []
+    for key, wavelet in few.items():
+        named = ("AWD", "awd") if key == "awd" else (f"{wavelet}, same numbers", "wavelet")
+        models.append((key, *named, comparison.numbers(wavelet), chosen["numbers"]))
     for key, name, kind, wavelet in (
-        ("awd", "AWD", "awd", awd),
-        ("awd_no_interpretation", "AWD without interpretation", "ablation", ablation),
-        *((name, name, "wavelet", name) for name in job.baselines),
+        ("awd_counts", "AWD, counts", "ablation", counted),
+        ("awd_no_interpretation", "AWD, counts, without interpretation", "ablation", ablation),
+        *((name, f"{name}, counts", "wavelet", name) for name in job.baselines),
     ):
         models.append((key, name, kind, wavelet_counts(wavelet, chosen["statistics"][key]), chosen["estimator"]))
-    angles = {"awd": awd.free_angle_count, "awd_no_interpretation": ablation.free_angle_count}
+    angles = {key: wavelet.free_angle_count for key, wavelet in (
+        ("awd", student.wavelet), ("awd_counts", counted), ("awd_no_interpretation", ablation),
+    )}  # fmt: skip
     for key, (index, estimator) in chosen["classical"].items():
         statistic = classical_statistics(key, maps.arcmin_per_pixel, min(maps.shape))[index]
         models.append((key, CLASSICAL_NAMES[key], "classical", statistic, estimator))
@@ -72,14 +80,17 @@ def evaluate(
         answers.append(_mean_answer(prepared, protocol))
         main = {answer.key: answer for answer in answers}
         if protocol == "published":
-            answers += _nearest(run, comparison, awd)
+            answers += _nearest(run, comparison, counted)
         units, drawn = independent_units(prepared, protocol)
         rows = [score_row(answer, truth, units) for answer in answers]
         # Each statistic is tried once with each estimator, and validation of this protocol says which is best.
         best = min((a for a in main.values() if a.kind == "classical"), key=lambda a: a.validation_rmse or 0.0)
-        for other in ("teacher", best.key, "awd_no_interpretation", "db5"):
-            if other in main:
-                ratios.append(ratio(protocol, main["awd"], main[other], truth, units))
+        rivals = ("teacher", best.key)
+        for first, others in (
+            ("awd", (*rivals, "awd_counts", *(key for key in few if key != "awd"))),
+            ("awd_counts", (*rivals, "awd_no_interpretation", "db5")),
+        ):
+            ratios += [ratio(protocol, main[first], main[one], truth, units) for one in others if one in main]
         protocols[protocol] = {
             "rows": rows,
             "train": len(split.train),
@@ -94,7 +105,10 @@ def evaluate(
         if protocol == "held_out":
             timings = _timings(comparison, fits, taught.get(protocol), prepared)
             summary = {row["key"]: row["rmse"] for row in rows if row["key"] in ("awd", "teacher", "mean")}
-            _save_model(run, comparison, fits["awd"], awd, main["awd"], summary)
+            _save_model(run, comparison, fits["awd"], student.wavelet, main["awd"], summary)
+            teacher = main["teacher"].estimate if "teacher" in main else None
+            shown = {"student": student.wavelet, **{name: name for name in job.baselines}}
+            protocols[protocol]["curve"] = number_curve(comparison, shown, chosen["numbers"], teacher, units)
     run.write_bytes("predictions.csv", predictions_csv(tables))
     run.write_json("timings.json", {"ms_per_map": timings, "seconds": run.seconds()})
     run.write_json("results.json", {"target": job.target, "protocols": protocols, "ratios": ratios})
@@ -146,7 +160,7 @@ def _nearest(run: RunFolder, comparison: Comparison, awd: Wavelet) -> list[Answe
         run.say("Too few training maps a cosmology for a covariance: the published nearest-χ² is left out.")
         return []
     rows = [
-        ("awd", "AWD kernels, as published", "awd", wavelet_kernels(awd)),
+        ("awd_counts", "AWD kernels, as published", "ablation", wavelet_kernels(awd)),
         ("db5", "db5 kernels, as published", "wavelet", wavelet_kernels("db5")),
         ("raw", "raw peak heights, as published", "classical", "raw"),
         ("laplace_v1", "Laplace v1, as published", "classical", "laplace_v1"),
@@ -164,7 +178,7 @@ def _table(prepared: Prepared, protocol: str, answers: Mapping[str, Answer], bes
         "realisation": prepared.realisation[rows],
         "truth": prepared.target[rows],
     }
-    for key in ("awd", "teacher", best, "awd_no_interpretation", "db5"):
+    for key in ("awd", "teacher", best, "awd_counts", "awd_no_interpretation", "db5"):
         if key in answers:
             columns[key], columns[f"{key}_std"] = answers[key].estimate, answers[key].std
     return columns

@@ -112,8 +112,10 @@ class Job:
         On the counts: among which cross-validation chooses, once for all wavelets and for each classical statistic.
     selection_maps
         Maps, of training and validation together, on which candidates are compared.
+    student_maps
+        Maps on whose answers the wavelet of the few numbers is chosen.
     baselines
-        Plain wavelets to compare with, each with its best statistic.
+        Plain wavelets to compare with: each with the same numbers, and with its best counts.
 
     Examples
     --------
@@ -174,6 +176,7 @@ class Job:
     )
     estimators: Annotated[tuple[Estimator, ...], LEARNING] = ("ridge", "emulator")
     selection_maps: Annotated[int, AtLeast(8)] = 3000
+    student_maps: Annotated[int, LEARNING, AtLeast(16)] = 400
     baselines: tuple[str, ...] = PLAIN_WAVELETS
 
     def __post_init__(self) -> None:
@@ -231,7 +234,7 @@ PRESETS: dict[str, Job] = {
     "full": Job(
         width=64, epochs=60, patience=15, batch_size=128, learning_rate=1e-3, teacher_maps=1_000_000,
         shares=tuple(i / 10 for i in range(11)), wavelets=("db2", "db3", "db4", "db5", "db6", "db8"),
-        distill_maps=8192, random_starts=64, large_batch=1 << 25, selection_maps=20_000,
+        distill_maps=8192, random_starts=64, large_batch=1 << 25, selection_maps=20_000, student_maps=4000,
         statistics=tuple(
             {"levels": levels, "pixels": pixels, "bins": bins}
             for levels in (1, 2, 3, 4) for pixels, bins in (("all", 20), ("all", 40), ("peaks", 20), ("both", 20))
@@ -241,6 +244,7 @@ PRESETS: dict[str, Job] = {
         suite="tiny", suite_cosmologies=24, suite_realisations=3, tile=None, fractions=(0.6, 0.2, 0.2), width=4,
         epochs=2, batch_size=16, wavelets=("db2", "db3"), path_levels=2, shares=(0.0, 0.5, 1.0), distill_maps=32,
         random_starts=2, small_batch=1 << 12, large_batch=1 << 15, estimators=("ridge",), selection_maps=60,
+        student_maps=24,
         statistics=({"levels": 2, "pixels": "all", "bins": 8}, {"levels": 1, "pixels": "all", "bins": 8}),
     ),
 }  # fmt: skip

@@ -42,6 +42,7 @@ from awd_core.run import (
     stored_run,
     through,
 )
+from awd_core.student import StudentDistillation
 from awd_core.workers import Workers, open_workers
 from awd_cosmo.inference.predict import predict_files, to_csv
 from awd_cosmo.maps.map_set import MapSet
@@ -52,6 +53,7 @@ from awd_cosmo.run.evaluate import evaluate
 from awd_cosmo.run.features import Features
 from awd_cosmo.run.job import SIMULATED, Job
 from awd_cosmo.run.prepare import Prepared, Rows, data_identity, open_data, prepare, simulate_first
+from awd_cosmo.run.student import find_wavelet
 from awd_cosmo.run.teach import Taught, teach
 
 PathLike = str | os.PathLike[str]
@@ -176,13 +178,22 @@ class Work(Distilling):
         told = {"rows": self.rows.tolist(), "method": "saliency", "target": self.job.target}
         self.run.write_json("gradients.json", told)
 
+    @cached_property
+    def student(self) -> StudentDistillation:
+        """The wavelet of the few numbers."""
+        return StudentDistillation.load(self.run / "student.json")
+
+    def find_student(self, report: Report) -> None:
+        """Find the wavelet of which few numbers tell most of the teacher's answers."""
+        find_wavelet(self.run, self.comparison, self.taught, report)
+
     def select(self, report: Report) -> None:
         """Choose statistic, estimator and wavelet by cross-validation."""
-        select(self.run, self.comparison, self.paths, report)
+        select(self.run, self.comparison, self.student, self.paths, report)
 
     def take_chosen(self, report: Report) -> None:
         """Write the wavelet that was chosen, its path, and the wavelets on it."""
-        start, index = self.chosen["awd"]
+        start, index = self.chosen["awd_counts"]
         self.save_points(self.paths[start], "wavelets/share-{share:.3f}.json")
         self.take(self.paths[start], self.paths[start][index].wavelet)
 
@@ -192,7 +203,7 @@ class Work(Distilling):
 
     def compare(self, report: Report) -> None:
         """Ask all models for the test maps, once."""
-        evaluate(self.run, self.comparison, self.paths, self.chosen, self.taught, report)
+        evaluate(self.run, self.comparison, self.student, self.paths, self.chosen, self.taught, report)
 
     def observe(self, report: Report) -> None:
         """Ask the model for observed maps."""
@@ -229,6 +240,9 @@ RUN: tuple[Step[Work], ...] = (
     GRADIENTS,
     Step("distill", "", Work.name_rows, {"gradients.json": "of which maps"}),
     PATHS,
+    Step("distill", "Student", Work.find_student, {
+        "student.json": "the wavelet of which few numbers tell most of the teacher's answers, and how it was found",
+    }),
     Step("distill", "Selection", Work.select, {
         "selection.json": "every candidate that validation has compared",
         "choice.json": "what it chose",
