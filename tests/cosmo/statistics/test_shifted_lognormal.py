@@ -112,6 +112,14 @@ def test_what_was_not_observed_is_not_looked_at():
     assert np.isfinite(own.transform(hidden)).all()
 
 
+def test_scattered_holes_move_the_numbers_little():
+    maps = field(n=20, shape=(64, 64))
+    statistic = ShiftedLognormal().fit(maps)
+    seen = np.random.default_rng(1).random(maps.shape) > 0.05
+    whole, holed = statistic.transform(maps), statistic.transform(np.where(seen, maps, np.nan), seen)
+    np.testing.assert_allclose(holed.mean(axis=0), whole.mean(axis=0), atol=0.1)
+
+
 def test_saved_and_loaded():
     maps = field(n=8)
     statistic = ShiftedLognormal("db2").fit(maps)
@@ -147,7 +155,7 @@ def test_bad_input():
     with pytest.raises(ValueError, match="leaves no detail of a map"):
         statistic.transform(maps, stripes)
     stripes[0] = True
-    with pytest.raises(ValueError, match="no two neighbouring blocks of 2 × 2 pixels"):
+    with pytest.raises(ValueError, match="no two neighbouring blocks of 2 × 2 pixels of a map with 75%"):
         statistic.transform(maps, stripes)
     with pytest.raises(ValueError, match="too small"):
         statistic.transform(maps[:, :8, :8])

@@ -192,9 +192,9 @@ class Numbers:
         """Names of the bands that are read; None for all, where a function of one's own may read any."""
         named = [number for number in self.given if isinstance(number, Number)]
         own = [getattr(number, "bands", None) for number in self.given if not isinstance(number, Number)]
-        if any(number.of_level for number in named) or None in own:
+        if any(number.of_level for number in named) or any(names is None for names in own):
             return None
-        return [*(self.layout.frame if named else ()), *(name for names in own for name in names)]
+        return [*(self.layout.frame if named else ()), *(name for names in own for name in names or ())]
 
     def of(self, bands: Bands) -> Tensor:
         """All numbers of some bands, shape (n, K)."""

@@ -54,7 +54,7 @@ def band_shares(model: Model, target: int = 0) -> list[BandShare]:
     Parameters
     ----------
     model : Model
-        Its regressor must be `awd_cosmo.inference.CountRidge` of degree 1: only of a sum can one say what its parts are.
+        Its regressor must be `awd_cosmo.inference.CountRidge` of degree 1: only a sum has parts.
     target : int
         Which parameter.
 

@@ -23,10 +23,11 @@ def select(
 ) -> None:  # fmt: skip
     """Choose by the error on cosmologies left out: selection.json, all that was tried, and choice.json.
 
-    For the few numbers of the student's wavelet only the estimator is open. For counts, first the statistic and the estimator, with the plain wavelet that the longest path starts from; with them the
-    wavelet, among all points of all paths with a share above 0, and, for the model without the interpretation term,
-    among those with share 0; then the statistic once more, for each wavelet that is compared, plain ones too, among
-    the same candidates; and the best form of each classical statistic.
+    For the few numbers of the student's wavelet only the estimator is open. For counts, first the statistic and the
+    estimator, with the plain wavelet that the longest path starts from; with them the wavelet, among all points of all
+    paths with a share above 0, and, for the model without the interpretation term, among those with share 0; then the
+    statistic once more, for each wavelet that is compared, plain ones too, among the same candidates; and the best form
+    of each classical statistic.
 
     choice.json holds "numbers", the estimator of the few numbers; "estimator", that of counts; "awd_counts" and
     "awd_no_interpretation", each [start, index on its path]; "statistics", the options by model: these two and the

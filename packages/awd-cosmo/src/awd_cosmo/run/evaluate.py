@@ -107,7 +107,7 @@ def evaluate(
             summary = {row["key"]: row["rmse"] for row in rows if row["key"] in ("awd", "teacher", "mean")}
             _save_model(run, comparison, fits["awd"], student.wavelet, main["awd"], summary)
             teacher = main["teacher"].estimate if "teacher" in main else None
-            shown = {"student": student.wavelet, **{name: name for name in job.baselines}}
+            shown: dict[str, Wavelet | str] = {"student": student.wavelet, **{name: name for name in job.baselines}}
             protocols[protocol]["curve"] = number_curve(comparison, shown, chosen["numbers"], teacher, units)
     run.write_bytes("predictions.csv", predictions_csv(tables))
     run.write_json("timings.json", {"ms_per_map": timings, "seconds": run.seconds()})

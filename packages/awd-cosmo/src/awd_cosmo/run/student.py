@@ -43,7 +43,7 @@ def student_rows(job: Job, prepared: Prepared) -> Rows:
 
 
 def find_wavelet(run: RunFolder, comparison: Comparison, taught: Mapping[str, Taught], report: Any) -> None:
-    """Write student.json: the wavelet whose numbers tell most of the teacher's answers, or without one of the labels."""
+    """Write student.json: the wavelet whose numbers tell most of the teacher's answers, or of the labels."""
     job, prepared = comparison.job, comparison.prepared
     rows = student_rows(job, prepared)
     outputs = taught["held_out"].predict(prepared.maps, rows) if taught else prepared.target[rows]

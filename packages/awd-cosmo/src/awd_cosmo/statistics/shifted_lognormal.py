@@ -42,6 +42,8 @@ LEAST_SHIFT, GREATEST_SHIFT = 0.2, 15.0
 has the greatest."""
 LEAST_LEVEL = 0.03
 """1 + κ/s below it counts as it: the shift is that of the details, and a single pixel may lie below −s."""
+LEAST_OBSERVED = 0.75
+"""A block with a lesser share of observed pixels is left out: the mean of few pixels varies more."""
 FLOOR = 1e-30
 """A variance below it counts as it: a constant map has a logarithm too."""
 
@@ -239,9 +241,9 @@ def _binned(levels: Floats, details: Floats, seen: Mask | None, inner: Array) ->
     return counts, total(levels) / np.maximum(counts, 1), total(details.astype(np.float64) ** 2)
 
 
-def _level(means: Array, shift: npt.ArrayLike, shifts: Array) -> Array:
-    """A + s, kept above zero."""
-    return np.maximum(means + shift, shifts[0] / 4)
+def _level(means: Array, shift: float | Array, shifts: Array) -> Array:
+    """The local level above the shift, kept above zero."""
+    return np.asarray(np.maximum(means + shift, shifts[0] / 4))
 
 
 def _most_likely(counts: Array, means: Array, squares: Array, least: Array, shifts: Array) -> Array:
@@ -267,21 +269,26 @@ def _most_likely(counts: Array, means: Array, squares: Array, least: Array, shif
 
 
 def _between_blocks(x: Floats, observed: Mask | None, side: int) -> Array:
-    """Variance (m,) of the difference between means of neighbouring blocks that were wholly observed."""
+    """Variance (m,) of the difference between means of neighbouring blocks, as far as they were observed."""
     m, ny, nx = len(x), x.shape[1] // side, x.shape[2] // side
     shape = (m, ny, side, nx, side)
-    means = x[:, : ny * side, : nx * side].reshape(shape).mean(axis=(2, 4), dtype=np.float64)
-    pairs = [means[:, 1:] - means[:, :-1], means[:, :, 1:] - means[:, :, :-1]]
-    differences = np.hstack([pair.reshape(m, -1) for pair in pairs])
+    blocks = x[:, : ny * side, : nx * side].reshape(shape)
     if observed is None:
-        return np.asarray(differences.var(axis=1))
-    whole: Mask = observed[:, : ny * side, : nx * side].reshape(shape).all(axis=(2, 4))
-    both: list[Mask] = [whole[:, 1:] & whole[:, :-1], whole[:, :, 1:] & whole[:, :, :-1]]
-    seen = np.hstack([pair.reshape(m, -1) for pair in both])
+        share = np.ones((m, ny, nx))
+        means = blocks.mean(axis=(2, 4), dtype=np.float64)
+    else:
+        there = observed[:, : ny * side, : nx * side].reshape(shape)
+        share = there.mean(axis=(2, 4))
+        total = blocks.sum(axis=(2, 4), dtype=np.float64, where=there)
+        means = total / np.maximum(share * side**2, 1)
+    pairs = [(slice(None), slice(1, None), slice(None)), (slice(None), slice(None), slice(1, None))]
+    before = [(slice(None), slice(-1), slice(None)), (slice(None), slice(None), slice(-1))]
+    differences = np.hstack([(means[a] - means[b]).reshape(m, -1) for a, b in zip(pairs, before, strict=True)])
+    least = np.hstack([np.minimum(share[a], share[b]).reshape(m, -1) for a, b in zip(pairs, before, strict=True)])
+    seen = least >= LEAST_OBSERVED
     if not seen.any(axis=1).all():
         raise ValueError(
-            f"the mask leaves no two neighbouring blocks of {side} × {side} pixels of a map; take fewer scales, or "
-            "leave the map out"
+            f"the mask leaves no two neighbouring blocks of {side} × {side} pixels of a map with {LEAST_OBSERVED:.0%} "
+            "of their pixels; take fewer scales, or leave the map out"
         )
-    found: Array = np.var(differences, axis=1, where=seen)
-    return found
+    return np.asarray(np.var(differences, axis=1, where=seen))
