@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_cme.model.card_file import CardFile, Triple
-from awd_cme.model.coefficients import Array, Selection, analysis_matrices, centre_times, scales
+from awd_cme.model.coefficients import Selection, analysis_matrices, centre_times, scales
 from awd_cme.series.resample import to_one_length
 from awd_cme.series.scaling import Statistics, ZScores
 from awd_core.files import reading
+from awd_core.typing import AnyArray, Array, Flags
 
 if TYPE_CHECKING:
     from awd_cme.model.features import MaxCoefficients
@@ -77,14 +78,14 @@ class ModelCard:
     inputs: Statistics
     targets: Statistics
     wavelet: str
-    taps: npt.NDArray[np.float64]
+    taps: Array
     levels: int
     mode: str
     selection: Selection
-    coefficients: npt.NDArray[np.float64]
+    coefficients: Array
     intercept: Triple
     limits: tuple[float, float]
-    function: npt.NDArray[np.float64]
+    function: Array
     notes: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -176,7 +177,7 @@ class ModelCard:
         """Unit of times: "s", or "samples" where the frame interval is unknown."""
         return "samples" if self.seconds_per_sample is None else "s"
 
-    def predict(self, series: Any, *, cell: str | Sequence[str] | npt.NDArray[Any] | None = None) -> float | Array:
+    def predict(self, series: Any, *, cell: str | Sequence[str] | AnyArray | None = None) -> float | AnyArray:
         """Predict from series in the channel's own unit.
 
         Parameters
@@ -230,7 +231,7 @@ class ModelCard:
             found = found * scale + shift
         return float(found[0]) if one else found.astype(X.dtype, copy=False)
 
-    def _score(self, x: Array) -> Array:
+    def _score(self, x: AnyArray) -> AnyArray:
         """The linear predictor of standardised series (n, N), in their type: float32 is scored in float32."""
         matrix, times, present = self._side_by_side
         c = x @ matrix.reshape(-1, self.length).T.astype(x.dtype, copy=False)
@@ -238,7 +239,7 @@ class ModelCard:
         return np.clip(features @ self.coefficients[:, 0] + self.intercept[0], *self.limits)
 
     @cached_property
-    def _side_by_side(self) -> tuple[Array, Array, npt.NDArray[np.bool_]]:
+    def _side_by_side(self) -> tuple[AnyArray, AnyArray, Flags]:
         """All scales filled up to the size of the largest: the transform, with NaN, times, and which features are."""
         sizes = [len(matrix) for matrix in self.matrices]
         matrices, times = np.full((len(sizes), max(sizes), self.length), np.nan), np.zeros((len(sizes), max(sizes)))
@@ -248,11 +249,11 @@ class ModelCard:
         return matrices, times, self.selection.present(sizes)
 
     @cached_property
-    def matrices(self) -> list[Array]:
+    def matrices(self) -> list[AnyArray]:
         """The transform, band by band from coarse to fine."""
         return analysis_matrices(self.taps, self.length, self.levels, self.mode)
 
-    def _prepared(self, series: Any) -> tuple[Array, npt.NDArray[np.bool_] | None]:
+    def _prepared(self, series: Any) -> tuple[AnyArray, Flags | None]:
         """Series of the card's length, in the channel's unit, and which samples are no padding; None for all."""
         if len(series) and np.ndim(series[0]) == 0:
             X, mask = self._prepared([series])

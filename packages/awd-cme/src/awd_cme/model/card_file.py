@@ -9,16 +9,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from awd_cme.model.coefficients import Selection, scales
 from awd_cme.series.scaling import Statistics
 from awd_core.files import Record
+from awd_core.typing import Array
 
 if TYPE_CHECKING:
     from awd_cme.model.card import ModelCard
 
-Array = npt.NDArray[np.float64]
 Triple = tuple[float, float, float]
 
 

@@ -7,15 +7,13 @@ a matter of indices (`MODES`). `Selection` says which coefficients of a scale be
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import check_choice, whole_number
 from awd_core.files import Record
-
-Array = npt.NDArray[Any]
+from awd_core.typing import AnyArray, Flags
 
 MODES: dict[str, str] = {
     "zero": "constant",
@@ -65,7 +63,7 @@ class Selection(Record):
         """What is sorted for: one entry for each list of coefficients of a scale."""
         return ("positive", "negative") if self.which == "both" else (self.which,)
 
-    def present(self, sizes: Sequence[int]) -> npt.NDArray[np.bool_]:
+    def present(self, sizes: Sequence[int]) -> Flags:
         """Which features of the largest of several scales each of them has, shape (scales, columns)."""
         ranks = np.arange(min(self.most, max(sizes))) < np.array(sizes)[:, None]
         listed = np.tile(ranks, len(self.kinds()) * (1 + self.positions))
@@ -79,7 +77,7 @@ class Selection(Record):
         found += [f"{scale}, time of {item}" for item in listed] if self.positions else []
         return found + ([f"{scale}, energy"] if self.energies else [])
 
-    def select(self, coefficients: Array, times: Array) -> Array:
+    def select(self, coefficients: AnyArray, times: AnyArray) -> AnyArray:
         """Features of one scale, or of several side by side.
 
         Parameters
@@ -128,7 +126,7 @@ ROUNDING = 1.5 * 2.0**14
 """Added and subtracted again, it leaves multiples of 2⁻³⁸: far above errors of rounding, far below what matters."""
 
 
-def _number(c: Array, signed: bool) -> int:
+def _number(c: AnyArray, signed: bool) -> int:
     """Write each coefficient's number in its scale into its last bits, in place, and return the mask of these bits.
 
     If `signed`, sizes are kept, and signs go to the last bit. So a sort carries the numbers along, and knows no ties.
@@ -148,7 +146,7 @@ def _number(c: Array, signed: bool) -> int:
     return bits
 
 
-def analysis_matrices(taps: npt.ArrayLike, length: int, levels: int = 4, mode: str = "zero") -> list[Array]:
+def analysis_matrices(taps: npt.ArrayLike, length: int, levels: int = 4, mode: str = "zero") -> list[AnyArray]:
     """The transform of series of one length, as a matrix for each band.
 
     Parameters
@@ -191,7 +189,7 @@ def analysis_matrices(taps: npt.ArrayLike, length: int, levels: int = 4, mode: s
 
 def undecimated_matrices(
     taps: Sequence[npt.ArrayLike], length: int, mode: str = "zero", *, negated: bool = False
-) -> list[Array]:
+) -> list[AnyArray]:
     """The undecimated transform of series of one length, as a matrix for each band: a coefficient for every sample.
 
     Parameters
@@ -236,7 +234,7 @@ def undecimated_matrices(
     return [approximation, *details[::-1]]
 
 
-def centre_times(taps: npt.ArrayLike, length: int, levels: int = 4) -> list[Array]:
+def centre_times(taps: npt.ArrayLike, length: int, levels: int = 4) -> list[AnyArray]:
     """When the coefficients of each band are: the centre of the squares of their filter, in samples from the first.
 
     A coefficient near an end reads the extension too, so its centre may lie before the first or behind the last sample.
@@ -287,23 +285,23 @@ def scales(levels: int, seconds_per_sample: float | None = None) -> list[tuple[s
     return [(f"{band} {2**level * step:.4g} {unit}", 2**level * step) for band, level in bands]
 
 
-def _filtered(rows: Array, taps: Array, mode: str) -> Array:
+def _filtered(rows: AnyArray, taps: AnyArray, mode: str) -> AnyArray:
     """One level along axis 0: y(i) = Σ_k f(k) x̃(2i + 1 − k), x̃ being the extended signal."""
     size, reach = len(rows), len(taps) - 1
     extended = np.pad(rows, ((reach, reach), (0, 0)), MODES[mode])  # type: ignore[call-overload]
     outputs = (size + reach) // 2
     at = 2 * np.arange(outputs)[:, None] + 1 + reach - np.arange(len(taps))
-    band: Array = np.einsum("k,ikn->in", taps, extended[at])
+    band: AnyArray = np.einsum("k,ikn->in", taps, extended[at])
     return band
 
 
-def _low_pass(taps: npt.ArrayLike) -> Array:
+def _low_pass(taps: npt.ArrayLike) -> AnyArray:
     low = np.asarray(taps, dtype=np.float64)
     if low.ndim != 1 or len(low) < 2 or len(low) % 2:
         raise ValueError(f"taps are one list of an even number of numbers; got the shape {low.shape}")
     return low
 
 
-def _high_pass(low: Array) -> Array:
-    high: Array = low[::-1] * (-1.0) ** np.arange(1, len(low) + 1)
+def _high_pass(low: AnyArray) -> AnyArray:
+    high: AnyArray = low[::-1] * (-1.0) ** np.arange(1, len(low) + 1)
     return high

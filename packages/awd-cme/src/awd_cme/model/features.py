@@ -9,9 +9,8 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from awd_cme.model.coefficients import Selection, analysis_matrices, centre_times, scales
 from awd_core.checks import Columns, is_real_number, real_array
+from awd_core.typing import Array
 from awd_core.wavelets import Wavelet
-
-Array = npt.NDArray[np.float64]
 
 FEATURES: dict[str, dict[str, Any]] = {
     "published": {"which": "positive", "most": 6},

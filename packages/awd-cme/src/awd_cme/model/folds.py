@@ -7,7 +7,6 @@ are scored in the partner's unit.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +15,7 @@ from awd_cme.series.scaling import Rule, ZScores, fit_z_scores
 from awd_cme.series.series_set import SeriesSet
 from awd_core.checks import whole_number
 from awd_core.features import Folds, group_folds
-
-Array = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.intp]
+from awd_core.typing import AnyArray, Array, Indices
 
 SELECTION, PENALTY = 1_000_001, 1_000_002
 """Streams of random numbers: of the folds that select, and of those within them that choose a penalty. The split into
@@ -26,7 +23,7 @@ training and test cells draws from stream 0, simulated cells from those of their
 
 
 def grouped_folds(
-    groups: npt.ArrayLike, folds: int, seed: int, labels: npt.NDArray[Any] | None = None, *, stream: int = SELECTION,
+    groups: npt.ArrayLike, folds: int, seed: int, labels: AnyArray | None = None, *, stream: int = SELECTION,
     draw: int = 0,
 ) -> Folds:  # fmt: skip
     """Folds of about equal size that keep groups together.
@@ -85,7 +82,7 @@ class ScaledFold:
     rest: Indices
     training: SeriesSet
     held_out: SeriesSet
-    groups: npt.NDArray[Any]
+    groups: AnyArray
     z_scores: ZScores
 
     def restored(self, prediction: Array) -> Array:

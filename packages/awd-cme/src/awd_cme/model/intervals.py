@@ -13,8 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from awd_cme.model.regression import SeriesLogistic, SeriesRidge
 from awd_core.checks import real_number
 from awd_core.evidence import interval_from_left_out
-
-Array = npt.NDArray[np.float64]
+from awd_core.typing import Array, Flags, Indices
 
 OPEN = 1e-9
 """Smallest eigenvalue of the features' correlations, to the largest, of a direction that the tracks determine."""
@@ -124,14 +123,14 @@ def _raw(found: Array, predictor: SeriesRidge | SeriesLogistic) -> Array:
     return np.concatenate([found[..., :1] - (slopes @ predictor.feature_mean_)[..., None], slopes], axis=-1)
 
 
-def _least_squares(D: Array, y: Array, places: npt.NDArray[np.intp]) -> tuple[Array, Array]:
+def _least_squares(D: Array, y: Array, places: Indices) -> tuple[Array, Array]:
     inverse, is_open = _inverse(D.T @ D)
     found = inverse @ (D.T @ y)
     left_out = _without(found, D, np.ones(len(D)), y - D @ found, places)
     return np.where(is_open, np.nan, found), left_out
 
 
-def _logistic(D: Array, y: Array, places: npt.NDArray[np.intp]) -> tuple[Array, Array]:
+def _logistic(D: Array, y: Array, places: Indices) -> tuple[Array, Array]:
     found = np.zeros(D.shape[1])
     for _ in range(STEPS):
         chance = _chance(D @ found)
@@ -146,9 +145,7 @@ def _logistic(D: Array, y: Array, places: npt.NDArray[np.intp]) -> tuple[Array, 
     return np.where(is_open, np.nan, found), left_out
 
 
-def _without(
-    found: Array, D: Array, weight: Array, residual: Array, places: npt.NDArray[np.intp], penalty: float = 0.0
-) -> Array:
+def _without(found: Array, D: Array, weight: Array, residual: Array, places: Indices, penalty: float = 0.0) -> Array:
     """Coefficients without each cluster, shape (clusters, coefficients).
 
     One of Newton's steps from the coefficients of all, which is exact for least squares.
@@ -170,7 +167,7 @@ def _without(
     return left_out
 
 
-def _inverse(matrices: Array, penalty: float = 0.0) -> tuple[Array, npt.NDArray[np.bool_]]:
+def _inverse(matrices: Array, penalty: float = 0.0) -> tuple[Array, Flags]:
     """Inverses of symmetric matrices (..., k, k) + penalty, and which coefficients (..., k) are not determined."""
     sizes, axes = np.linalg.eigh(matrices)
     large = sizes > OPEN * sizes[..., -1:]

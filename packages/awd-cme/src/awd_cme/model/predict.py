@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from awd_cme.model.card import ModelCard
@@ -17,8 +16,8 @@ from awd_cme.tracks.losses import LossReport, counted
 from awd_cme.tracks.table import channels as channels_of
 from awd_cme.tracks.table import starts
 from awd_core.checks import check_file
+from awd_core.typing import AnyArray, Flags
 
-Array = npt.NDArray[Any]
 Card = ModelCard | StudentCard
 SHOWN = 20
 """Rows of a table of predictions that a terminal shows; of longer tables, half as many."""
@@ -152,7 +151,7 @@ def _settings_of(model: Card) -> SeriesSettings:
     return SeriesSettings.from_dict(noted)
 
 
-def _at_limit(model: Card, predictions: Array, cells: Array) -> npt.NDArray[np.bool_]:
+def _at_limit(model: Card, predictions: AnyArray, cells: AnyArray) -> Flags:
     """Which predictions are what the card clips to, in the unit of the predictions."""
     if model.task == "classification":
         return np.zeros(len(predictions), dtype=bool)

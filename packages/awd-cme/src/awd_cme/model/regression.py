@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.multiclass import type_of_target
@@ -16,8 +15,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, check_X_y
 
 from awd_cme.model.folds import PENALTY, grouped_folds
 from awd_core.checks import Columns, plain_array, real_array, real_list, varying, whole_number
-
-Array = npt.NDArray[np.float64]
+from awd_core.typing import AnyArray, Array
 
 ALPHAS = tuple(np.logspace(-2, 4, 19).tolist())
 """Penalties α that are tried: Σ(y − p)² + α Σb², b per standard deviation of each feature."""
@@ -186,10 +184,10 @@ class SeriesLogistic(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sc
         success = 0.5 * (1 + np.tanh(self.decision_function(X) / 2))
         return np.stack([1 - success, success], axis=1)
 
-    def predict(self, X: Any) -> npt.NDArray[Any]:
+    def predict(self, X: Any) -> AnyArray:
         """The more probable class, shape (n,)."""
         success = self.decision_function(X) > 0
-        labels: npt.NDArray[Any] = self.classes_[success.astype(int)]
+        labels: AnyArray = self.classes_[success.astype(int)]
         return labels
 
     def __sklearn_tags__(self) -> Any:
@@ -203,7 +201,7 @@ def least_squares() -> SeriesRidge:
     return SeriesRidge(alphas=(0.0,), clip=False)
 
 
-def fit_predictor(predictor: Any, F: Array, y: npt.NDArray[Any], groups: npt.NDArray[Any]) -> Any:
+def fit_predictor(predictor: Any, F: Array, y: AnyArray, groups: AnyArray) -> Any:
     """Fit a predictor, with groups if it is one of this module's; of one group alone, tracks choose the penalty."""
     if isinstance(predictor, SeriesRidge | SeriesLogistic):
         return predictor.fit(F, y, groups=groups if len(np.unique(groups)) > 1 else None)

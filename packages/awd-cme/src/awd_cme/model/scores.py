@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.evidence import Interval, interval_from_left_out, jackknife, r_squared, r_squared_of_sums
+from awd_core.typing import Array, Flags, Indices
 
-Array = npt.NDArray[np.float64]
 Metric = Literal["r2", "auc"]
 CHUNK = 2**22
 """Weights of tracks, one for each track and each cell that is left out, that an AUC holds at a time."""
@@ -134,7 +134,7 @@ def score_difference(
 
 def _clustered(
     y: npt.ArrayLike, prediction: npt.ArrayLike, groups: npt.ArrayLike | None, metric: str
-) -> tuple[Array, Array, npt.NDArray[np.intp]]:
+) -> tuple[Array, Array, Indices]:
     if metric not in ("r2", "auc"):
         raise ValueError(f"metric is 'r2' or 'auc'; got {metric!r}")
     true, guess = _checked(y, prediction)
@@ -160,14 +160,14 @@ def _known_auc(true: Array, guess: Array) -> float:
     return float(_weighted_auc(true > true.min(), guess, np.ones((1, len(true))))[0])
 
 
-def _left_out_auc(true: Array, guess: Array, labels: npt.NDArray[np.intp]) -> Array:
+def _left_out_auc(true: Array, guess: Array, labels: Indices) -> Array:
     """AUC without each cluster."""
     clusters = np.arange(labels.max() + 1)
     parts = np.array_split(clusters, max(1, len(clusters) * len(true) // CHUNK))
     return np.concatenate([_weighted_auc(true > true.min(), guess, (labels != c[:, None]) * 1.0) for c in parts])
 
 
-def _weighted_auc(positive: npt.NDArray[np.bool_], guess: Array, weights: Array) -> Array:
+def _weighted_auc(positive: Flags, guess: Array, weights: Array) -> Array:
     """AUC for each row of weights (rows, n); NaN where a class has no weight."""
     _, level = np.unique(guess, return_inverse=True)
     order = np.argsort(level, kind="stable")

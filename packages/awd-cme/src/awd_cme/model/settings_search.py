@@ -15,8 +15,7 @@ from awd_cme.model.scores import auc, r2
 from awd_cme.series.scaling import Rule
 from awd_cme.series.series_set import SeriesSet
 from awd_core.checks import check_kind, whole_number
-
-Array = npt.NDArray[np.float64]
+from awd_core.typing import Array
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from awd_cme.series.scaling import ZScores
 from awd_cme.series.series_set import SeriesSet
 from awd_core.checks import check_choice, check_kind, whole_number
 from awd_core.student import StudentDistillation, StudentSearch, WaveletStudent
+from awd_core.typing import AnyArray, Array
 
-Array = npt.NDArray[np.float64]
 MOST = 10
 """Numbers that a model with a name may have: what a reader can hold."""
 SEARCH = StudentSearch(random_starts=32, descents=8, iterations=50, finalists=2, folds=3)
@@ -86,9 +86,7 @@ class SeriesStudent:
         self.wavelet, self.numbers, self.levels, self.mode = wavelet, list(numbers), levels, mode
         self.most, self.frames, self.learn, self.search, self.seed = most, frames, learn, search, seed
 
-    def fit(
-        self, training: SeriesSet, outputs: npt.ArrayLike | None = None, groups: npt.NDArray[Any] | None = None
-    ) -> Self:
+    def fit(self, training: SeriesSet, outputs: npt.ArrayLike | None = None, groups: AnyArray | None = None) -> Self:
         """Choose the wavelet and the numbers by the outputs, and fit the head to the labels.
 
         Parameters

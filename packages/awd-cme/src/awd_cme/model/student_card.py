@@ -19,15 +19,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from awd_cme.model.coefficients import undecimated_matrices
 from awd_cme.series.resample import to_one_length
 from awd_cme.series.scaling import Statistics
 from awd_core.checks import check_file
 from awd_core.files import write_json
+from awd_core.typing import Array, Rows
 
-Array = npt.NDArray[np.float64]
 FORMAT, VERSION = "awd-cme-student", 1
 LOG_FRAMES = "log frames"
 """The column beside the numbers of bands: ln of how many frames the track has."""
@@ -187,7 +186,7 @@ class StudentCard:
         mean, sd = self.targets.of(cells)
         return np.asarray(found * sd + mean)
 
-    def table(self, X: Array, frames: npt.NDArray[np.int64]) -> Array:
+    def table(self, X: Array, frames: Rows) -> Array:
         """The card's numbers of standardised series (n, N) of tracks of so many frames (n,), shape (n, numbers)."""
         columns = []
         for one in self.numbers:

@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from awd_cme.movies.movie import Movie
 from awd_cme.movies.open import MovieFile
 from awd_core.files import kept_array, make_atomically
+from awd_core.typing import AnyArray
 from awd_core.workers import Progress, Workers
 
-Array = npt.NDArray[Any]
 Part = tuple[int, int]
 
 FRAMES = 50
@@ -82,14 +81,14 @@ def place_for_parts(folder: str | os.PathLike[str] | None) -> Iterator[Path]:
 
 def in_parts(
     crew: Workers,
-    work: Callable[[Part], Array],
+    work: Callable[[Part], AnyArray],
     parts: Sequence[Part],
     folder: Path,
     key: str,
     *,
     what: str = "",
     progress: Progress | None = None,
-) -> Iterator[Array]:
+) -> Iterator[AnyArray]:
     """Do all parts on workers, then hand them out one by one.
 
     Parameters
@@ -127,7 +126,7 @@ def in_parts(
         yield np.load(_place(folder, key, part), allow_pickle=False)
 
 
-def _written(work: Callable[[Part], Array], folder: str, key: str, part: Part) -> None:
+def _written(work: Callable[[Part], AnyArray], folder: str, key: str, part: Part) -> None:
     found = work(part)
     make_atomically(_place(Path(folder), key, part), lambda beside: np.save(beside, found))
 

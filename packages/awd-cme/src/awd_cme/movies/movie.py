@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import is_whole_number, plain_array, real_number
+from awd_core.typing import AnyArray
 
 if TYPE_CHECKING:
     from awd_cme.movies.open import MovieFile
 
-Array = npt.NDArray[Any]
 
 DEFAULT_CHANNELS = ("clathrin", "auxilin")
 """Names of channels that nobody has named, the master first; further ones are called channel3 and so on."""
@@ -52,7 +52,7 @@ class Movie:
     seconds_per_frame: float | None = None
     micrometres_per_pixel: float | None = None
     origin: Mapping[str, str] = field(default_factory=dict)
-    read: Callable[[int, int], Array] = field(repr=False)
+    read: Callable[[int, int], AnyArray] = field(repr=False)
     file: "MovieFile | None" = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -67,7 +67,7 @@ class Movie:
             if value is not None:
                 real_number(name, value, above=0, none="what is unknown")
 
-    def frame(self, t: int, c: int | str = 0) -> Array:
+    def frame(self, t: int, c: int | str = 0) -> AnyArray:
         """One frame of one channel.
 
         Parameters
@@ -101,7 +101,7 @@ class Movie:
             raise IndexError(f"channel {c!r} was asked for; the movie has {self.shape[1]}, counted from 0")
         return int(c)
 
-    def stack(self, c: int | str = 0, start: int = 0, stop: int | None = None) -> Array:
+    def stack(self, c: int | str = 0, start: int = 0, stop: int | None = None) -> AnyArray:
         """Frames from `start` up to, not including, `stop` of one channel, shape (frames, y, x), all in memory."""
         frames = range(self.shape[0])[start:stop]
         out = np.empty((len(frames), *self.shape[2:]), self.dtype)
@@ -119,7 +119,7 @@ class Movie:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __iter__(self) -> Iterator[Array]:
+    def __iter__(self) -> Iterator[AnyArray]:
         """The frames in turn, each with all channels, shape (c, y, x)."""
         for t in range(self.shape[0]):
             yield np.stack([self.read(t, c) for c in range(self.shape[1])])
@@ -188,10 +188,10 @@ class Movie:
 
 
 class _ArrayPlanes:
-    def __init__(self, frames: Array) -> None:
+    def __init__(self, frames: AnyArray) -> None:
         self._frames = frames
 
-    def __call__(self, t: int, c: int) -> Array:
+    def __call__(self, t: int, c: int) -> AnyArray:
         return np.asarray(self._frames[t, c])
 
 

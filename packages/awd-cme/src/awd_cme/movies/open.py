@@ -13,8 +13,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy.typing as npt
-
 from awd_cme.movies.file_names import folders_in, images_in
 from awd_cme.movies.metadata import NOTHING
 from awd_cme.movies.movie import DEFAULT_CHANNELS as DEFAULT_CHANNELS
@@ -23,8 +21,7 @@ from awd_cme.movies.stacks import Stack, open_stack
 from awd_cme.movies.units import Fact, interval_in_path
 from awd_cme.movies.writer import write_movie
 from awd_core.checks import is_whole_number, whole_number
-
-Array = npt.NDArray[Any]
+from awd_core.typing import AnyArray
 
 _UNKNOWN = NOTHING.seconds_per_frame
 
@@ -184,7 +181,7 @@ class _Picked:
     def __init__(self, stack: Stack, picked: list[int]) -> None:
         self._read, self._picked = stack.read, picked
 
-    def __call__(self, t: int, c: int) -> Array:
+    def __call__(self, t: int, c: int) -> AnyArray:
         return self._read(t, self._picked[c])
 
 

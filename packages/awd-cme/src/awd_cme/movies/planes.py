@@ -19,13 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import tifffile
 
 from awd_cme.movies.file_sets import UNREADABLE, files_of_pages, named_files
 from awd_cme.movies.metadata import Metadata, read_metadata
-
-Array = npt.NDArray[Any]
+from awd_core.typing import AnyArray, Rows
 
 # What tifffile logs where it goes on with the part of a file that it can read.
 _DAMAGE = re.compile("corrupted|invalid page offset|suspicious number of tags|[Mm]issing data|missing .* frames")
@@ -64,7 +62,7 @@ class Planes:
     height: int
     width: int
     dtype: np.dtype[Any]
-    read: Callable[[int], Array]
+    read: Callable[[int], AnyArray]
     metadata: Metadata
     kind: str
     files: tuple[str, ...]
@@ -173,7 +171,7 @@ def _found(tif: tifffile.TiffFile, path: Path, series: int | None) -> Planes:
     sizes = (*shape[:at], *shape[at + 2 :])
     count = math.prod(sizes)
     offsets = None if samples > 1 else _offsets(one, count, height * width * dtype.itemsize)
-    read: Callable[[int], Array]
+    read: Callable[[int], AnyArray]
     if offsets is not None:
         _check_whole(offsets, height * width * dtype.itemsize)
         read = _RawPlanes(offsets, (height, width), dtype.newbyteorder("<" if tif.byteorder == "<" else ">"))
@@ -192,7 +190,7 @@ def _found(tif: tifffile.TiffFile, path: Path, series: int | None) -> Planes:
     return Planes(path, rest, sizes, height, width, dtype, read, read_metadata(tif, number), one.kind, files)
 
 
-def _offsets(series: tifffile.TiffPageSeries, count: int, size: int) -> list[tuple[str, npt.NDArray[np.int64]]] | None:
+def _offsets(series: tifffile.TiffPageSeries, count: int, size: int) -> list[tuple[str, Rows]] | None:
     """Where the pixels of the planes lie, in runs of planes of one file; None where they must be decoded."""
     if not series.keyframe.is_final:
         return None
@@ -214,7 +212,7 @@ def _offsets(series: tifffile.TiffPageSeries, count: int, size: int) -> list[tup
     return [(path, np.array(offsets, dtype=np.int64)) for path, offsets in runs]
 
 
-def _check_whole(runs: list[tuple[str, npt.NDArray[np.int64]]], size: int) -> None:
+def _check_whole(runs: list[tuple[str, Rows]], size: int) -> None:
     for path, offsets in runs:
         held = Path(path).stat().st_size
         if (missing := int((offsets + size > held).sum())) > 0:
@@ -236,13 +234,13 @@ def _check_decodable(page: Any, path: Path) -> None:
 class _RawPlanes:
     """Planes read from their places in uncompressed files. It can be sent to other processes and shared by threads."""
 
-    def __init__(self, runs: list[tuple[str, npt.NDArray[np.int64]]], shape: tuple[int, int], dtype: Any) -> None:
+    def __init__(self, runs: list[tuple[str, Rows]], shape: tuple[int, int], dtype: Any) -> None:
         self._runs = runs
         self._ends = np.cumsum([len(offsets) for _, offsets in runs])
         self._shape = shape
         self._dtype = dtype
 
-    def __call__(self, plane: int) -> Array:
+    def __call__(self, plane: int) -> AnyArray:
         run = int(np.searchsorted(self._ends, plane, side="right"))
         path, offsets = self._runs[run]
         pixels = math.prod(self._shape)
@@ -264,7 +262,7 @@ class _Pages:
     def __reduce__(self) -> tuple[type["_Pages"], tuple[Any, ...]]:
         return type(self), self._arguments
 
-    def __call__(self, plane: int) -> Array:
+    def __call__(self, plane: int) -> AnyArray:
         path, _, per_page, (height, width, samples), single = self._arguments
         page, rest = divmod(plane, per_page)
         with self._lock:
@@ -278,7 +276,7 @@ class _Pages:
         image = values.reshape(per_page // samples, height, width, samples)[rest // samples, :, :, rest % samples]
         return np.ascontiguousarray(image, dtype=image.dtype.newbyteorder("="))
 
-    def _decoded(self, page: int) -> Array:
+    def _decoded(self, page: int) -> AnyArray:
         path, series = self._arguments[:2]
         if self._tif is None:
             with tifffile.TiffFile(path) as tif:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from awd_cme.movies.file_names import ENDINGS, folders_in, images_in
 from awd_cme.movies.file_sets import movies_in
@@ -16,8 +15,8 @@ from awd_cme.movies.metadata import NOTHING
 from awd_cme.movies.planes import Planes, open_planes
 from awd_cme.movies.units import Fact
 from awd_core.checks import is_whole_number
+from awd_core.typing import AnyArray, Rows
 
-Array = npt.NDArray[Any]
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 Depth = Literal["max", "mean", "sum"] | int | None
 
@@ -47,7 +46,7 @@ class Stack:
     path: Path
     shape: tuple[int, int, int, int]
     dtype: np.dtype[Any]
-    read: Callable[[int, int], Array]
+    read: Callable[[int, int], AnyArray]
     origin: str
     seconds_per_frame: Fact
     micrometres_per_pixel: Fact
@@ -137,7 +136,7 @@ def _of_file(planes: Planes, axes: str | None, channels: tuple[str, ...] | None,
         )
     dtype, read = planes.dtype, planes.read
     if order.shape[2] == 1:
-        frame: Callable[[int, int], Array] = _Frames(order[:, :, 0], read)
+        frame: Callable[[int, int], AnyArray] = _Frames(order[:, :, 0], read)
     elif is_whole_number(z):
         if not 0 <= z < order.shape[2]:
             raise ValueError(f"z is {z}, but {planes.path} has {order.shape[2]} planes in depth, counted from 0")
@@ -223,22 +222,20 @@ def _as_told(
 class _Frames:
     """Frames that are planes."""
 
-    def __init__(self, order: npt.NDArray[np.int64], read: Callable[[int], Array]) -> None:
+    def __init__(self, order: Rows, read: Callable[[int], AnyArray]) -> None:
         self._order, self._read = order, read
 
-    def __call__(self, t: int, c: int) -> Array:
+    def __call__(self, t: int, c: int) -> AnyArray:
         return self._read(int(self._order[t, c]))
 
 
 class _Projected:
     """Frames that are projections of planes along z; one plane at a time is in memory."""
 
-    def __init__(
-        self, order: npt.NDArray[np.int64], read: Callable[[int], Array], how: str, dtype: np.dtype[Any]
-    ) -> None:
+    def __init__(self, order: Rows, read: Callable[[int], AnyArray], how: str, dtype: np.dtype[Any]) -> None:
         self._order, self._read, self._how, self._dtype = order, read, how, dtype
 
-    def __call__(self, t: int, c: int) -> Array:
+    def __call__(self, t: int, c: int) -> AnyArray:
         planes = self._order[t, c]
         total = self._read(int(planes[0])).astype(self._dtype if self._how == "max" else np.float64)
         for plane in planes[1:]:
@@ -311,18 +308,18 @@ def _check_alike(stacks: list[Stack], part: slice, what: str) -> None:
 
 
 class _Consecutive:
-    def __init__(self, reads: list[Callable[[int, int], Array]], ends: npt.NDArray[np.int64]) -> None:
+    def __init__(self, reads: list[Callable[[int, int], AnyArray]], ends: Rows) -> None:
         self._reads, self._ends = reads, ends
 
-    def __call__(self, t: int, c: int) -> Array:
+    def __call__(self, t: int, c: int) -> AnyArray:
         part = int(np.searchsorted(self._ends, t, side="right"))
         return self._reads[part](t - (int(self._ends[part - 1]) if part else 0), c)
 
 
 class _Channels:
-    def __init__(self, places: list[tuple[Callable[[int, int], Array], int]]) -> None:
+    def __init__(self, places: list[tuple[Callable[[int, int], AnyArray], int]]) -> None:
         self._places = places
 
-    def __call__(self, t: int, c: int) -> Array:
+    def __call__(self, t: int, c: int) -> AnyArray:
         read, channel = self._places[c]
         return read(t, channel)

@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from awd_cme.movies.movie import Movie
 from awd_core.checks import check_ending, real_number
 from awd_core.files import make_atomically
-
-Array = npt.NDArray[Any]
+from awd_core.typing import AnyArray
 
 WRITTEN = (".tif", ".tiff", ".btf", ".tf2", ".tf8")
 """How the names of files end that movies are written to."""
@@ -29,7 +27,7 @@ _OME_TYPES = ("int8", "int16", "int32", "uint8", "uint16", "uint32", "float32", 
 
 def write_movie(
     path: str | os.PathLike[str],
-    frames: Movie | Array | Iterable[Array],
+    frames: Movie | AnyArray | Iterable[AnyArray],
     *,
     axes: str | None = None,
     count: int | None = None,
@@ -173,7 +171,7 @@ def _options(
     return {"metadata": metadata}
 
 
-def _planes(frames: Iterator[Array], shape: tuple[int, ...], dtype: np.dtype[Any]) -> Iterator[Array]:
+def _planes(frames: Iterator[AnyArray], shape: tuple[int, ...], dtype: np.dtype[Any]) -> Iterator[AnyArray]:
     count = 0
     for frame in frames:
         image = np.asarray(frame)

@@ -7,6 +7,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from awd_cme.tracks.losses import LossReport
+from awd_core.typing import Indices
 
 
 def track_rows(spots: pd.DataFrame, edges: pd.DataFrame, what: str, report: LossReport) -> pd.DataFrame:
@@ -62,6 +63,6 @@ def track_rows(spots: pd.DataFrame, edges: pd.DataFrame, what: str, report: Loss
     return rows.assign(segment=number.reindex(rows["branch"]).to_numpy()).drop(columns=["branch", "id"])
 
 
-def _components(source: npt.NDArray[np.intp], target: npt.NDArray[np.intp], size: int) -> npt.NDArray[np.int32]:
+def _components(source: Indices, target: Indices, size: int) -> npt.NDArray[np.int32]:
     graph = coo_array((np.ones(len(source), dtype=np.int8), (source, target)), shape=(size, size))
     return np.asarray(connected_components(graph, directed=False)[1])

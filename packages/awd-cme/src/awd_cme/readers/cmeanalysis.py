@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from awd_cme.movies.units import interval_in_path
@@ -22,8 +21,8 @@ from awd_cme.readers.intake import Options, Result, channel_names, interval, tak
 from awd_cme.readers.matlab import StructArray, struct_array
 from awd_cme.tracks.losses import LossReport
 from awd_cme.tracks.table import PARTS
+from awd_core.typing import AnyArray
 
-Array = npt.NDArray[Any]
 NEEDED = ("f", "x", "y", "A")
 FIELDS = {
     "A": "amplitude",
@@ -110,7 +109,7 @@ def _rows(tracks: StructArray, path: Path, report: LossReport) -> tuple[pd.DataF
     if count == 0:
         raise ValueError(f"{path}: track {first + 1} has {lengths[first]} frames, but no positions in the field 'x'")
 
-    def flat(name: str, values: list[Array]) -> Array:
+    def flat(name: str, values: list[AnyArray]) -> AnyArray:
         return _joined(values, lengths, count, f"{path}: field {name!r}")
 
     # A segment begins behind each separator, of which the frame is NaN.
@@ -141,7 +140,7 @@ def _rows(tracks: StructArray, path: Path, report: LossReport) -> tuple[pd.DataF
     return rows, count
 
 
-def _joined(values: list[Array], lengths: Array, count: int, what: str) -> Array:
+def _joined(values: list[AnyArray], lengths: AnyArray, count: int, what: str) -> AnyArray:
     """Arrays of all tracks side by side, shape (count, rows); NaN for those that are empty."""
     if any(value.shape != (count, length) for value, length in zip(values, lengths.tolist(), strict=True)):
         values = list(values)
@@ -179,7 +178,7 @@ def _buffer(
         segment = grouped["segment"].max().reindex(number).to_numpy()
     empty = np.empty((0, 0))
 
-    def flat(field: str) -> Array:
+    def flat(field: str) -> AnyArray:
         return _joined([fields.get(field, empty) for _, fields in found], lengths, count, f"{path}: {name}.{field}")
 
     columns = {"track": number, "frame": frame, "y": flat("y")[0] - 1, "x": flat("x")[0] - 1, "segment": segment}

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from awd_cme.movies.movie import default_names
 from awd_cme.tracks.losses import LossReport, counted
 from awd_cme.tracks.table import PARTS, empty_table, make_table
 from awd_core.checks import check_choice, real_number
+from awd_core.typing import AnyArray, Flags
 
 Result = tuple[pd.DataFrame, LossReport]
 Compound = Literal["join", "split", "drop"]
@@ -168,30 +168,30 @@ def _is_signal(name: str, channels: Sequence[str]) -> bool:
     return any(name.startswith(f"{channel}_") for channel in channels)
 
 
-def _no_frame(rows: pd.DataFrame, _options: Options) -> npt.NDArray[np.bool_]:
+def _no_frame(rows: pd.DataFrame, _options: Options) -> Flags:
     frame = rows["frame"].to_numpy(dtype=np.float64)
     return np.asarray(~np.isfinite(frame) | (frame != np.round(frame)) | (frame < 0))
 
 
-def _beyond(rows: pd.DataFrame, options: Options) -> npt.NDArray[np.bool_]:
+def _beyond(rows: pd.DataFrame, options: Options) -> Flags:
     return np.asarray(rows["frame"].to_numpy() >= (np.inf if options.frames is None else options.frames))
 
 
-def _no_position(rows: pd.DataFrame, _options: Options) -> npt.NDArray[np.bool_]:
+def _no_position(rows: pd.DataFrame, _options: Options) -> Flags:
     unknown = ~np.isfinite(rows[["y", "x"]].to_numpy()).all(axis=1)
     return np.asarray(unknown & (rows["part"].to_numpy() != PARTS.index("gap")))
 
 
-def _infinite(rows: pd.DataFrame, _options: Options) -> npt.NDArray[np.bool_]:
+def _infinite(rows: pd.DataFrame, _options: Options) -> Flags:
     numbers = rows.select_dtypes("float").drop(columns=["frame", "y", "x"], errors="ignore")
     return np.asarray(np.isinf(numbers.to_numpy()).any(axis=1))
 
 
-def _twice(rows: pd.DataFrame, _options: Options) -> npt.NDArray[np.bool_]:
+def _twice(rows: pd.DataFrame, _options: Options) -> Flags:
     return np.asarray(rows.duplicated(["track", "segment", "frame"]))
 
 
-_CHECKS: Mapping[str, Callable[[pd.DataFrame, Options], npt.NDArray[np.bool_]]] = {
+_CHECKS: Mapping[str, Callable[[pd.DataFrame, Options], Flags]] = {
     "a frame that is missing, negative or no whole number": _no_frame,
     "a frame beyond the movie's last": _beyond,
     "a position that is NaN or infinite": _no_position,
@@ -200,9 +200,7 @@ _CHECKS: Mapping[str, Callable[[pd.DataFrame, Options], npt.NDArray[np.bool_]]] 
 }
 
 
-def _without(
-    rows: pd.DataFrame, bad: npt.NDArray[np.bool_], why: str, what: str, options: Options, report: LossReport
-) -> pd.DataFrame:
+def _without(rows: pd.DataFrame, bad: Flags, why: str, what: str, options: Options, report: LossReport) -> pd.DataFrame:
     """Rows without the tracks that have bad ones: half a track would be a series that nobody measured."""
     if not bad.any():
         return rows
@@ -262,7 +260,7 @@ def _simplified(rows: pd.DataFrame, compound: Compound, report: LossReport) -> p
     return pd.concat([simple, rows[~again]], ignore_index=True)
 
 
-def _adjoining(rows: pd.DataFrame, first: npt.NDArray[Any], last: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+def _adjoining(rows: pd.DataFrame, first: AnyArray, last: AnyArray) -> Flags:
     """Rows around a track whose nearest one is next to the segment that they are counted to."""
     keys = [rows["track"], rows["segment"], rows["part"]]
     highest = rows.groupby(keys)["frame"].transform("max").to_numpy()

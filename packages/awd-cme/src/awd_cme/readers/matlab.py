@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from awd_core.typing import AnyArray
+
 _BROKEN = (OSError, KeyError, TypeError, RuntimeError, IndexError, OverflowError, MemoryError, zlib.error, struct.error)
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
@@ -23,11 +23,11 @@ class StructArray(Protocol):
 
     def __len__(self) -> int: ...
 
-    def column(self, field: str, most: int | None = None) -> list[Array]:
+    def column(self, field: str, most: int | None = None) -> list[AnyArray]:
         """Array of one field of each element (or of so many), MATLAB's rows first; (0, 0) where empty or no number."""
         ...
 
-    def nested(self, field: str, names: Sequence[str]) -> list[tuple[int, dict[str, Array]]]:
+    def nested(self, field: str, names: Sequence[str]) -> list[tuple[int, dict[str, AnyArray]]]:
         """Structs in one field: (element, those of the named fields that it has) of each that is not empty."""
         ...
 
@@ -119,7 +119,7 @@ def _head(path: str | os.PathLike[str]) -> bytes:
 
 
 class _Version5:
-    def __init__(self, array: Array) -> None:
+    def __init__(self, array: AnyArray) -> None:
         # MATLAB stores columns first.
         self._elements = array.ravel(order="F")
         self.fields = list(array.dtype.names or ())
@@ -127,10 +127,10 @@ class _Version5:
     def __len__(self) -> int:
         return len(self._elements)
 
-    def column(self, field: str, most: int | None = None) -> list[Array]:
+    def column(self, field: str, most: int | None = None) -> list[AnyArray]:
         return [value if value.dtype.kind in "fiub" else np.empty((0, 0)) for value in self._elements[field][:most]]
 
-    def nested(self, field: str, names: Sequence[str]) -> list[tuple[int, dict[str, Array]]]:
+    def nested(self, field: str, names: Sequence[str]) -> list[tuple[int, dict[str, AnyArray]]]:
         found = []
         for k, value in enumerate(self._elements[field]):
             if value.dtype.names is not None and value.size:
@@ -154,10 +154,10 @@ class _Hdf5:
             return 0
         return 1 if self._single else int(self._group[self.fields[0]].size)
 
-    def column(self, field: str, most: int | None = None) -> list[Array]:
+    def column(self, field: str, most: int | None = None) -> list[AnyArray]:
         return [self._array(node) for node in self._nodes(field, most)]
 
-    def nested(self, field: str, names: Sequence[str]) -> list[tuple[int, dict[str, Array]]]:
+    def nested(self, field: str, names: Sequence[str]) -> list[tuple[int, dict[str, AnyArray]]]:
         open_in, found = self._h5py.h5o.open, []
         for k, node in enumerate(self._nodes(field)):
             if isinstance(node, self._h5py.h5g.GroupID):
@@ -186,7 +186,7 @@ class _Hdf5:
         for reference in node[()].ravel()[:most]:
             yield self._h5py.h5r.dereference(reference, self._file.id)
 
-    def _array(self, identity: Any) -> Array:
+    def _array(self, identity: Any) -> AnyArray:
         if not isinstance(identity, self._h5py.h5d.DatasetID) or identity.dtype.kind not in "fiub":
             return np.empty((0, 0))
         if len(identity.shape) != 2 or self._h5py.h5a.exists(identity, b"MATLAB_empty"):

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from awd_cme.movies.units import MICROMETRES
@@ -25,6 +24,7 @@ from awd_cme.readers.intake import Options, Result, channel_names, interval, tak
 from awd_cme.readers.matlab import struct_array
 from awd_cme.tracks.losses import LossReport
 from awd_cme.tracks.table import PARTS
+from awd_core.typing import Array
 
 _SERIES = ("ref_intensity", "cor_intensity", "ref_intensity_bg_corrected", "cor_intensity_bg_corrected")
 _ENDS = ("tp_prev_all", "tp_post_all", "ref_tp_first", "ref_tp_last")
@@ -102,7 +102,7 @@ def _rows(values: dict[str, Any], names: list[str], path: Path, tracked: list[An
     part[frame < ends["ref_tp_first"][number]] = PARTS.index("before")
     part[frame > ends["ref_tp_last"][number]] = PARTS.index("after")
     position = np.concatenate([value.reshape(-1, 2) for value in values["ref_coord_extrapol"]])
-    series: dict[str, npt.NDArray[np.float64]] = {
+    series: dict[str, Array] = {
         name: np.concatenate([value.ravel() for value in values[name]]).astype(np.float64) for name in _SERIES
     }
     rows = {"track": number + 1, "frame": frame - 1, "y": position[:, 1], "x": position[:, 0], "part": part}

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from awd_cme.model.card import ModelCard
 from awd_cme.model.coefficients import analysis_matrices, centre_times
+from awd_core.typing import AnyArray, Array, Rows
 
-Array = npt.NDArray[np.float64]
 PER_TRACK = ("cell", "track", "truth", "prediction", "time", "x", "y", "left_out")
 """Arrays of `Examples` with one entry a track."""
 
@@ -54,16 +53,16 @@ class Examples:
         array.
     """
 
-    cell: npt.NDArray[Any]
-    track: npt.NDArray[Any]
+    cell: AnyArray
+    track: AnyArray
     truth: Array
     prediction: Array
     time: Array
     x: Array
     y: Array
-    left_out: npt.NDArray[np.int64]
-    example: npt.NDArray[np.int64]
-    scale: npt.NDArray[Any]
+    left_out: Rows
+    example: Rows
+    scale: AnyArray
     width: Array
     position: Array
     value: Array

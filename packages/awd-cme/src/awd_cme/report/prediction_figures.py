@@ -1,19 +1,16 @@
 """Figures of the report that show single predictions: predicted against measured, and the ROC curve of classes."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from awd_core.plotting import BEFORE, DARK, GREEN, HIGH, LOW, label, panels
-
-Array = npt.NDArray[Any]
+from awd_core.typing import AnyArray
 
 
 def scatter_figure(
-    truth: Array, predictions: Mapping[str, Array], partner: str, unit: str, *, narrow: bool = False
+    truth: AnyArray, predictions: Mapping[str, AnyArray], partner: str, unit: str, *, narrow: bool = False
 ) -> Figure:
     """Draw predicted against measured, a panel for each method, on common axes.
 
@@ -52,7 +49,7 @@ def scatter_figure(
     return figure
 
 
-def roc_figure(truth: Array, predictions: Mapping[str, Array], partner: str, *, narrow: bool = False) -> Figure:
+def roc_figure(truth: AnyArray, predictions: Mapping[str, AnyArray], partner: str, *, narrow: bool = False) -> Figure:
     """Draw the ROC curve of some methods, and how the first rates tracks of both classes."""
     figure, (curve, classes) = panels(2, narrow, height=3.5 if narrow else 3.8, width=4.0)
     success = truth > truth.min()
@@ -78,7 +75,7 @@ def roc_figure(truth: Array, predictions: Mapping[str, Array], partner: str, *, 
     return figure
 
 
-def _running_median(x: Array, y: Array, bins: int = 9) -> tuple[Array, Array]:
+def _running_median(x: AnyArray, y: AnyArray, bins: int = 9) -> tuple[AnyArray, AnyArray]:
     """Medians of y in bins of x that hold equally many."""
     groups = np.array_split(np.argsort(x, kind="stable"), max(1, min(bins, len(x) // 8)))
     return np.array([np.median(x[g]) for g in groups]), np.array([np.median(y[g]) for g in groups])

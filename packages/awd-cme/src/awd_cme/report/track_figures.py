@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -12,9 +11,8 @@ from awd_cme.model.card import ModelCard
 from awd_cme.report.examples import Examples
 from awd_cme.report.sentences import bands
 from awd_core.plotting import BEFORE, FAINT, GREEN, HIGH, LOW, NARROW, PURPLE
+from awd_core.typing import Array
 from awd_core.wavelets import Wavelet
-
-Array = npt.NDArray[np.float64]
 
 SEEN, PARTNER = GREEN, PURPLE
 """Green and reddish purple: the two channels, apart for every kind of colour vision, and not the colours of weights."""

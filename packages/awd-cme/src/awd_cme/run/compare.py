@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from awd_cme.model.features import MaxCoefficients
 from awd_cme.model.folds import ScaledFold
@@ -19,9 +18,9 @@ from awd_cme.run.teach import Taught
 from awd_cme.teacher.convolutions import ConvolutionTeacher
 from awd_core.distill import DistillationPath
 from awd_core.run import RunFolder
+from awd_core.typing import Array
 from awd_core.wavelets import Wavelet
 
-Array = npt.NDArray[np.float64]
 OTHERS = ("haar", "db2", "db3", "db5", "sym5")
 """Wavelets that nobody fitted, with the same features and regression."""
 

@@ -3,14 +3,13 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from awd_cme.model.coefficients import scales
 from awd_cme.run.compare import Fitted
 from awd_cme.run.series import Problem
+from awd_core.typing import Array
 
-Array = npt.NDArray[np.float64]
 Deciding = tuple[str, float, float, float, float, float]
 """Scale, width, position, value, weight and term of a coefficient."""
 RANKS = (0.05, 0.25, 0.45, 0.65, 0.85, 0.97)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from awd_cme.model.card import ModelCard
@@ -15,8 +14,6 @@ from awd_cme.run.readable import kept_together
 from awd_cme.run.series import Problem
 from awd_core.run import shortest_seconds
 from awd_core.workers import torch_threads
-
-Array = npt.NDArray[np.float64]
 
 PAIRS = (
     ("student", "teacher"),

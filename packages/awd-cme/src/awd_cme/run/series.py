@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from awd_cme.model.folds import ScaledFold, scaled_folds
 from awd_cme.model.scores import auc, r2
@@ -21,9 +20,8 @@ from awd_cme.series.targets import NEED_P
 from awd_cme.tracks.losses import LossReport
 from awd_core.files import read_json
 from awd_core.run import RunFolder
+from awd_core.typing import AnyArray, Array, Indices
 
-Array = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.intp]
 SUCCESS = "consecutive"
 
 
@@ -58,11 +56,11 @@ class Problem:
         return self.raw.classification
 
     @property
-    def groups(self) -> npt.NDArray[Any]:
+    def groups(self) -> AnyArray:
         """What penalties are chosen by, one entry a training track: cells, or tracks where there is one cell."""
         return self.known.groups()
 
-    def truth(self) -> npt.NDArray[Any]:
+    def truth(self) -> AnyArray:
         """Targets of the test tracks, in the partner's unit."""
         return self.raw.y[self.test]
 

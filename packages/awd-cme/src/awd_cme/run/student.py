@@ -8,7 +8,6 @@ cross-validated, and of random convolutions, both of folds that have not seen th
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from awd_cme.model.folds import ScaledFold, scaled_folds
 from awd_cme.model.student import MOST, SEARCH, SeriesStudent, log_frames
@@ -22,8 +21,8 @@ from awd_cme.teacher.convolutions import ConvolutionTeacher, ConvolutionTeacherC
 from awd_cme.teacher.networks import stack_inputs
 from awd_core.run import RunFolder
 from awd_core.student import error_curve
+from awd_core.typing import Array
 
-Array = npt.NDArray[np.float64]
 NUMBERS = ("maximum", "minimum")
 COUNTS = (2, 4, 7, MOST)
 

@@ -7,7 +7,6 @@ from itertools import count
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from awd_cme.model.folds import ScaledFold
@@ -18,9 +17,9 @@ from awd_cme.series.series_file import write_arrays
 from awd_cme.teacher.teacher import SeriesTeacher, SeriesTeacherClassifier
 from awd_core.files import make_atomically
 from awd_core.run import Report, RunFolder
+from awd_core.typing import AnyArray, Array
 from awd_core.workers import torch_threads
 
-Array = npt.NDArray[Any]
 Teacher = SeriesTeacher | SeriesTeacherClassifier
 
 
@@ -47,12 +46,12 @@ class Taught:
         """Weights of the network."""
         return sum(weights.numel() for weights in self.teacher.module_.parameters())
 
-    def predict(self, X: Array) -> npt.NDArray[np.float64]:
+    def predict(self, X: AnyArray) -> Array:
         """Standardised targets, or probabilities of success."""
         return predicted(self.teacher, X)
 
 
-def predicted(teacher: Teacher, X: Array) -> npt.NDArray[np.float64]:
+def predicted(teacher: Teacher, X: AnyArray) -> Array:
     """What a teacher says of standardised series: targets, or probabilities of success."""
     series = X.astype(np.float32)
     if isinstance(teacher, SeriesTeacherClassifier):
@@ -85,7 +84,7 @@ def cross_validate(run: RunFolder, job: RunJob, problem: Problem, teacher: Teach
     if job.teacher_folds > 1:
         done, answers = count(), np.empty(len(problem.train))
 
-        def ask(fold: ScaledFold) -> Array:
+        def ask(fold: ScaledFold) -> AnyArray:
             report(next(done), job.teacher_folds)
             own = fold.training
             network = _untrained(job, problem).fit(own.X.astype(np.float32), own.y)

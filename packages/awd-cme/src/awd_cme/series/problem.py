@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from awd_cme.series.resample import fill_gaps, resample
@@ -22,8 +21,7 @@ from awd_cme.tracks.rules import PARTS
 from awd_cme.tracks.table import channels as channels_of
 from awd_cme.tracks.table import starts
 from awd_core.checks import check_choice, check_kind, is_real_number, plain_array, whole_number
-
-Indices = npt.NDArray[np.intp]
+from awd_core.typing import AnyArray, Flags, Indices, Rows
 
 
 def make_series(
@@ -196,7 +194,7 @@ def split_tracks(n: int, seed: int, share: float = 0.7) -> tuple[Indices, Indice
 
 
 def split_groups(
-    groups: npt.NDArray[Any], *, test: Sequence[str] | None = None, share: float = 0.7, seed: int = 0
+    groups: AnyArray, *, test: Sequence[str] | None = None, share: float = 0.7, seed: int = 0
 ) -> tuple[Indices, Indices]:
     """Training and test tracks, whole groups (cells, days) on either side.
 
@@ -247,9 +245,7 @@ def split_groups(
     return np.flatnonzero(~away), np.flatnonzero(away)
 
 
-def exclusions(
-    table: pd.DataFrame, first: Indices, settings: SeriesSettings
-) -> list[tuple[str, str, npt.NDArray[np.bool_]]]:
+def exclusions(table: pd.DataFrame, first: Indices, settings: SeriesSettings) -> list[tuple[str, str, Flags]]:
     """Which tracks a learning problem leaves out whatever their partner does.
 
     Parameters
@@ -311,12 +307,12 @@ def _channels(table: pd.DataFrame, settings: SeriesSettings) -> tuple[str, str]:
     return x, y
 
 
-def _keys(table: pd.DataFrame) -> npt.NDArray[np.int64]:
+def _keys(table: pd.DataFrame) -> Rows:
     """A number for each track, the same in a table and in a part of its rows."""
     at = starts(table)
     codes = table["cell"].cat.codes.to_numpy()[at].astype(np.int64)
     sources = table["source"].cat.codes.to_numpy()[at].astype(np.int64)
-    keys: npt.NDArray[np.int64] = (sources * 2**20 + codes) * 2**40 + table["track"].to_numpy()[at]
+    keys: Rows = (sources * 2**20 + codes) * 2**40 + table["track"].to_numpy()[at]
     return keys
 
 

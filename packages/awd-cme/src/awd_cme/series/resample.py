@@ -17,8 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import check_choice, whole_number
-
-Array = npt.NDArray[np.float64]
+from awd_core.typing import Array, Flags
 
 
 class Resampled(NamedTuple):
@@ -35,7 +34,7 @@ class Resampled(NamedTuple):
     """
 
     values: Array
-    mask: npt.NDArray[np.bool_]
+    mask: Flags
     step: float
 
 
@@ -138,7 +137,7 @@ def resample(series: npt.ArrayLike, length: int = 40, how: str = "published") ->
     return RESAMPLING[how](series, length)
 
 
-def to_one_length(series: Sequence[Any], length: int, how: str) -> tuple[Array, npt.NDArray[np.bool_] | None]:
+def to_one_length(series: Sequence[Any], length: int, how: str) -> tuple[Array, Flags | None]:
     """Series of any lengths as one table, those of the wanted length as they are.
 
     Parameters

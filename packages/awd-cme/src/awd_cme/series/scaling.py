@@ -19,7 +19,7 @@ scaling. A cell whose values are all the same has no deviation, and takes the po
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -27,9 +27,9 @@ import numpy.typing as npt
 from awd_cme.series.series_set import SeriesSet
 from awd_core.checks import check_kind
 from awd_core.files import Record
+from awd_core.typing import AnyArray, Array, Flags
 
-Array = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_] | None
+Mask = Flags | None
 Rule = Literal["training", "own", "none"]
 RULES: tuple[Rule, ...] = ("training", "own", "none")
 ROUNDING = 1e-9
@@ -59,13 +59,13 @@ class Statistics(Record):
     cells: Mapping[str, tuple[float, float]]
     centre: bool = True
 
-    def of(self, cells: npt.NDArray[Any]) -> tuple[Array, Array]:
+    def of(self, cells: AnyArray) -> tuple[Array, Array]:
         """Mean and deviation for each entry of an array of cells, both of its shape."""
         names, places = np.unique(cells, return_inverse=True)
         pairs = np.array([self.cells.get(str(name), (self.mean, self.sd)) for name in names]).reshape(-1, 2)
         return pairs[places, 0], pairs[places, 1]
 
-    def own(self, values: Array, cells: npt.NDArray[Any], mask: Mask = None) -> "Statistics":
+    def own(self, values: Array, cells: AnyArray, mask: Mask = None) -> "Statistics":
         """Statistics of the cells of these values themselves, as the rule `own` asks; pooled ones as they are here.
 
         Parameters
@@ -80,7 +80,7 @@ class Statistics(Record):
         means, squares, count = _sums(values, cells, mask)
         return replace(self, cells=_located(cells, means, np.sqrt(squares / count), self.sd, self.centre))
 
-    def standardised(self, X: Array, cells: npt.NDArray[Any], mask: Mask = None) -> Array:
+    def standardised(self, X: Array, cells: AnyArray, mask: Mask = None) -> Array:
         """Series by this rule; what the mask leaves out, padding, becomes 0. Parameters are those of `own`."""
         if self.rule == "none":
             return X
@@ -123,7 +123,7 @@ class ZScores:
             y = self.targets.standardised(y[:, None], series.cell)[:, 0]
         return replace(series, X=X, y=y, scaled=True)
 
-    def restore_targets(self, y: npt.ArrayLike, cell: npt.NDArray[Any]) -> Array:
+    def restore_targets(self, y: npt.ArrayLike, cell: AnyArray) -> Array:
         """Targets in the partner's units from standardised ones, by the statistics of training tracks.
 
         Raises
@@ -203,7 +203,7 @@ def _counted(series: SeriesSet) -> Mask:
     return series.mask if series.settings.resampling == "pad" else None
 
 
-def _sums(values: Array, cells: npt.NDArray[Any], mask: Mask) -> tuple[Array, Array, Array]:
+def _sums(values: Array, cells: AnyArray, mask: Mask) -> tuple[Array, Array, Array]:
     """For each cell, in the order of names: the mean, the sum of squares about it, and how many values there are."""
     weights = np.ones(values.shape) if mask is None else mask.astype(np.float64)
     _, places = np.unique(cells, return_inverse=True)
@@ -213,9 +213,7 @@ def _sums(values: Array, cells: npt.NDArray[Any], mask: Mask) -> tuple[Array, Ar
     return means, squares.astype(np.float64), count
 
 
-def _located(
-    cells: npt.NDArray[Any], means: Array, sd: Array, pooled: float, centre: bool
-) -> dict[str, tuple[float, float]]:
+def _located(cells: AnyArray, means: Array, sd: Array, pooled: float, centre: bool) -> dict[str, tuple[float, float]]:
     """What is subtracted and divided by in each cell; a cell with one track has a target without spread."""
     varied = np.where(sd > ROUNDING * np.maximum(np.abs(means), pooled), sd, pooled)
     pairs = zip((means if centre else np.zeros_like(means)).tolist(), varied.tolist(), strict=True)

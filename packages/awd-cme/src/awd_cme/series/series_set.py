@@ -10,8 +10,7 @@ import numpy.typing as npt
 from awd_cme.tracks.losses import LossReport
 from awd_core.checks import is_real_number, whole_number
 from awd_core.files import Record
-
-Array = npt.NDArray[np.float64]
+from awd_core.typing import AnyArray, Array, Flags, Rows
 
 
 @dataclass(frozen=True)
@@ -115,13 +114,13 @@ class SeriesSet:
     """
 
     X: Array
-    mask: npt.NDArray[np.bool_]
-    y: npt.NDArray[Any]
-    cell: npt.NDArray[Any]
-    track: npt.NDArray[np.int64]
-    day: npt.NDArray[Any]
+    mask: Flags
+    y: AnyArray
+    cell: AnyArray
+    track: Rows
+    day: AnyArray
     lifetime: Array
-    frames: npt.NDArray[np.int64]
+    frames: Rows
     seconds_per_sample: Array
     channels: tuple[str, str] = ("clathrin", "auxilin")
     settings: SeriesSettings = field(default_factory=SeriesSettings)
@@ -146,7 +145,7 @@ class SeriesSet:
         chosen = np.asarray(rows)
         return replace(self, **{name: getattr(self, name)[chosen] for name in ("X", "mask", *PER_TRACK)})
 
-    def groups(self, by: str = "auto") -> npt.NDArray[Any]:
+    def groups(self, by: str = "auto") -> AnyArray:
         """What may not be torn apart by a split, one entry a track.
 
         Parameters
@@ -169,7 +168,7 @@ class SeriesSet:
             raise ValueError(
                 "the day of some tracks is unknown; give make_series the day of each cell, or group by cell"
             )
-        groups: npt.NDArray[Any] = getattr(self, by)
+        groups: AnyArray = getattr(self, by)
         return groups
 
     def report(self) -> dict[str, Any]:

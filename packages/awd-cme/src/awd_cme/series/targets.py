@@ -9,9 +9,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from awd_core.typing import Array, Flags
 
 P_THRESHOLD = 0.05
 """A frame is significant if its p-value is below."""
@@ -88,7 +87,7 @@ NEED_P = ("mean_significant", "consecutive")
 """Targets that p-values decide about."""
 
 
-def significant(partner: PartnerSeries) -> npt.NDArray[np.bool_]:
+def significant(partner: PartnerSeries) -> Flags:
     """Frames whose p-value is below 0.05, shape (T,); unknown is not significant."""
     return (partner.p < P_THRESHOLD) & np.isfinite(partner.amplitude)
 

@@ -15,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import check_kind, real_number, whole_number
-
-Array = npt.NDArray[np.float64]
+from awd_core.typing import Array
 
 _ROUNDING = 1 / 12
 _MOST = 1e15  # above, numpy's Poisson numbers leave its integers

@@ -3,12 +3,9 @@
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from awd_cme.simulate.pits import LONGEST
-
-Array = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
+from awd_core.typing import Array, Flags, Rows
 
 _MEETING = 10.0  # seconds that two pits must share to cross, half before and half after they meet
 _SPEED = (0.25, 0.6)  # pixels per second of a pit that crosses another
@@ -40,7 +37,7 @@ def births(rng: np.random.Generator, expected: float, duration: float, size: tup
     return start, rng.uniform(0, np.array(size) - 1.0, (count, 2))
 
 
-def apart(start: Array, lifetime: Array, place: Array, distance: float) -> npt.NDArray[np.bool_]:
+def apart(start: Array, lifetime: Array, place: Array, distance: float) -> Flags:
     """Which pits are born where none is alive within a distance in pixels: the others never come to be."""
     kept = np.zeros(len(start), dtype=bool)
     alive: list[int] = []
@@ -55,7 +52,7 @@ def apart(start: Array, lifetime: Array, place: Array, distance: float) -> npt.N
 
 def paths(
     rng: np.random.Generator, start: Array, lifetime: Array, place: Array, times: Array, wander: float
-) -> tuple[Indices, Indices, Array]:
+) -> tuple[Rows, Rows, Array]:
     """Positions of the pits in the frames in which they live, before drift.
 
     Parameters
@@ -93,8 +90,8 @@ def paths(
 
 
 def cross(
-    rng: np.random.Generator, share: float, pit: Indices, frame: Indices, position: Array, times: Array, count: int
-) -> npt.NDArray[np.bool_]:
+    rng: np.random.Generator, share: float, pit: Rows, frame: Rows, position: Array, times: Array, count: int
+) -> Flags:
     """Move some pits so that each passes through the place of another one, in place of `position`.
 
     A pit that crosses goes straight, at a quarter to two thirds of a pixel per second, and meets the other one in the

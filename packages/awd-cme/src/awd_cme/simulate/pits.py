@@ -29,8 +29,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from awd_core.evidence import r_squared
-
-Array = npt.NDArray[np.float64]
+from awd_core.typing import Array
 
 
 class Kind(NamedTuple):

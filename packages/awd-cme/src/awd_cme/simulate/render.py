@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from awd_cme.movies.movie import Movie
@@ -23,8 +22,8 @@ from awd_cme.spots.psf import add_spots
 from awd_cme.tracks.table import MEASURES, validate
 from awd_cme.tracks.table import channels as channels_of
 from awd_core.checks import whole_number
+from awd_core.typing import AnyArray, Array
 
-Array = npt.NDArray[np.float64]
 Background = float | Array | Mapping[str, float | Array] | Callable[[int, int], float | Array]
 
 
@@ -257,6 +256,6 @@ class _Exposures:
     def __init__(self, light: _Light, camera: Camera, seed: tuple[int, ...]) -> None:
         self._light, self._camera, self._seed = light, camera, seed
 
-    def __call__(self, t: int, c: int) -> npt.NDArray[Any]:
+    def __call__(self, t: int, c: int) -> AnyArray:
         light = self._camera.electrons(self._light(t, c))
         return self._camera.expose(light, np.random.default_rng([*self._seed, t, c]))

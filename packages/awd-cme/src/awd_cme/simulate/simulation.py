@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from awd_cme.movies.writer import write_movie
@@ -34,10 +33,8 @@ from awd_cme.tracks.table import concat, make_table
 from awd_cme.tracks.writers import read_parquet, to_parquet, write_parquet
 from awd_core.checks import whole_number
 from awd_core.files import make_atomically, read_json, write_json
+from awd_core.typing import Array, Rows
 from awd_core.workers import Progress, Workers, open_workers
-
-Array = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
 
 FORMAT, VERSION = "awd-cme simulation", 1
 
@@ -280,7 +277,7 @@ def _write_cell(settings: Settings, seed: int, folder: str, cell: int) -> None:
 
 def _lives(
     settings: Settings, times: Array, stream: Callable[[int], np.random.Generator]
-) -> tuple[pd.DataFrame, Array, Indices, Indices, Array]:
+) -> tuple[pd.DataFrame, Array, Rows, Rows, Array]:
     """The pits of a cell, their histories, and which is where in which frame, without the drift."""
     duration = settings.frames * settings.seconds_per_frame
     birth, place = places.births(stream(_PLACES), settings.pits, duration, settings.size)
@@ -296,7 +293,7 @@ def _lives(
     return pits, history, pit, frame, position
 
 
-def _between_seconds(history: Array, pit: Indices, age: Array) -> Array:
+def _between_seconds(history: Array, pit: Rows, age: Array) -> Array:
     """Histories at ages between whole seconds, linearly."""
     second = np.minimum(age.astype(np.int64), LONGEST - 1)
     rest = age - second

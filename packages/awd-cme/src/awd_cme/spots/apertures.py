@@ -11,8 +11,9 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from awd_cme.spots.windows import Floats, batches, checked_image, checked_positions, cut_windows, inside
+from awd_cme.spots.windows import batches, checked_image, checked_positions, cut_windows, inside
 from awd_core.checks import check_choice, is_real_number, real_number
+from awd_core.typing import Array, Flags, Rows
 
 Background = Literal["median", "mean"]
 FEWEST_PIXELS = 10
@@ -37,13 +38,13 @@ class ApertureSums:
         Of the disc, in pixels.
     """
 
-    total: Floats
-    net: Floats
-    net_error: Floats
-    background: Floats
-    background_error: Floats
-    p: Floats
-    area: Floats
+    total: Array
+    net: Array
+    net_error: Array
+    background: Array
+    background_error: Array
+    p: Array
+    area: Array
 
 
 def aperture_sums(
@@ -128,9 +129,7 @@ def aperture_sums(
     return result
 
 
-def _of_ring(
-    values: Floats, ring: npt.NDArray[np.bool_], background: Background
-) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
+def _of_ring(values: Array, ring: Flags, background: Background) -> tuple[Array, Array, Rows]:
     """Level and variance of the pixels in the ring, and how many they are."""
     spots = len(values)
     count = ring.sum(axis=(1, 2))

@@ -25,8 +25,9 @@ import pandas as pd
 
 from awd_cme.spots.fit import fit_spots
 from awd_cme.spots.refine import refine
-from awd_cme.spots.windows import Array, Floats, checked_image, checked_sigma, close_pairs, half_width
+from awd_cme.spots.windows import checked_image, checked_sigma, close_pairs, half_width
 from awd_core.checks import check_choice, real_number
+from awd_core.typing import AnyArray, Array, Flags, Indices
 
 Control = Literal["fdr", "familywise"]
 COLUMNS = ("y", "x", "amplitude", "background", "amplitude_error", "background_error", "p")
@@ -178,7 +179,7 @@ def estimate_sigma(images: npt.ArrayLike, *, start: float = 1.5, most: int = 500
     raise ValueError(f"the width does not settle: {before:.3f}, then {sigma:.3f} pixels; give it as sigma")
 
 
-def _widths(frames: list[Array], sigma: float, most: int) -> Floats:
+def _widths(frames: list[AnyArray], sigma: float, most: int) -> Array:
     found = []
     for frame in frames:
         spots = detect_spots(frame, sigma=sigma, control="familywise")
@@ -192,7 +193,7 @@ def _widths(frames: list[Array], sigma: float, most: int) -> Floats:
     return np.asarray(widths[np.argsort(-stands_out, kind="stable")[:most]])
 
 
-def _all_finite(image: npt.ArrayLike) -> Array:
+def _all_finite(image: npt.ArrayLike) -> AnyArray:
     pixels = checked_image(image)
     if not np.isfinite(pixels).all():
         bad = int((~np.isfinite(pixels)).sum())
@@ -200,7 +201,7 @@ def _all_finite(image: npt.ArrayLike) -> Array:
     return pixels
 
 
-def _maxima(pixels: Array, sigma: float) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def _maxima(pixels: AnyArray, sigma: float) -> tuple[Indices, Indices]:
     """Local maxima, positive ones, of the negative Laplacian of a Gaussian."""
     from scipy.ndimage import gaussian_laplace, maximum_filter
 
@@ -214,7 +215,7 @@ def _maxima(pixels: Array, sigma: float) -> tuple[npt.NDArray[np.intp], npt.NDAr
     return iy, ix
 
 
-def _significant(p: Floats, level: float, control: Control, tests: int) -> npt.NDArray[np.bool_]:
+def _significant(p: Array, level: float, control: Control, tests: int) -> Flags:
     known = np.where(np.isnan(p), 1.0, p)
     if control == "familywise":
         return known <= level / tests
@@ -223,7 +224,7 @@ def _significant(p: Floats, level: float, control: Control, tests: int) -> npt.N
     return known <= (ordered[below[-1]] if len(below) else -1.0)
 
 
-def _first_of_close(y: Floats, x: Floats, distance: float) -> npt.NDArray[np.intp]:
+def _first_of_close(y: Array, x: Array, distance: float) -> Indices:
     """Spots, in the order given, that have none before them within a distance that stays."""
     gone = np.zeros(len(y), dtype=bool)
     for one, other in close_pairs(y, x, distance):

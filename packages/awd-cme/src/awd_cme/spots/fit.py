@@ -41,9 +41,6 @@ from awd_cme.spots.least_squares import NOISE_LEVEL as NOISE_LEVEL
 from awd_cme.spots.least_squares import Found, line, plane
 from awd_cme.spots.windows import (
     BATCH,
-    Array,
-    Floats,
-    Indices,
     batches,
     by_count,
     checked_image,
@@ -57,6 +54,7 @@ from awd_cme.spots.windows import (
     whole_windows,
 )
 from awd_core.checks import check_choice, real_number, whole_number
+from awd_core.typing import AnyArray, Array, Flags, Indices, Rows
 
 Neighbours = Literal["flag", "exclude", "joint"]
 FEWEST_PIXELS = 10
@@ -88,16 +86,16 @@ class SpotFits:
         Whether another place is nearer than 3σ.
     """
 
-    amplitude: Floats
-    background: Floats
-    amplitude_error: Floats
-    background_error: Floats
-    p: Floats
-    p_noise: Floats
-    residual_sd: Floats
-    pixels: npt.NDArray[np.int64]
-    edge: npt.NDArray[np.bool_]
-    crowded: npt.NDArray[np.bool_]
+    amplitude: Array
+    background: Array
+    amplitude_error: Array
+    background_error: Array
+    p: Array
+    p_noise: Array
+    residual_sd: Array
+    pixels: Rows
+    edge: Flags
+    crowded: Flags
 
     def __len__(self) -> int:
         return len(self.amplitude)
@@ -187,9 +185,9 @@ def fit_spots(
 class _View:
     """One image and the places in it."""
 
-    pixels: Array
-    y: Floats
-    x: Floats
+    pixels: AnyArray
+    y: Array
+    x: Array
     sigma: float
     gain: float
 
@@ -198,7 +196,7 @@ class _View:
         return half_width(self.sigma)
 
     @property
-    def edge(self) -> npt.NDArray[np.bool_]:
+    def edge(self) -> Flags:
         iy, ix = self.middle(slice(None))
         height, width = self.pixels.shape
         low = np.minimum(iy, ix) < self.half
@@ -230,7 +228,7 @@ class _View:
         steps = np.arange(-self.half, self.half + 1)
         values, known = cut_windows(self.pixels, iy, ix, self.half)
 
-        def squares(place: Indices) -> Floats:
+        def squares(place: Indices) -> Array:
             dy, dx = (steps + m[:, None] - c[place][:, None] for m, c in ((iy, self.y), (ix, self.x)))
             return np.asarray(dy[:, :, None] ** 2 + dx[:, None, :] ** 2)
 
@@ -242,7 +240,7 @@ class _View:
         return spots, _planes(values, known, gy, gx, self.gain)
 
 
-def _planes(values: Floats, known: Floats, gy: Floats, gx: Floats, gain: float) -> Found:
+def _planes(values: Array, known: Array, gy: Array, gx: Array, gain: float) -> Found:
     count, spots, _ = gy.shape
     shapes = (gy[..., :, None] * gx[..., None, :]).reshape(count, spots, -1)
     return plane(values.reshape(count, -1), known.reshape(count, -1), shapes, gain)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from awd_cme.spots.windows import Floats
+from awd_core.typing import Array
 
 BINS = 20
 """Classes of brightness, of as many pixels each."""
@@ -97,12 +97,12 @@ def estimate_gain(images: npt.ArrayLike) -> Gain:
     )
 
 
-def _variance(squares: Floats) -> float:
+def _variance(squares: Array) -> float:
     kept = np.sort(squares)[: int(KEPT * len(squares))]
     return float(kept.mean()) / KEPT_VARIANCE
 
 
-def _line(mean: Floats, variance: Floats) -> Gain:
+def _line(mean: Array, variance: Array) -> Gain:
     """Slope of a line through variances whose errors are in proportion to them."""
     if np.ptp(mean) == 0 or not (variance > 0).all():
         return Gain(0.0, np.inf)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from awd_cme.spots.windows import Floats
+from awd_core.typing import Array
 
 NOISE_LEVEL = 1.959963984540054
 """k of `p_noise`: the 97.5th percentile of the normal distribution."""
@@ -29,17 +29,17 @@ SINGULAR = 1e-8
 class Found:
     """What `awd_cme.spots.SpotFits` says of each window, for n of them."""
 
-    amplitude: Floats
-    background: Floats
-    amplitude_error: Floats
-    background_error: Floats
-    p: Floats
-    p_noise: Floats
-    residual_sd: Floats
-    pixels: Floats
+    amplitude: Array
+    background: Array
+    amplitude_error: Array
+    background_error: Array
+    p: Array
+    p_noise: Array
+    residual_sd: Array
+    pixels: Array
 
 
-def line(windows: Floats, gy: Floats, gx: Floats, gain: float) -> Found:
+def line(windows: Array, gy: Array, gx: Array, gain: float) -> Found:
     """Fit one spot in each whole window.
 
     Parameters
@@ -78,7 +78,7 @@ def line(windows: Floats, gy: Floats, gx: Floats, gain: float) -> Found:
     return _found(amplitude, mean - amplitude * middle, rss, np.full(count, float(n)), n - 2.0, variances, noise)
 
 
-def plane(values: Floats, known: Floats, shapes: Floats, gain: float) -> Found:
+def plane(values: Array, known: Array, shapes: Array, gain: float) -> Found:
     """Fit the first of several spots in each window, together with the others.
 
     Parameters
@@ -142,13 +142,13 @@ def plane(values: Floats, known: Floats, shapes: Floats, gain: float) -> Found:
 
 
 def _found(
-    amplitude: Floats,
-    background: Floats,
-    rss: Floats,
-    pixels: Floats,
-    free: Floats | float,
-    variances: tuple[Floats, Floats],
-    noise: tuple[Floats, Floats, Floats] | None,
+    amplitude: Array,
+    background: Array,
+    rss: Array,
+    pixels: Array,
+    free: Array | float,
+    variances: tuple[Array, Array],
+    noise: tuple[Array, Array, Array] | None,
 ) -> Found:
     """Put errors and tests to estimates.
 

@@ -18,8 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import real_number
-
-Array = npt.NDArray[np.float64]
+from awd_core.typing import Array, Rows
 
 REACH = 4.0
 """How far a spot is drawn, in σ: beyond, it is below A · exp(−8) = 0.00034 A."""
@@ -111,7 +110,7 @@ def _add(image: Array, y: Array, x: Array, amplitude: Array, sigma: float, half:
     image += np.bincount(places.ravel(), values.ravel(), minlength=image.size).reshape(image.shape)
 
 
-def _profile(centre: Array, size: int, sigma: float, half: int) -> tuple[npt.NDArray[np.int64], Array]:
+def _profile(centre: Array, size: int, sigma: float, half: int) -> tuple[Rows, Array]:
     """Pixels of the windows along one axis, and the Gaussian there; what is outside adds zero to the edge."""
     pixels = np.rint(centre).astype(np.int64)[:, None] + np.arange(-half, half + 1)
     values = np.exp(-0.5 * ((pixels - centre[:, None]) / sigma) ** 2)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from awd_cme.spots.windows import Array, Floats, batches, cut_windows, half_width
+from awd_cme.spots.windows import batches, cut_windows, half_width
+from awd_core.typing import AnyArray, Array
 
 STEPS = 8
 
@@ -29,14 +30,14 @@ class Refined:
         Width in pixels: as given, unless it was free.
     """
 
-    y: Floats
-    x: Floats
-    amplitude: Floats
-    background: Floats
-    sigma: Floats
+    y: Array
+    x: Array
+    amplitude: Array
+    background: Array
+    sigma: Array
 
 
-def refine(image: Array, iy: npt.ArrayLike, ix: npt.ArrayLike, sigma: float, *, free_width: bool = False) -> Refined:
+def refine(image: AnyArray, iy: npt.ArrayLike, ix: npt.ArrayLike, sigma: float, *, free_width: bool = False) -> Refined:
     """Fit places, amplitudes and backgrounds (and widths) of spots near given pixels.
 
     Parameters
@@ -76,7 +77,7 @@ def refine(image: Array, iy: npt.ArrayLike, ix: npt.ArrayLike, sigma: float, *, 
     return Refined(*result)
 
 
-def _fitted(windows: Floats, known: Floats, half: int, sigma: float, free_width: bool) -> Floats:
+def _fitted(windows: Array, known: Array, half: int, sigma: float, free_width: bool) -> Array:
     """Rows y, x (from the middle), amplitude, background, sigma; shape (5, windows)."""
     count = len(windows)
     some = known.reshape(count, -1)

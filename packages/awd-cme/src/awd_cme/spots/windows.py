@@ -2,17 +2,13 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
 from awd_core.checks import plain_array, real_array, real_number
-
-Array = npt.NDArray[Any]
-Floats = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.intp]
+from awd_core.typing import AnyArray, Array, Flags, Indices
 
 SMALLEST_SIGMA, LARGEST_SIGMA = 0.5, 20.0
 """Widths that are taken, in pixels: a narrower spot has no shape between pixels, a wider one is no diffraction spot."""
@@ -21,7 +17,7 @@ BATCH = 512
 """Windows that are worked on at a time: 512 × 13² float64 stay in a second-level cache."""
 
 
-def checked_image(image: npt.ArrayLike) -> Array:
+def checked_image(image: npt.ArrayLike) -> AnyArray:
     """Return the image as an array, if it is one: two axes, at least one pixel, real numbers.
 
     Raises
@@ -42,7 +38,7 @@ def checked_image(image: npt.ArrayLike) -> Array:
     return pixels
 
 
-def checked_positions(y: npt.ArrayLike, x: npt.ArrayLike) -> tuple[Floats, Floats]:
+def checked_positions(y: npt.ArrayLike, x: npt.ArrayLike) -> tuple[Array, Array]:
     """Return the coordinates as float64, if they are two lists of the same length.
 
     Raises
@@ -79,7 +75,7 @@ def half_width(sigma: float) -> int:
     return math.ceil(4 * sigma)
 
 
-def inside(y: Floats, x: Floats, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+def inside(y: Array, x: Array, shape: tuple[int, ...]) -> Flags:
     """Which positions lie on a pixel of the image; NaN does not."""
     return (y >= -0.5) & (y < shape[0] - 0.5) & (x >= -0.5) & (x < shape[1] - 0.5)
 
@@ -90,13 +86,13 @@ def batches(spots: Indices, size: int = BATCH) -> Iterator[Indices]:
         yield spots[start : start + size]
 
 
-def whole_windows(image: Array, iy: Indices, ix: Indices, half: int) -> Floats:
+def whole_windows(image: AnyArray, iy: Indices, ix: Indices, half: int) -> Array:
     """Windows that lie in the image altogether, shape (spots, side, side)."""
     side = 2 * half + 1
     return sliding_window_view(image, (side, side))[iy - half, ix - half].astype(np.float64)
 
 
-def cut_windows(image: Array, iy: Indices, ix: Indices, half: int) -> tuple[Floats, Floats]:
+def cut_windows(image: AnyArray, iy: Indices, ix: Indices, half: int) -> tuple[Array, Array]:
     """Windows that the image's border may cut, and 1 where a pixel is known, 0 where not; unknown pixels are 0."""
     steps = np.arange(-half, half + 1)
     rows, columns = iy[:, None] + steps, ix[:, None] + steps
@@ -108,7 +104,7 @@ def cut_windows(image: Array, iy: Indices, ix: Indices, half: int) -> tuple[Floa
     return np.where(known, values, 0.0), known.astype(np.float64)
 
 
-def profile(offset: Floats, half: int, sigma: float) -> Floats:
+def profile(offset: Array, half: int, sigma: float) -> Array:
     """Gaussian of height 1 along one axis of a window, shape (…, side).
 
     Parameters
@@ -124,7 +120,7 @@ def profile(offset: Floats, half: int, sigma: float) -> Floats:
     return np.asarray(np.exp((steps - offset[..., None]) ** 2 * (-0.5 / sigma**2)))
 
 
-def close_pairs(y: Floats, x: Floats, distance: float, *, square: bool = False) -> Indices:
+def close_pairs(y: Array, x: Array, distance: float, *, square: bool = False) -> Indices:
     """Pairs of spots nearer to each other than a distance, both ways round, sorted, shape (pairs, 2).
 
     Parameters

@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn, Self
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import type_of_target
@@ -25,8 +24,7 @@ from torch.nn.functional import conv1d
 
 from awd_core.checks import Columns, plain_array, real_array, real_list, whole_number
 from awd_core.teacher import in_memory, load_tensors, save_tensors
-
-Array = npt.NDArray[np.float64]
+from awd_core.typing import AnyArray, Array, Rows
 
 ALPHAS = tuple(np.logspace(-1, 5, 13).tolist())
 """Penalties of the ridge that are tried, for standardised numbers."""
@@ -173,7 +171,7 @@ class _ConvolutionTeacher(BaseEstimator):  # type: ignore[misc] # scikit-learn h
         table: Array = np.hstack([found.flatten(1).numpy(), further])
         return table
 
-    def _groups(self) -> Iterator[tuple[npt.NDArray[np.int64], Tensor, int, int]]:
+    def _groups(self) -> Iterator[tuple[Rows, Tensor, int, int]]:
         """Kernels of one length, dilation and padding: which they are, and their weights (kernels, 1, length)."""
         for shape in torch.unique(self._shapes, dim=0):
             rows = (self._shapes == shape).all(dim=1).nonzero()[:, 0].numpy()
@@ -310,10 +308,10 @@ class ConvolutionTeacherClassifier(ClassifierMixin, _ConvolutionTeacher):  # typ
         success = self._predict(X)
         return np.stack([1 - success, success], axis=1)
 
-    def predict(self, X: Any) -> npt.NDArray[Any]:
+    def predict(self, X: Any) -> AnyArray:
         """The more probable class, shape (n,)."""
         success = self._predict(X) > 0.5
-        classes: npt.NDArray[Any] = self.classes_[success.astype(int)]
+        classes: AnyArray = self.classes_[success.astype(int)]
         return classes
 
     def _classes(self) -> list[Any] | None:

@@ -5,7 +5,6 @@ validity mask, then one channel for each covariate, constant in time (`stack_inp
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from awd_core.checks import is_real_number, is_whole_number
+from awd_core.typing import AnyArray
 
 CELLS: dict[str, Callable[..., nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU}
 READOUTS = ("last", "mean", "both")
@@ -218,7 +218,7 @@ class MeanOf(nn.Module):
 
 def stack_inputs(
     X: npt.ArrayLike, *, mask: npt.ArrayLike | None = None, covariates: npt.ArrayLike | None = None
-) -> npt.NDArray[Any]:
+) -> AnyArray:
     """Inputs of a `SeriesLSTM` from their parts.
 
     Parameters

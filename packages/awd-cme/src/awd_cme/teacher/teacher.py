@@ -27,6 +27,7 @@ from awd_core.teacher import (
     Validation,
     in_memory,
 )
+from awd_core.typing import AnyArray
 
 TUNED = "awd_cme.teacher.networks:TunedSeriesLSTM"
 PUBLISHED = "awd_cme.teacher.networks:SeriesLSTM"
@@ -181,10 +182,10 @@ class SeriesEnsemble(RegressorMixin, BaseEstimator):  # type: ignore[misc] # sci
             trained.append(member.fit(X, y, checkpoint_dir=place, **options))
         return self._hold(trained)
 
-    def predict(self, X: Any) -> npt.NDArray[Any]:
+    def predict(self, X: Any) -> AnyArray:
         """Mean of the members' predictions, shape (n,) or (n, k)."""
         check_is_fitted(self, "members_")
-        mean: npt.NDArray[Any] = np.mean([member.predict(X) for member in self.members_], axis=0)
+        mean: AnyArray = np.mean([member.predict(X) for member in self.members_], axis=0)
         return mean
 
     def as_torch(self) -> MeanOf:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from awd_cme.spots.windows import Floats
 from awd_cme.tracks.rules import validate
 from awd_core.checks import check_kind, real_number, whole_number
+from awd_core.typing import Array
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def _partners(found: pd.DataFrame, truth: pd.DataFrame, radius: float) -> pd.Dat
     return pd.concat(rows, ignore_index=True) if rows else nothing
 
 
-def _squares(one: pd.DataFrame, other: pd.DataFrame) -> Floats:
+def _squares(one: pd.DataFrame, other: pd.DataFrame) -> Array:
     here, there = one[["y", "x"]].to_numpy(), other[["y", "x"]].to_numpy()
     return np.asarray(((here[:, None] - there[None]) ** 2).sum(axis=2))
 

@@ -13,9 +13,8 @@ time and memory grow with the movie, not with its square.
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from awd_cme.spots.windows import Floats, Indices
+from awd_core.typing import Array, Flags, Indices
 
 FRAMES = 50
 """Frames that are linked at a time."""
@@ -24,7 +23,7 @@ PERCENTILE, FACTOR = 90, 1.05
 """What being alone costs, in terms of the costs of all pairs: the values of laptrack and of TrackMate."""
 
 
-def linked(frame: Indices, positions: Floats, max_step: float, max_gap: int, max_gap_step: float) -> Indices:
+def linked(frame: Indices, positions: Array, max_step: float, max_gap: int, max_gap_step: float) -> Indices:
     """Number of the track of each spot.
 
     Parameters
@@ -55,7 +54,7 @@ def linked(frame: Indices, positions: Floats, max_step: float, max_gap: int, max
     return np.asarray(connected_components(joined, directed=False)[1], dtype=np.int64)
 
 
-def _from_frame_to_frame(first: Indices, positions: Floats, max_step: float) -> tuple[Indices, Indices]:
+def _from_frame_to_frame(first: Indices, positions: Array, max_step: float) -> tuple[Indices, Indices]:
     """Spots and those that follow them a frame later."""
     from laptrack import LapTrack
 
@@ -74,7 +73,7 @@ def _from_frame_to_frame(first: Indices, positions: Floats, max_step: float) -> 
 
 
 def _closed(
-    frame: Indices, positions: Floats, ends: Indices, begins: Indices, max_gap: int, max_step: float
+    frame: Indices, positions: Array, ends: Indices, begins: Indices, max_gap: int, max_step: float
 ) -> tuple[Indices, Indices]:
     """Ends of tracks and the beginnings that they are joined to."""
     end, begin, cost = _candidates(frame, positions, ends, begins, max_gap, max_step)
@@ -88,12 +87,12 @@ def _closed(
 
 
 def _candidates(
-    frame: Indices, positions: Floats, ends: Indices, begins: Indices, max_gap: int, max_step: float
-) -> tuple[Indices, Indices, Floats]:
+    frame: Indices, positions: Array, ends: Indices, begins: Indices, max_gap: int, max_step: float
+) -> tuple[Indices, Indices, Array]:
     """Pairs of an end and a later beginning that may be joined, and their squared distances."""
     from scipy.spatial.distance import cdist
 
-    found: list[tuple[Indices, Indices, Floats]] = []
+    found: list[tuple[Indices, Indices, Array]] = []
     of_end, of_begin = frame[ends], frame[begins]
     for last in np.unique(of_end):
         here = ends[np.searchsorted(of_end, last) : np.searchsorted(of_end, last, side="right")]
@@ -108,7 +107,7 @@ def _candidates(
     return end, begin, cost
 
 
-def _matched(one: Indices, other: Indices, saved: Floats) -> npt.NDArray[np.bool_]:
+def _matched(one: Indices, other: Indices, saved: Array) -> Flags:
     """Which pairs make the matching that saves most; no spot is in two of them."""
     from scipy.optimize import linear_sum_assignment
     from scipy.sparse import coo_array

@@ -7,7 +7,7 @@ for the p-values to say.
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +19,13 @@ from awd_cme.spots.apertures import aperture_sums as aperture_sums
 from awd_cme.spots.fit import Neighbours
 from awd_cme.spots.fit import SpotFits as SpotFits
 from awd_cme.spots.fit import fit_spots as fit_spots
-from awd_cme.spots.windows import Floats, checked_sigma, inside
+from awd_cme.spots.windows import checked_sigma, inside
 from awd_cme.tracking.measure import Measurement, Method, Test, measured, measured_in_parts
 from awd_cme.tracking.movie_spots import measured_gain
 from awd_cme.tracking.positions import frames_of_tracks, shifts_of_channels
 from awd_cme.tracks.table import MEASURES, LossReport, columns, validate
 from awd_core.checks import check_choice, check_kind, warn, whole_number
+from awd_core.typing import AnyArray, Array, Flags
 from awd_core.workers import Progress, Workers, open_workers
 
 __all__ = ["ApertureSums", "SpotFits", "aperture_sums", "extract", "fit_spots"]
@@ -190,8 +191,8 @@ def _gains(movie: Movie, names: Mapping[str, str], crew: Workers, report: LossRe
     return [gain.gain if gain.known else 0.0 for gain in found.values()]
 
 
-def _filled(rows: pd.DataFrame, found: dict[str, Floats], flags: npt.NDArray[np.bool_], movie: Movie) -> pd.DataFrame:
-    measured: dict[str, npt.NDArray[Any]] = {
+def _filled(rows: pd.DataFrame, found: dict[str, Array], flags: Flags, movie: Movie) -> pd.DataFrame:
+    measured: dict[str, AnyArray] = {
         f"{name}_{measure}": column
         for name, values in found.items()
         for measure, column in zip(MEASURES, values, strict=True)

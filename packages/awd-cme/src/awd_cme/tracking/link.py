@@ -18,13 +18,14 @@ import pandas as pd
 from awd_cme.movies.movie import Movie
 from awd_cme.spots.detect import Control
 from awd_cme.spots.fit import Neighbours
-from awd_cme.spots.windows import Floats, checked_sigma
+from awd_cme.spots.windows import checked_sigma
 from awd_cme.tracking.gaps import linked
 from awd_cme.tracking.intensities import extract
 from awd_cme.tracking.measure import Test
 from awd_cme.tracking.movie_spots import Detection, mean_of, measured_width, movie_spots
 from awd_cme.tracks.table import LossReport, empty_table, make_table
 from awd_core.checks import check_kind, real_number, whole_number
+from awd_core.typing import Array
 from awd_core.workers import Progress, Workers, open_workers
 
 SIGNIFICANT = 0.05
@@ -134,7 +135,7 @@ def link_spots(
     number = pd.Series(np.arange(len(ranked)), ranked.index).loc[own["track"]].to_numpy()
     row = first[number] + own["frame"].to_numpy(dtype=np.int64) - begin[number]
 
-    def column(name: str) -> Floats:
+    def column(name: str) -> Array:
         values = np.full(count.sum(), np.nan)
         values[row] = own[name]
         return values

@@ -19,9 +19,9 @@ from awd_cme.movies.movie import Movie
 from awd_cme.movies.open import MovieFile
 from awd_cme.spots.apertures import aperture_sums
 from awd_cme.spots.fit import Neighbours, fit_spots
-from awd_cme.spots.windows import Floats
 from awd_cme.tracks.table import MEASURES
 from awd_core.files import kept_array, make_atomically
+from awd_core.typing import Array
 from awd_core.workers import Progress, Workers
 
 Method = Literal["fit", "aperture"]
@@ -53,8 +53,8 @@ class Measurement:
 
 
 def measured(
-    movie: Movie, places: Floats, how: Measurement, *, threads: int = 2, progress: bool | Progress = False
-) -> Floats:
+    movie: Movie, places: Array, how: Measurement, *, threads: int = 2, progress: bool | Progress = False
+) -> Array:
     """Measure in this process.
 
     Parameters
@@ -108,13 +108,13 @@ def measured(
 
 def measured_in_parts(
     movie: Movie,
-    places: Floats,
+    places: Array,
     how: Measurement,
     crew: Workers,
     *,
     folder: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
-) -> Floats:
+) -> Array:
     """The same by workers, which find the places in a file in `folder` and put there what they measured."""
     file = file_of(movie)
     key = key_of("places", file, file.identity(), how, places)
@@ -131,17 +131,17 @@ def measured_in_parts(
     return found
 
 
-def _part_of_file(file: MovieFile, how: Measurement, table: str, part: Part) -> Floats:
+def _part_of_file(file: MovieFile, how: Measurement, table: str, part: Part) -> Array:
     # A worker looks at its own rows: the table of a long movie does not come into its memory.
     places = np.load(table, mmap_mode="r", allow_pickle=False)
     return measured(file.open(), np.array(places[_rows(places, part)]), how, threads=1)
 
 
-def _rows(places: Floats, part: Part) -> slice:
+def _rows(places: Array, part: Part) -> slice:
     return slice(*np.searchsorted(places[:, 0], part).tolist())
 
 
-def _by_frame(frame: Floats) -> Iterator[tuple[int, slice]]:
+def _by_frame(frame: Array) -> Iterator[tuple[int, slice]]:
     frames, first = np.unique(frame, return_index=True)
     for number, start, stop in zip(frames, first, [*first, len(frame)][1:], strict=True):
         yield int(number), slice(int(start), int(stop))

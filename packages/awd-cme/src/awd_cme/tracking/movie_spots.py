@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from awd_cme.movies.frame_ranges import Part, file_of, in_parts, key_of, parts_of, place_for_parts
@@ -18,7 +17,7 @@ from awd_cme.movies.open import MovieFile
 from awd_cme.spots.detect import Control, Width, detect_spots, estimate_sigma
 from awd_cme.spots.fit import fit_spots
 from awd_cme.spots.gain import FEWEST, PIXELS, Gain, estimate_gain
-from awd_cme.spots.windows import Array, Floats
+from awd_core.typing import AnyArray, Array
 from awd_core.workers import Progress, Workers, open_workers
 
 FRAMES_FOR_SIGMA = 10
@@ -179,14 +178,14 @@ def _named(file: MovieFile) -> str:
     return Path(file.paths[0]).name
 
 
-def _spots_of_file(file: MovieFile, how: Detection, part: Part) -> Floats:
+def _spots_of_file(file: MovieFile, how: Detection, part: Part) -> Array:
     return _spots(file.open(), how, part, 1, False)
 
 
-def _spots(movie: Movie, how: Detection, part: Part, threads: int, progress: bool | Progress) -> Floats:
+def _spots(movie: Movie, how: Detection, part: Part, threads: int, progress: bool | Progress) -> Array:
     """Columns `FOUND` of the frames of a part."""
 
-    def detect(frame: int, image: Array, mean: Array) -> Floats:
+    def detect(frame: int, image: AnyArray, mean: AnyArray) -> Array:
         spots = detect_spots(mean, sigma=how.sigma, level=how.level, control=how.control)
         y, x, p = (spots[name].to_numpy() for name in FOUND[1:])
         if how.window > 1:
@@ -197,10 +196,10 @@ def _spots(movie: Movie, how: Detection, part: Part, threads: int, progress: boo
     return np.concatenate(found)
 
 
-def _means(movie: Movie, how: Detection, part: Part) -> Iterator[tuple[int, Array, Array]]:
+def _means(movie: Movie, how: Detection, part: Part) -> Iterator[tuple[int, AnyArray, AnyArray]]:
     """Every frame of a part with the mean of those around it, as far as there are; each is read once."""
     last, half = movie.shape[0] - 1, how.window // 2
-    held: dict[int, Array] = {}
+    held: dict[int, AnyArray] = {}
     for frame in range(*part):
         for ahead in range(max(held, default=max(frame - half, 0) - 1) + 1, min(frame + half, last) + 1):
             held[ahead] = movie.frame(ahead, how.channel)
@@ -210,17 +209,17 @@ def _means(movie: Movie, how: Detection, part: Part) -> Iterator[tuple[int, Arra
 
 
 def _in_turn(
-    work: Callable[[int, Array, Array], Floats],
-    tasks: Iterator[tuple[int, Array, Array]],
+    work: Callable[[int, AnyArray, AnyArray], Array],
+    tasks: Iterator[tuple[int, AnyArray, AnyArray]],
     count: int,
     threads: int,
     progress: bool | Progress,
-) -> list[npt.NDArray[np.float64]]:
+) -> list[Array]:
     """Results of all tasks, in order; few of them wait at a time, since each holds images."""
     from rich.progress import track
 
-    results: list[Floats] = []
-    waiting: deque[Future[Floats]] = deque()
+    results: list[Array] = []
+    waiting: deque[Future[Array]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         for number, task in enumerate(track(tasks, "Spots", total=count, disable=progress is not True)):
             if callable(progress):

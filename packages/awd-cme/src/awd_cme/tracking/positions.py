@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from awd_cme.spots.windows import Floats
 from awd_cme.tracks.table import PARTS, LossReport, in_order, starts
+from awd_core.typing import Array, Rows
 
 BEFORE, TRACK, GAP, AFTER = range(len(PARTS))
 
@@ -81,7 +81,7 @@ def _every_frame(placed: pd.DataFrame, count: int, before: int, after: int, loss
     track, frame = placed["track"].to_numpy(), placed["frame"].to_numpy()
     part = placed["part"].cat.codes.to_numpy()
     bounds = np.append(starts(placed), len(placed))
-    pieces: list[tuple[npt.NDArray[np.int64], Floats, Floats, npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
+    pieces: list[tuple[Rows, Array, Array, Rows, Rows]] = []
     lost = 0
     y, x, segment = (placed[name].to_numpy() for name in ("y", "x", "segment"))
     for start, stop in pairwise(bounds.tolist()):
@@ -110,24 +110,24 @@ def _every_frame(placed: pd.DataFrame, count: int, before: int, after: int, loss
 
 
 def _between(
-    frames: npt.NDArray[np.int64],
-    known: npt.NDArray[np.int64],
-    segment: npt.NDArray[np.int64],
+    frames: Rows,
+    known: Rows,
+    segment: Rows,
     part: npt.NDArray[np.int8],
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+) -> tuple[Rows, Rows]:
     """Segment and part of each frame; a frame without a row is a gap of the segment before it."""
     before = np.clip(np.searchsorted(known, frames, side="right") - 1, 0, None)
     return segment[before], np.where(known[before] == frames, part[before], GAP)
 
 
 def _positions(
-    frames: npt.NDArray[np.int64],
-    known: npt.NDArray[np.int64],
-    y: Floats,
-    x: Floats,
-    segment: npt.NDArray[np.int64],
-    of: npt.NDArray[np.int64],
-) -> tuple[Floats, Floats]:
+    frames: Rows,
+    known: Rows,
+    y: Array,
+    x: Array,
+    segment: Rows,
+    of: Rows,
+) -> tuple[Array, Array]:
     """Positions at all frames; `of` is the segment of each."""
     sound = np.isfinite(y) & np.isfinite(x)
     if sound.all() and len(frames) == len(known):
@@ -143,7 +143,7 @@ def _positions(
 
 def shifts_of_channels(
     shifts: Mapping[str, npt.ArrayLike] | None, channels: Sequence[str], count: int
-) -> dict[str, Floats]:
+) -> dict[str, Array]:
     """Shift (Δy, Δx) of each channel in each frame, shape (frames, 2).
 
     Raises

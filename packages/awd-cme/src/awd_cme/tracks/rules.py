@@ -1,13 +1,12 @@
 """What a canonical table of tracks looks like (described in `awd_cme.tracks.table`), and whether one does."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-Array = npt.NDArray[Any]
+from awd_core.typing import AnyArray, Indices, Rows
+
 PARTS = ("before", "track", "gap", "after")
 """The values of `part`, in the order in which they may follow each other ("track" and "gap" alternate)."""
 
@@ -34,7 +33,7 @@ def channels(table: pd.DataFrame) -> list[str]:
     return [str(name).removesuffix("_amplitude") for name in table.columns if str(name).endswith("_amplitude")]
 
 
-def starts(table: pd.DataFrame) -> npt.NDArray[np.intp]:
+def starts(table: pd.DataFrame) -> Indices:
     """Row at which each track of a sorted table begins, by position."""
     changes = np.ones(len(table), dtype=bool)
     if len(table):
@@ -43,7 +42,7 @@ def starts(table: pd.DataFrame) -> npt.NDArray[np.intp]:
     return np.flatnonzero(changes)
 
 
-def spans(table: pd.DataFrame) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def spans(table: pd.DataFrame) -> tuple[Rows, Rows]:
     """First and last frame of each track of a sorted table, the frames around it left out.
 
     Where a track has nothing but frames around it, first is above last.
@@ -67,12 +66,12 @@ def in_order(table: pd.DataFrame) -> pd.DataFrame:
     return ordered
 
 
-def sort_keys(table: pd.DataFrame) -> list[Array]:
+def sort_keys(table: pd.DataFrame) -> list[AnyArray]:
     """Numbers by which the rows are sorted: ranks of source and cell as text, track, frame."""
     return [*(_ranks(table[name]) for name in ("source", "cell")), *(table[n].to_numpy() for n in ("track", "frame"))]
 
 
-def is_sorted(keys: Sequence[Array]) -> bool:
+def is_sorted(keys: Sequence[AnyArray]) -> bool:
     """Whether rows with these keys, the most important first, are in order; equal rows are."""
     before = np.zeros(max(len(keys[0]) - 1, 0), dtype=bool)
     same = ~before
@@ -155,7 +154,7 @@ def _wrong_rows(table: pd.DataFrame) -> list[str]:
         return []
     wrong = []
 
-    def check(bad: Array, says: str) -> None:
+    def check(bad: AnyArray, says: str) -> None:
         if bad.any():
             row = int(np.argmax(bad))
             here = ", ".join(f"{name} {table[name].iloc[row]}" for name in ("cell", "track", "frame"))
@@ -208,7 +207,7 @@ def _wrong_rows(table: pd.DataFrame) -> list[str]:
     return wrong
 
 
-def _ranks(column: pd.Series) -> Array:
+def _ranks(column: pd.Series) -> AnyArray:
     labels = list(column.cat.categories)
     ranks = np.empty(len(labels) + 1, dtype=np.int64)
     ranks[np.array(sorted(range(len(labels)), key=labels.__getitem__), dtype=np.intp)] = np.arange(len(labels))
@@ -216,5 +215,5 @@ def _ranks(column: pd.Series) -> Array:
     return np.asarray(ranks[column.cat.codes.to_numpy()])
 
 
-def _changes(values: Array) -> Array:
+def _changes(values: AnyArray) -> AnyArray:
     return np.asarray(values[1:] != values[:-1])

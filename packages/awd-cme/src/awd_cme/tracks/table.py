@@ -38,8 +38,7 @@ from awd_cme.tracks.rules import PARTS as PARTS
 from awd_cme.tracks.rules import channels as channels
 from awd_cme.tracks.rules import columns as columns
 from awd_core.checks import check_kind, plain_array, real_array
-
-Array = npt.NDArray[Any]
+from awd_core.typing import AnyArray, Rows
 
 __all__ = [
     "DEFAULT_CHANNELS",
@@ -268,10 +267,10 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     part = table["part"].cat.codes.to_numpy()
     own = np.isin(part, [PARTS.index("track"), PARTS.index("gap")])
 
-    def total(values: Array) -> Array:
+    def total(values: AnyArray) -> AnyArray:
         return np.add.reduceat(values, first) if len(first) else values[:0]
 
-    def mean(values: Array) -> Array:
+    def mean(values: AnyArray) -> AnyArray:
         known = own & ~np.isnan(values)
         count = total(known.astype(np.float64))
         return total(np.where(known, values, 0.0)) / np.where(count == 0, np.nan, count)
@@ -324,7 +323,7 @@ def _categories(values: Any, rows: int) -> Any:
         raise ValueError(f"category must be whole numbers, 1 to 8, or missing: {error}") from error
 
 
-def _integers(values: npt.ArrayLike, name: str) -> npt.NDArray[np.int64]:
+def _integers(values: npt.ArrayLike, name: str) -> Rows:
     numbers = np.asarray(values)
     if numbers.dtype.kind in "iu":
         return numbers.astype(np.int64, copy=False)

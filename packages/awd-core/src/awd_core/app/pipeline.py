@@ -141,9 +141,7 @@ class Work(Distilling):
         from awd_core.app.page import write_page
 
         point = self.path[self.index]
-        write_page(
-            self.run, self.path, point, self.selection, scores=self.scores, quality=self.trust, progress=report
-        )  # fmt: skip
+        write_page(self.run, self.path, point, self.selection, scores=self.scores, quality=self.trust, progress=report)
 
 
 # All is gone through at every start: a finished run may be asked for another point of its path, or other checks.

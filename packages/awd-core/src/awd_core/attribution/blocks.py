@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -23,9 +22,8 @@ from awd_core.files.arrays import SampleArray, read_block
 from awd_core.files.store import BlockStore
 from awd_core.files.urls import local_path
 from awd_core.teacher.network_transfer import with_weights, without_weights
+from awd_core.typing import AnyArray
 from awd_core.workers.mapping import Workers
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class Question:
     targets: list[int]
     batch_size: int
 
-    def asked_of(self, teacher: Model, where: torch.device, batch: int) -> Array:
+    def asked_of(self, teacher: Model, where: torch.device, batch: int) -> AnyArray:
         """Gradients of one block, shape (batch, n_targets, *shape)."""
         start = batch * self.batch_size
         block = read_block(self.samples, start, min(start + self.batch_size, self.samples.shape[0]))
@@ -162,13 +160,13 @@ def _opened(task: BlockTask) -> tuple[nn.Module, Question, BlockStore]:
     return model, Question(samples, points, task.targets, task.batch_size), BlockStore.opened(task.out, GRADIENTS)
 
 
-def first_bad(block: Array) -> int | None:
+def first_bad(block: AnyArray) -> int | None:
     """Number of the first sample of a block that is not finite."""
     bad = np.flatnonzero(~np.isfinite(block).reshape(len(block), -1).all(axis=1))
     return int(bad[0]) if len(bad) else None
 
 
-def _check_points(points: Array, block: Array, start: int) -> None:
+def _check_points(points: AnyArray, block: AnyArray, start: int) -> None:
     # Not left to the gradients: a rectifier turns NaN into a gradient of zero.
     bad = first_bad(points)
     if bad is not None:
@@ -176,7 +174,7 @@ def _check_points(points: Array, block: Array, start: int) -> None:
         raise ValueError(f"{whose} sample {start + bad} holds NaN or infinite values.")
 
 
-def _finite(gradients: Array, start: int) -> Array:
+def _finite(gradients: AnyArray, start: int) -> AnyArray:
     bad = first_bad(gradients)
     if bad is not None:
         raise ValueError(

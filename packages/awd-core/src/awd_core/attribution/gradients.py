@@ -17,7 +17,6 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -28,13 +27,13 @@ from awd_core.attribution.store import GRADIENTS, model_digest
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.files.arrays import SampleArray, as_samples, digest, read_block
 from awd_core.files.store import BlockStore, InMemory
+from awd_core.typing import AnyArray, Array
 from awd_core.workers.mapping import Workers
 from awd_core.workers.open import open_workers
 
 if TYPE_CHECKING:
     import zarr
 
-Array = npt.NDArray[Any]
 Progress = bool | Callable[[int, int], object]
 
 
@@ -55,7 +54,7 @@ def input_gradients(
     out: None = ...,
     workers: int | Workers = ...,
     progress: Progress = ...,
-) -> Array: ...
+) -> AnyArray: ...
 
 
 @overload

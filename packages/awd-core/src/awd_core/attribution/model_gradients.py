@@ -7,14 +7,13 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from awd_core.checks.device import check_device
 from awd_core.checks.whole_numbers import is_whole_number
+from awd_core.typing import AnyArray
 
-Array = npt.NDArray[Any]
 Model = Callable[[Tensor], Tensor]
 Target = int | tuple[int, ...] | Literal["all"] | None
 """An index into the axes of a prediction after the first, "all" of them, or None where there is but one."""
@@ -63,7 +62,7 @@ def cudnn_for(model: nn.Module, device: torch.device) -> AbstractContextManager[
     return settings
 
 
-def probe(model: Model, first: Array, target: Target, device: torch.device) -> tuple[list[int], tuple[int, ...]]:
+def probe(model: Model, first: AnyArray, target: Target, device: torch.device) -> tuple[list[int], tuple[int, ...]]:
     """Look at what the model predicts for the first one or two samples, and refuse what has no gradient per sample.
 
     Parameters
@@ -131,7 +130,7 @@ def _targets(outputs: tuple[int, ...], target: Target) -> tuple[list[int], tuple
     return [int(np.ravel_multi_index(index, outputs))], ()
 
 
-def gradients_at(model: Model, point: Array, targets: Sequence[int], device: torch.device) -> Tensor:
+def gradients_at(model: Model, point: AnyArray, targets: Sequence[int], device: torch.device) -> Tensor:
     """∇f of the targets (flat indices) at a block of points, shape (batch, n_targets, *shape)."""
     x = torch.tensor(point, device=device, requires_grad=True)
     predictions = _output(model, x).reshape(len(x), -1)

@@ -4,7 +4,6 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -15,11 +14,11 @@ from awd_core.attribution.store import OUTPUTS, model_digest
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.files.arrays import SampleArray, as_samples, digest, read_block
 from awd_core.files.store import BlockStore, InMemory
+from awd_core.typing import AnyArray, Array
 
 if TYPE_CHECKING:
     import zarr
 
-Array = npt.NDArray[Any]
 DEPENDENT = 1e-4
 """Relative change of a sample's prediction, with another sample beside it, that is no rounding."""
 
@@ -95,19 +94,19 @@ def teacher_outputs(
     return outputs
 
 
-def _asked_of(teacher: Model, samples: SampleArray, start: int, stop: int, where: torch.device) -> Array:
+def _asked_of(teacher: Model, samples: SampleArray, start: int, stop: int, where: torch.device) -> AnyArray:
     block = read_block(samples, start, stop)
     bad = first_bad(block)
     if bad is not None:
         raise ValueError(f"X must be finite, but sample {start + bad} holds NaN or infinite values.")
-    found: Array = predictions_of(teacher, torch.tensor(block, device=where)).cpu().numpy()
+    found: AnyArray = predictions_of(teacher, torch.tensor(block, device=where)).cpu().numpy()
     bad = first_bad(found)
     if bad is not None:
         raise ValueError(f"The output of sample {start + bad} holds NaN or infinite values, though its input does not.")
     return found
 
 
-def _probed(teacher: Model, first: Array, where: torch.device) -> tuple[int, ...]:
+def _probed(teacher: Model, first: AnyArray, where: torch.device) -> tuple[int, ...]:
     """Shape of the outputs of one sample; samples that affect each other are refused."""
     x = torch.tensor(first, device=where)
     together = predictions_of(teacher, x)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from torch import Tensor
 
 from awd_core.attribution.methods import METHODS as METHODS
@@ -20,9 +19,9 @@ from awd_core.checks.choices import check_choice
 from awd_core.checks.real_numbers import real_number
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.files.arrays import SampleArray, as_samples, digest, read_block
+from awd_core.typing import AnyArray
 
-Array = npt.NDArray[Any]
-Points = Callable[[int, Array], Iterator[tuple[Array, float]]]
+Points = Callable[[int, AnyArray], Iterator[tuple[AnyArray, float]]]
 """From the number of the first sample and a block of samples to points of the block's shape, and their weights."""
 
 
@@ -83,14 +82,14 @@ def points_of(
     return _random_points(rows, n_samples, noise, int(seed)), choices
 
 
-def _at_the_input(_: int, x: Array) -> Iterator[tuple[Array, float]]:
+def _at_the_input(_: int, x: AnyArray) -> Iterator[tuple[AnyArray, float]]:
     yield x, 1.0
 
 
 def _straight_path(rows: SampleArray, n_steps: int) -> Points:
     nodes, weights = np.polynomial.legendre.leggauss(n_steps)
 
-    def points(start: int, x: Array) -> Iterator[tuple[Array, float]]:
+    def points(start: int, x: AnyArray) -> Iterator[tuple[AnyArray, float]]:
         b = read_block(rows, 0, 1) if rows.shape[0] == 1 else read_block(rows, start, start + len(x))
         b = b.astype(x.dtype)
         for node, weight in zip(nodes, weights, strict=True):
@@ -100,7 +99,7 @@ def _straight_path(rows: SampleArray, n_steps: int) -> Points:
 
 
 def _random_points(rows: SampleArray, n_samples: int, noise: float, seed: int) -> Points:
-    def points(start: int, x: Array) -> Iterator[tuple[Array, float]]:
+    def points(start: int, x: AnyArray) -> Iterator[tuple[AnyArray, float]]:
         # One generator per sample: what is drawn for it does not depend on the batch it is in.
         generators = [np.random.default_rng([seed, start + i]) for i in range(len(x))]
         for _ in range(n_samples):

@@ -8,9 +8,8 @@ from numbers import Real
 from typing import Any, TypeGuard
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from awd_core.typing import AnyArray
 
 
 def is_real_number(value: object) -> TypeGuard[float]:
@@ -119,7 +118,7 @@ def refuse_masked(values: Any, name: str) -> None:
         raise ValueError(f"{name} has masked elements. Leave such samples out, or fill them in.")
 
 
-def plain_array(values: Any, name: str) -> Array:
+def plain_array(values: Any, name: str) -> AnyArray:
     """Anything array-like as a numpy array of any type, without a copy where there need not be one.
 
     Raises
@@ -135,7 +134,7 @@ def plain_array(values: Any, name: str) -> Array:
     return np.asarray(values)
 
 
-def real_array(values: Any, name: str = "X") -> Array:
+def real_array(values: Any, name: str = "X") -> AnyArray:
     """Anything array-like as a numpy array of real numbers, in the type that they have.
 
     Parameters

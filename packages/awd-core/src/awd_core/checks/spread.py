@@ -1,12 +1,11 @@
 """Columns that vary, told from constants of which a calculation has left rounding. NumPy alone is imported here."""
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
+
+from awd_core.typing import AnyArray, Flags
 
 
-def varying(features: npt.NDArray[Any], of: npt.NDArray[Any] | None = None) -> npt.NDArray[np.bool_]:
+def varying(features: AnyArray, of: AnyArray | None = None) -> Flags:
     """Which columns vary by more than rounding: what is divided by the deviation of another is blown up without bound.
 
     A column is constant if its standard deviation is below 10⁻⁹ of its largest absolute value, or below 10⁻¹² of the
@@ -30,5 +29,5 @@ def varying(features: npt.NDArray[Any], of: npt.NDArray[Any] | None = None) -> n
     """
     size = np.abs(features if of is None else of).max(axis=0, initial=0.0)
     least = np.maximum(1e-9 * size, 1e-12 * size.max(initial=0.0))
-    found: npt.NDArray[np.bool_] = np.std(features, axis=0, dtype=np.float64) > least
+    found: Flags = np.std(features, axis=0, dtype=np.float64) > least
     return found

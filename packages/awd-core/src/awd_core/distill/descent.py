@@ -10,16 +10,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import minimize
 
 from awd_core.distill.objective import Terms
 from awd_core.files.record import Record
+from awd_core.typing import Array
 from awd_core.wavelets.lattice import QUARTER_PI
 from awd_core.wavelets.pywavelets import orthogonal_names
 from awd_core.wavelets.wavelet import Wavelet
-
-Array = npt.NDArray[np.float64]
 
 
 class Objective(Protocol):

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from awd_core.attribution.gradients import check_gradients
@@ -31,15 +30,16 @@ from awd_core.checks.whole_numbers import whole_number
 from awd_core.distill.objective import DistillationObjective
 from awd_core.distill.path import DistillationPath as DistillationPath
 from awd_core.distill.path import PathPoint as PathPoint
-from awd_core.distill.plan import Checkpoint, PathSearch, Progress, terms_at
+from awd_core.distill.plan import Checkpoint, PathSearch, terms_at
 from awd_core.distill.search_batches import Batch, Objectives, batch_size, draw_batch, filed_batches
 from awd_core.distill.settings import SHARES as SHARES
 from awd_core.distill.settings import SearchSettings as SearchSettings
 from awd_core.files.arrays import as_samples, digest
 from awd_core.transforms.boundary import warn_of_boundary, without_boundary_warnings
 from awd_core.transforms.dwt import transformed_axes
+from awd_core.typing import AnyArray
 from awd_core.wavelets.wavelet import Wavelet
-from awd_core.workers.mapping import Workers
+from awd_core.workers.mapping import Progress, Workers
 from awd_core.workers.open import open_workers
 
 
@@ -53,7 +53,7 @@ def distill_path(
     ndim: int | None = None,
     shares: Sequence[float] = SHARES,
     method: Method = "saliency",
-    baseline: float | npt.NDArray[Any] = 0.0,
+    baseline: float | AnyArray = 0.0,
     seed: int = 0,
     search: SearchSettings | None = None,
     device: str | torch.device | None = None,

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from awd_core.attribution.gradients import check_gradients
@@ -15,13 +14,13 @@ from awd_core.checks.real_numbers import real_list, real_number
 from awd_core.checks.whole_numbers import is_whole_number, whole_number
 from awd_core.distill.distill import DistillationPath, SearchSettings, distill_path
 from awd_core.distill.objective import DistillationObjective
-from awd_core.distill.plan import Progress
 from awd_core.files.arrays import as_samples
 from awd_core.transforms.boundary import warn_of_boundary, without_boundary_warnings
 from awd_core.transforms.dwt import transformed_axes
+from awd_core.typing import AnyArray, Array
 from awd_core.wavelets.lattice import QUARTER_PI
 from awd_core.wavelets.wavelet import Wavelet
-from awd_core.workers.mapping import Workers
+from awd_core.workers.mapping import Progress, Workers
 from awd_core.workers.open import open_workers
 
 
@@ -61,7 +60,7 @@ def compare_lengths(
     mode: str = "zero",
     ndim: int | None = None,
     method: Method = "saliency",
-    baseline: float | npt.NDArray[Any] = 0.0,
+    baseline: float | AnyArray = 0.0,
     seed: int = 0,
     search: SearchSettings | None = None,
     device: str | torch.device | None = None,
@@ -117,7 +116,7 @@ def compare_lengths(
     axes, levels = transformed_axes(samples.shape, ndim), whole_number("levels", levels)
     warn_of_boundary(levels, tuple(samples.shape[-axes:]), [max(lengths)] * axes)
 
-    def terms(wavelet: Wavelet) -> npt.NDArray[np.float64]:
+    def terms(wavelet: Wavelet) -> Array:
         objective = DistillationObjective(
             samples, slopes, length=wavelet.length, levels=levels, mode=mode, ndim=axes, method=method,
             baseline=baseline, device=device, dtype=dtype,

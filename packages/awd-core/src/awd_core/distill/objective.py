@@ -10,10 +10,8 @@ and only the ratio of their weights matters. The teacher is not here: its gradie
 import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -23,12 +21,11 @@ from awd_core.files.arrays import SampleArray, read_block
 from awd_core.transforms.boundary import synthesis_mode
 from awd_core.transforms.dwt import DWT1d, DWT2d
 from awd_core.transforms.l1_norm import Workspace, l1_norm_and_gradient
+from awd_core.typing import AnyArray, Array
 from awd_core.wavelets.filters import FreeFilter
 from awd_core.wavelets.lattice import QUARTER_PI, taps_and_jacobian
 from awd_core.wavelets.wavelet import Wavelet
 from awd_core.workers.threads import torch_threads
-
-Array = npt.NDArray[np.float64]
 
 SERIAL_VALUES = 1 << 18
 """Values of X up to which one thread computes: more gain a tenth where they are alone, and lose ten times as much where
@@ -82,7 +79,7 @@ class DistillationObjective:
         mode: str,
         ndim: int,
         method: Method = "saliency",
-        baseline: float | npt.NDArray[Any] = 0.0,
+        baseline: float | AnyArray = 0.0,
         device: str | torch.device | None = None,
         dtype: torch.dtype = torch.float32,
         chunk_values: int = CHUNK_VALUES,

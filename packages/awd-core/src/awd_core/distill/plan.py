@@ -7,7 +7,7 @@ asked for at once, and done by as many workers as there are.
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from awd_core.distill.descent import Descent, curvature_at, descend, distinct, starts
 from awd_core.distill.objective import Terms
@@ -24,11 +23,11 @@ from awd_core.distill.search_batches import Objectives
 from awd_core.distill.settings import SearchSettings
 from awd_core.files.atomic import write_atomically
 from awd_core.files.record import Record, reading
+from awd_core.typing import Array
 from awd_core.wavelets.wavelet import Wavelet
+from awd_core.workers.mapping import Progress
 from awd_core.workers.open import Workers
 
-Array = npt.NDArray[np.float64]
-Progress = Callable[[int, int, str], object]
 COARSE, FINE = 1e-6, 1e-7
 """Relative tolerances of searches: on all batches but the last, whose minima are a little beside that of all data, and
 on the last."""

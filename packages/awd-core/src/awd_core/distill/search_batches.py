@@ -15,14 +15,14 @@ from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from awd_core.distill.descent import Objective
 from awd_core.distill.objective import DistillationObjective
 from awd_core.files.arrays import SampleArray
+from awd_core.typing import AnyArray
 
-Batch = tuple[npt.NDArray[Any], npt.NDArray[Any]]
+Batch = tuple[AnyArray, AnyArray]
 """Inputs and their gradients."""
 
 STREAMS = {"": 1, "medium": 2, "refined": 0}

@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -41,9 +40,10 @@ from awd_core.files.arrays import SampleArray, as_samples, digest, read_block
 from awd_core.files.atomic import write_json
 from awd_core.transforms.boundary import without_boundary_warnings
 from awd_core.transforms.dwt import DWT1d, DWT2d, transformed_axes
+from awd_core.typing import AnyArray
 from awd_core.wavelets.wavelet import Wavelet
+from awd_core.workers.mapping import Progress
 
-Progress = Callable[[int, int, str], object]
 SUBSET, ORDERS, BLANK = 10, 11, 12
 """Streams of random numbers: which inputs, the random orders, the network without training."""
 
@@ -59,7 +59,7 @@ def attribution_quality(
     ndim: int | None = None,
     target: Target = None,
     method: Method = "saliency",
-    baseline: float | npt.NDArray[Any] = 0.0,
+    baseline: float | AnyArray = 0.0,
     seed: int = 0,
     others: Sequence[nn.Module] = (),
     factory: Callable[[], nn.Module] | None = None,
@@ -178,15 +178,15 @@ def attribution_quality(
 @dataclass
 class _Job:
     teachers: list[nn.Module]
-    x: npt.NDArray[Any]
-    g: npt.NDArray[Any]
+    x: AnyArray
+    g: AnyArray
     wavelet: Wavelet
     levels: int
     mode: str
     ndim: int
     target: Target
     method: Method
-    baseline: float | npt.NDArray[Any]
+    baseline: float | AnyArray
     seed: int
     factory: Callable[[], nn.Module] | None
     settings: QualitySettings
@@ -292,7 +292,7 @@ class _Job:
         like = next(self.teachers[0].parameters())
         return lambda: build().to(like.device, like.dtype)
 
-    def _attributions(self, slopes: npt.NDArray[Any]) -> Any:
+    def _attributions(self, slopes: AnyArray) -> Any:
         baseline = torch.as_tensor(self.baseline).to(self.inputs)
         with torch.no_grad():
             return coefficient_attributions(
@@ -300,9 +300,7 @@ class _Job:
             )
 
 
-def _drawn(
-    samples: SampleArray, slopes: SampleArray, count: int, seed: int
-) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+def _drawn(samples: SampleArray, slopes: SampleArray, count: int, seed: int) -> tuple[AnyArray, AnyArray]:
     """Inputs drawn without replacement, in their order, and their gradients."""
     chosen = np.arange(samples.shape[0])
     if count < len(chosen):

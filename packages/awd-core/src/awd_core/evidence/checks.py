@@ -9,7 +9,6 @@ from itertools import combinations
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from scipy.stats import rankdata
 from torch import Tensor
@@ -23,9 +22,9 @@ from awd_core.checks.whole_numbers import whole_number
 from awd_core.evidence.jackknife import jackknife
 from awd_core.evidence.quality import Completeness, PerturbationCurves, RivalOrder, SeedAgreement
 from awd_core.transforms.dwt import Coefficients, DWT1d, DWT2d
+from awd_core.typing import AnyArray, Array
 
-Array = npt.NDArray[np.float64]
-Attributions = Coefficients | Tensor | npt.NDArray[Any]
+Attributions = Coefficients | Tensor | AnyArray
 """Attributions of m inputs: in bands, or as an array of shape (m, …)."""
 Order = Array | Callable[[slice], Array]
 """By what coefficients are ordered, falling: for all inputs, or drawn for a slice of them."""
@@ -34,7 +33,7 @@ Order = Array | Callable[[slice], Array]
 def insertion_deletion(
     model: Model,
     dwt: DWT1d | DWT2d,
-    x: Tensor | npt.NDArray[Any],
+    x: Tensor | AnyArray,
     attributions: Attributions,
     *,
     target: Target = None,
@@ -42,7 +41,7 @@ def insertion_deletion(
     order: Literal["attribution", "random"] = "attribution",
     seed: int | None = None,
     repeats: int = 5,
-    baseline: Tensor | npt.NDArray[Any] | float = 0.0,
+    baseline: Tensor | AnyArray | float = 0.0,
     batch_size: int = 256,
 ) -> PerturbationCurves:
     """Put coefficients back, or remove them, the most important first, and watch the prediction.
@@ -112,13 +111,13 @@ def insertion_deletion(
 def compare_orders(
     model: Model,
     dwt: DWT1d | DWT2d,
-    x: Tensor | npt.NDArray[Any],
+    x: Tensor | AnyArray,
     attributions: Attributions,
     rivals: Mapping[str, Attributions],
     *,
     target: Target = None,
     steps: int = 20,
-    baseline: Tensor | npt.NDArray[Any] | float = 0.0,
+    baseline: Tensor | AnyArray | float = 0.0,
     batch_size: int = 256,
 ) -> tuple[RivalOrder, ...]:
     """By how much the order of the attributions is better than other orders, with intervals over inputs.
@@ -166,12 +165,12 @@ def compare_orders(
 def completeness_gap(
     model: Model,
     dwt: DWT1d | DWT2d,
-    X: Tensor | npt.NDArray[Any],
-    gradients: Tensor | npt.NDArray[Any],
+    X: Tensor | AnyArray,
+    gradients: Tensor | AnyArray,
     method: Method = "integrated_gradients",
     *,
     target: Target = None,
-    baseline: Tensor | npt.NDArray[Any] | float = 0.0,
+    baseline: Tensor | AnyArray | float = 0.0,
     batch_size: int = 256,
 ) -> Completeness:
     """How far the attributions of all coefficients are from adding up to f(x) − f(b).
@@ -334,8 +333,8 @@ class _Block:
 
 
 def _errors(
-    model: Model, dwt: DWT1d | DWT2d, x: Tensor | npt.NDArray[Any], shape: tuple[int, ...], orders: Sequence[Order],
-    target: Target, steps: int, baseline: Tensor | npt.NDArray[Any] | float, batch_size: int,
+    model: Model, dwt: DWT1d | DWT2d, x: Tensor | AnyArray, shape: tuple[int, ...], orders: Sequence[Order],
+    target: Target, steps: int, baseline: Tensor | AnyArray | float, batch_size: int,
 ) -> tuple[Array, Array]:  # fmt: skip
     """Squared errors by order, by insertion or deletion, by step, and by input; and those without any coefficient."""
     inputs = torch.as_tensor(x)

@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 from awd_core.checks import check_choice, real_number
 from awd_core.files.record import Record
+from awd_core.typing import Array, Indices
 
-Array = npt.NDArray[np.float64]
 Scale = Literal["identity", "log", "log of 1 - x", "logit"]
 Score = Callable[[Array], Any]
 
@@ -187,11 +187,11 @@ def _two_ways(variances: Sequence[float]) -> float:
     return max(first + second - pairs, first, second)
 
 
-def _numbered(labels: npt.ArrayLike, samples: int) -> npt.NDArray[np.intp]:
+def _numbered(labels: npt.ArrayLike, samples: int) -> Indices:
     names = np.asarray(labels)
     if names.shape != (samples,):
         raise ValueError(f"units must name one for each of {samples} samples; got the shape {names.shape}")
-    numbers: npt.NDArray[np.intp] = np.unique(names, return_inverse=True)[1].reshape(-1)
+    numbers: Indices = np.unique(names, return_inverse=True)[1].reshape(-1)
     return numbers
 
 

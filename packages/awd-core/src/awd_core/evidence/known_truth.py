@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -23,6 +22,7 @@ from awd_core.checks.real_numbers import real_number
 from awd_core.checks.whole_numbers import is_whole_number, whole_number
 from awd_core.transforms.boundary import check_mode, is_periodized, without_boundary_warnings
 from awd_core.transforms.dwt import Coefficients, DWT1d, DWT2d
+from awd_core.typing import AnyArray, Array, Flags
 from awd_core.wavelets.filters import WaveletLike
 from awd_core.wavelets.lattice import QUARTER_PI
 from awd_core.wavelets.wavelet import Wavelet
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from awd_core.attribution.points import Method
     from awd_core.teacher.teacher import Teacher
 
-Array = npt.NDArray[Any]
 
 WEIGHTS = (0.5, 1.5)
 """Between which the sizes of the weights are drawn: away from zero, so that every active coefficient counts."""
@@ -91,11 +90,11 @@ class KnownTruth:
         Of everything random.
     """
 
-    X: Array
-    y: Array
+    X: AnyArray
+    y: AnyArray
     wavelet: Wavelet
     active: tuple[ActiveCoefficient, ...]
-    slope: npt.NDArray[np.float64]
+    slope: Array
     levels: int
     mode: str
     noise: float
@@ -188,7 +187,7 @@ class KnownTruth:
         method: "Method" = "saliency",
         batch_size: int = 4096,
         **options: Any,
-    ) -> Array:
+    ) -> AnyArray:
         """Gradients of a teacher at all inputs, shape of X; options are those of `input_gradients`."""
         from awd_core.attribution.gradients import input_gradients
 
@@ -328,9 +327,7 @@ def _places(
     return places
 
 
-def _whole_rows(
-    wavelet: Wavelet, levels: int, mode: str, size: int, interior: bool
-) -> dict[tuple[str, int], npt.NDArray[np.bool_]]:
+def _whole_rows(wavelet: Wavelet, levels: int, mode: str, size: int, interior: bool) -> dict[tuple[str, int], Flags]:
     rows = {}
     extension = "periodization" if is_periodized(mode) else "zero"
     with without_boundary_warnings():
@@ -344,10 +341,10 @@ def _whole_rows(
 
 def _slope(
     wavelet: Wavelet, levels: int, mode: str, shape: tuple[int, ...], active: Sequence[ActiveCoefficient]
-) -> npt.NDArray[np.float64]:
+) -> Array:
     """Ψᵀw: the gradient of Σ w_k (Ψx)_k at any x, since every extension is linear."""
     x = torch.zeros(shape, dtype=torch.float64, requires_grad=True)
     bands = _by_name(_transformed(x, wavelet, levels, mode), levels)
     terms = [place.weight * bands[place.band][place.position] for place in active]
-    slope: npt.NDArray[np.float64] = torch.autograd.grad(torch.stack(terms).sum(), x)[0].numpy()
+    slope: Array = torch.autograd.grad(torch.stack(terms).sum(), x)[0].numpy()
     return slope

@@ -4,9 +4,8 @@ import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from awd_core.typing import Array
 
 
 def r_squared(truth: Array, estimate: Array) -> float:

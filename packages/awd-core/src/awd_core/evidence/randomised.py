@@ -4,10 +4,8 @@ import copy
 import math
 from collections.abc import Callable, Sequence
 from itertools import combinations
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -18,11 +16,12 @@ from awd_core.attribution.points import Method
 from awd_core.checks.choices import check_kind
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.distill.distill import SearchSettings, distill_path
-from awd_core.evidence.checks import Array, as_rows, mean_cosine, rank_correlation
+from awd_core.evidence.checks import as_rows, mean_cosine, rank_correlation
 from awd_core.evidence.quality import RandomisedTeacher
 from awd_core.files.arrays import as_samples
 from awd_core.teacher.seeds import own_random_numbers
 from awd_core.transforms.dwt import DWT1d, DWT2d, transformed_axes
+from awd_core.typing import AnyArray, Array
 from awd_core.wavelets.filters import WaveletLike
 from awd_core.wavelets.wavelet import Wavelet
 
@@ -65,7 +64,7 @@ def reinitialised(model: nn.Module, *, seed: int, factory: Callable[[], nn.Modul
 
 def randomised_teacher_check(
     model: nn.Module,
-    X: npt.NDArray[Any],
+    X: AnyArray,
     *,
     seed: int,
     levels: int,
@@ -74,12 +73,12 @@ def randomised_teacher_check(
     ndim: int | None = None,
     target: Target = None,
     method: Method = "saliency",
-    baseline: float | npt.NDArray[Any] | None = None,
+    baseline: float | AnyArray | None = None,
     trained: Sequence[nn.Module] = (),
     factory: Callable[[], nn.Module] | None = None,
     search: SearchSettings | None = None,
     batch_size: int = 64,
-    known: Sequence[npt.NDArray[Any]] = (),
+    known: Sequence[AnyArray] = (),
 ) -> RandomisedTeacher:
     """Compare what a teacher says with what it would say had it learnt nothing.
 
@@ -122,7 +121,7 @@ def randomised_teacher_check(
     dwt = (DWT1d if ndim == 1 else DWT2d)(wavelet, levels, mode)
     x = torch.as_tensor(X)
 
-    def explained(teacher: nn.Module, g: npt.NDArray[Any] | None = None) -> tuple[Array, Wavelet]:
+    def explained(teacher: nn.Module, g: AnyArray | None = None) -> tuple[Array, Wavelet]:
         if g is None:
             g = input_gradients(teacher, X, target, method=method, baseline=baseline, seed=seed, batch_size=batch_size)
         b = 0.0 if baseline is None else baseline

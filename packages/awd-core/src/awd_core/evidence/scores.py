@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from awd_core.attribution.coefficients import coefficient_attributions
@@ -24,10 +23,9 @@ from awd_core.evidence.score_records import CoefficientScores, ScaleScore, Score
 from awd_core.files.arrays import SampleArray, as_samples, digest, read_block
 from awd_core.transforms.boundary import without_boundary_warnings
 from awd_core.transforms.dwt import Coefficients, DWT1d, DWT2d, transformed_axes
+from awd_core.typing import AnyArray, Array
 from awd_core.wavelets.filters import WaveletLike
 from awd_core.wavelets.wavelet import Wavelet
-
-Array = npt.NDArray[Any]
 
 THRESHOLD = 1e-3
 """The published threshold, above which a coefficient or an attribution counts as present."""
@@ -45,7 +43,7 @@ def coefficient_scores(
     mode: str = "zero",
     ndim: int | None = None,
     method: Method = "saliency",
-    baseline: float | Array = 0.0,
+    baseline: float | AnyArray = 0.0,
     coefficient_threshold: float = THRESHOLD,
     attribution_threshold: float = THRESHOLD,
     top: Sequence[float] = TOP,
@@ -182,7 +180,7 @@ class _Sums:
         self.gini, self.counted = np.zeros(2), np.zeros(2, dtype=int)
         self.kept = np.zeros(len(self.top_k) + len(self.curve_k))
 
-    def add(self, coefficients: list[Array], attributions: list[Array], thresholds: tuple[float, float]) -> None:
+    def add(self, coefficients: list[AnyArray], attributions: list[AnyArray], thresholds: tuple[float, float]) -> None:
         self.inputs += len(coefficients[0])
         for scale, (s, a) in enumerate(zip(coefficients, attributions, strict=True)):
             present = s > thresholds[0], a > thresholds[1]
@@ -221,19 +219,19 @@ class _Sums:
             settings=settings,
         )
 
-    def _scale(self, name: str, size: int, sums: npt.NDArray[np.float64]) -> ScaleScore:
+    def _scale(self, name: str, size: int, sums: Array) -> ScaleScore:
         l1, counts = sums[:2] / self.inputs, sums[2:] / (self.inputs * size)
         with np.errstate(invalid="ignore"):
             shares = sums[:2] / self.by_scale[:2].sum(axis=1)
         return ScaleScore(name, size, *map(float, (*l1, *shares, *counts)))
 
 
-def _blocks(samples: SampleArray, slopes: SampleArray, batch_size: int) -> Iterator[tuple[Array, Array]]:
+def _blocks(samples: SampleArray, slopes: SampleArray, batch_size: int) -> Iterator[tuple[AnyArray, AnyArray]]:
     for start in range(0, samples.shape[0], batch_size):
         yield read_block(samples, start, start + batch_size), read_block(slopes, start, start + batch_size)
 
 
-def _scales(coefficients: Coefficients) -> list[Array]:
+def _scales(coefficients: Coefficients) -> list[AnyArray]:
     """Absolute values in float64, shape (inputs, number) for each scale."""
     entries = (entry if isinstance(entry, tuple) else (entry,) for entry in coefficients)
     flat = (torch.cat([band.flatten(1) for band in bands], dim=1) for bands in entries)

@@ -23,10 +23,10 @@ from awd_core.checks.whole_numbers import whole_number
 from awd_core.distill.distill import DistillationPath, SearchSettings, distill_path
 from awd_core.distill.lengths import LengthScore as LengthScore
 from awd_core.distill.lengths import compare_lengths as compare_lengths
-from awd_core.features.transformer import Array
 from awd_core.features.transformer import WaveletTransformer as WaveletTransformer
 from awd_core.published.grid import PenalisedFit, distill_penalised
 from awd_core.published.losses import LossWeights
+from awd_core.typing import AnyArray
 from awd_core.workers.open import Workers, open_workers
 
 
@@ -168,7 +168,7 @@ class WaveletDistiller(WaveletTransformer):
             self.wavelet_ = self.path_[0].wavelet
         return self
 
-    def _orthonormal(self, x: Array, gradients: Any, levels: int, seed: int, crew: Workers) -> DistillationPath:
+    def _orthonormal(self, x: AnyArray, gradients: Any, levels: int, seed: int, crew: Workers) -> DistillationPath:
         g = self._gradients(x, gradients, seed, crew)
         path = distill_path(
             x, np.ones_like(x) if g is None else g, wavelet=self.wavelet, levels=levels, mode=self.mode,
@@ -184,7 +184,7 @@ class WaveletDistiller(WaveletTransformer):
         point = replace(path[0], interpretation=math.nan, wavelet=wavelet)
         return DistillationPath([point], path.start, path.start_sparsity, math.nan, settings)
 
-    def _gradients(self, x: Array, gradients: Any, seed: int, crew: Workers) -> Array | None:
+    def _gradients(self, x: AnyArray, gradients: Any, seed: int, crew: Workers) -> AnyArray | None:
         if gradients is not None:
             given = gradients.detach().cpu().numpy() if isinstance(gradients, Tensor) else gradients
             return real_array(given, "gradients").astype(x.dtype)
@@ -195,14 +195,14 @@ class WaveletDistiller(WaveletTransformer):
                 f"share is {self.share} but nothing is known of the teacher: give fit(X, gradients=G) "
                 "(in a pipeline distiller__gradients=G), or teacher=, or share=0"
             )
-        found: Array = input_gradients(
+        found: AnyArray = input_gradients(
             self.teacher, x.astype(self._teacher_type(x)), self.target, method=self.method, baseline=self.baseline,
             seed=seed if self.method == "gradient_shap" else None,
             batch_size=whole_number("batch_size", self.batch_size), device=self.device, workers=crew,
         )  # fmt: skip
         return found.astype(x.dtype)
 
-    def _penalised(self, x: Array, gradients: Any, levels: int, seed: int) -> PenalisedFit:
+    def _penalised(self, x: AnyArray, gradients: Any, levels: int, seed: int) -> PenalisedFit:
         if gradients is not None:
             raise ValueError("the penalised form asks the teacher itself; give teacher=, and no gradients")
         return distill_penalised(
@@ -213,7 +213,7 @@ class WaveletDistiller(WaveletTransformer):
             seed=seed, device=self.device,
         )  # fmt: skip
 
-    def _teacher_type(self, x: Array) -> npt.DTypeLike:
+    def _teacher_type(self, x: AnyArray) -> npt.DTypeLike:
         own = self.teacher.parameters() if isinstance(self.teacher, nn.Module) else ()
         single = any(parameter.dtype == torch.float32 for parameter in own)
         return np.float32 if single else x.dtype

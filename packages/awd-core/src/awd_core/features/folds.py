@@ -5,7 +5,8 @@ import warnings
 import numpy as np
 import numpy.typing as npt
 
-Rows = npt.NDArray[np.int64]
+from awd_core.typing import Rows
+
 Folds = list[tuple[Rows, Rows]]
 """Rows to train on and rows to test on, for every fold."""
 

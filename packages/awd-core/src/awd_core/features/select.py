@@ -11,7 +11,6 @@ from numbers import Integral
 from typing import Any, Protocol, Self
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.model_selection import (
     KFold,
@@ -27,9 +26,8 @@ from awd_core.checks.whole_numbers import whole_number
 from awd_core.features.distiller import WaveletTransformer
 from awd_core.features.folds import group_folds
 from awd_core.transforms.boundary import without_boundary_warnings
+from awd_core.typing import AnyArray, Array, Indices
 from awd_core.wavelets.wavelet import Wavelet
-
-Array = npt.NDArray[np.float64]
 
 
 class Candidate(Protocol):
@@ -223,8 +221,8 @@ def _settings(path: Sequence[Candidate]) -> dict[str, Any]:
 
 
 def _splits(
-    n: int, y: npt.NDArray[Any], groups: npt.NDArray[Any] | None, cv: Any, seed: int, *, classify: bool
-) -> list[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
+    n: int, y: AnyArray, groups: AnyArray | None, cv: Any, seed: int, *, classify: bool
+) -> list[tuple[Indices, Indices]]:
     """The folds, made once; whole groups on one side of each."""
     if isinstance(cv, Integral):
         cv = int(cv)

@@ -15,9 +15,8 @@ from awd_core.checks.real_numbers import real_array
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.transforms.boundary import without_boundary_warnings
 from awd_core.transforms.dwt import Coefficients, DWT1d, DWT2d, transformed_axes
+from awd_core.typing import AnyArray
 from awd_core.wavelets.wavelet import Wavelet
-
-Array = npt.NDArray[Any]
 
 
 class WaveletTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
@@ -83,7 +82,7 @@ class WaveletTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self._template()  # raises, and warns of levels beyond the signal's, once
         return self
 
-    def transform(self, X: Any) -> Array:
+    def transform(self, X: Any) -> AnyArray:
         """Coefficients of every sample.
 
         Parameters
@@ -101,10 +100,10 @@ class WaveletTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         x = torch.from_numpy(self._checked(X, reset=False))
         with torch.no_grad(), without_boundary_warnings():
             bands = [band.reshape(len(x), -1) for band in self._dwt()(x).tensors()]
-        rows: Array = torch.cat(bands, dim=1).numpy()
+        rows: AnyArray = torch.cat(bands, dim=1).numpy()
         return rows
 
-    def inverse_transform(self, X: Any) -> Array:
+    def inverse_transform(self, X: Any) -> AnyArray:
         """Samples from their coefficients: the very ones if the wavelet is orthonormal.
 
         Parameters
@@ -130,7 +129,7 @@ class WaveletTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         parts = torch.split(torch.from_numpy(np.require(rows, requirements=["C", "W"])), sizes, dim=1)
         bands = iter([part.reshape(len(rows), *shape) for part, shape in zip(parts, shapes, strict=True)])
         with torch.no_grad():
-            x: Array = self._dwt().inverse(template.map(lambda _: next(bands))).numpy()
+            x: AnyArray = self._dwt().inverse(template.map(lambda _: next(bands))).numpy()
         return x
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
@@ -158,15 +157,11 @@ class WaveletTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             letters, bands = ("HVD", entry) if isinstance(entry, tuple) else ("D", (entry,))
             named += [(f"c{letter}{level}", band) for letter, band in zip(letters, bands, strict=True)]
         return np.array(
-            [
-                f"{name}[{','.join(map(str, place))}]"
-                for name, band in named
-                for place in np.ndindex(*band.shape[1:])
-            ],
+            [f"{name}[{','.join(map(str, place))}]" for name, band in named for place in np.ndindex(*band.shape[1:])],
             dtype=object,
-        )  # fmt: skip
+        )
 
-    def _checked(self, X: Any, *, reset: bool) -> Array:
+    def _checked(self, X: Any, *, reset: bool) -> AnyArray:
         """X as a contiguous array of float32 or float64, of the shape of `fit` unless that is now taken note of."""
         values = X.detach().cpu().numpy() if isinstance(X, Tensor) else X
         x = check_array(real_array(values), dtype=[np.float64, np.float32], allow_nd=True, input_name="X")
@@ -179,7 +174,7 @@ class WaveletTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 Columns.kept_by(self).check(X, x.shape, self)
             if x.shape[1:] != self.sample_shape_:
                 raise ValueError(f"samples of X have shape {x.shape[1:]}; fit saw {self.sample_shape_}")
-        checked: Array = np.require(x, requirements=["C", "W"])  # what torch wants, of a memory map too
+        checked: AnyArray = np.require(x, requirements=["C", "W"])  # what torch wants, of a memory map too
         return checked
 
     def _dwt(self) -> DWT1d | DWT2d:

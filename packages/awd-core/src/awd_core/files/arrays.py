@@ -15,16 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 from torch import Tensor
 
 from awd_core.checks.real_numbers import refuse_masked
 from awd_core.files.urls import local_path
+from awd_core.typing import AnyArray
 
 if TYPE_CHECKING:
     import zarr
 
-Array = npt.NDArray[Any]
 
 FORMATS = (
     "an array is named FILE.npy, FILE.npz:NAME, FOLDER.zarr or FOLDER.zarr:NAME (a .zarr.zip file, or a URL of a Zarr "
@@ -83,7 +82,7 @@ def as_samples(X: Any, name: str) -> SampleArray:
     return samples
 
 
-def read_block(samples: SampleArray, start: int, stop: int) -> Array:
+def read_block(samples: SampleArray, start: int, stop: int) -> AnyArray:
     """Samples from start to stop, contiguous and in the machine's byte order (FITS files hold the other one)."""
     return np.ascontiguousarray(samples[start:stop], dtype=np.dtype(samples.dtype).newbyteorder("="))
 
@@ -148,7 +147,7 @@ def read_array(source: str | os.PathLike[str]) -> SampleArray:
     return array
 
 
-def kept_array(path: str | os.PathLike[str]) -> Array | None:
+def kept_array(path: str | os.PathLike[str]) -> AnyArray | None:
     """The array that an earlier run left in an .npy file; None if it is not there or damaged, so that it is made anew.
 
     Examples
@@ -157,7 +156,7 @@ def kept_array(path: str | os.PathLike[str]) -> Array | None:
     None
     """
     try:
-        found: Array = np.load(path, allow_pickle=False)
+        found: AnyArray = np.load(path, allow_pickle=False)
     except (FileNotFoundError, EOFError, ValueError):
         return None
     return found

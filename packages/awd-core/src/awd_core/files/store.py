@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from awd_core.files.atomic import make_atomically
 from awd_core.files.urls import local_path
+from awd_core.typing import AnyArray
 
 if TYPE_CHECKING:
     import zarr
@@ -165,7 +166,7 @@ class BlockStore:
         # In a store of before, a chunk that is not there reads as zeros.
         return bool(np.isfinite(found).all() and (found.any() or np.isnan(self.array.fill_value)))
 
-    def put(self, block: int, values: npt.NDArray[Any]) -> None:
+    def put(self, block: int, values: AnyArray) -> None:
         """Write the chunk of a block, without its mark."""
         start = block * self.array.chunks[0]
         self.array[start : start + len(values)] = values
@@ -174,7 +175,7 @@ class BlockStore:
         """Mark a block as done, or, by zeros, as missing."""
         self._completed[block : block + 1] = np.full((1, *self._completed.shape[1:]), mark, np.uint8)
 
-    def write(self, block: int, values: npt.NDArray[Any]) -> None:
+    def write(self, block: int, values: AnyArray) -> None:
         """Write the chunk of a block, then its mark."""
         self.put(block, values)
         self.set_mark(block)
@@ -190,7 +191,7 @@ class InMemory:
         """Never."""
         return False
 
-    def write(self, block: int, values: npt.NDArray[Any]) -> None:
+    def write(self, block: int, values: AnyArray) -> None:
         """Keep the values of a block."""
         self.array[block * self.block :][: len(values)] = values
 

@@ -28,10 +28,11 @@ from awd_core.checks.whole_numbers import whole_number
 from awd_core.files.arrays import as_samples, digest
 from awd_core.published.losses import LossWeights, distillation_loss
 from awd_core.published.through_teacher import Question
-from awd_core.teacher.samples import Batches, IntArray, Part, Samples, survey
+from awd_core.teacher.samples import Batches, Part, Samples, survey
 from awd_core.teacher.weights import as_json, load_tensors, save_tensors
 from awd_core.transforms.boundary import warn_of_boundary, without_boundary_warnings
 from awd_core.transforms.dwt import DWT1d, DWT2d, transformed_axes
+from awd_core.typing import Rows
 from awd_core.wavelets.certificate import Certificate
 from awd_core.wavelets.filters import FreeFilter
 from awd_core.wavelets.wavelet import Wavelet
@@ -223,7 +224,7 @@ def distill_penalised(
     return PenalisedFit(learnt, learnt.certificate(), weights, begun, tuple(fit.history), settings)
 
 
-def batch_rows(samples: Samples, batch_size: int, seed: int, epoch: int) -> Iterator[IntArray]:
+def batch_rows(samples: Samples, batch_size: int, seed: int, epoch: int) -> Iterator[Rows]:
     """Numbers of the inputs of each batch of an epoch: a function of (seed, epoch), and of chunks if X is on disk."""
     part = Part(samples, np.arange(len(samples)), torch.empty(0), torch.empty(0))
     batches = Batches(part, batch_size, seed)

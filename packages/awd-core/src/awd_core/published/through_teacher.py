@@ -10,17 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from awd_core.attribution.coefficients import check_transform
-from awd_core.attribution.model_gradients import Array, Model, Target, asked, probe
+from awd_core.attribution.model_gradients import Model, Target, asked, probe
 from awd_core.attribution.points import Method, Points, points_of
 from awd_core.published.losses import sparsity_loss
-from awd_core.teacher.samples import IntArray
 from awd_core.transforms.boundary import without_boundary_warnings
 from awd_core.transforms.dwt import Coefficients, DWT1d, DWT2d
+from awd_core.typing import AnyArray, Array, Rows
 from awd_core.wavelets.filters import FreeFilter
 from awd_core.wavelets.lattice import taps_jacobian
 
@@ -42,8 +41,8 @@ class HessianTerm:
         filter is not orthonormal itself, or has no such direction.
     """
 
-    gradient: npt.NDArray[np.float64]
-    through_teacher: npt.NDArray[np.float64]
+    gradient: Array
+    through_teacher: Array
     relative: float
     relative_orthonormal: float
 
@@ -142,7 +141,7 @@ def hessian_term(model: Model, dwt: DWT1d | DWT2d, x: Tensor, **options: Any) ->
     free = FreeFilter(wavelet, dtype=x.dtype, device=x.device)
     on_taps = type(dwt)(free, dwt.levels, dwt.mode)
 
-    def gradient(second_derivative: bool) -> npt.NDArray[np.float64]:
+    def gradient(second_derivative: bool) -> Array:
         attributions = trim_attributions(model, on_taps, x, second_derivative=second_derivative, **options)
         (slope,) = torch.autograd.grad(sparsity_loss(attributions), free.taps)
         return slope.double().cpu().numpy()
@@ -166,11 +165,11 @@ class Question:
     target: int
     method: Method
     points: Points
-    baseline: Array
+    baseline: AnyArray
 
     @classmethod
     def pose(
-        cls, model: Model, first: Array, inputs: int, device: torch.device, target: Target, method: Method,
+        cls, model: Model, first: AnyArray, inputs: int, device: torch.device, target: Target, method: Method,
         baseline: Any, n_steps: int, seed: int,
     ) -> "Question":  # fmt: skip
         """Checked, on the first one or two inputs of so many."""
@@ -194,7 +193,7 @@ class Question:
         x: Tensor,
         coefficients: Coefficients,
         reconstruction: Tensor,
-        rows: IntArray,
+        rows: Rows,
         second_derivative: bool = True,
     ) -> Coefficients:
         """Attributions for a batch, the inputs of these numbers, whose coefficients and reconstruction are known."""
@@ -227,7 +226,7 @@ class Question:
         (gradient,) = torch.autograd.grad(prediction, seen)
         return list(dwt.adjoint_forward(gradient).tensors())
 
-    def _path(self, x: Tensor, rows: IntArray) -> Iterator[tuple[Tensor, float]]:
+    def _path(self, x: Tensor, rows: Rows) -> Iterator[tuple[Tensor, float]]:
         """Points on the way from the baseline to the inputs: what is drawn for an input depends on its number alone."""
         block = x.detach().cpu().numpy()
         ways = [self.points(int(row), block[k : k + 1]) for k, row in enumerate(rows)]

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -16,6 +15,7 @@ from PIL import Image
 from awd_core.distill.descent import Descent, all_angles
 from awd_core.distill.distill import DistillationPath, PathPoint
 from awd_core.plotting.palette import BEFORE, HIGH, LOW
+from awd_core.typing import Array
 from awd_core.wavelets.wavelet import Wavelet
 
 LARGEST = 1_500_000
@@ -221,7 +221,7 @@ def _resampled(poses: Sequence[Pose], frames: int) -> list[Pose]:
     return [poses[0], *resampled[1:-1], poses[-1]]
 
 
-def _unwrapped(wavelet: Wavelet, reference: Wavelet) -> npt.NDArray[np.float64]:
+def _unwrapped(wavelet: Wavelet, reference: Wavelet) -> Array:
     """Free angles in the representative that is nearest to the reference's: ±π in one is no way to go."""
     free = np.asarray(wavelet.angles[1:])
     return free + math.pi * np.round((reference.angles[1:] - free) / math.pi)
@@ -233,7 +233,7 @@ def _limits(wavelets: Sequence[Wavelet]) -> list[Limits]:
     return [_range([f.phi for f in functions]), _range([f.psi for f in functions]), _range([w.taps for w in wavelets])]
 
 
-def _range(values: Sequence[npt.NDArray[np.float64]]) -> Limits:
+def _range(values: Sequence[Array]) -> Limits:
     low, high = min(float(v.min()) for v in values), max(float(v.max()) for v in values)
     margin = 0.08 * (high - low)
     return low - margin, high + margin

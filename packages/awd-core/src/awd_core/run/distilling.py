@@ -10,7 +10,6 @@ from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from torch import nn
 
 from awd_core.attribution.gradients import check_gradients, input_gradients
@@ -24,10 +23,9 @@ from awd_core.files.arrays import read_array
 from awd_core.run.folder import RunFolder
 from awd_core.run.screen import Report
 from awd_core.run.steps import Step, afresh
+from awd_core.typing import AnyArray
 from awd_core.wavelets.wavelet import Wavelet
 from awd_core.workers.mapping import Workers
-
-Array = npt.NDArray[Any]
 
 
 class Distilling:
@@ -37,7 +35,7 @@ class Distilling:
     crew: Workers
     X: Any  # inputs that are distilled from, as the teacher takes them, (m, *shape)
     ready: str | os.PathLike[str] | None  # gradients of the user's own, (n, *shape), for all n inputs of the run
-    rows: Array  # which of them X are, (m,)
+    rows: AnyArray  # which of them X are, (m,)
     count: int  # n
     each: str  # what one of them is, for messages: "of the 96 prepared maps"
     has_teacher: bool
@@ -77,7 +75,7 @@ class Distilling:
         """The one that was taken."""
         return Wavelet.load(self.run / "wavelet.json")
 
-    def given(self, X: Array, rows: Array) -> Array:
+    def given(self, X: AnyArray, rows: AnyArray) -> AnyArray:
         """Gradients of the user's own for some inputs, which are read row by row, and checked."""
         array, shape = read_array(self.ready or ""), X.shape[1:]
         sides = [[n for n in axes if n > 1] for axes in (array.shape[1:], shape)]

@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from awd_core.checks.choices import check_file
 from awd_core.checks.columns import Columns
 from awd_core.checks.real_numbers import real_array
-from awd_core.student.reading import Array, Bands, Column, bands_of, beside, own_name, read, refuse_not_finite
+from awd_core.student.reading import Bands, Column, bands_of, beside, own_name, read, refuse_not_finite
+from awd_core.typing import AnyArray, Array, Rows
 
 Made = TypeVar("Made")
 
@@ -112,7 +112,7 @@ def probabilities(log_odds: Array) -> Array:
     return found
 
 
-def chosen(values: Array) -> npt.NDArray[np.int64]:
+def chosen(values: Array) -> Rows:
     """Which class has the largest value, (n,); of two classes (n, 1) is the second's."""
     return (values[:, 0] > 0).astype(np.int64) if values.shape[1] == 1 else values.argmax(axis=1)
 
@@ -173,7 +173,7 @@ class StudentCard:
     mode: str
     undecimated: bool
     negated: bool
-    classes: npt.NDArray[Any] | None = None
+    classes: AnyArray | None = None
     limits: tuple[float, float] = (-math.inf, math.inf)
     functions: Mapping[str, Callable[[Bands], Any]] = field(default_factory=dict)
 
@@ -218,7 +218,7 @@ class StudentCard:
         ]
         return np.column_stack(found)
 
-    def predict(self, X: Any, extra: Any = None) -> npt.NDArray[Any]:
+    def predict(self, X: Any, extra: Any = None) -> AnyArray:
         """Predict labels or classes, shape (n,); parameters as for `transform`."""
         values = self.head(self.transform(X, extra))
         if self.classes is not None:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
@@ -13,10 +12,11 @@ from sklearn.utils.validation import check_is_fitted
 from awd_core.checks.choices import check_choice
 from awd_core.student.card import Head, chosen, probabilities
 from awd_core.student.data import StudentSet
-from awd_core.student.estimator import Array, Student, one_column
+from awd_core.student.estimator import Student, one_column
 from awd_core.student.logistic import fit_logistic
 from awd_core.student.objective import StudentWeights
 from awd_core.student.search import StudentSearch
+from awd_core.typing import AnyArray, Array
 
 
 class WaveletStudentClassifier(ClassifierMixin, Student):  # type: ignore[misc] # scikit-learn has no types
@@ -110,9 +110,9 @@ class WaveletStudentClassifier(ClassifierMixin, Student):  # type: ignore[misc] 
         values = self._values(X, extra)
         return values[:, 0] if len(self.classes_) == 2 else values
 
-    def predict(self, X: Any, extra: Any = None) -> npt.NDArray[Any]:
+    def predict(self, X: Any, extra: Any = None) -> AnyArray:
         """Predict classes, shape (n,); parameters as for `transform`."""
-        classes: npt.NDArray[Any] = self.classes_[chosen(self._values(X, extra))]
+        classes: AnyArray = self.classes_[chosen(self._values(X, extra))]
         return classes
 
     @available_if(lambda self: self.head == "logistic")  # type: ignore[untyped-decorator] # scikit-learn has no types

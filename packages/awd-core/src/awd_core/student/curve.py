@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -23,10 +22,10 @@ from awd_core.student.distill import StudentOptions, found_by, refined
 from awd_core.student.objective import StudentObjective
 from awd_core.student.result import StudentDistillation
 from awd_core.student.ridge import fit_ridge, forward_selection, relative_error
-from awd_core.student.search import Progress, StudentSearch, StudentStart
+from awd_core.student.search import StudentSearch, StudentStart
+from awd_core.typing import Array
 from awd_core.wavelets.wavelet import Wavelet
-
-Array = npt.NDArray[np.float64]
+from awd_core.workers.mapping import Progress
 
 PLAIN = ("haar", "db2", "db3", "db5", "sym5")
 """Plain wavelets of a curve."""

@@ -5,16 +5,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from awd_core.checks.choices import check_choice
 from awd_core.checks.real_numbers import plain_array, real_array
 from awd_core.student.reading import extra_columns, refuse_not_finite
-
-Array = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.int64]
+from awd_core.typing import Array, Rows
 
 LEAVE_OUT = ("input", "group")
 """What a leave-one-out error leaves out at a time."""

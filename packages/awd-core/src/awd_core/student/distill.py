@@ -16,7 +16,6 @@ from awd_core.student.objective import StudentObjective, StudentWeights, column_
 from awd_core.student.result import StudentDistillation
 from awd_core.student.ridge import forward_selection
 from awd_core.student.search import (
-    Progress,
     StudentSearch,
     StudentStart,
     all_starts,
@@ -27,6 +26,7 @@ from awd_core.student.search import (
     winner,
 )
 from awd_core.wavelets.wavelet import Wavelet
+from awd_core.workers.mapping import Progress
 
 
 def distill_student(

@@ -29,9 +29,8 @@ from awd_core.student.reading import beside, own_name
 from awd_core.student.result import StudentDistillation
 from awd_core.student.ridge import fit_ridge
 from awd_core.student.search import StudentSearch
+from awd_core.typing import AnyArray, Array
 from awd_core.wavelets.wavelet import Wavelet
-
-Array = npt.NDArray[np.float64]
 
 
 class Student(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
@@ -393,12 +392,12 @@ class WaveletStudent(RegressorMixin, Student):  # type: ignore[misc] # scikit-le
         return tags
 
 
-def one_column(y: Any) -> npt.NDArray[Any]:
+def one_column(y: Any) -> AnyArray:
     """Labels (n,) of whatever type."""
     if y is None:
         raise ValueError(
             "this estimator requires y to be passed, but the target y is None: give a label for each input"
         )
     values = y.detach().cpu().numpy() if isinstance(y, Tensor) else y
-    labels: npt.NDArray[Any] = column_or_1d(plain_array(values, "y"), warn=True)
+    labels: AnyArray = column_or_1d(plain_array(values, "y"), warn=True)
     return np.asarray(check_array(labels, ensure_2d=False, dtype=None, input_name="y"))

@@ -19,8 +19,8 @@ import torch
 from sklearn.model_selection import GroupKFold
 
 from awd_core.student.card import Head, probabilities
-from awd_core.student.reading import Array
-from awd_core.student.ridge import PENALTIES, Rows, standardised
+from awd_core.student.ridge import PENALTIES, standardised
+from awd_core.typing import Array, Rows
 
 FOLDS = 5
 """Folds of groups that the penalty is chosen on, at most."""

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -25,9 +24,9 @@ from awd_core.student.data import StudentSet
 from awd_core.student.numbers import Numbers
 from awd_core.student.reading import Column
 from awd_core.student.ridge import relative_error
+from awd_core.typing import Array
 from awd_core.wavelets.wavelet import Wavelet
 
-Array = npt.NDArray[np.float64]
 FEW = 2
 """Inputs that are enough to see which columns there are."""
 

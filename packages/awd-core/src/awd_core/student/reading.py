@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from awd_core.checks.columns import Columns
 from awd_core.checks.real_numbers import real_array
 from awd_core.transforms.extension import extension
+from awd_core.typing import AnyArray, Array
 
-Array = npt.NDArray[np.float64]
 Bands = dict[str, Array]
 
 FLOOR = 1e-30
@@ -206,7 +205,7 @@ def beside(extra: Any, rows: int, names: Sequence[str], kind: str) -> Array:
     return np.empty((rows, 0)) if values is None else values
 
 
-def refuse_not_finite(values: npt.NDArray[Any], name: str) -> None:
+def refuse_not_finite(values: AnyArray, name: str) -> None:
     """Raise where a value is NaN or infinite; scikit-learn's checks look for these words."""
     if not np.isfinite(values).all():
         row = int(np.argwhere(~np.isfinite(values))[0][0])

@@ -23,14 +23,11 @@ chooses them one by one.
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from awd_core.student.card import Head
-
-Array = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.int64]
+from awd_core.typing import Array, Rows
 
 PENALTIES = tuple(np.logspace(-3, 5, 25).tolist())
 """Penalties α that are tried, in units of rows: a number that is worth nothing is shrunk by n/(n + α)."""

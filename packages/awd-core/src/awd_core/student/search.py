@@ -7,12 +7,11 @@ out, its angles and its ridge fitted anew without them. Plain wavelets are candi
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import minimize
 from sklearn.model_selection import GroupKFold
 
@@ -22,10 +21,9 @@ from awd_core.files.record import Record
 from awd_core.student.data import LEAST_ROWS, StudentSet
 from awd_core.student.objective import StudentObjective
 from awd_core.student.ridge import fit_ridge
+from awd_core.typing import Array
 from awd_core.wavelets.wavelet import Wavelet
-
-Array = npt.NDArray[np.float64]
-Progress = Callable[[int, int, str], object]
+from awd_core.workers.mapping import Progress
 
 STRIDE = 0.15
 """Length in radians of a search's first trial: a filter has changed its shape after a radian."""

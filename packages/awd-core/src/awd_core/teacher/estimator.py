@@ -35,6 +35,7 @@ from awd_core.teacher.weights import (
     resolve_factory,
     save_tensors,
 )
+from awd_core.typing import AnyArray
 
 KIND = "teacher"
 OWN_PACKAGES = ("awd_core", "awd_cosmo", "awd_cme")
@@ -248,7 +249,7 @@ class TeacherBase(Training, BaseEstimator):  # type: ignore[misc] # scikit-learn
                 "give checkpoint_dir."
             )
 
-    def _check_outputs(self, module: Standardised, problem: Problem, classes: npt.NDArray[Any] | None) -> None:
+    def _check_outputs(self, module: Standardised, problem: Problem, classes: AnyArray | None) -> None:
         """Whether the network takes the samples and answers with as many numbers as are asked for."""
         part = problem.training
         x = part.samples.take(part.rows[:2])

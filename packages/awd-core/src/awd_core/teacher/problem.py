@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from awd_core.checks.real_numbers import real_array
-from awd_core.teacher.samples import Array, IntArray, Part, Samples, Survey, in_memory, split, survey
+from awd_core.teacher.samples import Part, Samples, Survey, in_memory, split, survey
 from awd_core.teacher.seeds import SPLIT, seed_for
+from awd_core.typing import AnyArray, Array, Rows
 
 Validation = float | tuple[Any, ...] | None
 """A fraction held out of the data, `(X, y)` or `(X, y, sample_weight)`, or nothing."""
@@ -40,7 +40,7 @@ class Problem:
 def pose(
     X: Any,
     y: Any,
-    encode: Callable[[Any, str], Array],
+    encode: Callable[[Any, str], AnyArray],
     *,
     validation: Validation,
     sample_weight: Any,
@@ -61,7 +61,7 @@ def pose(
     _check_lengths("X", n, "y", len(targets))
     weights = _weights(sample_weight, n, "sample_weight")
     rows = np.arange(n)
-    other: tuple[Samples, IntArray, Array, npt.NDArray[np.float64]] | None = None
+    other: tuple[Samples, Rows, AnyArray, Array] | None = None
     if isinstance(validation, float):
         if not 0 < validation < 1:
             raise ValueError(f"validation as a fraction lies between 0 and 1; got {validation}.")
@@ -87,7 +87,7 @@ def pose(
     if other is not None and other[0] is not samples:
         identity |= _check_apart(samples, inputs, other)
 
-    def part(samples: Samples, rows: IntArray, targets: Array, weights: Array) -> Part:
+    def part(samples: Samples, rows: Rows, targets: AnyArray, weights: AnyArray) -> Part:
         chosen, w = targets[rows], weights[rows]
         if not w.any():
             raise ValueError("all weights of the training or of the validation part are zero: nothing would count.")
@@ -102,7 +102,7 @@ def pose(
     return Problem(part(samples, rows, targets, weights), other and part(*other), _never_zero(inputs), scales, identity)
 
 
-def encode_values(y: Any, name: str) -> Array:
+def encode_values(y: Any, name: str) -> AnyArray:
     """Targets of a regression as float64 (n, k)."""
     values = real_array(in_memory(y, name), name)
     if values.ndim not in (1, 2) or values.size == 0:
@@ -112,7 +112,7 @@ def encode_values(y: Any, name: str) -> Array:
     return values.reshape(len(values), -1)
 
 
-def find_classes(y: Any) -> Array:
+def find_classes(y: Any) -> AnyArray:
     """The classes among labels (n,), sorted."""
     labels = _labels(y, "y")
     classes = np.unique(labels)
@@ -126,7 +126,7 @@ def find_classes(y: Any) -> Array:
     return classes
 
 
-def encode_labels(y: Any, name: str, classes: Array) -> Array:
+def encode_labels(y: Any, name: str, classes: AnyArray) -> AnyArray:
     """Labels (n,) as positions in `classes`."""
     labels = _labels(y, name)
     positions = np.minimum(np.searchsorted(classes, labels), len(classes) - 1)
@@ -138,7 +138,7 @@ def encode_labels(y: Any, name: str, classes: Array) -> Array:
     return positions.astype(np.int64)
 
 
-def _labels(y: Any, name: str) -> Array:
+def _labels(y: Any, name: str) -> AnyArray:
     labels = in_memory(y, name)
     if labels.dtype.kind == "O" and all(isinstance(label, str) for label in labels.flat):  # a pandas column
         labels = labels.astype(str)
@@ -156,7 +156,7 @@ def _labels(y: Any, name: str) -> Array:
     return labels
 
 
-def _check_finite(values: Array, name: str) -> None:
+def _check_finite(values: AnyArray, name: str) -> None:
     bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
     if bad.any():
         raise ValueError(
@@ -165,7 +165,7 @@ def _check_finite(values: Array, name: str) -> None:
         )
 
 
-def _weights(sample_weight: Any, n: int, name: str) -> npt.NDArray[np.float64]:
+def _weights(sample_weight: Any, n: int, name: str) -> Array:
     if sample_weight is None:
         return np.ones(n)
     weights = real_array(in_memory(sample_weight, name), name).astype(np.float64)
@@ -182,7 +182,7 @@ def _check_lengths(first: str, n: int, second: str, m: int) -> None:
         raise ValueError(f"{first} has {n} samples and {second} has {m}; they have to be as many.")
 
 
-def _target_scales(targets: Array, rows: IntArray, scaling: str) -> Survey:
+def _target_scales(targets: AnyArray, rows: Rows, scaling: str) -> Survey:
     samples = Samples(targets, "y")
     if scaling == "none" and targets.dtype.kind == "i":
         return survey(samples)
@@ -193,7 +193,7 @@ def _target_scales(targets: Array, rows: IntArray, scaling: str) -> Survey:
     return survey(samples, rows, scaling)
 
 
-def _check_apart(samples: Samples, inputs: Survey, other: tuple[Samples, IntArray, Array, Array]) -> dict[str, str]:
+def _check_apart(samples: Samples, inputs: Survey, other: tuple[Samples, Rows, AnyArray, AnyArray]) -> dict[str, str]:
     """The identity of a validation set of its own, if it fits the training set and is another."""
     samples_v, _, targets_v, weights_v = other
     if samples_v.shape != samples.shape:
@@ -207,7 +207,7 @@ def _check_apart(samples: Samples, inputs: Survey, other: tuple[Samples, IntArra
     return _described({"validation X": (samples_v, found)}, {"validation y": targets_v, "validation weight": weights_v})
 
 
-def _described(surveyed: dict[str, tuple[Samples, Survey]], arrays: dict[str, Array]) -> dict[str, str]:
+def _described(surveyed: dict[str, tuple[Samples, Survey]], arrays: dict[str, AnyArray]) -> dict[str, str]:
     every = surveyed | {name: ((samples := Samples(array, name)), survey(samples)) for name, array in arrays.items()}
     return {
         name: f"{samples.dtype.name} {tuple(samples.array.shape)} with digest {found.digest[:12]}"

@@ -13,14 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from awd_core.checks.real_numbers import plain_array, real_array
-
-Array = npt.NDArray[Any]
-IntArray = npt.NDArray[np.int64]
+from awd_core.typing import AnyArray, Array, Rows
 
 SURVEY_BYTES = 2**23
 """Size of the pieces in which a data set is surveyed; in float64 they fit into memory many times over."""
@@ -63,7 +60,7 @@ class Samples:
         if self.dtype.itemsize > 8:
             self.dtype = np.dtype(np.float64)
         self.chunk: int = array.chunks[0] if self.on_disk else 1
-        self._cache: OrderedDict[int, Array] = OrderedDict()
+        self._cache: OrderedDict[int, AnyArray] = OrderedDict()
         self._cached_chunks = 1
 
     def __len__(self) -> int:
@@ -79,7 +76,7 @@ class Samples:
         if self.chunk > 1:  # else nothing is read twice
             self._cached_chunks = max(self._cached_chunks, 2 * math.ceil(n / self.chunk) + 1)
 
-    def take(self, rows: IntArray) -> Tensor:
+    def take(self, rows: Rows) -> Tensor:
         """The samples of the given rows, shape (len(rows), …), in native floats."""
         if not self.on_disk:
             return torch.from_numpy(np.ascontiguousarray(self.array[rows], dtype=self.dtype))
@@ -90,7 +87,7 @@ class Samples:
             out[here] = self._chunk(int(chunk))[rows[here] - chunk * self.chunk]
         return torch.from_numpy(out)
 
-    def _chunk(self, index: int) -> Array:
+    def _chunk(self, index: int) -> AnyArray:
         if index not in self._cache:
             while len(self._cache) >= self._cached_chunks:
                 self._cache.popitem(last=False)
@@ -98,7 +95,7 @@ class Samples:
         self._cache.move_to_end(index)
         return self._cache[index]
 
-    def pieces(self) -> Iterator[tuple[int, Array]]:
+    def pieces(self) -> Iterator[tuple[int, AnyArray]]:
         """All samples in order, in pieces that fit into memory: index of the first, and the samples."""
         sample_bytes = 8 * math.prod(self.shape)
         step = max(1, SURVEY_BYTES // (sample_bytes * self.chunk)) * self.chunk
@@ -106,7 +103,7 @@ class Samples:
             yield start, np.asarray(self.array[start : start + step])
 
 
-def in_memory(values: Any, name: str) -> Array:
+def in_memory(values: Any, name: str) -> AnyArray:
     """Anything array-like as a numpy array, without a copy where there need not be one."""
     if isinstance(values, Tensor):
         values = values.detach().cpu()
@@ -124,11 +121,11 @@ class Survey:
     """What one pass over the samples finds: a digest of all of them, and statistics of the training part."""
 
     digest: str
-    mean: npt.NDArray[np.float64]
-    sd: npt.NDArray[np.float64]
+    mean: Array
+    sd: Array
 
 
-def survey(samples: Samples, training: IntArray | None = None, scaling: str = "none") -> Survey:
+def survey(samples: Samples, training: Rows | None = None, scaling: str = "none") -> Survey:
     """Read all samples once: are they finite, their digest, and mean and deviation of the `training` rows, or of all.
 
     They have shape (), or with `scaling` by feature that of a sample; without scaling they are 0 and 1. Where all
@@ -160,11 +157,11 @@ class _Moments:
         self.per_feature = per_feature
         self.n = 0
         self.rounding = 16 * float(np.finfo(np.float64).eps)
-        self.origin: npt.NDArray[np.float64] = np.zeros(())
-        self.mean: npt.NDArray[np.float64] = np.zeros(())
-        self.sum_of_squares: npt.NDArray[np.float64] = np.zeros(())
+        self.origin: Array = np.zeros(())
+        self.mean: Array = np.zeros(())
+        self.sum_of_squares: Array = np.zeros(())
 
-    def add(self, piece: Array) -> None:
+    def add(self, piece: AnyArray) -> None:
         if len(piece) == 0:
             return
         if piece.dtype.kind == "f":
@@ -182,16 +179,14 @@ class _Moments:
         self.mean = self.mean + step * (n / total)
         self.n = total
 
-    def mean_and_sd(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    def mean_and_sd(self) -> tuple[Array, Array]:
         mean = np.asarray(self.mean + self.origin)
         sd = np.asarray(np.sqrt(self.sum_of_squares / self.n))
         # What is left of a constant that came out of a calculation is rounding, not a scale.
         return mean, np.where(sd <= self.rounding * np.abs(mean), 0.0, sd)
 
 
-def split(
-    n: int, fraction: float, rng: np.random.Generator, labels: IntArray | None = None
-) -> tuple[IntArray, IntArray]:
+def split(n: int, fraction: float, rng: np.random.Generator, labels: Rows | None = None) -> tuple[Rows, Rows]:
     """Rows for training and for validation, sorted, at random; with `labels`, the same fraction of each class.
 
     Every class keeps at least one sample for training.
@@ -210,7 +205,7 @@ class Part:
     """The rows of some samples that serve one purpose, with the targets and weights of these rows."""
 
     samples: Samples
-    rows: IntArray
+    rows: Rows
     targets: Tensor
     weights: Tensor
 
@@ -271,7 +266,7 @@ class Batches:
             weights[counted:] = 0.0
             yield part.samples.take(part.rows[share]), part.targets[index], weights, stop - start
 
-    def order(self) -> IntArray:
+    def order(self) -> Rows:
         """Positions within the part, in the order of this epoch."""
         n, chunk = len(self.part), self.part.samples.chunk
         if self.seed is None:
@@ -281,8 +276,8 @@ class Batches:
             return rng.permutation(n)
         edges = np.flatnonzero(np.diff(self.part.rows // chunk)) + 1
         by_chunk = np.split(np.arange(n), edges)
-        blocks: list[IntArray] = []
-        held: list[IntArray] = []
+        blocks: list[Rows] = []
+        held: list[Rows] = []
         for index in rng.permutation(len(by_chunk)):
             held.append(by_chunk[index])
             if sum(map(len, held)) >= self.BLOCK_BATCHES * self.size:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy.typing as npt
 import torch
 from sklearn.base import ClassifierMixin, RegressorMixin
 from torch import Tensor
@@ -11,6 +10,7 @@ from torch.nn import functional
 
 from awd_core.teacher.estimator import TeacherBase
 from awd_core.teacher.settings import Scaling
+from awd_core.typing import AnyArray
 
 
 @dataclass(eq=False, repr=False)
@@ -95,13 +95,13 @@ class Teacher(RegressorMixin, TeacherBase):  # type: ignore[misc] # scikit-learn
     def _loss(out: Tensor, y: Tensor) -> Tensor:
         return ((out - y) ** 2).mean(dim=1)
 
-    def predict(self, X: Any) -> npt.NDArray[Any]:
+    def predict(self, X: Any) -> AnyArray:
         """Predict targets in their own units, of the shape that y had: (n,) or (n, k)."""
         return self._values(self._outputs(X))
 
-    def _values(self, outputs: Tensor) -> npt.NDArray[Any]:
+    def _values(self, outputs: Tensor) -> AnyArray:
         """Raw outputs (n, k) in the shape that y had."""
-        values: npt.NDArray[Any] = outputs.numpy()
+        values: AnyArray = outputs.numpy()
         return values[:, 0] if self._flat else values
 
     def __sklearn_tags__(self) -> Any:
@@ -135,13 +135,13 @@ class TeacherClassifier(ClassifierMixin, TeacherBase):  # type: ignore[misc] # s
             return functional.binary_cross_entropy_with_logits(out[:, 0], y.to(out.dtype), reduction="none")
         return functional.cross_entropy(out, y, reduction="none")
 
-    def predict(self, X: Any) -> npt.NDArray[Any]:
+    def predict(self, X: Any) -> AnyArray:
         """Predict the most probable label of each sample, shape (n,)."""
         places = self.predict_proba(X).argmax(axis=1)
-        most: npt.NDArray[Any] = self.classes_[places]
+        most: AnyArray = self.classes_[places]
         return most
 
-    def predict_proba(self, X: Any) -> npt.NDArray[Any]:
+    def predict_proba(self, X: Any) -> AnyArray:
         """Predict probabilities (n, classes), in the order of `classes_`."""
         logits = self._outputs(X).double()
         if logits.shape[1] == 1:

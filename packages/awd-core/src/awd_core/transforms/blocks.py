@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from awd_core.transforms.boundary import has_slopes, level_tensor, output_length, window_offset
+from awd_core.typing import Array, Indices
 
 # Multiply-adds worth one call of a matrix product, below which its overhead shows: short blocks of long, thin batches
 # are gathered until a call has about as many outputs.
@@ -139,7 +139,7 @@ def block_length(taps: int, lanes: int) -> int:
 # Constant tensors, linear in the filters. All are cached per dtype and device.
 
 
-def _on(tensor: npt.NDArray[np.float64], dtype: torch.dtype, device: torch.device) -> Tensor:
+def _on(tensor: Array, dtype: torch.dtype, device: torch.device) -> Tensor:
     flat = np.array(tensor).reshape(tensor.shape[0], -1)
     return torch.from_numpy(flat).to(dtype=dtype, device=device)
 
@@ -188,11 +188,11 @@ def adjoint_edge_constant(level: Level, dtype: torch.dtype, device: torch.device
     return _on(tensor[:, rows[:, None], columns].transpose(0, 2, 1), dtype, device)
 
 
-def _end_indices(size: int, left: int, right: int) -> npt.NDArray[np.intp]:
+def _end_indices(size: int, left: int, right: int) -> Indices:
     return np.concatenate([np.arange(left), np.arange(size - right, size)])
 
 
-def _end_columns(tensor: npt.NDArray[np.float64], level: Level, left: int, right: int) -> npt.NDArray[np.intp]:
+def _end_columns(tensor: Array, level: Level, left: int, right: int) -> Indices:
     """Columns of the samples at the ends, and of the slopes if there are any."""
     slopes = np.arange(level.surrogate, tensor.shape[2])
     return np.concatenate([_end_indices(level.surrogate, left, right), slopes])

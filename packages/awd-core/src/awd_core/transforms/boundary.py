@@ -16,11 +16,11 @@ from functools import lru_cache
 from typing import Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 import pywt
 
 from awd_core.checks.choices import check_choice
 from awd_core.checks.warning import warn
+from awd_core.typing import Array
 
 Mode = Literal[
     "zero",
@@ -99,7 +99,7 @@ def window_offset(taps: int, mode: str) -> int:
 
 
 @lru_cache(maxsize=32)
-def level_tensor(size: int, taps: int, mode: str) -> npt.NDArray[np.float64]:
+def level_tensor(size: int, taps: int, mode: str) -> Array:
     """One level of analysis, dense, as a tensor that is linear in the filter.
 
     Parameters
@@ -122,12 +122,12 @@ def level_tensor(size: int, taps: int, mode: str) -> npt.NDArray[np.float64]:
     after = 2 * (outputs - 1) + offset - (size - 1)
     extension = _extension_matrix(size, before, after, mode)
     sample = before + offset + 2 * np.arange(outputs) - np.arange(taps)[:, None]
-    tensor: npt.NDArray[np.float64] = extension[sample]
+    tensor: Array = extension[sample]
     tensor.flags.writeable = False
     return tensor
 
 
-def _extension_matrix(size: int, before: int, after: int, mode: str) -> npt.NDArray[np.float64]:
+def _extension_matrix(size: int, before: int, after: int, mode: str) -> Array:
     """Matrix from N samples to `before` + N + `after` samples."""
     if is_periodized(mode):
         even = size + size % 2

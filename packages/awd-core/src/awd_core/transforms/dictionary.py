@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from awd_core.checks.real_numbers import real_array
 from awd_core.transforms.autocast import in_full_precision
 from awd_core.transforms.fourier import check_trailing
-
-Array = npt.NDArray[np.float64]
+from awd_core.typing import AnyArray, Array
 
 TIGHT = 1e-10
 """How far, relative to its bound, a frame operator may be from a multiple of the identity and still count as tight."""
@@ -65,7 +64,7 @@ class LinearDictionary(nn.Module):
         atoms: npt.ArrayLike,
         *,
         offset: npt.ArrayLike | None = None,
-        analysis: npt.ArrayLike | Callable[[npt.NDArray[Any]], Any] | None = None,
+        analysis: npt.ArrayLike | Callable[[AnyArray], Any] | None = None,
     ) -> None:
         super().__init__()
         w = _real(atoms, "atoms")
@@ -132,7 +131,7 @@ class LinearDictionary(nn.Module):
             raise ValueError(f"shape {size} has {math.prod(size)} values, but the estimator has {atoms.shape[1]}.")
         dtype = fitted.components_.dtype  # NMF refuses data of another precision than its components
 
-        def encode(flat: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        def encode(flat: AnyArray) -> AnyArray:
             codes = np.asarray(fitted.transform(flat.astype(dtype, copy=False)))
             return codes.reshape(len(flat), -1)  # SparsePCA drops the axis of a single sample
 

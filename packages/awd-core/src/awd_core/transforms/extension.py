@@ -4,10 +4,11 @@ NumPy alone is imported here: models that predict with it alone extend their inp
 """
 
 import numpy as np
-import numpy.typing as npt
+
+from awd_core.typing import Rows
 
 
-def extension(size: int, before: int, after: int, mode: str) -> npt.NDArray[np.int64]:
+def extension(size: int, before: int, after: int, mode: str) -> Rows:
     """Number of the sample that stands at each place from −before to size − 1 + after; `size` for a zero.
 
     Examples

@@ -15,17 +15,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from awd_core.checks.real_numbers import real_array
 from awd_core.checks.whole_numbers import is_whole_number
+from awd_core.typing import Array, Rows
 
 CoefficientTree = Any
 """A tensor, or a list, tuple or mapping of coefficients."""
-
-Array = npt.NDArray[np.float64]
 
 
 @runtime_checkable
@@ -109,7 +107,7 @@ class BandImportance(NamedTuple):
     """Shape (n_bands + 1,), in cycles per sample."""
     values: Tensor
     """Shape (…, n_bands): the leading axes of the attributions, then the bands."""
-    counts: npt.NDArray[np.int64]
+    counts: Rows
     """Shape (n_bands,): how many frequencies of the transform each band holds."""
 
 

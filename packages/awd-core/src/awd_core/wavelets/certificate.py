@@ -13,8 +13,7 @@ import numpy.typing as npt
 
 from awd_core.checks.real_numbers import refuse_masked
 from awd_core.files.record import Record
-
-Array = npt.NDArray[np.float64]
+from awd_core.typing import Array
 
 MOMENT_TOLERANCE = 5e-12
 """Size below which a moment of a filter of unit norm counts as zero. It lies between the largest rounding in

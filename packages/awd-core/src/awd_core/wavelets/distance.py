@@ -9,7 +9,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from awd_core.typing import Array
 
 
 def taps_distance(taps: npt.ArrayLike, other: npt.ArrayLike) -> float:

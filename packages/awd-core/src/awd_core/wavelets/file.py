@@ -14,12 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from awd_core.files.record import Record
+from awd_core.typing import Array
 from awd_core.wavelets.lattice import TOLERANCE, checked_angles, taps_from_angles
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

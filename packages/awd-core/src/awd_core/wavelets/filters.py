@@ -10,7 +10,6 @@ from abc import ABC, abstractmethod
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pywt
 import torch
 from torch import Tensor, nn
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from awd_core.checks.device import check_device
 from awd_core.checks.real_numbers import real_number
 from awd_core.checks.whole_numbers import is_whole_number, whole_number
+from awd_core.typing import Array
 from awd_core.wavelets.certificate import orthonormality_error
 from awd_core.wavelets.lattice import QUARTER_PI
 from awd_core.wavelets.wavelet import TOLERANCE, Wavelet
@@ -331,7 +331,7 @@ def _moment_weights(taps: int, moments: int) -> Tensor:
     return torch.stack([sign * position**m for m in range(1, moments)])
 
 
-def _noise(size: int, scale: float, seed: int | None) -> npt.NDArray[np.float64]:
+def _noise(size: int, scale: float, seed: int | None) -> Array:
     if real_number("noise", scale, "a standard deviation", least=0) == 0:
         return np.zeros(size)
     if seed is None:
@@ -339,7 +339,7 @@ def _noise(size: int, scale: float, seed: int | None) -> npt.NDArray[np.float64]
     return scale * np.random.default_rng(whole_number("seed", seed, 0)).standard_normal(size)
 
 
-def _parameter(values: npt.NDArray[np.float64], dtype: torch.dtype | None, device: torch.device | str | None) -> Tensor:
+def _parameter(values: Array, dtype: torch.dtype | None, device: torch.device | str | None) -> Tensor:
     dtype = dtype or torch.get_default_dtype()
     if dtype not in (torch.float32, torch.float64):
         raise TypeError(f"dtype is {dtype}; a filter is float32 or float64")

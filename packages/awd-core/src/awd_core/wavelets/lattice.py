@@ -31,9 +31,8 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks.real_numbers import refuse_masked
+from awd_core.typing import Array
 from awd_core.wavelets.certificate import orthonormality_error
-
-Array = npt.NDArray[np.float64]
 
 QUARTER_PI = math.pi / 4
 """The sum of the angles of every low-pass filter, in radians."""

@@ -9,14 +9,12 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pywt
 
 from awd_core.checks.whole_numbers import whole_number
+from awd_core.typing import Array
 from awd_core.wavelets.certificate import mirror
 from awd_core.wavelets.lattice import TOLERANCE
-
-Array = npt.NDArray[np.float64]
 
 # PyWavelets calls dmey orthogonal, but its taps were cut from an infinite filter.
 _NAMED_TOLERANCE = {"dmey": 1e-2}

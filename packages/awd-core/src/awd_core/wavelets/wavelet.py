@@ -21,6 +21,7 @@ from awd_core.checks.choices import check_kind
 from awd_core.checks.real_numbers import real_number
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.files.record import reading
+from awd_core.typing import Array
 from awd_core.wavelets import certificate as measure
 from awd_core.wavelets import file, pywavelets
 from awd_core.wavelets.certificate import Certificate
@@ -32,8 +33,6 @@ from awd_core.wavelets.pywavelets import orthogonal_names as orthogonal_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-Array = npt.NDArray[np.float64]
 
 
 @final

@@ -25,6 +25,7 @@ import numpy.typing as npt
 from astropy.io import fits
 
 from awd_core.checks import is_whole_number
+from awd_core.typing import AnyArray
 from awd_cosmo.formats.archives import MEMBER, BadMap, read_bytes
 from awd_cosmo.formats.headers import MapHeader, describe
 
@@ -254,7 +255,7 @@ def _by_astropy(content: bytes, name: str, hdu: int | str | None) -> tuple[Float
                 # astropy fills what lies behind the end with nothing, and only warns
                 _check_length(len(content), place["datLoc"] + place["datSpan"] if place else 0, name)
                 blank = found.header.get("BLANK")
-                data: npt.NDArray[Any] = np.asarray(found.data) if found.data is not None else np.zeros(0)
+                data: AnyArray = np.asarray(found.data) if found.data is not None else np.zeros(0)
                 cards = {key: found.header[key] for key in found.header if key not in ("COMMENT", "HISTORY", "")}
         except BadMap:
             raise

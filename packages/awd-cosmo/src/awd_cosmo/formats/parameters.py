@@ -14,8 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import check_kind, is_real_number, real_array
-
-Array = npt.NDArray[np.float64]
+from awd_core.typing import Array, Flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,10 +222,10 @@ def check_parameters(values: Mapping[str, npt.ArrayLike], where: str) -> None:
             )
 
 
-def _fits(name: str, column: Array) -> npt.NDArray[np.bool_]:
+def _fits(name: str, column: Array) -> Flags:
     low, high = RANGES[name]
     # NaN compares false; written decimals may lie a rounding outside.
-    inside: npt.NDArray[np.bool_] = (column >= low - 1e-9) & (column <= high + 1e-9)
+    inside: Flags = (column >= low - 1e-9) & (column <= high + 1e-9)
     return inside
 
 

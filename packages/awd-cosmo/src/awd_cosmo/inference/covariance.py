@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import check_choice
+from awd_core.typing import Array
 
-Array = npt.NDArray[np.float64]
 Shrinkage = Literal["ledoit-wolf", "oas", "none"]
 
 

@@ -25,8 +25,8 @@ import numpy.typing as npt
 
 from awd_core.checks import check_choice, whole_number
 from awd_core.files import Record
+from awd_core.typing import Array
 
-Array = npt.NDArray[np.float64]
 Kind = Literal["gp", "linear", "quadratic"]
 
 _BROAD = 100.0  # prior variance of a Gaussian process' straight part, in units of the component's variance

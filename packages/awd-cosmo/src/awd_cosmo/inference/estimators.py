@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import Columns, check_choice, is_real_number, real_list, varying, warn, whole_number
+from awd_core.typing import AnyArray, Array, Rows
 from awd_cosmo.inference.folds import cross_validation_folds
 from awd_cosmo.inference.posterior import EmulatorPosterior as EmulatorPosterior
-from awd_cosmo.inference.regressor import Array, CountRegressor, Transform, parameters_of, transformed
+from awd_cosmo.inference.regressor import CountRegressor, Transform, parameters_of, transformed
 
 
 class NearestCosmology(CountRegressor):
@@ -60,7 +61,7 @@ class NearestCosmology(CountRegressor):
             chi2[:, c] = ((difference @ precision) * difference).sum(axis=1)
         return chi2
 
-    def _fit(self, features: Array, theta: Array, ids: npt.NDArray[np.int64], phases: npt.NDArray[Any] | None) -> None:
+    def _fit(self, features: Array, theta: Array, ids: Rows, phases: AnyArray | None) -> None:
         groups = [features[ids == c] for c in range(ids.max() + 1)]
         if min(map(len, groups)) < 2:
             raise ValueError("a cosmology with one map has no covariance; leave it out, or give more of its maps")
@@ -136,7 +137,7 @@ class CountRidge(CountRegressor):
         self.n_folds = n_folds
         self.seed = seed
 
-    def _fit(self, features: Array, theta: Array, ids: npt.NDArray[np.int64], phases: npt.NDArray[Any] | None) -> None:
+    def _fit(self, features: Array, theta: Array, ids: Rows, phases: AnyArray | None) -> None:
         try:
             alphas = np.logspace(-3, 7, 41) if self.alphas is None else np.array(real_list("alphas", self.alphas))
         except TypeError as error:

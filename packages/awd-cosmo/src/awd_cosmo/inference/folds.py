@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import is_whole_number, warn, whole_number
-from awd_core.features import Folds, Rows, group_folds
+from awd_core.features import Folds, group_folds
+from awd_core.typing import Rows
 from awd_cosmo.inference.partition import checked_columns
 
 

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from awd_core.checks import warn
 from awd_core.files import Record, json_bytes, reading, write_atomically
+from awd_core.typing import Array
 from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
 from awd_cosmo.inference.estimators import regressor_from_dict
 from awd_cosmo.inference.regressor import CountRegressor
@@ -29,7 +30,6 @@ from awd_cosmo.statistics.statistic import STATISTICS, Statistic
 if TYPE_CHECKING:
     from awd_core.wavelets import Wavelet
 
-Array = npt.NDArray[np.float64]
 
 SCALE_TOLERANCE = 0.02
 """Relative difference of pixel scales that is taken for none."""

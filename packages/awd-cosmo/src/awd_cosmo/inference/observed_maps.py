@@ -4,11 +4,10 @@ import math
 import os
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from awd_core.typing import AnyArray, Array, Flags
 from awd_cosmo.inference.model import Model
 
 ENDINGS = (".fits", ".fit", ".fits.gz", ".fit.gz", ".fits.fz", ".npy")
@@ -37,9 +36,7 @@ def map_files(names: Collection[str | os.PathLike[str]]) -> list[Path]:
     return found
 
 
-def tiles_of(
-    model: Model, image: npt.NDArray[np.float64], scale: float, file: str
-) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
+def tiles_of(model: Model, image: Array, scale: float, file: str) -> tuple[AnyArray, Array]:
     """Tiles of the sky area of a training map, preprocessed, and how much of each was observed.
 
     The whole map is preprocessed and then cut, as training maps are: only at the map's own border, and at holes, does
@@ -84,10 +81,8 @@ def tiles_of(
     # What fills no tile is left at all edges alike.
     top, left = (image.shape[0] % ny) // 2, (image.shape[1] % nx) // 2
     corners = [
-        (y, x)
-        for y in range(top, image.shape[0] - ny + 1, ny)
-        for x in range(left, image.shape[1] - nx + 1, nx)
-    ]  # fmt: skip
+        (y, x) for y in range(top, image.shape[0] - ny + 1, ny) for x in range(left, image.shape[1] - nx + 1, nx)
+    ]
     shares = np.array([np.isfinite(image[y : y + ny, x : x + nx]).mean() for y, x in corners])
     # Blocks begin where tiles do, so that less than a block is lost at an edge.
     within = image[top % block :, left % block :]
@@ -97,7 +92,7 @@ def tiles_of(
     return np.stack(tiles), shares
 
 
-def read_observed(file: Path) -> tuple[npt.NDArray[np.float64], float, float]:
+def read_observed(file: Path) -> tuple[Array, float, float]:
     """Convergence, arcmin per pixel and redshift of the sources, NaN where the file does not tell."""
     if file.suffix == ".npy":
         return np.asarray(np.load(file, allow_pickle=False), np.float64), math.nan, math.nan
@@ -107,7 +102,7 @@ def read_observed(file: Path) -> tuple[npt.NDArray[np.float64], float, float]:
     return np.asarray(kappa, np.float64), float(header.arcmin_per_pixel), float(header.source_redshift)
 
 
-def read_mask(file: Path) -> npt.NDArray[np.bool_]:
+def read_mask(file: Path) -> Flags:
     """A mask, True where observed."""
     values, _, _ = read_observed(file)
     if not np.isin(values, (0, 1)).all():

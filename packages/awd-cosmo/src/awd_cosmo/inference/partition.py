@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import real_list
-
-Rows = npt.NDArray[np.int64]
+from awd_core.typing import Array, Flags, Rows
 
 PARTS = ("train", "validation", "test")
 
@@ -126,7 +125,7 @@ def by_cosmology(
     return np.array([of[cosmology] for cosmology in cosmologies.tolist()], dtype=np.int64)
 
 
-def _is_corner(points: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+def _is_corner(points: Array) -> Flags:
     """Which points, (C, p), are corners of their convex hull, in the dimensions in which they spread."""
     from scipy.spatial import ConvexHull
 

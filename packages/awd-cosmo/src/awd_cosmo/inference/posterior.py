@@ -7,9 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import is_whole_number, varying, whole_number
+from awd_core.typing import AnyArray, Array, Rows
 from awd_cosmo.inference.covariance import hartlap_factor, shrunk_covariance
 from awd_cosmo.inference.emulator import CountEmulator, fit_emulator, log_density
-from awd_cosmo.inference.regressor import Array, CountRegressor, Transform, parameters_of, transformed
+from awd_cosmo.inference.regressor import CountRegressor, Transform, parameters_of, transformed
 
 _POINTS = {1: 400, 2: 80, 3: 24, 4: 12}
 _BLOCK = 4_000_000  # posterior probabilities held at a time: 32 MB
@@ -121,7 +122,7 @@ class EmulatorPosterior(CountRegressor):
         made.hartlap_ = float(values["state"].get("hartlap_", np.nan))
         return made
 
-    def _fit(self, features: Array, theta: Array, ids: npt.NDArray[np.int64], phases: npt.NDArray[Any] | None) -> None:
+    def _fit(self, features: Array, theta: Array, ids: Rows, phases: AnyArray | None) -> None:
         self._points(theta.shape[1])
         features = transformed(features, self.transform)
         of_each = parameters_of(theta, ids)

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import check_file, check_kind, warn
+from awd_core.typing import Array
 from awd_core.workers import Lost, Workers, open_workers
 from awd_cosmo.inference.model import Model, Prediction
 from awd_cosmo.inference.observed_maps import map_files, read_mask, read_observed, tiles_of
@@ -325,7 +326,7 @@ def _file_name(file: tuple[Path, str, bool]) -> str:
     return file[1]
 
 
-def _farthest(model: Model, features: npt.NDArray[np.float64]) -> str:
+def _farthest(model: Model, features: Array) -> str:
     """In words: where maps are most unlike those of training, beginning with the worst."""
     groups = model.groups()
     if len(groups) != features.shape[1]:

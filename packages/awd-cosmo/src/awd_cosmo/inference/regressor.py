@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import Columns, check_choice, real_array
+from awd_core.typing import AnyArray, Array, Rows
 from awd_cosmo.inference.scores import calibration_factor, r_squared
 from awd_cosmo.statistics.estimator import Estimator, not_fitted
 
-Array = npt.NDArray[np.float64]
 Transform = Literal["sqrt", "log", "none"]
 
 
@@ -199,7 +199,7 @@ class CountRegressor(Estimator):
         made.std_scale_ = None if state["std_scale_"] is None else np.array(state["std_scale_"], dtype=np.float64)
         return made
 
-    def _fit(self, features: Array, theta: Array, ids: npt.NDArray[np.int64], phases: npt.NDArray[Any] | None) -> None:
+    def _fit(self, features: Array, theta: Array, ids: Rows, phases: AnyArray | None) -> None:
         """Learn from features (n, F), parameters (n, p), the targets first, cosmologies (n,) and phases (n,)."""
         raise NotImplementedError
 
@@ -274,7 +274,7 @@ def _features(X: npt.ArrayLike) -> Array:
     return features
 
 
-def _cosmologies(theta: Array, cosmology: npt.ArrayLike | None) -> npt.NDArray[np.int64]:
+def _cosmologies(theta: Array, cosmology: npt.ArrayLike | None) -> Rows:
     """Cosmologies numbered from 0, one parameter set each."""
     if cosmology is None:
         return np.unique(theta, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
@@ -288,7 +288,7 @@ def _cosmologies(theta: Array, cosmology: npt.ArrayLike | None) -> npt.NDArray[n
     return np.asarray(ids.reshape(-1), dtype=np.int64)
 
 
-def parameters_of(theta: Array, ids: npt.NDArray[np.int64]) -> Array:
+def parameters_of(theta: Array, ids: Rows) -> Array:
     """Parameters (C, p) of each cosmology, from those of maps (n, p) and their cosmologies, numbered from 0."""
     return theta[np.unique(ids, return_index=True)[1]]
 

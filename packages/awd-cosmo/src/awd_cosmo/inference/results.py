@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from awd_core.files import Record
+from awd_core.typing import Array
 from awd_cosmo.inference.uncertainty import paired_ratio, regression_scores
-
-Array = npt.NDArray[np.float64]
 
 RECOGNISES = "nearest chi2"
 """The published estimator: it answers with a cosmology that it was trained on. Its rows stand beside regressions."""

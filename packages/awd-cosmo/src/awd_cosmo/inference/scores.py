@@ -7,8 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.evidence import r_squared as r_squared_of
-
-Array = npt.NDArray[np.float64]
+from awd_core.typing import Array
 
 LEVELS = (0.68, 0.95)
 

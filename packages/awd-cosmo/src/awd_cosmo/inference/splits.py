@@ -26,6 +26,7 @@ import numpy.typing as npt
 
 from awd_core.checks import check_choice, warn, whole_number
 from awd_core.files import Record
+from awd_core.typing import Rows
 from awd_cosmo.inference.partition import (
     PARTS,
     agreeing,
@@ -38,7 +39,6 @@ from awd_cosmo.inference.partition import (
     shared_numbers,
 )
 
-Rows = npt.NDArray[np.int64]
 Protocol = Literal["cosmology", "realisation", "both", "published"]
 Phases = Literal["avoid", "allow", "independent"]
 

@@ -17,11 +17,11 @@ import numpy.typing as npt
 
 from awd_core.checks import varying
 from awd_core.files import Record
+from awd_core.typing import AnyArray, Array, Flags, Rows
 from awd_cosmo.inference.covariance import shrunk_covariance
 from awd_cosmo.inference.emulator import in_box, polynomial_basis
 from awd_cosmo.inference.regressor import Transform, transformed
 
-Array = npt.NDArray[np.float64]
 FALSE_ALARMS = 0.01
 """How probable it may be at most that a map like those of training is called unlike them."""
 FOLDS = 5
@@ -51,7 +51,7 @@ class Curve:
     weights: Array
     degree: int
 
-    def holds(self, parameters: Array) -> npt.NDArray[np.bool_]:
+    def holds(self, parameters: Array) -> Flags:
         """Which parameters (n, p) lie in the box."""
         return np.asarray(((parameters >= self.low) & (parameters <= self.high)).all(axis=1))
 
@@ -172,14 +172,14 @@ class TrainingDistribution(Record):
         return cls(how, mean, precision, np.zeros(101), curve)
 
     @classmethod
-    def _left_out(cls, x: Array, theta: Array, how: Transform) -> tuple[Array, npt.NDArray[np.int64]]:
+    def _left_out(cls, x: Array, theta: Array, how: Transform) -> tuple[Array, Rows]:
         """Distances of training maps by what is learnt without their cosmology, where its box holds it; their groups.
 
         What is usual is told by many cosmologies then, and not only by the few of the validation.
         """
         groups = np.unique(theta, axis=0, return_inverse=True)[1].reshape(-1)
         found: list[Array] = [np.empty(0)]
-        of: list[npt.NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
+        of: list[Rows] = [np.empty(0, dtype=np.int64)]
         for fold in range(FOLDS):
             rest = groups % FOLDS != fold
             if rest.all() or rest.sum() < 3 or not (np.ptp(theta[rest], axis=0) > 0).all():
@@ -334,7 +334,7 @@ def _descend(t: Array, x: Array, weights: Array, degree: int) -> Array:
     return x
 
 
-def _limit(distances: Array, groups: npt.NDArray[Any]) -> float:
+def _limit(distances: Array, groups: AnyArray) -> float:
     """Distance beyond which lies at most one in a hundred maps of a new group.
 
     The larger of the order statistic that a new one of exchangeable maps exceeds so rarely (Vovk et al. 2005), where

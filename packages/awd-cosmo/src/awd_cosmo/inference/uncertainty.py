@@ -16,9 +16,8 @@ import numpy.typing as npt
 
 from awd_core.evidence import jackknife, r_squared_of_sums
 from awd_core.files import Record
+from awd_core.typing import AnyArray, Array
 from awd_cosmo.inference.scores import LEVELS, calibration_factor, checked_bars, checked_pair, within
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -202,9 +201,7 @@ def paired_ratio(
     return Uncertain(found.value, found.standard_error, found.low, found.high)
 
 
-def _units(
-    maps: int, cosmology: npt.ArrayLike | None, realisation: npt.ArrayLike | None
-) -> tuple[list[npt.NDArray[Any]], str]:
+def _units(maps: int, cosmology: npt.ArrayLike | None, realisation: npt.ArrayLike | None) -> tuple[list[AnyArray], str]:
     """What is left out in turn, and its name."""
     given = [
         (np.asarray(labels), name)

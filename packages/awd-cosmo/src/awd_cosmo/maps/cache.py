@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from awd_core.files import BlockStore, lock_file
+from awd_core.typing import Rows
 from awd_core.workers import Lost, OnDemand, Workers, open_workers
 from awd_cosmo.formats.archives import BadMap
 from awd_cosmo.maps.cache_blocks import (
@@ -49,7 +50,6 @@ from awd_cosmo.maps.sources import (
     Mapped,
     Maps,
     Report,
-    Rows,
     Selected,
     Source,
     Tiled,

@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from awd_core.typing import AnyArray, Array, Rows
 from awd_cosmo.maps import observe
-from awd_cosmo.maps.sources import Maps, Rows
+from awd_cosmo.maps.sources import Maps
 
 
-def downsampled(maps: Maps, rows: Rows, *, factor: int, least: float) -> npt.NDArray[Any]:
+def downsampled(maps: Maps, rows: Rows, *, factor: int, least: float) -> AnyArray:
     """Block means of maps (k, ny, nx)."""
     return observe.downsample(maps, factor, least=least)
 
 
-def smoothed(maps: Maps, rows: Rows, **options: Any) -> npt.NDArray[Any]:
+def smoothed(maps: Maps, rows: Rows, **options: Any) -> AnyArray:
     """Maps (k, ny, nx) smoothed."""
     return observe.smooth(maps, **options)
 
@@ -38,11 +38,11 @@ class Noisy:
         What tells the maps apart.
     """
 
-    sigma: npt.NDArray[np.float64]
+    sigma: Array
     seed: int
     items: Sequence[int]
 
-    def __call__(self, maps: Maps, rows: Rows) -> npt.NDArray[Any]:
+    def __call__(self, maps: Maps, rows: Rows) -> AnyArray:
         """Maps (k, ny, nx) of these rows with their noise."""
         return observe.add_noise(maps, self.sigma[rows], seed=self.seed, items=[self.items[i] for i in rows])
 
@@ -58,7 +58,7 @@ class Turned:
     seed: int
     items: Sequence[int]
 
-    def __call__(self, maps: Maps, rows: Rows) -> npt.NDArray[Any]:
+    def __call__(self, maps: Maps, rows: Rows) -> AnyArray:
         """Maps (k, ny, nx) of these rows, turned."""
         return observe.turn_at_random(maps, seed=self.seed, items=[self.items[i] for i in rows])
 

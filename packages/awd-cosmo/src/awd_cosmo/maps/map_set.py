@@ -18,13 +18,14 @@ from astropy import units
 from astropy.table import QTable
 
 from awd_core.checks import check_kind, is_whole_number, plain_array, real_array, whole_number
+from awd_core.typing import AnyArray, Array, Rows
 from awd_core.workers import Lost, OnDemand, Workers, available_cores, open_workers
 from awd_cosmo.formats.listing import COLUMNS
 from awd_cosmo.formats.parameters import RANGES, UNITS, check_parameters
 from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
 from awd_cosmo.maps import derived, observe
 from awd_cosmo.maps.masks import Masks, mask_step, read_mask_of
-from awd_cosmo.maps.sources import Files, InMemory, Mapped, Maps, Mask, Report, Rows, Selected, Source, Tiled, bad_files
+from awd_cosmo.maps.sources import Files, InMemory, Mapped, Maps, Mask, Report, Selected, Source, Tiled, bad_files
 
 LOOK = 64
 """Files that a worker looks through at a time."""
@@ -104,7 +105,7 @@ class MapSet:
         ValueError
             If a column has another length, a parameter is NaN or outside its plausible range, or the mask does not fit.
         """
-        stack: npt.NDArray[Any] = plain_array(maps, "maps")
+        stack: AnyArray = plain_array(maps, "maps")
         if stack.ndim != 3 or stack.dtype.kind != "f":
             raise ValueError(f"maps must be floats of shape (n, ny, nx), got {stack.dtype} {stack.shape}")
         n, ny, nx = stack.shape
@@ -213,7 +214,7 @@ class MapSet:
         mask = None if self._masks is None else self._masks.select(chosen)
         return self._with(Selected(self.source, chosen), self.table[chosen], self.shape, self.arcmin_per_pixel, mask)
 
-    def parameters(self, names: Sequence[str]) -> npt.NDArray[np.float64]:
+    def parameters(self, names: Sequence[str]) -> Array:
         """Columns of parameters as (n, p) float64, M_nu in eV; NaN where a map has none of that name."""
         if isinstance(names, str) or not isinstance(names, Iterable):
             raise TypeError(f"names must be a sequence of names, as [{names!r}]")
@@ -326,7 +327,7 @@ class MapSet:
     def _rows(self, rows: npt.ArrayLike | slice | None) -> Rows:
         if rows is None or isinstance(rows, slice):
             return np.arange(len(self))[rows if rows is not None else slice(None)]
-        chosen: npt.NDArray[Any] = np.atleast_1d(np.asarray(rows))
+        chosen: AnyArray = np.atleast_1d(np.asarray(rows))
         if chosen.dtype == np.bool_:
             if chosen.shape != (len(self),):
                 raise IndexError(f"a selection of {chosen.shape} does not fit {len(self)} maps")
@@ -359,7 +360,7 @@ class MapSet:
         return MapSet(table, shape, scale, source, mask=mask, processing=steps, **more)  # type: ignore[arg-type]
 
 
-def _column(values: Any, name: str, n: int) -> npt.NDArray[np.float64]:
+def _column(values: Any, name: str, n: int) -> Array:
     """One number for each of the maps; a single one stands for all."""
     column = real_array(values, name).astype(np.float64)
     if column.shape not in ((), (n,), (1,)):

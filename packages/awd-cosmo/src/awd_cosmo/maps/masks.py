@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import check_file, plain_array
+from awd_core.typing import AnyArray, Rows
 from awd_cosmo.formats.fits import read_map
 from awd_cosmo.maps import observe
-from awd_cosmo.maps.sources import Mask, Rows
+from awd_cosmo.maps.sources import Mask
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Masks:
             Masks(self.kinds[used], which) if 0 < len(used) < len(self.kinds) else Masks(self.kinds, self.which[rows])
         )
 
-    def mapped(self, function: Callable[[npt.NDArray[np.float32]], npt.NDArray[Any]]) -> "Masks":
+    def mapped(self, function: Callable[[npt.NDArray[np.float32]], AnyArray]) -> "Masks":
         """What a function of maps, NaN where not observed, makes of the masks."""
         coded = np.where(self.kinds, np.float32(0), np.float32(np.nan))
         return Masks(np.concatenate([np.isfinite(function(one[None])) for one in coded]), self.which)

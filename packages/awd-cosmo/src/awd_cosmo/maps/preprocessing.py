@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import check_choice, plain_array, real_number, whole_number
+from awd_core.typing import AnyArray
 from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
 
-Maps = npt.NDArray[Any]
+Maps = AnyArray
 Edge = Literal["reflect", "wrap"]
 
 

@@ -16,13 +16,13 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.typing import AnyArray, Flags, Rows
 from awd_core.workers import available_cores
 from awd_cosmo.formats.archives import BadMap, read_bytes
 from awd_cosmo.formats.fits import image
 
 Maps = npt.NDArray[np.float32]
-Rows = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
+Mask = Flags
 Report = Callable[[int, int], object]
 """Told how many maps are done, of how many."""
 
@@ -213,7 +213,7 @@ class Mapped:
     """
 
     parent: Source
-    function: Callable[[Maps, Rows], npt.NDArray[Any]]
+    function: Callable[[Maps, Rows], AnyArray]
     shape: tuple[int, int]
 
     def __call__(self, rows: Rows, threads: int, report: Report | None, out: Maps | None = None) -> Maps:

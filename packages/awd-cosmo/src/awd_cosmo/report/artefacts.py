@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from awd_core.distill import DistillationPath, PathPoint
 from awd_core.evidence import CheckedQuality, Scores
+from awd_core.typing import Array, Rows
 from awd_core.wavelets import Wavelet
 from awd_cosmo.inference.model import Model
 from awd_cosmo.inference.results import RECOGNISES
-
-Array = npt.NDArray[np.float64]
 
 PROTOCOLS = ("held_out", "published")
 PROTOCOL_NAMES = {"held_out": "cosmologies held out", "published": "published protocol"}
@@ -140,7 +138,7 @@ class Predictions:
         By the key of the model; error bars are NaN where a model has none.
     """
 
-    cosmology: npt.NDArray[np.int64]
+    cosmology: Rows
     truth: Array
     estimates: dict[str, Array]
     errors: dict[str, Array]

@@ -15,13 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from awd_cosmo.inference.estimators import CountRidge, PeakCountRegressor
 from awd_cosmo.inference.model import Model
 from awd_cosmo.statistics.undecimated import BandScale, wavelet_scales
-
-Array = npt.NDArray[np.float64]
 
 STARLET = "starlet"
 

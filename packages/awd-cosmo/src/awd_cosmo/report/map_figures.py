@@ -7,7 +7,6 @@ every kind of colour vision. First rows are drawn at the bottom, as FITS has the
 import math
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.figure import Figure
@@ -15,12 +14,11 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import FuncFormatter
 
 from awd_core.plotting import NARROW
+from awd_core.typing import Array
 from awd_core.wavelets import Wavelet
 from awd_cosmo.report.artefacts import Attributions
 from awd_cosmo.statistics.kernels import WAVELET_KERNELS, wavelet_kernels
 from awd_cosmo.statistics.undecimated import equivalent_filters, frame_filters
-
-Array = npt.NDArray[np.float64]
 
 SEQUENTIAL, DIVERGING, MAGNITUDE = "cividis", "PuOr_r", "magma"
 BANDS = ("LL", "LH", "HL", "HH")
@@ -216,9 +214,8 @@ def _show(
     x, y = (width / 2, height / 2) if centred else (0.0, 0.0)
     norm = Normalize(*limits) if isinstance(limits, tuple) else limits
     shown = axes.imshow(
-        image, origin="lower", cmap=colours, norm=norm, extent=(-x, width - x, -y, height - y),
-        interpolation="nearest",
-    )  # fmt: skip
+        image, origin="lower", cmap=colours, norm=norm, extent=(-x, width - x, -y, height - y), interpolation="nearest"
+    )
     axes.tick_params(labelsize=8)
     axes.locator_params(nbins=4)
     axes.set_facecolor("#BBBBBB")  # where nothing was observed

@@ -9,12 +9,12 @@ Each function draws for a page as wide as a book's; `narrow=True` draws the same
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from awd_core.plotting import BEFORE, DARK, label, panels, style_of
 from awd_core.report import Method, Score, comparison_figure
+from awd_core.typing import Array
 from awd_cosmo.report.artefacts import Predictions, Protocol, Row
 
 SERIES = {"held_out": "new cosmologies", "published": "known cosmologies"}
@@ -129,9 +129,7 @@ def _draw_bar(axes: Axes, width: float, limits: tuple[float, float]) -> None:
     )
 
 
-def _by_cosmology(
-    predictions: Predictions, estimate: npt.NDArray[np.float64]
-) -> tuple[list[float], list[float], list[float]]:
+def _by_cosmology(predictions: Predictions, estimate: Array) -> tuple[list[float], list[float], list[float]]:
     """Truth, mean and standard deviation of the estimates of each cosmology."""
     groups = [predictions.cosmology == number for number in np.unique(predictions.cosmology)]
     return (

@@ -13,6 +13,7 @@ from awd_core.evidence import QualitySettings
 from awd_core.files import make_atomically
 from awd_core.run import RunFolder
 from awd_core.transforms import DWT2d
+from awd_core.typing import Rows
 from awd_core.wavelets import Wavelet
 from awd_cosmo.run.job import Job
 from awd_cosmo.run.prepare import Prepared
@@ -29,7 +30,7 @@ QUALITY = QualitySettings(
 """A teacher in eight orientations takes its time: these checks take some ten seconds for maps of 64²."""
 
 
-def shown_rows(prepared: Prepared, number: int = 4) -> npt.NDArray[np.int64]:
+def shown_rows(prepared: Prepared, number: int = 4) -> Rows:
     """Test maps at evenly spaced ranks of the target."""
     test = prepared.splits["held_out"].test
     order = test[np.argsort(prepared.target[test], kind="stable")]

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from awd_core.typing import Array, Rows
 from awd_core.wavelets import Wavelet
 from awd_cosmo.inference.estimators import CountRidge, EmulatorPosterior, NearestCosmology
 from awd_cosmo.inference.regressor import CountRegressor
@@ -26,9 +26,6 @@ from awd_cosmo.statistics.shifted_lognormal import ShiftedLognormal
 from awd_cosmo.statistics.spectrum import PowerSpectrum
 from awd_cosmo.statistics.starlet import StarletCounts
 from awd_cosmo.statistics.statistic import Statistic
-
-Array = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.int64]
 
 CLASSICAL_NAMES = {
     "raw": "raw peak heights",

@@ -5,11 +5,11 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from awd_core.distill import DistillationPath
 from awd_core.run import Report, RunFolder, shortest_seconds
 from awd_core.student import StudentDistillation
+from awd_core.typing import Array, Rows
 from awd_core.wavelets import Wavelet
 from awd_cosmo.inference.model import Model
 from awd_cosmo.inference.regressor import CountRegressor
@@ -31,7 +31,6 @@ from awd_cosmo.run.teach import answers as teacher_answers
 from awd_cosmo.statistics.kernels import wavelet_kernels
 from awd_cosmo.statistics.statistic import Statistic
 
-Array = npt.NDArray[np.float64]
 TIMED = 128
 """Maps on which the time per map is taken."""
 
@@ -247,7 +246,7 @@ def _range(values: Array) -> list[float]:
     return [float(values.min()), float(values.max())]
 
 
-def tile_correlation(errors: Array, prepared: Prepared, rows: npt.NDArray[np.int64]) -> float:
+def tile_correlation(errors: Array, prepared: Prepared, rows: Rows) -> float:
     """Correlation of the errors of two tiles of a map, 0 to 1: the mean over k tiles errs by σ √(ρ + (1 − ρ)/k).
 
     1 where maps are not cut, or nothing is known.

@@ -17,13 +17,11 @@ import numpy.typing as npt
 
 from awd_core.files import kept_array, make_atomically
 from awd_core.run import RunFolder, shortest_seconds
+from awd_core.typing import Array, Rows
 from awd_core.workers import Serial, Workers, available_cores
 from awd_cosmo.maps.map_set import MapSet
 from awd_cosmo.maps.sources import HANDED, Maps, Source, maps_at_a_time
 from awd_cosmo.statistics.statistic import Statistic
-
-Array = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.int64]
 
 BIN_MAPS = 512
 """Maps that bins are learnt from, at most."""

@@ -43,6 +43,7 @@ from awd_core.run import (
     through,
 )
 from awd_core.student import StudentDistillation
+from awd_core.typing import Rows
 from awd_core.workers import Workers, open_workers
 from awd_cosmo.inference.predict import predict_files, to_csv
 from awd_cosmo.maps.map_set import MapSet
@@ -52,7 +53,7 @@ from awd_cosmo.run.compare import Comparison
 from awd_cosmo.run.evaluate import evaluate
 from awd_cosmo.run.features import Features
 from awd_cosmo.run.job import SIMULATED, Job
-from awd_cosmo.run.prepare import Prepared, Rows, data_identity, open_data, prepare, simulate_first
+from awd_cosmo.run.prepare import Prepared, data_identity, open_data, prepare, simulate_first
 from awd_cosmo.run.student import find_wavelet
 from awd_cosmo.run.teach import Taught, teach
 

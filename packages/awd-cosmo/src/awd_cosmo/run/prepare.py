@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from awd_core.files import read_json
 from awd_core.run import RunFolder
+from awd_core.typing import Array, Rows
 from awd_core.workers import Workers, available_cores
 from awd_cosmo.formats.parameters import RANGES
 from awd_cosmo.inference.partition import count_parts, shared_numbers
@@ -25,8 +25,6 @@ from awd_cosmo.maps.sources import Source
 from awd_cosmo.run.job import Job
 from awd_cosmo.simulate.suite_folder import DESCRIPTION, suite_description
 
-Rows = npt.NDArray[np.int64]
-Array = npt.NDArray[np.float64]
 PROTOCOLS = ("held_out", "published")
 NO_PUBLISHED = "the published protocol, other maps of cosmologies that were trained on, is left out"
 TOGETHER = 256

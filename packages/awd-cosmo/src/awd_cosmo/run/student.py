@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from awd_core.evidence import jackknife
 from awd_core.run import RunFolder
 from awd_core.student import StudentSearch, distill_student
 from awd_core.student.bands import Bands
+from awd_core.typing import Array, Rows
 from awd_core.wavelets import Wavelet
 from awd_cosmo.inference.estimators import with_products
 from awd_cosmo.run.compare import Comparison
@@ -20,9 +20,6 @@ from awd_cosmo.run.job import Job
 from awd_cosmo.run.prepare import Prepared
 from awd_cosmo.run.teach import Taught
 from awd_cosmo.statistics.shifted_lognormal import ShiftedLognormal
-
-Array = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.int64]
 
 LENGTHS = (2, 4, 6)
 """Taps that are tried: the numbers live on the finest scale, which longer filters leave."""

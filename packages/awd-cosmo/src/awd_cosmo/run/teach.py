@@ -13,6 +13,7 @@ from torch import nn
 
 from awd_core.files import kept_array, make_atomically, read_json
 from awd_core.run import RunFolder
+from awd_core.typing import Array, Rows
 from awd_cosmo.inference.scores import rmse
 from awd_cosmo.maps.map_set import MapSet
 from awd_cosmo.maps.sources import HANDED, maps_at_a_time
@@ -22,8 +23,6 @@ from awd_cosmo.run.prepare import Prepared
 if TYPE_CHECKING:
     from awd_cosmo.teacher.teacher import MapTeacher
 
-Array = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.int64]
 BLOCK = 512
 """Maps that a teacher is asked for at a time, at most."""
 ASKED = 500

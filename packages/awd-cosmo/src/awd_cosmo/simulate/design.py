@@ -8,9 +8,9 @@ from astropy import units
 from astropy.table import QTable
 
 from awd_core.checks import check_kind, real_array, whole_number
+from awd_core.typing import Array
 from awd_cosmo.formats.parameters import UNITS, check_parameters
 
-Array = npt.NDArray[np.float64]
 Ranges = Mapping[str, tuple[float, float]]
 
 MASSIVENUS_RANGES: dict[str, tuple[float, float]] = {"M_nu": (0.0, 0.62), "Omega_m": (0.18, 0.42), "A_s": (1.29, 2.91)}

@@ -24,14 +24,12 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import fft, sparse
 
 from awd_core.checks import is_real_number, whole_number
+from awd_core.typing import Array
 from awd_cosmo.simulate.lensing import lensing_kernel, matter_cosmology
 from awd_cosmo.simulate.lognormal import Grid
-
-Array = npt.NDArray[np.float64]
 
 _IMAGES = 2
 """Images of the spectrum on either side that are folded back: 5 × 5, as if pixels were averages of 5 × 5 points."""

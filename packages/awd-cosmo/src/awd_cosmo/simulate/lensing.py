@@ -18,10 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import check_choice, check_kind, real_number
+from awd_core.typing import Array
 from awd_cosmo.formats.parameters import MASSIVENUS_FIDUCIAL, RANGES, check_parameters
 from awd_cosmo.simulate.transfer import SCALE_FACTORS, SPEED_OF_LIGHT, WAVENUMBERS, camb_power, eisenstein_hu_power
-
-Array = npt.NDArray[np.float64]
 
 DEFAULTS: dict[str, float] = {"M_nu": 0.0, **MASSIVENUS_FIDUCIAL, "Omega_b": 0.046}
 """Values of parameters that are not given, those of MassiveNuS; M_ν in eV. Ω_m and A_s or σ8 have to be given."""

@@ -12,15 +12,13 @@ what that changes.
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
 from awd_core.checks import real_number, whole_number
-
-Array = npt.NDArray[np.float64]
+from awd_core.typing import AnyArray, Array
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ class Grid:
         result: Array = np.sinc(y * scale) * np.sinc(x * scale)
         return result
 
-    def to_map(self, modes: npt.NDArray[Any]) -> Array:
+    def to_map(self, modes: AnyArray) -> Array:
         """Inverse of `rfft2` on the grid."""
         result: Array = fft.irfft2(modes, s=(self.size, self.size))
         return result

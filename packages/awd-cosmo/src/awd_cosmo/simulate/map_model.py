@@ -10,11 +10,10 @@ import numpy.typing as npt
 from scipy import fft
 
 from awd_core.checks import check_choice, check_kind, real_number
+from awd_core.typing import Array
 from awd_cosmo.simulate.halos import HaloField, HaloModel, halo_field
 from awd_cosmo.simulate.lensing import NONLINEAR, TRANSFERS, LensingTheory, lensing_theory
 from awd_cosmo.simulate.lognormal import Grid, LognormalField, lognormal_field
-
-Array = npt.NDArray[np.float64]
 
 _FIELD, _HALOS = 0, 1
 

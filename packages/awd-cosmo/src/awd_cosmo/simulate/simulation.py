@@ -19,6 +19,7 @@ from astropy.table import QTable, Table
 
 from awd_core.checks import check_choice, check_kind, whole_number
 from awd_core.files import from_json
+from awd_core.typing import AnyArray, Array
 from awd_core.workers import Workers, open_workers
 from awd_cosmo.formats.fits import read_map
 from awd_cosmo.formats.map_names import map_folder, map_name
@@ -239,7 +240,7 @@ def theory_table(out: str | os.PathLike[str], *, cosmologies: Sequence[int] | No
     return table
 
 
-def _moments(model: MapModel, maps: Sequence[npt.NDArray[Any]]) -> dict[str, float]:
+def _moments(model: MapModel, maps: Sequence[AnyArray]) -> dict[str, float]:
     """Measured and expected moments of some maps, and the ratio of powers."""
     kappa = np.stack(maps).astype(np.float64)
     n, side = len(kappa), model.setup.pixels
@@ -251,7 +252,7 @@ def _moments(model: MapModel, maps: Sequence[npt.NDArray[Any]]) -> dict[str, flo
     powers = np.abs(np.fft.rfft2(kappa))[:, resolved] ** 2 * (grid.pixel / side) ** 2 / expected
     samples = np.column_stack([(kappa**2).mean(axis=(1, 2)), (kappa**3).mean(axis=(1, 2)), powers.mean(axis=1)])
 
-    def estimates(mean: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def estimates(mean: Array) -> Array:
         return np.stack([mean[..., 0], mean[..., 1] / mean[..., 0] ** 1.5, mean[..., 2]], axis=-1)
 
     found, errors = estimates(samples.mean(axis=0)), np.full(3, np.nan)

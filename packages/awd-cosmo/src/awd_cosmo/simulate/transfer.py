@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from awd_core.typing import Array
 
 PIVOT = 0.05
 """Wavenumber of A_s, in 1/Mpc."""

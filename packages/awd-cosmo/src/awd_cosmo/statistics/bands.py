@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import check_choice, real_number
+from awd_core.typing import Array, Indices
 from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
 from awd_cosmo.statistics.histograms import FIT_VALUES, feature_names, histogram, learnt_edges, some_of, thresholds
 from awd_cosmo.statistics.peaks import (
@@ -29,7 +30,6 @@ from awd_cosmo.statistics.peaks import (
 from awd_cosmo.statistics.statistic import Statistic
 from awd_cosmo.statistics.undecimated import BOUNDARIES, Band, Boundary, check_levels
 
-Array = npt.NDArray[np.float64]
 Pixels = Literal["peaks", "minima", "both", "all"]
 
 COUNTED: dict[str, tuple[str, ...]] = {
@@ -113,7 +113,7 @@ class BandCounts(Statistic):
         step = 1 + 2 * (maps.size // (2 * FIT_VALUES if self.pixels == "all" else 16 * FIT_VALUES))
         values: list[dict[tuple[int, str], Floats]] = [{} for _ in names]
 
-        def look(start: int, band: str, kind: str, found: Sequence[Floats], pixels: npt.NDArray[np.intp]) -> None:
+        def look(start: int, band: str, kind: str, found: Sequence[Floats], pixels: Indices) -> None:
             for k in rows[band, kind]:
                 values[k][start, band] = np.concatenate(found)[::step]
 
@@ -152,7 +152,7 @@ class BandCounts(Statistic):
         area = np.zeros((maps.shape[0], len(self.names_), 1))
         _, rows = self._histograms()
 
-        def count(start: int, band: str, kind: str, found: Sequence[Floats], pixels: npt.NDArray[np.intp]) -> None:
+        def count(start: int, band: str, kind: str, found: Sequence[Floats], pixels: Indices) -> None:
             for k in rows[band, kind]:
                 limits = thresholds(self.edges_[k], found[0].dtype)
                 for m, values in enumerate(found):
@@ -256,7 +256,7 @@ class BandCounts(Statistic):
         return seen
 
 
-def _values(values: Floats, clear: Mask | None, kind: str) -> tuple[list[Floats], npt.NDArray[np.intp]]:
+def _values(values: Floats, clear: Mask | None, kind: str) -> tuple[list[Floats], Indices]:
     """Values to be counted, by map, and the number of pixels that were looked at."""
     count, ny, nx = values.shape
     if kind == "all":

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import check_choice, whole_number
+from awd_core.typing import Array, Indices
 from awd_cosmo.statistics import kernels as filters
 from awd_cosmo.statistics.histograms import (
     SPACINGS,
@@ -39,7 +40,6 @@ from awd_cosmo.statistics.statistic import Statistic
 if TYPE_CHECKING:
     from torch import Tensor
 
-Array = npt.NDArray[np.float64]
 
 PUBLISHED_RANGES = {
     "raw": (-0.03, 0.19),
@@ -200,7 +200,7 @@ class PeakCounts(Statistic):
 
     def _at_peaks(
         self, start: int, block: Floats, observed: Mask | None, usable: Mask, kernels: Any
-    ) -> tuple[npt.NDArray[np.intp], Floats]:
+    ) -> tuple[Indices, Floats]:
         refuse_not_finite(block, None if observed is None else rows_of(observed, start, len(block)), start)
         positions = peak_positions(block, rows_of(usable, start, len(block)), self.kind)
         around = filters.neighbourhoods(block.reshape(-1), positions, block.shape[-1], kernels)

@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import check_choice, whole_number
+from awd_core.typing import AnyArray, Array, Indices
 from awd_cosmo.statistics.peaks import Floats, Mask
-
-Array = npt.NDArray[np.float64]
 
 SPACINGS = ("even", "quantiles", "normal")
 """Ways to learn bins: of equal width between the quantiles `TAIL` and 1 − `TAIL`; of equal counts; and as a normal
@@ -28,7 +27,7 @@ FIT_VALUES = 1 << 20
 """Values from which one histogram's bins are learnt, at most (evenly spaced among those of the maps)."""
 
 
-def histogram(values: Floats, limits: Floats) -> npt.NDArray[np.intp]:
+def histogram(values: Floats, limits: Floats) -> Indices:
     """Counts of values between limits: `numpy.histogram`, if the limits are its `thresholds`.
 
     Sorting first is what costs least: NumPy sorts with vector instructions, and few limits are looked up then.
@@ -113,7 +112,7 @@ def learnt_edges(values: Floats, bins: int, spacing: str, *, what: str = "values
     return np.concatenate([[-np.inf], inner, [np.inf]])
 
 
-def some_of(maps: Any) -> npt.NDArray[Any]:
+def some_of(maps: Any) -> AnyArray:
     """`FIT_MAPS` maps at most, evenly spaced in the stack."""
     count = len(maps) if hasattr(maps, "__len__") else maps.shape[0]
     if count == 0:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import check_choice
+from awd_core.typing import Array, Indices
 from awd_cosmo.statistics.peaks import Floats
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from awd_core.wavelets import Wavelet
 
-Array = npt.NDArray[np.float64]
 
 RAW: Array = np.array([[0.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
 """The map itself."""
@@ -152,7 +152,7 @@ def checked_kernels(kernels: Any) -> Array:
 
 
 def neighbourhoods(
-    flat: Floats, positions: npt.NDArray[np.intp], width: int, kernels: Array | Literal["roberts_cross"] | None = None
+    flat: Floats, positions: Indices, width: int, kernels: Array | Literal["roberts_cross"] | None = None
 ) -> Floats:
     """Values around pixels, none of them at a border.
 

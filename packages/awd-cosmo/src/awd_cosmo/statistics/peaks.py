@@ -17,13 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import check_choice, plain_array, refuse_masked, whole_number
+from awd_core.typing import AnyArray, Flags, Indices
 from awd_core.workers import available_cores
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Floats = npt.NDArray[np.floating[Any]]
-Mask = npt.NDArray[np.bool_]
+Mask = Flags
 Kind = Literal["peaks", "minima"]
 KINDS = ("peaks", "minima")
 
@@ -99,7 +100,7 @@ def find_peaks(maps: Any, *, mask: Any = None, kind: Kind = "peaks", workers: in
     return result
 
 
-def peak_positions(block: Floats, usable: Mask, kind: Kind = "peaks") -> npt.NDArray[np.intp]:
+def peak_positions(block: Floats, usable: Mask, kind: Kind = "peaks") -> Indices:
     """Positions of the peaks in maps that lie one behind the other.
 
     Parameters
@@ -245,7 +246,7 @@ def for_each_block(
     for first in range(0, count, max(chunk, 1)):
         part = np.asarray(maps[first : first + chunk])
 
-        def one(start: int, part: npt.NDArray[Any] = part, first: int = first) -> None:
+        def one(start: int, part: AnyArray = part, first: int = first) -> None:
             block: Floats = np.ascontiguousarray(part[start : start + size], dtype=dtype)
             work(first + start, block)
 

@@ -7,9 +7,7 @@ scale, in arcmin, and with all taps of the wavelet.
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, Self
 
-import numpy as np
-import numpy.typing as npt
-
+from awd_core.typing import Array
 from awd_cosmo.statistics.bands import BandCounts, Energy, Pixels
 from awd_cosmo.statistics.kernels import low_pass_taps
 from awd_cosmo.statistics.peaks import Floats
@@ -22,8 +20,6 @@ from awd_cosmo.statistics.undecimated import (
     wavelet_bands,
     wavelet_scales,
 )
-
-Array = npt.NDArray[np.float64]
 
 
 class ScaleCounts(BandCounts):

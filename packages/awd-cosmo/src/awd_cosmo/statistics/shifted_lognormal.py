@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import whole_number
+from awd_core.typing import Array
 from awd_cosmo.statistics.histograms import learnt_edges, some_of
 from awd_cosmo.statistics.kernels import low_pass_taps
 from awd_cosmo.statistics.peaks import (
@@ -30,8 +31,6 @@ from awd_cosmo.statistics.peaks import (
     rows_of,
 )
 from awd_cosmo.statistics.statistic import Statistic
-
-Array = npt.NDArray[np.float64]
 
 BINS = 16
 """Bins of the local level, within which (a + s)² is taken at the mean level: enough that more change nothing."""

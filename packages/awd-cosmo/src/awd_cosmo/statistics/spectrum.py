@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import real_number, whole_number
+from awd_core.typing import Array
 from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
 from awd_cosmo.statistics.peaks import (
     BLOCK,
@@ -25,8 +26,6 @@ from awd_cosmo.statistics.peaks import (
     rows_of,
 )
 from awd_cosmo.statistics.statistic import Statistic
-
-Array = npt.NDArray[np.float64]
 
 LEAST_OBSERVED = 0.2
 """Mean of w² below which a map is refused: most of its modes are then the window's."""

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from awd_core.checks import check_choice
+from awd_core.typing import Array
 from awd_cosmo.statistics.bands import BandCounts, Energy, Pixels
 from awd_cosmo.statistics.peaks import Floats, checked_maps
 from awd_cosmo.statistics.undecimated import (
@@ -27,8 +27,6 @@ from awd_cosmo.statistics.undecimated import (
     filtered,
     scale_of,
 )
-
-Array = npt.NDArray[np.float64]
 
 SPLINE: Array = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
 """B3 spline, the smoothing of one level."""

@@ -12,13 +12,11 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from awd_core.checks import check_kind
+from awd_core.typing import Array
 from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
 from awd_cosmo.statistics.estimator import Estimator, not_fitted
-
-Array = npt.NDArray[np.float64]
 
 STATISTICS = {
     "PeakCounts": "awd_cosmo.statistics.counts",

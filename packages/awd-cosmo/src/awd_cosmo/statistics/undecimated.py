@@ -18,14 +18,13 @@ from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from awd_core.checks import check_choice, whole_number
+from awd_core.typing import Array
 from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
 from awd_cosmo.statistics.kernels import correlation_pair
 from awd_cosmo.statistics.peaks import Floats, checked_maps
 
-Array = npt.NDArray[np.float64]
 Boundary = Literal["symmetric", "periodic"]
 BOUNDARIES = ("symmetric", "periodic")
 

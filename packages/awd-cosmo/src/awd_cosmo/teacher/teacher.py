@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from awd_core.checks import is_real_number, plain_array, whole_number
 from awd_core.teacher import Augment, Factory, Optimizer, Schedule, Teacher, Validation
+from awd_core.typing import AnyArray, Flags
 from awd_cosmo.teacher.augmentation import OverTurns, SkyAugmentation, WithChannel
 from awd_cosmo.teacher.resnet import SMALL, ResNet, ResNet18
 
@@ -167,7 +168,7 @@ class MapTeacher(Teacher, _Named):
         self.small_input_ = min(X.shape[-2:]) < SMALL if self.small_input is None else self.small_input
         return super().fit(X, y, validation=given, sample_weight=sample_weight, checkpoint_dir=checkpoint_dir)
 
-    def predict(self, X: Any, *, average: bool = False) -> npt.NDArray[Any]:
+    def predict(self, X: Any, *, average: bool = False) -> AnyArray:
         """Predict the targets.
 
         Parameters
@@ -270,7 +271,7 @@ class MapTeacher(Teacher, _Named):
             maps = np.where(gone, np.asarray(self.missing, maps.dtype), maps)
         return maps
 
-    def _parameters(self, X: Any, y: Any, name: str) -> npt.NDArray[Any]:
+    def _parameters(self, X: Any, y: Any, name: str) -> AnyArray:
         """Targets (n,) or (n, p), which are as many as their names."""
         if y is None:
             if not _is_map_set(X):
@@ -287,7 +288,7 @@ class MapTeacher(Teacher, _Named):
         return np.asarray(values)
 
 
-def _held_out(cosmology: npt.NDArray[Any], n: int, fraction: float, seed: int) -> npt.NDArray[np.bool_]:
+def _held_out(cosmology: AnyArray, n: int, fraction: float, seed: int) -> Flags:
     """Which maps belong to the cosmologies that are held out."""
     if cosmology.shape != (n,):
         raise ValueError(f"cosmology must hold one number for each of the {n} maps; got shape {cosmology.shape}")
