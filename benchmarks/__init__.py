@@ -6,9 +6,9 @@ ours stands that of the last run that was kept (`benchmarks/last.json`), with wh
 Nothing here is asserted by a test.
 
 Programs of their own are `benchmarks.scale` (memory, growth and workers on large data), `benchmarks.yeast_table` and
-`benchmarks.cosmo_table` (accuracy over files, splits and seeds), `benchmarks.student_yeast` (few numbers, a wavelet
-that strains share), `benchmarks.known_truth`, `benchmarks.student_truth`, `benchmarks.parity_awave`,
-`benchmarks.kills` and `benchmarks.tracking_accuracy`.
+`benchmarks.cosmo_table` (accuracy over files, splits and seeds), `benchmarks.student_yeast` and
+`benchmarks.student_spectra` (few numbers), `benchmarks.known_truth`, `benchmarks.student_truth`,
+`benchmarks.parity_awave`, `benchmarks.kills` and `benchmarks.tracking_accuracy`.
 """
 
 BENCHMARKS = (

@@ -40,7 +40,7 @@ def section_of(ours, peer, name="transforms", labels=("64 × 256²", "forward", 
     return section
 
 
-@pytest.mark.parametrize("name", ["page", "cosmo_page", "suite_plan", "kills"])
+@pytest.mark.parametrize("name", ["page", "cosmo_page", "suite_plan", "kills", "student_spectra"])
 def test_examples_run(name):
     wrong = failures_of(f"benchmarks.{name}")
     assert not wrong, wrong

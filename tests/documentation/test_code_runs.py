@@ -1,7 +1,8 @@
 """Code in README.md and in all pages below docs/ runs as it stands there.
 
 In each file, the `python` blocks and the `awd` commands of the `console` blocks are run in their order, in an empty
-folder, the Python blocks in one session. A block after the line `<!-- not run: reason -->` is left out.
+folder, the Python blocks in one session. A block after the line `<!-- not run: reason -->` is left out. A line
+`<!-- file: NAME is PLACE of the real data -->` says that the folder has that file; without it the page is skipped.
 """
 
 import json
@@ -101,10 +102,13 @@ def run(path, steps, folder):
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_code_runs(path, tmp_path):
-    steps = steps_in(path.read_text(encoding="utf-8"))
+def test_code_runs(path, tmp_path, request):
+    text = path.read_text(encoding="utf-8")
+    steps = steps_in(text)
     if not steps:
         pytest.skip(f"there is no code to run in {path.name}")
+    for name, place in re.findall(r"^<!-- file: (\S+) is (\S+) of the real data -->$", text, re.MULTILINE):
+        (tmp_path / name).symlink_to(request.getfixturevalue("real_data") / place)
     wrong = run(path, steps, tmp_path)
     assert not wrong, wrong
 

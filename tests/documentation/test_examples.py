@@ -17,12 +17,17 @@ SCRIPTS = sorted(FOLDER.glob("*.py"))
 # What each leaves in its folder, beside the wavelet in most.
 FILES = {
     "demo.py": ["wavelet.png", "wavelet.json", "certificate.txt", "summary.json"],
+    "digits_to_ten_numbers.py": ["curve.png", "patterns.png", "wavelet.json", "student.json"],
     "denoise_with_a_distilled_wavelet.py": ["wavelet.png", "pictures.png", "decibels.png", "wavelet.json"],
     "mass_maps_to_omega_m.py": ["maps.png", "path.png", "bands.png", "wavelet.json", "model.json"],
     "movies_to_a_card.py": ["model.png", "wavelet.png", "wavelet.json", "card.json"],
+    "spectra_to_ten_numbers.py": ["curve.png", "weights.png", "wavelet.json", "student.json"],
     "trim_gallery.py": ["frequencies.png", "parts.png", "wavelets.png"],
     "yeast_from_the_command_line.py": ["X.npy", "y.npy", "lstm.safetensors", "run/wavelet.json"],
 }
+
+REAL = ["yeast_from_the_command_line.py", "spectra_to_ten_numbers.py"]
+"""They need data that are no part of the repository."""
 
 
 @pytest.fixture
@@ -60,7 +65,7 @@ def test_every_example_is_run():
     assert sorted(FILES) == [path.name for path in SCRIPTS]
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if "yeast" not in name])
+@pytest.mark.parametrize("name", [name for name in FILES if name not in REAL])
 def test_it_runs_at_a_small_size(run, tmp_path, name):
     said = run(name)
     sizes = left(tmp_path, name)
@@ -74,6 +79,14 @@ def test_real_tracks_from_the_command_line(run, tmp_path, real_data):
     run("yeast_from_the_command_line.py", "--data", real_data / "cme" / "yeast" / "Pan1-GFP_Abp1-RFP.mat")
     left(tmp_path, "yeast_from_the_command_line.py")
     assert np.load(tmp_path / "X.npy").shape == (162, 40)
+
+
+def test_real_spectra(run, tmp_path, real_data):
+    said = run("spectra_to_ten_numbers.py", "--data", real_data / "spectra" / "tecator.csv")
+    assert min(min(size) for size in left(tmp_path, "spectra_to_ten_numbers.py").values()) > 250
+    # The same spectra predicted by the estimator and by the file.
+    by_estimator, by_file = re.findall(r": ([\d.]+) % of fat", said)[-2:]
+    assert by_estimator == by_file
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
