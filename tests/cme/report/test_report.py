@@ -14,11 +14,14 @@ from awd_cme.model.features import MaxCoefficients
 from awd_cme.model.intervals import coefficient_intervals
 from awd_cme.model.regression import SeriesRidge
 from awd_cme.model.scores import score_difference, score_interval
+from awd_cme.model.student import SeriesStudent
+from awd_cme.model.student_card import StudentCard
 from awd_cme.report.artefacts import read_artefacts
 from awd_cme.report.page import write_report
 from awd_cme.report.result_figures import economy_figure
 from awd_cme.report.result_lines import result_lines
 from awd_cme.report.sentences import bands, compared, effects, sentence, sparser
+from awd_cme.report.student import headline, numbers, read_curve
 from awd_cme.report.summary import notes, scaling_sentence, size_sentence
 from awd_cme.report.track_figures import examples_figure
 from awd_cme.series.scaling import fit_z_scores
@@ -34,6 +37,7 @@ from awd_core.evidence.quality import (
     SeedAgreement,
 )
 from awd_core.evidence.scores import coefficient_scores
+from awd_core.report.table import number as told_number
 from awd_core.run.folder import RunFolder
 from awd_core.wavelets.wavelet import Wavelet
 
@@ -47,6 +51,7 @@ NAMES = {
     "raw_ridge": ("Ridge on the raw series", "series", 41),
     "boosting": ("Gradient boosting", "series", 6200),
     "teacher": ("Teacher (LSTM)", "network", 1861),
+    "student": ("AWD, 3 numbers", "awd", 6),
     "mean": ("Mean of the training tracks", "trivial", 1),
 }
 
@@ -183,6 +188,16 @@ def make_run(folder, *, worse=False, drop=(), rule="cells", success=False):
     pd.DataFrame(table.assign(**predictions)).to_csv(run / "predictions.csv", index=False)
     np.savez(run / "examples.npz", **example_tracks(series, test, card, predictions["awd"], truth))
     card.save(run / "card.json")
+    divided = fit_z_scores(series.take(train), centre=False)
+    few = divided.apply(series.take(train))
+    small = SeriesStudent(chosen.wavelet, levels=3, most=3, learn=False).fit(few)
+    small.card(few, divided).save(run / "student_card.json")
+    points = [
+        [method, count, 0.3 + 0.02 * place + 0.01 * (count or 0), -0.02 * place, 0.01, "db3"]
+        for place, method in enumerate(("student", "db5", "best fixed", "chosen by labels"))
+        for count in (2, 4)
+    ]
+    run.write_json("curve.json", {"points": [*points, ["teacher", None, 0.5, 0.1, 0.02, "teacher"]]})
     for name in drop:
         (run / name).unlink()
     return run
@@ -255,7 +270,7 @@ def test_the_report_stands_alone_and_is_small(full):
     assert [done for done, _ in calls] == list(range(1, len(calls) + 1))
     assert calls[-1][0] == calls[-1][1]
     figures = {item.stem for item in (run / "figures").glob("*.png")}
-    own = {"results", "examples", "wavelet_scales", "effects", "predictions", "cells", "candidates", "economy"}
+    own = {"curve", "results", "examples", "wavelet_scales", "effects", "predictions", "cells", "candidates", "economy"}
     assert own | {"wavelet", "path", "quality"} <= figures
 
 
@@ -396,6 +411,34 @@ def test_examples_of_another_layout_are_refused(full, tmp_path):
     np.savez(tmp_path / "less.npz", **held)
     with pytest.raises(ValueError, match="lacks the arrays weight"):
         Examples.load(tmp_path / "less.npz")
+
+
+def test_the_report_begins_with_few_numbers(full):
+    run, page, _ = full
+    found, text = read_artefacts(run), text_of(page)
+    scores = {row["key"]: row["score"] for row in found.results["rows"]}
+    said = headline(found.results, found.student, "R²")
+    assert said in text
+    told = {key: told_number(score, ".3f") for key, score in scores.items()}
+    assert f"3 numbers of one wavelet reach R² = {told['student']}" in said
+    assert said.endswith(f"the rich form, 45 parameters, {told['awd']} and the network {told['teacher']}.")
+    assert page.index('id="numbers-table') < page.index('id="results-table')
+    rows = numbers(found.student, "counts").rows
+    for row, one in zip(rows, found.student.numbers, strict=True):
+        assert row[0] in text
+        assert row[-1] == pytest.approx(one.value * one.sd * found.student.targets.sd)
+    assert headline(found.results, None, "R²") == ""
+
+
+def test_odds_of_the_few_numbers_and_a_curve_that_is_none(full, tmp_path):
+    card = StudentCard.load(full[0] / "student_card.json")
+    rated = numbers(replace(card, task="classification"), "")
+    for row, one in zip(rated.rows, card.numbers, strict=True):
+        assert row[-1] == pytest.approx(np.exp(one.value * one.sd))
+    assert read_curve(tmp_path / "curve.json") is None
+    (tmp_path / "curve.json").write_text('{"points": [[1, 2]]}')
+    with pytest.raises(ValueError, match=r"curve\.json cannot be read as a curve"):
+        read_curve(tmp_path / "curve.json")
 
 
 def test_an_effect_is_what_the_card_predicts_for_one_standard_deviation_more(full):
