@@ -116,6 +116,12 @@ def test_the_same_seed_gives_the_same_bits_and_leaves_the_callers_generator() ->
     assert (weights_of(first) != weights_of(third)).mean() > 0.9
 
 
+@pytest.mark.parametrize("scaling", ["none", "global", "feature"])
+def test_a_network_in_float64_is_given_float64(scaling: str) -> None:
+    fitted = teacher(precision="64-true", scale_inputs=scaling).fit(X, Y)
+    np.testing.assert_array_equal(fitted.predict(X), fitted.predict(X.astype(np.float64)))
+
+
 def test_standardisation_comes_from_the_training_part_alone() -> None:
     far = np.concatenate([X, X + 1000])
     target = np.column_stack([np.concatenate([Y, Y - 1e4]), np.arange(240.0)])

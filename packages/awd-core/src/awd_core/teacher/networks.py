@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from awd_core.checks.whole_numbers import is_whole_number
@@ -102,6 +103,8 @@ class Standardised(nn.Module):
 
     def standardised(self, x: Tensor) -> Tensor:
         """Map raw samples (n, …) to outputs (n, k) in units of the standardised targets."""
+        # Said outright, as numbers of one scale are scalars, which widen nothing.
+        x = x.to(torch.promote_types(x.dtype, self.input_mean.dtype))
         z = ((x - self.input_mean) / self.input_sd).to(self.input_mean.dtype)
         out: Tensor = self.network(z)
         # Under mixed precision the network answers in 16 bits; the loss and the raw values want more.
