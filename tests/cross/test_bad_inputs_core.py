@@ -112,7 +112,7 @@ BAD = [
     Bad("half a level", lambda: DB2.distance("db3", of="function", level=1.5),
         ValueError, "level is 1.5; give a positive whole number"),
     Bad("distance of a typo", lambda: DB2.distance("db3", of="tap"),
-        ValueError, "must be 'taps' or 'function', got 'tap'"),
+        ValueError, r"of is 'tap' \(did you mean taps\?\); choose one of taps, function"),
     Bad("frequencies as text", lambda: DB2.frequency_response("512"), ValueError, "n is '512'; give a whole"),
     Bad("no wavelet file", lambda: Wavelet.load(f"{NOWHERE}.json"),
         FileNotFoundError, "no file /no/such/place.json; check the name"),

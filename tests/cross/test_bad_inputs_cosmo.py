@@ -136,7 +136,7 @@ BAD = [
     Bad("a layout misspelt", lambda: awd_cosmo.open_maps(FOLDER, "modl"),
         ValueError, "layout is 'modl'.*; choose one of auto, massivenus, model"),
     Bad("what to do on errors", lambda: awd_cosmo.open_maps(MAP, on_error="ignore"),
-        ValueError, "on_error = 'ignore' must be 'raise' or 'skip'"),
+        ValueError, "on_error is 'ignore'; choose one of raise, skip"),
     Bad("no threads", lambda: awd_cosmo.open_maps(MAP, threads=0),
         ValueError, "threads is 0; give a positive whole number, or None"),
     Bad("a redshift as text", lambda: awd_cosmo.open_maps(MAP, source_redshift="1"),

@@ -545,7 +545,7 @@ def test_the_flip_of_a_wavelet_is_no_distance_between_functions():
 
 
 def test_the_kind_of_distance_must_be_known(learnt):
-    with pytest.raises(ValueError, match="of must be 'taps' or 'function', got 'angles'"):
+    with pytest.raises(ValueError, match="of is 'angles'; choose one of taps, function"):
         learnt.distance("db5", of="angles")
 
 

@@ -164,7 +164,7 @@ def test_bad_input():
         coverage([0.1], [0.1], [0.1], (1.5,))
     with pytest.raises(ValueError, match="the estimates equal the truth"):
         calibration_factor([0.1], [0.1], [0.1])
-    with pytest.raises(ValueError, match="method must be 'likelihood' or 'coverage'"):
+    with pytest.raises(ValueError, match="; choose one of likelihood, coverage"):
         calibration_factor([0.1], [0.2], [0.1], method="median")
     with pytest.raises(
         ValueError, match="one cosmology alone tells nothing of others; give more, or leave cosmology out"

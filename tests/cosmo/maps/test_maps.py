@@ -187,9 +187,9 @@ def test_a_file_that_vanishes_is_named(copy):
 
 
 def test_options_that_are_none(suite):
-    with pytest.raises(ValueError, match="on_error = 'warn' must be 'raise' or 'skip'"):
+    with pytest.raises(ValueError, match="on_error is 'warn'; choose one of raise, skip"):
         open_maps(suite, on_error="warn")
-    with pytest.raises(ValueError, match="invalid = 'ignore' must be 'raise', 'mask' or 'zero'"):
+    with pytest.raises(ValueError, match="invalid is 'ignore'; choose one of raise, mask, zero"):
         open_maps(suite, invalid="ignore")
     with pytest.raises(ValueError, match=r"the mask has the shape \(3, 3\), but the maps have \(12, 12\)"):
         open_maps(suite, mask=np.ones((3, 3), bool))

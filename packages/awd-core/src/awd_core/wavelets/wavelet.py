@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pywt
 
-from awd_core.checks.choices import check_kind
+from awd_core.checks.choices import check_choice, check_kind
 from awd_core.checks.real_numbers import real_number
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.files.record import reading
@@ -283,13 +283,12 @@ class Wavelet:
         float
             From 0 to √2, since both have norm 1.
         """
+        check_choice("of", of, ("taps", "function"), required=True)
         that = Wavelet.of(other)
         if of == "taps":
             return taps_distance(self._taps, that._taps)
-        if of == "function":
-            psi, other_psi = self.functions(level).psi, that.functions(level).psi
-            return function_distance(psi, other_psi, math.ldexp(1.0, -level))
-        raise ValueError(f"of must be 'taps' or 'function', got {of!r}")
+        psi, other_psi = self.functions(level).psi, that.functions(level).psi
+        return function_distance(psi, other_psi, math.ldexp(1.0, -level))
 
     @cached_property
     def vanishing_moments(self) -> int:

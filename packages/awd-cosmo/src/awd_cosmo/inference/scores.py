@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.checks import check_choice
 from awd_core.evidence import r_squared as r_squared_of
 from awd_core.typing import Array
 
@@ -128,12 +129,11 @@ def calibration_factor(
     """
     y, e = checked_pair(truth, estimate)
     pull = np.abs(e - y) / checked_bars(std, y.shape)
+    check_choice("method", method, ("likelihood", "coverage"), required=True)
     if method == "likelihood":
         factor = float(np.sqrt(np.mean(pull**2)))
-    elif method == "coverage":
-        factor = float(np.quantile(pull, level)) / _half_width(level)
     else:
-        raise ValueError(f"method must be 'likelihood' or 'coverage', got {method!r}")
+        factor = float(np.quantile(pull, level)) / _half_width(level)
     if factor == 0:
         raise ValueError("the estimates equal the truth, so error bars cannot be fitted to their errors")
     return factor

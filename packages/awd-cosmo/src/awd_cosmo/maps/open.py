@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.checks import whole_number
+from awd_core.checks import check_choice, whole_number
 from awd_core.workers import Workers, open_workers
 from awd_cosmo.formats.archives import BadMap
 from awd_cosmo.formats.layouts import list_maps, recognise
@@ -101,10 +101,8 @@ def open_maps(
     >>> maps.read().shape, maps.parameters(["Omega_m", "sigma8"]).tolist()
     ((1, 8, 8), [[0.26, 0.8]])
     """
-    if on_error not in ("raise", "skip"):
-        raise ValueError(f"on_error = {on_error!r} must be 'raise' or 'skip'")
-    if invalid not in ("raise", "mask", "zero"):
-        raise ValueError(f"invalid = {invalid!r} must be 'raise', 'mask' or 'zero'")
+    check_choice("on_error", on_error, ("raise", "skip"), required=True)
+    check_choice("invalid", invalid, ("raise", "mask", "zero"), required=True)
     check_redshift(source_redshift)
     if threads is not None:
         whole_number("threads", threads, none="all cores")
