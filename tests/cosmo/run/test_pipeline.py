@@ -10,6 +10,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from safetensors.torch import save_file
 
 from awd_core.distill.path_file import load_path
 from awd_core.files.arrays import read_array
+from awd_core.student.result import StudentDistillation
 from awd_core.wavelets.wavelet import Wavelet
 from awd_cosmo.inference.model import Model
 from awd_cosmo.inference.predict import predict_map, table_text
@@ -26,8 +28,10 @@ from awd_cosmo.maps.open import open_maps
 from awd_cosmo.run.job import PRESETS, SIMULATED, Job
 from awd_cosmo.run.pipeline import run_pipeline, saved_job
 from awd_cosmo.run.prepare import NO_PUBLISHED
+from awd_cosmo.run.student import student_rows
 from awd_cosmo.simulate.simulation import PRESETS as SUITES
 from awd_cosmo.simulate.simulation import simulate_suite
+from awd_cosmo.statistics.shifted_lognormal import ShiftedLognormal
 from awd_cosmo.teacher.resnet import ResNet18
 
 TINY = PRESETS["tiny"].changed(epochs=1)
@@ -36,7 +40,7 @@ ARTEFACTS = [
     "results.json", "model.json", "wavelet.json", "path.json", "scores.json", "selection.json", "choice.json",
     "predictions.csv", "attributions.npz", "maps.json", "maps.ecsv", "split.json", "teacher.json", "gradients.json",
     "quality.json", "teacher/held_out.safetensors", "teacher/published.safetensors", "teacher/held_out.history.json",
-    "observed.json",
+    "observed.json", "student.json",
 ]  # fmt: skip
 
 
@@ -93,17 +97,19 @@ def test_protocols_share_no_test_map_with_what_was_chosen_from(finished):
 
 def test_the_rows_that_are_promised_are_there(finished):
     results = Results.read(finished)
-    wanted = {"awd", "awd_no_interpretation", "db5", "haar", "db2", "db3", "sym5", "raw", "laplace_v1", "laplace_v2",
+    wanted = {"awd", *(f"numbers_{name}" for name in TINY.baselines), "awd_counts",
+              "awd_no_interpretation", "db5", "haar", "db2", "db3", "sym5", "raw", "laplace_v1", "laplace_v2",
               "roberts", "starlet", "power_spectrum", "teacher", "mean"}  # fmt: skip
     for protocol, values in results.protocols.items():
         assert {row["key"] for row in values["rows"]} == wanted
         assert all(row["low"] < row["rmse"] < row["high"] for row in values["rows"])
         names = {(one["of"], one["to"]) for one in results.ratios if one["protocol"] == protocol}
-        assert {("awd", "teacher"), ("awd", values["best_classical"])} <= names
+        assert {("awd", "teacher"), ("awd", values["best_classical"]), ("awd", "numbers_haar")} <= names
+        assert {("awd_counts", "teacher"), ("awd_counts", "awd_no_interpretation")} <= names
     nearest = [row["key"] for row in results.protocols["published"]["rows"] if row["estimator"] == "nearest chi2"]
-    assert nearest == ["awd", "db5", "raw", "laplace_v1", "laplace_v2", "roberts"]
+    assert nearest == ["awd_counts", "db5", "raw", "laplace_v1", "laplace_v2", "roberts"]
     assert not [row for row in results.protocols["held_out"]["rows"] if row["estimator"] == "nearest chi2"]
-    # Counts of all pixels know Ω_m of such maps; a constant does not.
+    # Few numbers know Ω_m of such maps; a constant does not.
     assert results.row("held_out", "awd")["rmse"] < 0.7 * results.row("held_out", "mean")["rmse"]
     assert "AWD" in results.text()
 
@@ -118,7 +124,7 @@ def test_rows_are_the_errors_of_the_predictions(finished):
 
 def test_the_chosen_wavelet_is_the_best_that_was_tried(finished):
     tried = read(finished, "selection.json")
-    for key, positive in (("awd", True), ("awd_no_interpretation", False)):
+    for key, positive in (("awd_counts", True), ("awd_no_interpretation", False)):
         mine = [row for row in tried if row["key"] == key]
         assert len(mine) == len(TINY.wavelets) * (len(TINY.shares) - 1 if positive else 1)
         assert all((row["share"] > 0) == positive for row in mine)
@@ -127,7 +133,7 @@ def test_the_chosen_wavelet_is_the_best_that_was_tried(finished):
 
 def test_every_wavelet_has_its_own_best_statistic_from_the_same_candidates(finished):
     tried, chosen = read(finished, "selection.json"), read(finished, "choice.json")
-    assert set(chosen["statistics"]) == {"awd", "awd_no_interpretation", *TINY.baselines}
+    assert set(chosen["statistics"]) == {"awd_counts", "awd_no_interpretation", *TINY.baselines}
     for key, options in chosen["statistics"].items():
         mine = [row for row in tried if row["key"] == f"statistic of {key}"]
         assert len(mine) == len(TINY.statistics)
@@ -140,13 +146,47 @@ def test_every_wavelet_has_its_own_best_statistic_from_the_same_candidates(finis
 
 def test_the_free_angles_of_a_distilled_wavelet_count_as_parameters(finished):
     regressor = Model.load(finished / "model.json").regressor
-    free = {"db2": 1, "db3": 2}[read(finished, "choice.json")["awd"][0]]
+    student = StudentDistillation.load(finished / "student.json")
     fitted = regressor.weights_.size + regressor.intercept_.size
-    assert Results.read(finished).row("held_out", "awd")["parameters"] == fitted + free
-    start, index = read(finished, "choice.json")["awd"]
+    parameters = Results.read(finished).row("held_out", "awd")["parameters"]
+    assert parameters == fitted + student.wavelet.length // 2 - 1
+    start, index = read(finished, "choice.json")["awd_counts"]
     path = load_path(finished / "path.json")
     assert path.start.name == start
     assert Wavelet.load(finished / "wavelet.json") == path[index].wavelet
+
+
+def test_the_student_reads_few_numbers_of_the_wavelet_that_the_teacher_chose(finished, suite):
+    model, student = Model.load(finished / "model.json"), StudentDistillation.load(finished / "student.json")
+    (statistic,) = model.statistics
+    assert isinstance(statistic, ShiftedLognormal)
+    np.testing.assert_array_equal(statistic.taps_, student.wavelet.taps)
+    row = Results.read(finished).row("held_out", "awd")
+    assert row["statistic"] == "7 numbers of a shifted lognormal field"
+    assert len(statistic.get_feature_names_out()) == model.regressor.n_features_in_ == 7
+    curve = Results.read(finished).protocols["held_out"]["curve"]
+    assert [point["numbers"] for point in curve if point["method"] == "student"] == [1, 2, 3, 4, 5, 6, 7]
+    assert {point["method"] for point in curve} == {"student", "teacher", *TINY.baselines}
+    truth = np.array([float(one["truth"]) for one in predictions(finished)])
+    last = next(point for point in curve if (point["method"], point["numbers"]) == ("student", 7))
+    assert last["r2"] == pytest.approx(1 - row["rmse"] ** 2 / truth.var(), rel=1e-6)
+    assert last["difference"] == 0
+
+
+def test_the_student_asks_maps_that_the_teacher_was_not_trained_on(finished):
+    prepared = SimpleNamespace(splits=split_maps(160, 40), cosmology=None)
+    job = TINY.changed(teacher_maps=100, student_maps=90)
+    rows = student_rows(job, prepared)
+    trained = np.random.default_rng([job.seed, 0x7EAC]).permutation(np.arange(160))[:100]
+    assert len(rows) == 90
+    assert not set(rows.tolist()) & set(trained.tolist())
+    # Where it was trained on all of them, only validation maps are left.
+    assert set(student_rows(job.changed(teacher_maps=160), prepared).tolist()) == set(range(160, 200))
+
+
+def split_maps(train, validation):
+    parts = SimpleNamespace(train=np.arange(train), validation=np.arange(train, train + validation))
+    return {"held_out": parts}
 
 
 def test_the_saved_model_gives_the_same_numbers(finished, suite):
@@ -342,11 +382,8 @@ def test_whole_maps_and_parts_of_them_are_tiled_for_prediction(finished, suite):
     assert far.times > 1.25
     assert far.distance / far.times == pytest.approx(model.training.limit)
     assert far.extrapolated
-    # Ten times the scatter: more in the outer bins of every band.
-    assert far.farthest.count(", more)") == 3
-    assert "arcmin" in far.farthest
-    flat = predict_map(model, 0.1 * kappa, pixel_scale=maps.arcmin_per_pixel)
-    assert flat.farthest.count(", less)") == 3
+    # Ten times the scatter is ten times the shift.
+    assert "ln shift" in far.farthest
     assert (alone.farthest, alone.times < 1.1) == ("", True)
     assert model.provenance["z_s"] == pytest.approx(1.0)
     near = predict_map(model, kappa, pixel_scale=maps.arcmin_per_pixel, source_redshift=0.5)

@@ -84,7 +84,7 @@ def test_taps_of_the_wrong_form(taps):
 def test_other_bad_input():
     with pytest.raises(ValueError, match="add up to √2"):
         low_pass_taps([0.5, 0.5])
-    with pytest.raises(ValueError, match="'published' or 'all', got 'last'"):
+    with pytest.raises(ValueError, match="windows is 'last'; choose one of published, all"):
         wavelet_kernels("db5", windows="last")
     with pytest.raises(ValueError, match="db55"):
         wavelet_kernels("db55")

@@ -127,7 +127,7 @@ def test_saved_and_loaded():
     np.testing.assert_array_equal(loaded.transform(maps), statistic.transform(maps))
     assert list(loaded.get_feature_names_out()) == statistic.names_
     assert (len(statistic.names_), statistic.edges_.shape, statistic.shifts_.shape) == (7, (BINS + 1,), (SHIFTS,))
-    assert clone(statistic).get_params()["scales"] == 3
+    assert clone(statistic).get_params()["block_sizes"] == 3
 
 
 def test_a_constant_map_has_finite_numbers():
@@ -139,8 +139,8 @@ def test_a_constant_map_has_finite_numbers():
 
 def test_bad_input():
     maps = field(n=4)
-    with pytest.raises(ValueError, match=r"32 × 48 pixels are too small for scales=5.*a side of 64 is needed"):
-        ShiftedLognormal(scales=5).fit(maps)
+    with pytest.raises(ValueError, match=r"32 × 48 pixels are too small for block_sizes=5.*a side of 64 is needed"):
+        ShiftedLognormal(block_sizes=5).fit(maps)
     with pytest.raises(ValueError, match="do not vary"):
         ShiftedLognormal().fit(np.zeros((2, 32, 32)))
     with pytest.raises(ValueError, match="not fitted"):

@@ -1,3 +1,4 @@
+from .bands import Bands as Bands
 from .card import Coefficient as Coefficient
 from .card import Head as Head
 from .card import StudentCard as StudentCard

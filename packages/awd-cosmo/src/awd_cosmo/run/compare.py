@@ -104,13 +104,13 @@ class Comparison:
         )  # type: ignore[return-value]
 
     @property
-    def scales(self) -> int:
+    def block_sizes(self) -> int:
         """Sizes of blocks of the few numbers, no more than fit into the maps."""
         return max(1, min(SCALES, int(np.log2(min(self.prepared.maps.shape))) - 1))
 
     def numbers(self, wavelet: Wavelet | str) -> ShiftedLognormal:
         """The few numbers with a wavelet, not fitted."""
-        return ShiftedLognormal(Wavelet.of(wavelet).taps.copy(), self.scales)
+        return ShiftedLognormal(Wavelet.of(wavelet).taps.copy(), self.block_sizes)
 
     def tried(self, statistic: Statistic, estimator: str, *, key: str, name: str, share: float | None = None) -> Choice:
         """Compare one candidate, and write it down."""
@@ -233,7 +233,7 @@ def statistic_label(statistic: Statistic) -> str:
         what = {"all": "all pixels", "peaks": "peaks", "minima": "minima", "both": "peaks and minima"}[statistic.pixels]
         return f"{what}, {statistic.levels} levels, {statistic.bins} bins"
     if isinstance(statistic, ShiftedLognormal):
-        return f"{4 + statistic.scales} numbers of a shifted lognormal field"
+        return f"{4 + statistic.block_sizes} numbers of a shifted lognormal field"
     if isinstance(statistic, PowerSpectrum):
         return f"power in {statistic.bins} bins of ℓ"
     if isinstance(statistic, PeakCounts):

@@ -10,8 +10,7 @@ import numpy as np
 
 from awd_core.evidence import jackknife
 from awd_core.run import RunFolder
-from awd_core.student import StudentSearch, distill_student
-from awd_core.student.bands import Bands
+from awd_core.student import Bands, StudentSearch, distill_student
 from awd_core.typing import Array, Rows
 from awd_core.wavelets import Wavelet
 from awd_cosmo.inference.estimators import with_products
@@ -46,7 +45,7 @@ def find_wavelet(run: RunFolder, comparison: Comparison, taught: Mapping[str, Ta
     outputs = taught["held_out"].predict(prepared.maps, rows) if taught else prepared.target[rows]
     found = distill_student(
         prepared.maps.read(rows), outputs, wavelet=["haar", "db2", "db3"], lengths=LENGTHS, levels=1, ndim=2,
-        numbers=[NumbersOfMaps(comparison.scales)], groups=prepared.cosmology[rows], search=SEARCH, seed=job.seed,
+        numbers=[NumbersOfMaps(comparison.block_sizes)], groups=prepared.cosmology[rows], search=SEARCH, seed=job.seed,
         progress=report,
     )  # fmt: skip
     found.save(run / "student.json")
@@ -58,13 +57,13 @@ class NumbersOfMaps:
     signed, bands = False, ()  # details are squared, and filtered along lines
     __name__ = "shifted lognormal"
 
-    def __init__(self, scales: int) -> None:
-        self.scales = scales
+    def __init__(self, block_sizes: int) -> None:
+        self.block_sizes = block_sizes
 
     def __call__(self, bands: Bands) -> Array:
         """Table (n, K) for the wavelet whose filters made the bands."""
         maps = bands.inputs.numpy().astype(np.float32)
-        statistic = ShiftedLognormal(bands.banks[0][0].detach().numpy(), self.scales)
+        statistic = ShiftedLognormal(bands.banks[0][0].detach().numpy(), self.block_sizes)
         numbers = statistic.fit_transform(maps)
         return with_products((numbers - numbers.mean(axis=0)) / np.maximum(numbers.std(axis=0), 1e-12), 2)
 

@@ -50,17 +50,17 @@ FLOOR = 1e-30
 class ShiftedLognormal(Statistic):
     """The shift of a map, the relative size of its details, and the variance of ln(1 + κ/s) by scale.
 
-    The features are 4 + `scales` numbers, all pure but for κ's own unit: ln s; ln σ², the mean of d²/(a + s)²; mean and
-    logarithm of the standard deviation of x = ln(1 + κ/s); and for blocks of 2, 4, … pixels a side the logarithm of the
-    variance of the difference between neighbouring blocks' means of x.
+    The features are 4 + `block_sizes` numbers, all pure but for κ's own unit: ln s; ln σ², the mean of d²/(a + s)²; the
+    mean and the logarithm of the standard deviation of x = ln(1 + κ/s); and for blocks of 2, 4, … pixels a side the
+    logarithm of the variance of the difference between neighbouring blocks' means of x.
 
     Parameters
     ----------
     wavelet : Wavelet, str, pywt.Wavelet or array_like of shape (L,)
         Orthogonal wavelet, or its low-pass taps: of the finest details, along rows and along columns. Only details all
         of whose pixels lie within the map, and were observed, are looked at.
-    scales : int
-        Number of block sizes; two blocks of 2^scales pixels must fit into a map.
+    block_sizes : int
+        Number of block sizes; two blocks of 2^block_sizes pixels must fit into a map.
     mask : array_like of bool, shape (ny, nx), optional
         True where the maps were observed. Values elsewhere are not looked at, and may be NaN.
     workers : int, optional
@@ -87,7 +87,7 @@ class ShiftedLognormal(Statistic):
     """
 
     wavelet: Any
-    scales: int
+    block_sizes: int
     mask: Any
     workers: int | None
     taps_: Array
@@ -96,7 +96,9 @@ class ShiftedLognormal(Statistic):
     names_: list[str]
     _learnt = ("taps_", "shifts_", "edges_", "names_")
 
-    def __init__(self, wavelet: Any = "haar", scales: int = 3, *, mask: Any = None, workers: int | None = None) -> None:
+    def __init__(
+        self, wavelet: Any = "haar", block_sizes: int = 3, *, mask: Any = None, workers: int | None = None
+    ) -> None:
         self._keep(locals())
 
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -115,7 +117,8 @@ class ShiftedLognormal(Statistic):
             If a parameter is not among those allowed, the maps are too small, or do not vary.
         """
         maps = some_of(checked_maps(X))
-        taps, scales = low_pass_taps(self.wavelet), self._checked_scales(maps.shape, len(low_pass_taps(self.wavelet)))
+        taps = low_pass_taps(self.wavelet)
+        block_sizes = self._checked_sizes(maps.shape, len(taps))
         observed = checked_mask(self.mask, maps.shape)
         refuse_not_finite(maps, observed, 0)
         deviation = float(
@@ -129,7 +132,7 @@ class ShiftedLognormal(Statistic):
         self.edges_ = learnt_edges(levels.ravel() if seen is None else levels[seen], BINS, "normal", what="details")
         self.names_ = [
             "ln shift", "ln variance of relative details", "mean of ln(1 + κ/s)", "ln deviation of ln(1 + κ/s)",
-            *(f"ln variance between means of {2**k} × {2**k} pixels" for k in range(1, scales + 1)),
+            *(f"ln variance between means of {2**k} × {2**k} pixels" for k in range(1, block_sizes + 1)),
         ]  # fmt: skip
         return self
 
@@ -145,7 +148,7 @@ class ShiftedLognormal(Statistic):
 
         Returns
         -------
-        ndarray, shape (n, 4 + scales)
+        ndarray, shape (n, 4 + block_sizes)
             In the order of `names_`.
 
         Raises
@@ -156,7 +159,7 @@ class ShiftedLognormal(Statistic):
         """
         self._check_fitted()
         maps = checked_maps(X)
-        self._checked_scales(maps.shape, len(self.taps_))
+        self._checked_sizes(maps.shape, len(self.taps_))
         observed = checked_mask(self.mask if mask is None else mask, maps.shape)
         found = np.empty((maps.shape[0], len(self.names_)))
 
@@ -173,17 +176,17 @@ class ShiftedLognormal(Statistic):
         self._check_fitted()
         return np.array(self.names_, dtype=object)
 
-    def _checked_scales(self, shape: tuple[int, ...], length: int) -> int:
-        scales, side = whole_number("scales", self.scales), min(shape[-2:])
-        if side < max(2 << scales, length):
+    def _checked_sizes(self, shape: tuple[int, ...], length: int) -> int:
+        sizes, side = whole_number("block_sizes", self.block_sizes), min(shape[-2:])
+        if side < max(2 << sizes, length):
             raise ValueError(
-                f"maps of {shape[-2]} × {shape[-1]} pixels are too small for scales={scales} and {length} taps: a side "
-                f"of {max(2 << scales, length)} is needed; take fewer scales, or a shorter wavelet"
+                f"maps of {shape[-2]} × {shape[-1]} pixels are too small for block_sizes={sizes} and {length} taps: a "
+                f"side of {max(2 << sizes, length)} is needed; take fewer block sizes, or a shorter wavelet"
             )
-        return scales
+        return sizes
 
     def _numbers(self, block: Floats, observed: Mask | None) -> Array:
-        """Numbers (m, 4 + scales) of maps (m, ny, nx), whose unobserved values are not looked at."""
+        """Numbers (m, 4 + block_sizes) of maps (m, ny, nx), whose unobserved values are not looked at."""
         if observed is not None:
             block = np.where(observed, block, block.dtype.type(0))
         details, levels, seen = _pairs(block, observed, self.taps_)
@@ -196,7 +199,7 @@ class ShiftedLognormal(Statistic):
         x = np.log(np.maximum(1 + block / shift[:, None, None], LEAST_LEVEL))
         mean = x.mean(axis=(1, 2), where=True if observed is None else observed)
         variance = np.var(x, axis=(1, 2), where=True if observed is None else observed)
-        by_scale = [_between_blocks(x, observed, 2**k) for k in range(1, self.scales + 1)]
+        by_scale = [_between_blocks(x, observed, 2**k) for k in range(1, self.block_sizes + 1)]
         columns = [np.log(shift), _log(relative), mean, _log(variance) / 2, *(_log(one) for one in by_scale)]
         return np.column_stack(columns)
 
@@ -288,6 +291,6 @@ def _between_blocks(x: Floats, observed: Mask | None, side: int) -> Array:
     if not seen.any(axis=1).all():
         raise ValueError(
             f"the mask leaves no two neighbouring blocks of {side} × {side} pixels of a map with {LEAST_OBSERVED:.0%} "
-            "of their pixels; take fewer scales, or leave the map out"
+            "of their pixels; take fewer block sizes, or leave the map out"
         )
     return np.asarray(np.var(differences, axis=1, where=seen))
