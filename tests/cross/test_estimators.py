@@ -243,7 +243,8 @@ def reread(estimator, folder):
     if hasattr(kind, "to_dict"):
         return kind.from_dict(json.loads(json.dumps(estimator.to_dict())))
     estimator.save(folder / "saved")
-    return kind.load(folder / "saved", factory=Linear)
+    network = {"factory": Linear} if "factory" in inspect.signature(kind.load).parameters else {}
+    return kind.load(folder / "saved", **network)
 
 
 SAVED = [name for name in OF_TABLES if {"save", "to_dict"} & set(methods_of(SMALL[name]))]
