@@ -101,7 +101,7 @@ print(f"ten numbers of {best.wavelet!r}: {error(student.predict(spectra[test])):
 # %% [markdown]
 # ## The model in full
 # Each row is a number, where it is read, and what a change by one does to the prediction. Of a decimated band of
-# level j, value k is about 2^j samples of 2 nm wide and lies near sample 2^j k.
+# level j, value k is about 2^j channels of 2 nm wide.
 
 
 # %%
@@ -109,8 +109,8 @@ def nanometres(name: str) -> str:
     """Where a number such as "D3 relative value 7" is read."""
     band, *_, place = name.split()
     step = 2 ** int(band[1:])
-    # A filter of L taps reaches L/2 samples of its level beyond the first.
-    at = (int(place) - (len(best.wavelet.taps) - 2) / 4) * step
+    # The middle of the channels that it sees, by L taps on every level.
+    at = int(place) * step - (step - 1) * (len(best.wavelet.taps) - 3) / 2
     return f"{850 + 2 * at:.0f} nm, about {2 * step} nm wide"
 
 
@@ -147,8 +147,9 @@ axis.legend(frameon=False)
 figure.savefig(options.out / "curve.png", dpi=130)
 
 # %% [markdown]
-# ## Where the network looks
-# The function that is read off the spectrum by each number is its wavelet at that place. Fat absorbs near 930 nm.
+# ## Where the ten numbers look
+# By how much the prediction moves with the absorbance at each wavelength, near the mean spectrum. Fat absorbs near
+# 930 nm.
 
 # %%
 figure, axes = plt.subplots(2, 1, figsize=(6, 4.4), sharex=True, layout="constrained")
@@ -156,7 +157,7 @@ shades = plt.get_cmap("viridis")((fat - fat.min()) / np.ptp(fat))
 for row in train[:: 1 + len(train) // 60]:
     axes[0].plot(wavelengths, derivatives[row], color=shades[row], linewidth=0.6)
 axes[0].set(ylabel="second derivative\n(unit deviation)")
-# The weight of every wavelength at the mean spectrum: how the prediction moves with the absorbance there.
+# The slope of the prediction, by a small step up and down at every wavelength.
 mean = spectra[train].mean(axis=0)
 steps = 1e-4 * np.vstack([np.eye(100), -np.eye(100)])
 moved = student.head_(student.transform(mean + steps))[:, 0]
