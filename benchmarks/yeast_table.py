@@ -23,6 +23,7 @@ GOAL_RATIO, GOAL_GAP = 1.1, 0.05
 """AWD's mean over the teacher's, and above db5's with the same features and regression."""
 
 NAMES = {
+    "student": "AWD, at most ten numbers",
     "awd": "AWD",
     "awd_no_interpretation": "AWD without attributions",
     "teacher": "teacher (LSTM)",
@@ -35,6 +36,7 @@ NAMES = {
     "published_db5": "db5, published form",
     "raw_ridge": "ridge on the raw series",
     "boosting": "gradient boosting",
+    "convolutions": "random convolutions",
     "mean": "mean of the training tracks",
 }
 
@@ -115,7 +117,7 @@ def _findings(results: Mapping[str, Any], table: Mapping[str, Any], overall: Map
     mean = {key: float(values.mean()) for key, values in overall.items()}
     ratio, gap = mean["awd"] / mean["teacher"], mean["awd"] - mean["db5"]
     runs = [run for name in results for run in results[name]]
-    named = [run["rows"][0]["wavelet"] for run in runs]
+    named = [row["wavelet"] for run in runs for row in run["rows"] if row["key"] == "awd"]
     kept = {name: named.count(name) for name in sorted(set(named)) if not name.startswith("from")}
     distilled = len(named) - sum(kept.values())
     other = [f"{name} in {count}" for name, count in kept.items()]
