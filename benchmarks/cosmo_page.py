@@ -22,14 +22,16 @@ BEST_FILTER = "best filter"
 RATIOS = {
     "teacher": "teacher",
     BEST_FILTER: "best classical filter",
+    "db2": "counts of db2",
     "power_spectrum": "power spectrum",
-    "awd_no_interpretation": "AWD without interpretation",
-    "db5": "db5",
+    "awd_counts": "AWD's counts",
+    "numbers_haar": "the same numbers with haar",
+    "numbers_db2": "the same numbers with db2",
 }
 """What AWD's error is divided by."""
 
-GOALS = {"teacher": 0.89, BEST_FILTER: 0.82}
-"""The paper's ratios, aimed at in the protocol "held_out"."""
+GOALS = {"teacher": 0.87, BEST_FILTER: 0.70, "db2": 0.87}
+"""Aimed at in the protocol "held_out"."""
 
 LEVEL = 0.95
 
@@ -126,7 +128,7 @@ def generated(titles: Mapping[str, str], found: Mapping[str, Sequence["Run"]]) -
 
 
 def _overview(found: Mapping[str, Sequence["Run"]]) -> str:
-    headings = ["variant", "seeds", "AWD", "teacher", "best filter", "AWD / teacher", "AWD / best filter"]
+    headings = ["variant", "seeds", "AWD", "teacher", "best filter", *(f"AWD / {RATIOS[key]}" for key in GOALS)]
     rows = []
     for name, runs in found.items():
         errors = [
@@ -145,9 +147,10 @@ def _findings(found: Mapping[str, Sequence["Run"]]) -> list[str]:
         told = []
         for key in GOALS:
             ratio = ratio_of(runs, "held_out", key)
-            told.append(f"{ratio.mean:.2f} times that of the {RATIOS[key]} ({verdict(key, ratio)})")
+            article = "" if key == "db2" else "the "
+            told.append(f"{ratio.mean:.2f} times that of {article}{RATIOS[key]} ({verdict(key, ratio)})")
         told += [
-            f"{ratio_of(runs, 'held_out', key).mean:.2f} times that of {'the ' * (key == 'power_spectrum')}{name}"
+            f"{_interval(ratio_of(runs, 'held_out', key))} times that of {'the ' * (key == 'power_spectrum')}{name}"
             for key, name in RATIOS.items()
             if key not in GOALS
         ]
@@ -191,29 +194,20 @@ def _ratios(runs: Sequence["Run"], protocol: str) -> str:
 
 def _choices(runs: Sequence["Run"]) -> str:
     headings = [
-        "seed",
-        "AWD",
-        "without interpretation",
-        "statistic",
-        "estimator",
-        "best filter",
+        "seed", "wavelet of the numbers", "estimator", "counted", "counted without interpretation", "best filter",
         "teacher's best epoch",
-    ]
+    ]  # fmt: skip
     rows = []
     for run in runs:
         awd, best = run.results.row("held_out", "awd"), best_filter(run, "held_out")
         teacher = run.teacher["protocols"]["held_out"]
+        counted = [run.chosen[key]["wavelet"] for key in ("awd_counts", "awd_no_interpretation")]
         rows.append(
             [
-                str(run.seed),
-                run.chosen["awd"]["wavelet"],
-                run.chosen["awd_no_interpretation"]["wavelet"],
-                awd["statistic"],
-                awd["estimator"],
-                f"{best['name']}, {best['estimator']}",
-                f"{teacher['best_epoch']} of {teacher['epochs']}",
+                str(run.seed), run.chosen["awd"]["wavelet"], awd["estimator"], *counted,
+                f"{best['name']}, {best['estimator']}", f"{teacher['best_epoch']} of {teacher['epochs']}",
             ]
-        )
+        )  # fmt: skip
     return markdown_table(headings, rows, words=len(headings))
 
 

@@ -210,13 +210,22 @@ def run_of(seed, awd, teacher, filters):
         }  # fmt: skip
 
     rows = [row("awd", awd, awd), row("teacher", teacher, teacher), row("power_spectrum", 0.03, 0.03)]
-    rows += [row("awd_no_interpretation", awd, awd), row("db5", awd, awd)]
+    rows += [
+        row(key, awd, awd) for key in ("awd_counts", "awd_no_interpretation", "db2", "numbers_haar", "numbers_db2")
+    ]
     rows += [
         row(key, *values) for key, values in zip(("raw", "laplace_v1", "laplace_v2", "roberts"), filters, strict=True)
     ]
     told = {"rows": rows, "train": 5, "validation": 2, "test": 3, "test_cosmologies": 2, "spread": 0.07}
-    published = {**told, "rows": [*rows, row("awd", 0.09, 0.01, "AWD kernels, as published", "nearest chi2")]}
-    chosen = {key: {"wavelet": f"db5, share {share}"} for key, share in (("awd", 0.5), ("awd_no_interpretation", 0))}
+    published = {**told, "rows": [*rows, row("awd_counts", 0.09, 0.01, "AWD kernels, as published", "nearest chi2")]}
+    chosen = {
+        key: {"wavelet": name}
+        for key, name in (
+            ("awd", "student"),
+            ("awd_counts", "db5, share 0.5"),
+            ("awd_no_interpretation", "db5, share 0"),
+        )
+    }
     teacher_told = {"architecture": "ResNet-18", "protocols": {"held_out": {"best_epoch": 3, "epochs": 4}}}
     found = results.Results("Omega_m", {"held_out": told, "published": published}, [])
     return table.Run(seed, found, chosen, teacher_told)
@@ -244,17 +253,17 @@ def test_ratios_over_seeds_have_students_interval():
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ([0.80, 0.81, 0.80], "≤ 0.89: met, with its interval"),
-        ([0.70, 1.00, 0.90], "≤ 0.89: met, but its interval reaches across"),
-        ([0.99, 1.00, 1.01], "≤ 0.89: missed, with its interval"),
-        ([0.80, 1.10, 0.95], "≤ 0.89: missed, but its interval reaches across"),
-        ([0.80], "≤ 0.89: met, one seed"),
+        ([0.80, 0.81, 0.80], "≤ 0.87: met, with its interval"),
+        ([0.70, 1.00, 0.90], "≤ 0.87: met, but its interval reaches across"),
+        ([0.99, 1.00, 1.01], "≤ 0.87: missed, with its interval"),
+        ([0.80, 1.10, 0.95], "≤ 0.87: missed, but its interval reaches across"),
+        ([0.80], "≤ 0.87: met, one seed"),
     ],
 )
 def test_verdicts(values, told):
     page = load("cosmo_page")
     assert page.verdict("teacher", page.geometric(values)) == told
-    assert page.verdict("db5", page.geometric(values)) == ""
+    assert page.verdict("numbers_haar", page.geometric(values)) == ""
 
 
 def test_the_lensing_page_tells_every_seed_and_both_forms_of_awd():
@@ -264,8 +273,8 @@ def test_the_lensing_page_tells_every_seed_and_both_forms_of_awd():
     assert "| teacher | 0.800 | 0.880 | 0.839 (" in text
     assert "| awd | 0.02100 ± 0.00100 | 0.02100 ± 0.00100 |" in text
     assert "| AWD kernels, as published |  | 0.09000 ± 0.00000 |" in text
-    assert "| 2 | db5, share 0.5 | db5, share 0 | s | ridge | raw, ridge | 3 of 4 |" in text
-    assert "(≤ 0.89: met, " in text
+    assert "| 2 | student | ridge | db5, share 0.5 | db5, share 0 | raw, ridge | 3 of 4 |" in text
+    assert "(≤ 0.87: met, " in text
 
 
 def test_a_run_in_the_wrong_folder_is_named(tmp_path):

@@ -38,6 +38,7 @@ from .statistics.counts import PeakCounts as PeakCounts
 from .statistics.kernels import wavelet_kernels as wavelet_kernels
 from .statistics.peaks import find_peaks as find_peaks
 from .statistics.scales import ScaleCounts as ScaleCounts
+from .statistics.shifted_lognormal import ShiftedLognormal as ShiftedLognormal
 from .statistics.spectrum import PowerSpectrum as PowerSpectrum
 from .statistics.starlet import StarletCounts as StarletCounts
 from .statistics.statistic import Statistic as Statistic
