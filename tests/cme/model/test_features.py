@@ -36,7 +36,7 @@ def test_the_matrices_are_pywavelets_transform(name, mode):
     ("arguments", "message"),
     [
         (([1.0, 2.0, 3.0], 8), "even number"),
-        (([0.7, 0.7], 8, 2, "smooth"), "boundary modes zero, constant, symmetric, periodic, reflect; got 'smooth'"),
+        (([0.7, 0.7], 8, 2, "smooth"), "mode is 'smooth'; choose one of zero, constant, symmetric, periodic, reflect"),
         (([0.7, 0.7], 8, 0), "levels is 0; give a positive whole number"),
     ],
 )

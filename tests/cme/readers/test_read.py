@@ -52,7 +52,7 @@ def test_what_is_no_file_of_tracks(tmp_path, content, message):
 def test_a_path_to_nothing_and_a_format_that_is_none(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no file or folder"):
         read_tracks(tmp_path / "none.mat")
-    with pytest.raises(ValueError, match="format must be 'auto' or one of"):
+    with pytest.raises(ValueError, match="format is 'excel'; choose one of auto, "):
         read_tracks(tmp_path, format="excel")
 
 

@@ -161,7 +161,7 @@ def test_a_fixed_filter_follows_the_signal():
         (lambda: OrthonormalFilter("db3", vanishing_moments=0), "vanishing_moments is 0; 6 taps can hold 1 to 3"),
         (lambda: OrthonormalFilter("db3", vanishing_moments=4), "vanishing_moments is 4; 6 taps can hold 1 to 3"),
         (lambda: OrthonormalFilter("db3", noise=0.1), "noise is 0.1 but no seed is given"),
-        (lambda: FreeFilter("db3", noise=-1.0, seed=0), "noise is -1.0; it is a standard deviation"),
+        (lambda: FreeFilter("db3", noise=-1.0, seed=0), "noise is -1.0; give a standard deviation from 0 on"),
     ],
 )
 def test_refusals(build, message):

@@ -459,7 +459,7 @@ def test_a_level_must_be_positive(learnt, level):
 
 
 def test_a_level_must_be_an_integer(learnt):
-    with pytest.raises(TypeError, match="float"):
+    with pytest.raises(ValueError, match=r"level is 2\.5; give a positive whole number"):
         learnt.functions(2.5)
 
 

@@ -239,7 +239,7 @@ def test_options_of_derived_sets_are_refused_before_anything_is_read(suite, monk
         maps.smoothed()
     with pytest.raises(ValueError, match="do not fill 12 × 12"):
         maps.tiles(5)
-    with pytest.raises(ValueError, match="unknown convention"):
+    with pytest.raises(ValueError, match="convention is 'mine'; choose one of lenstools, fair"):
         maps.with_shape_noise("mine", galaxies_per_arcmin2=30, seed=1)
 
 

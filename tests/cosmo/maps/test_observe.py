@@ -32,7 +32,7 @@ def test_block_means_are_of_what_was_observed(least, expected):
 def test_factors_that_do_not_divide_are_refused(maps):
     with pytest.raises(ValueError, match=r"factor = 5 must divide the sides of 12 × 18 maps; 1, 2, 3, 6 do"):
         observe.downsample(maps, 5)
-    with pytest.raises(ValueError, match=r"least = 0 must be a share"):
+    with pytest.raises(ValueError, match=r"least is 0; give a share above 0 and up to 1"):
         observe.downsample(maps, 2, least=0)
     with pytest.raises(ValueError, match=r"must be a stack of floats of shape \(n, ny, nx\), got float64 \(12, 18\)"):
         observe.downsample(maps[0], 2)

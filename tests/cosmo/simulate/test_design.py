@@ -67,7 +67,7 @@ def test_a_table_of_ones_own():
 @pytest.mark.parametrize(
     ("ranges", "n", "message"),
     [
-        ({"Omega_m": (0.2, 0.4)}, 0, "at least one cosmology"),
+        ({"Omega_m": (0.2, 0.4)}, 0, "n is 0; give a positive whole number"),
         ({}, 4, "at least one parameter"),
         ({"Omega_m": (0.4, 0.2)}, 4, "must rise"),
         ({"Omega_m": (0.2, 4.0)}, 4, "outside its plausible range"),

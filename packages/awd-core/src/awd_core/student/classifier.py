@@ -112,7 +112,8 @@ class WaveletStudentClassifier(ClassifierMixin, Student):  # type: ignore[misc] 
 
     def predict(self, X: Any, extra: Any = None) -> AnyArray:
         """Predict classes, shape (n,); parameters as for `transform`."""
-        classes: AnyArray = self.classes_[chosen(self._values(X, extra))]
+        places = chosen(self._values(X, extra))  # before `classes_`, which only a fit brings
+        classes: AnyArray = self.classes_[places]
         return classes
 
     @available_if(lambda self: self.head == "logistic")  # type: ignore[untyped-decorator] # scikit-learn has no types

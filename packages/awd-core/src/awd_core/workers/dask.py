@@ -48,8 +48,6 @@ class OnScheduler(Executor):
             raise OSError(
                 f"no scheduler answers at {address} ({error}); start one with `dask scheduler` and give its address"
             ) from error
-        # Keys are new each time: the same item may be asked for twice, with other files behind it.
-        self._executor: Executor = self.client.get_executor(pure=False, retries=0)
         self.deaths: tuple[type[Exception], ...] = (KilledWorker,)
         self.address, self.patience = address, patience
         self._counted, self._lonely = (0.0, 1), 0.0
@@ -59,7 +57,13 @@ class OnScheduler(Executor):
     ) -> Future[Result]:
         """Hand out an item; its future raises `KilledWorker` if workers die of it."""
         # Bytes, into which Dask does not look: its scheduler unpickles tasks, and would import all of this for that.
-        return self._executor.submit(work, to_bytes(partial(function, *args, **kwargs)), own_version())
+        # Keys are new each time: the same item may be asked for twice, with other files behind it.
+        told = to_bytes(partial(function, *args, **kwargs)), own_version()
+        task = self.client.submit(work, *told, pure=False, retries=0)
+        promised: Future[Result] = Future()
+        promised.add_done_callback(lambda one: task.cancel() if one.cancelled() else None)
+        task.add_done_callback(partial(_settle, promised))
+        return promised
 
     def count(self) -> int:
         """Threads of the workers, lately."""
@@ -79,6 +83,22 @@ class OnScheduler(Executor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = True) -> None:
         """Leave the scheduler as it was."""
         self.client.close()
+
+
+def _settle(promised: Future[Any], task: Any) -> None:
+    """Hand on what became of a task.
+
+    The client's own executor asks for the status after the result. A task that is done again, since its worker has gone
+    with the result, may have failed by then, and it takes the result for an error.
+    """
+    if task.status == "cancelled":
+        promised.cancel()
+    if not promised.set_running_or_notify_cancel():
+        return
+    try:
+        promised.set_result(task.result())
+    except BaseException as error:
+        promised.set_exception(error)
 
 
 def scheduler_address(given: str, patience: float = ANSWER) -> str:

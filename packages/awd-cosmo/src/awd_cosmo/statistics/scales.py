@@ -71,6 +71,7 @@ class ScaleCounts(BandCounts):
 
     Examples
     --------
+    >>> import numpy as np
     >>> maps = np.random.default_rng(0).normal(0, 0.02, (4, 32, 32))
     >>> counts = ScaleCounts("db5", 3, bins=10, sqrt=True).fit(maps)
     >>> counts.transform(maps).shape
