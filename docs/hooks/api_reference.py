@@ -31,7 +31,7 @@ STEPS: dict[str, dict[str, str]] = {
         "Simulation": "simulate_maps simulate_suite Setup HaloModel sobol latin_hypercube lensing_theory empty_beam"
         " theory_table",
         "Teachers": "MapTeacher SkyAugmentation ResNet ResNet18 ResNet34",
-        "Statistics of maps": "ScaleCounts wavelet_scales PeakCounts find_peaks wavelet_kernels StarletCounts"
+        "Statistics of maps": "ShiftedLognormal ScaleCounts wavelet_scales PeakCounts find_peaks wavelet_kernels StarletCounts"
         " PowerSpectrum Statistic",
         "Estimators": "CountRidge EmulatorPosterior NearestCosmology PeakCountRegressor",
         "Models and scores": "Model Prediction predict_files predict_map MapPrediction regression_scores"
