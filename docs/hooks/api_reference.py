@@ -31,8 +31,8 @@ STEPS: dict[str, dict[str, str]] = {
         "Simulation": "simulate_maps simulate_suite Setup HaloModel sobol latin_hypercube lensing_theory empty_beam"
         " theory_table",
         "Teachers": "MapTeacher SkyAugmentation ResNet ResNet18 ResNet34",
-        "Statistics of maps": "ShiftedLognormal ScaleCounts wavelet_scales PeakCounts find_peaks wavelet_kernels StarletCounts"
-        " PowerSpectrum Statistic",
+        "Statistics of maps": "ShiftedLognormal ScaleCounts wavelet_scales PeakCounts find_peaks wavelet_kernels"
+        " StarletCounts PowerSpectrum Statistic",
         "Estimators": "CountRidge EmulatorPosterior NearestCosmology PeakCountRegressor",
         "Models and scores": "Model Prediction predict_files predict_map MapPrediction regression_scores"
         " paired_ratio coverage fair_score",
@@ -45,7 +45,8 @@ STEPS: dict[str, dict[str, str]] = {
         "Intensities": "extract fit_spots SpotFits estimate_gain aperture_sums",
         "The learning problem": "make_series yeast_problem SeriesSet SeriesSettings split_groups split_tracks"
         " fit_z_scores",
-        "Teachers": "SeriesTeacher SeriesTeacherClassifier SeriesEnsemble SeriesLSTM",
+        "Teachers": "SeriesTeacher SeriesTeacherClassifier SeriesEnsemble SeriesLSTM ConvolutionTeacher"
+        " ConvolutionTeacherClassifier",
         "The readable model": "MaxCoefficients SeriesRidge SeriesLogistic search_settings ModelCard"
         " score_interval score_difference coefficient_intervals",
         "Simulation": "simulate_movie simulate_dataset SimulatedMovie read_truth render_tracks RenderedMovie",
