@@ -47,6 +47,7 @@ SMALL = {
     "PeakCounts": awd_cosmo.PeakCounts("db2", bins=4, range=(0, 0.03)),
     "PowerSpectrum": awd_cosmo.PowerSpectrum(0.4, bins=4),
     "ScaleCounts": awd_cosmo.ScaleCounts("haar", 1, bins=4),
+    "ShiftedLognormal": awd_cosmo.ShiftedLognormal("haar", 1),
     "SeriesEnsemble": awd_cme.SeriesEnsemble(awd_cme.SeriesTeacher(**SERIES), members=2),
     "SeriesLogistic": awd_cme.SeriesLogistic(alphas=(0.1, 1.0), folds=2),
     "SeriesRidge": awd_cme.SeriesRidge(),
