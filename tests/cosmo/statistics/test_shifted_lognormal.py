@@ -90,6 +90,12 @@ def test_units_and_directions_do_not_matter():
     np.testing.assert_allclose(turned, numbers, rtol=0, atol=1e-9)
 
 
+def test_whole_numbers_are_as_good_as_others():
+    counts = np.round(1000 * field(n=8))
+    whole = ShiftedLognormal().fit(counts.astype(np.int32))
+    np.testing.assert_array_equal(whole.transform(counts.astype(np.int32)), ShiftedLognormal().fit_transform(counts))
+
+
 def test_a_map_does_not_depend_on_those_beside_it_nor_on_threads():
     maps = field(n=40, shape=(64, 64)).astype(np.float32)
     statistic = ShiftedLognormal(workers=1).fit(maps)

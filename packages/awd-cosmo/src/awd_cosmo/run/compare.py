@@ -132,7 +132,7 @@ class Comparison:
         """Root mean square errors on cosmologies left out, and on validation maps after a fit to training maps."""
         train, validation = self.developed
         x, v = self.features.of(statistic, train), self.features.of(statistic, validation)
-        held_out = self._held_out_error(
+        held_out = self.held_out_error(
             np.concatenate([x, v]), np.concatenate([train, validation]), statistic, estimator
         )
         fitted = self.fit(estimator, statistic, x, train)
@@ -198,7 +198,8 @@ class Comparison:
             more = {"realisation": self.prepared.phases(rows)}
         return made.fit(features, self.prepared.target[rows], cosmology=self.prepared.cosmology[rows], **more)
 
-    def _held_out_error(self, features: Array, rows: Rows, statistic: Statistic, estimator: str) -> float:
+    def held_out_error(self, features: Array, rows: Rows, statistic: Statistic, estimator: str) -> float:
+        """Root mean square error of an estimator on cosmologies left out, fold by fold, from features of rows."""
         if estimator == "ridge":
             fitted = self.fit(estimator, statistic, features, rows)
             return float(getattr(fitted, "cv_rmse_").min())  # noqa: B009 - CountRidge has it

@@ -17,24 +17,30 @@ from awd_cosmo.inference.estimators import with_products
 from awd_cosmo.run.compare import Comparison
 from awd_cosmo.run.job import Job
 from awd_cosmo.run.prepare import Prepared
-from awd_cosmo.run.teach import Taught
+from awd_cosmo.run.teach import Taught, trained_rows
 from awd_cosmo.statistics.shifted_lognormal import ShiftedLognormal
 
 LENGTHS = (2, 4, 6)
 """Taps that are tried: the numbers live on the finest scale, which longer filters leave."""
 SEARCH = StudentSearch(random_starts=0, descents=1, iterations=15, finalists=1, folds=2)
 """Few starts are enough for one or two angles."""
+FEWEST = 16
+"""Maps that a search is worth making with."""
 
 
 def student_rows(job: Job, prepared: Prepared) -> Rows:
-    """Maps whose answers choose the wavelet: of validation and training, as far as they can be those not trained on."""
+    """Maps whose answers choose the wavelet, of validation and training: those that the teacher was not trained on.
+
+    Where these are too few to search with, some that it was trained on fill them up.
+    """
     split = prepared.splits["held_out"]
-    rng = np.random.default_rng([job.seed, 0x7EAC])
-    trained = (
-        rng.permutation(split.train)[: job.teacher_maps] if job.teacher is None and job.epochs else split.train[:0]
-    )
+    ours = job.teacher is None and job.epochs > 0
+    trained = trained_rows(job, split) if ours else split.train[:0]
     fresh = np.concatenate([split.validation, np.setdiff1d(split.train, trained)])
-    rows = np.random.default_rng([job.seed, 0x57D]).permutation(fresh)[: job.student_maps]
+    rng = np.random.default_rng([job.seed, 0x57D])
+    rows = rng.permutation(fresh)[: job.student_maps]
+    if len(rows) < FEWEST:
+        rows = np.concatenate([rows, rng.permutation(trained)[: FEWEST - len(rows)]])
     return np.sort(rows).astype(np.int64)
 
 
@@ -43,6 +49,8 @@ def find_wavelet(run: RunFolder, comparison: Comparison, taught: Mapping[str, Ta
     job, prepared = comparison.job, comparison.prepared
     rows = student_rows(job, prepared)
     outputs = taught["held_out"].predict(prepared.maps, rows) if taught else prepared.target[rows]
+    by = "the teacher's answers" if taught else "labels, since there is no teacher"
+    run.log(f"The wavelet of the few numbers is chosen by {by}, on {len(rows)} maps")
     found = distill_student(
         prepared.maps.read(rows), outputs, wavelet=["haar", "db2", "db3"], lengths=LENGTHS, levels=1, ndim=2,
         numbers=[NumbersOfMaps(comparison.block_sizes)], groups=prepared.cosmology[rows], search=SEARCH, seed=job.seed,
@@ -104,9 +112,8 @@ def number_curve(
         while len(kept) < numbers.shape[1]:
             tried = []
             for column in (k for k in range(numbers.shape[1]) if k not in kept):
-                fitted = comparison.fit("ridge", statistic, numbers[split.train][:, [*kept, column]], split.train)
-                error = float(np.min(getattr(fitted, "cv_rmse_")))  # noqa: B009 - CountRidge has it
-                tried.append((error, column))
+                few = numbers[split.train][:, [*kept, column]]
+                tried.append((comparison.held_out_error(few, split.train, statistic, "ridge"), column))
             kept.append(min(tried)[1])
             fitted = comparison.fit(estimator, statistic, numbers[split.train][:, kept], split.train)
             estimates[method].append(fitted.predict(numbers[split.test][:, kept]))

@@ -15,6 +15,7 @@ from awd_core.files import kept_array, make_atomically, read_json
 from awd_core.run import RunFolder
 from awd_core.typing import Array, Rows
 from awd_cosmo.inference.scores import rmse
+from awd_cosmo.inference.splits import Split
 from awd_cosmo.maps.map_set import MapSet
 from awd_cosmo.maps.sources import HANDED, maps_at_a_time
 from awd_cosmo.run.job import Job
@@ -79,8 +80,7 @@ def teach(run: RunFolder, job: Job, prepared: Prepared, weights: Path | None) ->
     for protocol, split in prepared.splits.items():
         place = run / "teacher" / f"{protocol}.safetensors"
         if not place.exists():
-            rows = np.random.default_rng([job.seed, 0x7EAC]).permutation(split.train)[: job.teacher_maps]
-            rows = np.sort(rows)
+            rows = trained_rows(job, split)
             with run.step(f"Teacher ({protocol.replace('_', ' ')})") as progress:
                 teacher = _teacher(job, progress)
                 teacher.fit(
@@ -119,6 +119,12 @@ def teach(run: RunFolder, job: Job, prepared: Prepared, weights: Path | None) ->
         }
         run.write_json("teacher.json", summary)
     return taught
+
+
+def trained_rows(job: Job, split: Split) -> Rows:
+    """Training maps that the run's own teacher of a protocol is trained on, drawn at random."""
+    drawn = np.random.default_rng([job.seed, 0x7EAC]).permutation(split.train)[: job.teacher_maps]
+    return np.sort(drawn)
 
 
 def answers(

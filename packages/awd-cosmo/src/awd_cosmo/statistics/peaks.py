@@ -233,24 +233,29 @@ def for_each_block(
     maps : array or anything with `shape`, `dtype` and slices that NumPy can read, shape (n, ny, nx)
         What is not an array in memory is read `CHUNK` pixels at a time.
     work : callable
-        Takes the number of the first map and the block (m, ny, nx), contiguous, float32 if the maps are, else float64.
+        Takes the number of the first map and the block (m, ny, nx), as `floating` makes it.
     workers : int, optional
         Threads; as many as there are cores by default.
     pixels : int
         Size of a block.
     """
     count, ny, nx = maps.shape
-    dtype = np.float32 if np.dtype(maps.dtype).itemsize == 4 and np.dtype(maps.dtype).kind == "f" else np.float64
     size = max(1, pixels // (ny * nx))
     chunk = count if isinstance(maps, np.ndarray) else size * max(1, CHUNK // (size * ny * nx))
     for first in range(0, count, max(chunk, 1)):
         part = np.asarray(maps[first : first + chunk])
 
         def one(start: int, part: AnyArray = part, first: int = first) -> None:
-            block: Floats = np.ascontiguousarray(part[start : start + size], dtype=dtype)
-            work(first + start, block)
+            work(first + start, floating(part[start : start + size]))
 
         in_threads(one, range(0, len(part), size), workers)
+
+
+def floating(maps: AnyArray) -> Floats:
+    """Maps contiguous in memory, float32 if they are, of whatever byte order, else float64."""
+    single = maps.dtype.kind == "f" and maps.dtype.itemsize == 4
+    block: Floats = np.ascontiguousarray(maps, dtype=np.float32 if single else np.float64)
+    return block
 
 
 def in_threads(work: Callable[[int], object], items: Iterable[int], workers: int | None = None) -> None:

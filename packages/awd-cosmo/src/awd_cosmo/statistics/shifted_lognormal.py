@@ -26,6 +26,7 @@ from awd_cosmo.statistics.peaks import (
     Mask,
     checked_maps,
     checked_mask,
+    floating,
     for_each_block,
     refuse_not_finite,
     rows_of,
@@ -117,7 +118,7 @@ class ShiftedLognormal(Statistic):
         ValueError
             If a parameter is not among those allowed, the maps are too small, or do not vary.
         """
-        maps = some_of(checked_maps(X))
+        maps = floating(some_of(checked_maps(X)))
         taps = low_pass_taps(self.wavelet)
         block_sizes = self._checked_sizes(maps.shape, len(taps))
         observed = checked_mask(self.mask, maps.shape)
@@ -129,7 +130,7 @@ class ShiftedLognormal(Statistic):
             raise ValueError("the training maps do not vary, so they have no scale; give other maps")
         self.taps_ = taps
         self.shifts_ = deviation * np.geomspace(LEAST_SHIFT, GREATEST_SHIFT, SHIFTS)
-        _, levels, seen = _pairs(np.ascontiguousarray(maps), observed, taps)
+        _, levels, seen = _pairs(maps, observed, taps)
         self.edges_ = learnt_edges(levels.ravel() if seen is None else levels[seen], BINS, "normal", what="details")
         self.names_ = [
             "ln shift", "ln variance of relative details", "mean of ln(1 + κ/s)", "ln deviation of ln(1 + κ/s)",
