@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from awd_cme.model.coefficients import undecimated_matrices
 from awd_cme.model.student import SeriesStudent
 from awd_cme.model.student_card import OF_BAND, StudentCard
 from awd_cme.series.scaling import fit_z_scores
@@ -32,16 +31,25 @@ def fitted(raw=RAW, rule="training", outputs=None, **options):
 @pytest.mark.parametrize("levels", [3, 5])
 @pytest.mark.parametrize("mode", ["zero", "constant", "symmetric", "periodic", "reflect"])
 @pytest.mark.parametrize("name", ["haar", "db2", "db5"])
-def test_matrices_are_the_undecimated_transform(name, mode, levels):
+def test_a_card_reads_the_undecimated_transform(name, mode, levels):
     wavelet = Wavelet.from_name(name)
     x = torch.randn(4, 40, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     found = undecimated(x, wavelet, levels, mode)
     expected = [found[-1].approximation, *(level.details[0] for level in found[::-1])]
-    for matrix, band in zip(undecimated_matrices([wavelet.taps] * levels, 40, mode), expected, strict=True):
+    student, training, scores = fitted(learn=False, most=1)
+    card = student.card(training, scores)
+    (row,) = card.numbers
+    names = [f"A{levels}", *(f"D{level}" for level in range(levels, 0, -1))]
+    for negated in (False, True):
+        all_of_them = replace(
+            card, taps=(wavelet.taps,) * levels, mode=mode, negated=negated,
+            numbers=tuple(row._replace(number=f"{band} {kind}") for band in names for kind in ("maximum", "minimum")),
+        )  # fmt: skip
+        assert all_of_them.bands == names
+        bands = [expected[0], *(-band if negated else band for band in expected[1:])]
+        extremes = np.stack([end.numpy() for band in bands for end in (band.amax(dim=1), band.amin(dim=1))], axis=1)
         # sums of ten terms a level
-        np.testing.assert_allclose(x.numpy() @ matrix.T, band.numpy(), atol=1e-12)
-    negated = undecimated_matrices([wavelet.taps] * levels, 40, mode, negated=True)
-    np.testing.assert_allclose(x.numpy() @ negated[-1].T, -expected[-1].numpy(), atol=1e-12)
+        np.testing.assert_allclose(all_of_them.table(x.numpy(), np.ones(4)), extremes, atol=1e-12)
 
 
 @pytest.mark.parametrize("rule", ["training", "own"])
@@ -76,7 +84,7 @@ def test_numbers_have_meaning_unit_interval():
 def test_answers_choose_and_labels_fit():
     """Answers that follow one number alone: it is kept, whatever the labels say."""
     _, training, _ = fitted(learn=False)
-    answers = (training.X @ undecimated_matrices([np.sqrt([0.5, 0.5])] * 3, 40)[-1].T).max(axis=1)
+    answers = undecimated(torch.from_numpy(training.X), "haar", 1, "zero")[0].details[0].amax(dim=1).numpy()
     by_answers, _, _ = fitted(outputs=answers, wavelet="haar", most=1, learn=False)
     assert by_answers.student_.get_feature_names_out().tolist() == ["D1 maximum"]
     F = by_answers.transform(training)[:, 0]

@@ -175,7 +175,7 @@ def analysis_matrices(taps: npt.ArrayLike, length: int, levels: int = 4, mode: s
     >>> [band.shape for band in analysis_matrices(np.sqrt([0.5, 0.5]), 8, levels=2)]
     [(2, 8), (2, 8), (4, 8)]
     """
-    low = _low_pass(taps)
+    low = checked_taps(taps)
     check_choice("mode", mode, MODES, required=True)
     length, levels = whole_number("length", length), whole_number("levels", levels)
     high = _high_pass(low)
@@ -184,53 +184,6 @@ def analysis_matrices(taps: npt.ArrayLike, length: int, levels: int = 4, mode: s
         both = [_filtered(approximation, taps, mode) for taps in (low, high)]
         approximation = both[0]
         details.append(both[1])
-    return [approximation, *details[::-1]]
-
-
-def undecimated_matrices(
-    taps: Sequence[npt.ArrayLike], length: int, mode: str = "zero", *, negated: bool = False
-) -> list[AnyArray]:
-    """The undecimated transform of series of one length, as a matrix for each band: a coefficient for every sample.
-
-    Parameters
-    ----------
-    taps : sequence of array_like, shape (L,)
-        Low-pass analysis filter of each level, the finest first.
-    length : int
-        Samples N of a series.
-    mode : str
-        Boundary mode, one of `MODES`.
-    negated : bool
-        Whether details have the other sign.
-
-    Returns
-    -------
-    list of ndarray, shape (N, N)
-        For A_J, D_J, …, D_1: band = matrix @ series, as `awd_core.transforms.undecimated` defines them.
-
-    Raises
-    ------
-    ValueError
-        As for `analysis_matrices`.
-
-    Examples
-    --------
-    >>> approximation, detail = undecimated_matrices([np.sqrt([0.5, 0.5])], 4, "periodic")
-    >>> approximation[0]
-    array([0.5, 0.5, 0. , 0. ])
-    """
-    check_choice("mode", mode, MODES, required=True)
-    approximation, details = np.eye(whole_number("length", length)), []
-    for level, given in enumerate(taps):
-        low = _low_pass(given)
-        high = (-1.0 if negated else 1.0) * _high_pass(low)
-        step, size = 1 << level, len(low)
-        before = (size // 2 - 1) * step
-        extended = np.pad(approximation, ((before, (size - 1) * step - before), (0, 0)), MODES[mode])  # type: ignore[call-overload]
-        at = np.arange(length)[:, None] + step * np.arange(size)
-        halves = [np.einsum("k,ikn->in", f[::-1] / np.sqrt(2), extended[at]) for f in (low, high)]
-        approximation = halves[0]
-        details.append(halves[1])
     return [approximation, *details[::-1]]
 
 
@@ -295,7 +248,8 @@ def _filtered(rows: AnyArray, taps: AnyArray, mode: str) -> AnyArray:
     return band
 
 
-def _low_pass(taps: npt.ArrayLike) -> AnyArray:
+def checked_taps(taps: npt.ArrayLike) -> AnyArray:
+    """Low-pass taps as an array, if there is an even number of them."""
     low = np.asarray(taps, dtype=np.float64)
     if low.ndim != 1 or len(low) < 2 or len(low) % 2:
         raise ValueError(f"taps are one list of an even number of numbers; got the shape {low.shape}")

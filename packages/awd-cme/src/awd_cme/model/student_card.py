@@ -9,37 +9,28 @@
 The module imports neither torch nor scikit-learn nor PyWavelets.
 """
 
-import json
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from awd_cme.model.coefficients import undecimated_matrices
+from awd_cme.model.coefficients import MODES, checked_taps
 from awd_cme.series.resample import to_one_length
 from awd_cme.series.scaling import Statistics
-from awd_core.checks import check_file
-from awd_core.files import write_json
+from awd_core.checks import check_choice
+from awd_core.files import reading, write_json
+from awd_core.student import Column, bands_of, read_number
 from awd_core.typing import Array, Rows
 
 FORMAT, VERSION = "awd-cme-student", 1
 LOG_FRAMES = "log frames"
 """The column beside the numbers of bands: ln of how many frames the track has."""
-FLOOR = 1e-30
-"""A mean square below it counts as it, as in `awd_core.student.numbers`."""
 
-OF_BAND: dict[str, Callable[[Array], Array]] = {
-    "maximum": lambda band: band.max(axis=1),
-    "minimum": lambda band: band.min(axis=1),
-    "mean absolute": lambda band: np.abs(band).mean(axis=1),
-    "log energy": lambda band: np.log(np.maximum((band**2).mean(axis=1), FLOOR)),
-}
-"""Numbers of a band (n, N) that a card can hold, by the names of `awd_core.student.NUMBERS`."""
+OF_BAND = ("maximum", "minimum", "mean absolute", "log energy")
+"""Numbers of a band that a card can hold, by the names of `awd_core.student.NUMBERS`."""
 
 
 class SmallNumber(NamedTuple):
@@ -123,6 +114,9 @@ class StudentCard:
     def __post_init__(self) -> None:
         if self.task not in ("regression", "classification"):
             raise ValueError(f"the task is 'regression' or 'classification'; got {self.task!r}")
+        check_choice("mode", self.mode, MODES, required=True)
+        for taps in self.taps:
+            checked_taps(taps)
         for one in self.numbers:
             band, _, kind = one.number.partition(" ")
             if one.number != LOG_FRAMES and (band not in self.bands or kind not in OF_BAND):
@@ -133,13 +127,11 @@ class StudentCard:
         if not all(map(math.isfinite, (self.intercept, *(one.value for one in self.numbers)))):
             raise ValueError("a coefficient or the intercept is not finite")
 
-    @cached_property
-    def bands(self) -> dict[str, Array]:
-        """The transform, band by band from coarse to fine: A_J, D_J, …, D_1."""
+    @property
+    def bands(self) -> list[str]:
+        """Names of the bands, from coarse to fine: A_J, D_J, …, D_1."""
         levels = len(self.taps)
-        names = [f"A{levels}", *(f"D{level}" for level in range(levels, 0, -1))]
-        matrices = undecimated_matrices(self.taps, self.length, self.mode, negated=self.negated)
-        return dict(zip(names, matrices, strict=True))
+        return [f"A{levels}", *(f"D{level}" for level in range(levels, 0, -1))]
 
     def predict(self, series: Any, *, cell: Any = None, frames: Any = None) -> Array:
         """Predict from series in the channel's own unit.
@@ -188,13 +180,14 @@ class StudentCard:
 
     def table(self, X: Array, frames: Rows) -> Array:
         """The card's numbers of standardised series (n, N) of tracks of so many frames (n,), shape (n, numbers)."""
+        bands = bands_of(
+            X, self.taps, levels=len(self.taps), mode=self.mode, undecimated=True, negated=self.negated
+        )  # fmt: skip
         columns = []
         for one in self.numbers:
-            if one.number == LOG_FRAMES:
-                columns.append(np.log(frames))
-            else:
-                band, _, kind = one.number.partition(" ")
-                columns.append(OF_BAND[kind](X @ self.bands[band].T))
+            band, _, kind = one.number.partition(" ")
+            read = Column(one.number, one.meaning, one.unit, number=kind, place=band)
+            columns.append(np.log(frames) if one.number == LOG_FRAMES else read_number(read, bands))
         return np.stack(columns, axis=1)
 
     def to_dict(self) -> dict[str, Any]:
@@ -224,12 +217,8 @@ class StudentCard:
         ValueError
             If it is no card, was written by a later version, or contradicts itself.
         """
-        check_file(Path(path))
-        try:
-            return cls.from_dict(json.loads(Path(path).read_bytes()))
-        except (ValueError, TypeError, KeyError) as error:
-            reason = f"it lacks {error}" if isinstance(error, KeyError) else error
-            raise ValueError(f"{os.fspath(path)} cannot be read as a student's card: {reason}") from error
+        with reading(path, "a student's card") as values:
+            return cls.from_dict(values)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "StudentCard":

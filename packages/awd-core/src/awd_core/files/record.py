@@ -134,7 +134,8 @@ def reading(path: str | os.PathLike[str], what: str, advice: str = "") -> Iterat
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is not JSON, or what is made of it raises ValueError or TypeError; the message names the file.
+        If it is not JSON, or what is made of it raises ValueError, TypeError, or KeyError for what it lacks; the
+        message names the file.
     """
     check_file(Path(path))
     try:
@@ -143,8 +144,9 @@ def reading(path: str | os.PathLike[str], what: str, advice: str = "") -> Iterat
         except ValueError as error:
             raise ValueError(f"it is not JSON, or was cut short ({error})") from error
         yield values
-    except (ValueError, TypeError) as error:
-        told = f"{error}; {advice}" if advice else error
+    except (ValueError, TypeError, KeyError) as error:
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else error
+        told = f"{reason}; {advice}" if advice else reason
         raise ValueError(f"{os.fspath(path)} cannot be read as {what}: {told}") from error
 
 

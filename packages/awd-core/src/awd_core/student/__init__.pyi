@@ -14,6 +14,9 @@ from .numbers import NUMBERS as NUMBERS
 from .numbers import Number as Number
 from .objective import StudentObjective as StudentObjective
 from .objective import StudentWeights as StudentWeights
+from .reading import Column as Column
+from .reading import bands_of as bands_of
+from .reading import read_number as read_number
 from .result import StudentDistillation as StudentDistillation
 from .result import filter_agreement as filter_agreement
 from .ridge import forward_selection as forward_selection

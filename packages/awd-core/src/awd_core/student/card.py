@@ -12,23 +12,19 @@ The last two are what `WaveletStudent.load` needs beside. Of wavelets there is o
 finest first. The module imports neither torch nor scikit-learn; where bands are decimated, PyWavelets reads them.
 """
 
-import json
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from awd_core.checks.choices import check_file
 from awd_core.checks.columns import Columns
 from awd_core.checks.real_numbers import real_array
-from awd_core.student.reading import Bands, Column, bands_of, beside, own_name, read, refuse_not_finite
+from awd_core.files.record import reading
+from awd_core.student.reading import Bands, Column, bands_of, beside, own_name, read_number, refuse_not_finite
 from awd_core.typing import AnyArray, Array, Rows
-
-Made = TypeVar("Made")
 
 FORMAT, VERSION = "awd-student-model", 1
 NAMES = "format version task shape features extra wavelets levels mode undecimated negated numbers head targets classes"
@@ -213,7 +209,7 @@ class StudentCard:
             x, self.taps, levels=self.levels, mode=self.mode, undecimated=self.undecimated, negated=self.negated
         )
         found = [
-            read(one, bands, self.functions) if one.number else columns[:, self.extra.index(one.name)]
+            read_number(one, bands, self.functions) if one.number else columns[:, self.extra.index(one.name)]
             for one in self.numbers
         ]
         return np.column_stack(found)
@@ -330,14 +326,5 @@ class StudentCard:
         ValueError
             If it is no such file, lacks something, or was written by a later version.
         """
-        return read_model(path, lambda values: cls.from_dict(values, functions))
-
-
-def read_model(path: str | os.PathLike[str], made: Callable[[Any], Made]) -> Made:
-    """What is made of the JSON values of a student's file, or an error that names it."""
-    check_file(Path(path))
-    try:
-        return made(json.loads(Path(path).read_bytes()))
-    except (ValueError, KeyError, TypeError) as error:
-        reason = f"it lacks {error}" if isinstance(error, KeyError) else error
-        raise ValueError(f"{os.fspath(path)} cannot be read as a student: {reason}") from error
+        with reading(path, "a student") as values:
+            return cls.from_dict(values, functions)

@@ -19,8 +19,8 @@ from torch import Tensor
 from awd_core.checks.columns import Columns
 from awd_core.checks.real_numbers import plain_array, real_array
 from awd_core.files.atomic import write_json
-from awd_core.files.record import from_json, to_json
-from awd_core.student.card import Head, StudentCard, read_model
+from awd_core.files.record import from_json, reading, to_json
+from awd_core.student.card import Head, StudentCard
 from awd_core.student.data import LEAST_ROWS, StudentSet, sets_of
 from awd_core.student.distill import StudentOptions, as_given, found_by
 from awd_core.student.numbers import NUMBERS
@@ -149,7 +149,8 @@ class Student(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-l
         ValueError
             If it is no such file, lacks something, was written by a later version, or is of the other task.
         """
-        return read_model(path, lambda values: cls._of(values, {own_name(one): one for one in functions}))
+        with reading(path, "a student") as values:
+            return cls._of(values, {own_name(one): one for one in functions})
 
     @classmethod
     def _of(cls, values: dict[str, Any], functions: dict[str, Callable[..., Any]]) -> Self:

@@ -6,6 +6,7 @@ holds both to the same values. Decimated bands are PyWavelets' own, which is imp
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -116,7 +117,9 @@ def _halved(x: Array, bank: tuple[Array, Array], axis: int, mode: str) -> list[A
     return list(pywt.dwt(x, wavelet, mode, axis=axis))
 
 
-def read(column: Column, bands: Bands, functions: Mapping[str, Callable[[Bands], Any]]) -> Array:
+def read_number(
+    column: Column, bands: Bands, functions: Mapping[str, Callable[[Bands], Any]] = MappingProxyType({})
+) -> Array:
     """One number of all inputs, shape (n,); `functions` are those of the maker's own, by their names.
 
     Raises
