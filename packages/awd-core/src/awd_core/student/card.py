@@ -147,6 +147,7 @@ class StudentCard:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> from awd_core import WaveletStudent
     >>> X = np.random.default_rng(0).standard_normal((80, 32))
     >>> student = WaveletStudent("haar", levels=1).fit(X, np.diff(X).max(axis=1))

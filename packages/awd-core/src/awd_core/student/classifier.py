@@ -1,7 +1,7 @@
 """The student for classes: the wavelet is chosen as the regressor's, with the classes coded as numbers."""
 
-from collections.abc import Sequence
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
@@ -14,11 +14,10 @@ from awd_core.student.card import Head, chosen, probabilities
 from awd_core.student.data import StudentSet
 from awd_core.student.estimator import Student, one_column
 from awd_core.student.logistic import fit_logistic
-from awd_core.student.objective import StudentWeights
-from awd_core.student.search import StudentSearch
 from awd_core.typing import AnyArray, Array
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class WaveletStudentClassifier(ClassifierMixin, Student):  # type: ignore[misc] # scikit-learn has no types
     """Few readable numbers of a wavelet that was chosen for them, and a linear head from these to classes.
 
@@ -49,32 +48,10 @@ class WaveletStudentClassifier(ClassifierMixin, Student):  # type: ignore[misc] 
     (True, (80, 2))
     """
 
-    _task, _own_parameters = "classification", ("head",)
+    head: str = "logistic"
 
-    def __init__(
-        self,
-        wavelet: Any = "db5",
-        numbers: Sequence[Any] = ("maximum",),
-        levels: int = 4,
-        mode: str = "symmetric",
-        ndim: int | None = None,
-        *,
-        undecimated: bool = True,
-        lengths: int | Sequence[int] | None = None,
-        per_level: bool = False,
-        most: int | None = None,
-        weights: StudentWeights | None = None,
-        leave_out: str = "input",
-        learn: bool = True,
-        search: StudentSearch | None = None,
-        head: str = "logistic",
-        seed: int = 0,
-    ) -> None:
-        super().__init__(
-            wavelet, numbers, levels, mode, ndim, undecimated=undecimated, lengths=lengths, per_level=per_level,
-            most=most, weights=weights, leave_out=leave_out, learn=learn, search=search, seed=seed,
-        )  # fmt: skip
-        self.head = head
+    _task: ClassVar[str] = "classification"
+    _own_parameters: ClassVar[tuple[str, ...]] = ("head",)
 
     def fit(
         self, X: Any, y: Any, outputs: Any = None, groups: Any = None, extra: Any = None, unlabelled: Any = None,

@@ -7,7 +7,8 @@ import math
 import os
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -33,44 +34,28 @@ from awd_core.typing import AnyArray, Array
 from awd_core.wavelets.wavelet import Wavelet
 
 
+@dataclass(eq=False, repr=False)
 class Student(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     """What regressor and classifier share, which is all but how labels are coded."""
 
-    _task: str
-    _own_parameters: tuple[str, ...]
+    wavelet: Any = "db5"
+    numbers: Sequence[Any] = ("maximum",)
+    levels: int = 4
+    mode: str = "symmetric"
+    ndim: int | None = None
+    _: KW_ONLY
+    undecimated: bool = True
+    lengths: int | Sequence[int] | None = None
+    per_level: bool = False
+    most: int | None = None
+    weights: StudentWeights | None = None
+    leave_out: str = "input"
+    learn: bool = True
+    search: StudentSearch | None = None
+    seed: int = 0
 
-    def __init__(
-        self,
-        wavelet: Any = "db5",
-        numbers: Sequence[Any] = ("maximum",),
-        levels: int = 4,
-        mode: str = "symmetric",
-        ndim: int | None = None,
-        *,
-        undecimated: bool = True,
-        lengths: int | Sequence[int] | None = None,
-        per_level: bool = False,
-        most: int | None = None,
-        weights: StudentWeights | None = None,
-        leave_out: str = "input",
-        learn: bool = True,
-        search: StudentSearch | None = None,
-        seed: int = 0,
-    ) -> None:
-        self.wavelet = wavelet
-        self.numbers = numbers
-        self.levels = levels
-        self.mode = mode
-        self.ndim = ndim
-        self.undecimated = undecimated
-        self.lengths = lengths
-        self.per_level = per_level
-        self.most = most
-        self.weights = weights
-        self.leave_out = leave_out
-        self.learn = learn
-        self.search = search
-        self.seed = seed
+    _task: ClassVar[str]
+    _own_parameters: ClassVar[tuple[str, ...]]
 
     def transform(self, X: Any, extra: Any = None) -> Array:
         """The numbers that were kept.
@@ -275,6 +260,7 @@ class Student(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-l
         return torch.from_numpy(np.array(array))
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class WaveletStudent(RegressorMixin, Student):  # type: ignore[misc] # scikit-learn has no types
     """Few readable numbers of a wavelet that was chosen for them, and a ridge from these to the labels.
 
@@ -315,32 +301,10 @@ class WaveletStudent(RegressorMixin, Student):  # type: ignore[misc] # scikit-le
     (['A1 maximum', 'D1 maximum'], 1.0)
     """
 
-    _task, _own_parameters = "regression", ("clip",)
+    clip: bool = True
 
-    def __init__(
-        self,
-        wavelet: Any = "db5",
-        numbers: Sequence[Any] = ("maximum",),
-        levels: int = 4,
-        mode: str = "symmetric",
-        ndim: int | None = None,
-        *,
-        undecimated: bool = True,
-        lengths: int | Sequence[int] | None = None,
-        per_level: bool = False,
-        most: int | None = None,
-        weights: StudentWeights | None = None,
-        leave_out: str = "input",
-        learn: bool = True,
-        search: StudentSearch | None = None,
-        clip: bool = True,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(
-            wavelet, numbers, levels, mode, ndim, undecimated=undecimated, lengths=lengths, per_level=per_level,
-            most=most, weights=weights, leave_out=leave_out, learn=learn, search=search, seed=seed,
-        )  # fmt: skip
-        self.clip = clip
+    _task: ClassVar[str] = "regression"
+    _own_parameters: ClassVar[tuple[str, ...]] = ("clip",)
 
     def fit(
         self, X: Any, y: Any, outputs: Any = None, groups: Any = None, extra: Any = None, unlabelled: Any = None,
