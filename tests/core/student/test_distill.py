@@ -246,6 +246,40 @@ def test_of_equal_candidates_the_shorter_wins():
     assert winner([longer, worse]) is longer
 
 
+def test_a_longer_wavelet_must_be_told_from_the_shorter():
+    longer = StudentStart("db5", 10, False, 1.0, 0.5, 1, ((0.0,) * 4,), searched=True, held_out=0.50)
+    shorter = replace(longer, name="haar", length=2, free_angles=((),), held_out=0.54)
+    groups = np.arange(20) % 2
+    # The shorter is worse by 0.002 a group: for certain, or by twenty times as much to either side.
+    steady = [np.full(20, 0.025), np.full(20, 0.027) + 1e-4 * groups]
+    noisy = [np.full(20, 0.025), 0.027 + 0.02 * (2 * groups - 1)]
+    assert winner([longer, shorter], steady, 1.0) is longer
+    assert winner([longer, shorter], noisy, 1.0) is shorter
+    assert winner([longer, shorter], noisy, 0.0) is longer
+    # Of one length the better wins, told from the other or not.
+    assert winner([replace(longer, held_out=0.54), replace(longer, held_out=0.5)], noisy[::-1], 1.0).held_out == 0.5
+
+
+@pytest.mark.parametrize("most", [None, 1])
+def test_groups_that_were_not_searched_on_choose(most):
+    labels = np.arange(60) % 12
+    search = replace(QUICK, share=0.5, standard_errors=1.0)
+    found = distill_student(X, OUTPUTS, wavelet="db3", levels=2, search=search, groups=labels, most=most)
+    assert found.settings["search"]["share"] == 0.5
+    assert found == distill_student(X, OUTPUTS, wavelet="db3", levels=2, search=search, groups=labels, most=most)
+    # Half of the groups choose, and all of them say how large the error is.
+    told = [start.held_out for start in found.history if start.held_out is not None]
+    assert told
+    assert found.held_out in told
+    whole = distill_student(X, OUTPUTS, wavelet="db3", levels=2, search=QUICK, groups=labels, most=most)
+    assert found.settings["data"] == whole.settings["data"]
+
+
+def test_too_few_groups_to_be_searched_on_and_chosen_by():
+    with pytest.raises(ValueError, match=r"share is 0\.5, and 3 groups of 60 inputs are too few .*; give share=1"):
+        distill_student(X, OUTPUTS, wavelet="haar", levels=1, search=replace(QUICK, share=0.5), groups=np.arange(60) % 3)
+
+
 def test_agreement_of_filters(found):
     turned = replace(found, negated=not found.negated)
     assert filter_agreement([found, found, found]) == pytest.approx(1.0)
@@ -319,6 +353,10 @@ def test_what_is_refused(options, error, match):
         (lambda: StudentWeights(-1), "weights are .* zero or more"),
         (lambda: StudentSearch(folds=1), "folds is 1; give 2 or more, or 0"),
         (lambda: StudentSearch(descents=0), "descents is 0; give a positive whole number"),
+        (lambda: StudentSearch(share=0), r"share is 0; give a share of the groups"),
+        (lambda: StudentSearch(share=1.5), r"share is 1\.5; give a share of the groups"),
+        (lambda: StudentSearch(standard_errors=-1), "standard_errors is -1; give a number of standard errors"),
+        (lambda: StudentSearch(folds=0, share=0.5), "folds is 0, so that nothing is held out to choose by"),
     ],
 )
 def test_settings_that_are_refused(call, match):

@@ -1,6 +1,7 @@
 """The way in: from inputs and a teacher's outputs to the wavelet of which few numbers tell most of them."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -20,11 +21,13 @@ from awd_core.student.search import (
     StudentStart,
     all_starts,
     descend,
+    enough,
     finalists,
     held_out,
     searched,
     winner,
 )
+from awd_core.typing import Array
 from awd_core.wavelets.wavelet import Wavelet
 from awd_core.workers.mapping import Progress
 
@@ -185,7 +188,8 @@ def found_by(
             f"the interpretation term has the weight {options.weights.interpretation} and no gradients are given; give "
             "gradients= of the teacher (input_gradients), or a weight of zero"
         )
-    objective = StudentObjective(sets, options.layout, options.numbers, options.weights)
+    everything = StudentObjective(sets, options.layout, options.numbers, options.weights)
+    objective, judge = _two_parts(everything, options)
     rows = options.layout.levels if options.per_level else 1
     history: list[StudentStart] = []
     candidates: list[StudentStart] = []
@@ -195,16 +199,37 @@ def found_by(
         candidates += finalists(found, options.search, plain=1 if options.most is None else len(found))
         history += found
     if options.most is not None:
-        return _with_few(objective, candidates, names, history, options)
-    candidates = held_out(objective, candidates, options.search)
+        return _with_few(everything, objective, judge, candidates, names, history, options)
+    candidates, by_group = held_out(judge, candidates, options.search, anew=judge is objective)
     tried = {start.key: start for start in candidates}
     history = [tried.get(start.key, start) for start in history]
-    return _result(objective, winner(candidates), None, names, history, options)
+    best = winner(candidates, by_group, options.search.standard_errors)
+    return _result(everything, best, None, names, history, options)
+
+
+def _two_parts(everything: StudentObjective, options: StudentOptions) -> tuple[StudentObjective, StudentObjective]:
+    """The objective of the groups that are searched on, and of those that choose; the same, of all, with share=1."""
+    if options.search.share == 1:
+        return everything, everything
+    searched_on: list[StudentSet] = []
+    chosen_on: list[StudentSet] = []
+    for number, one in enumerate(everything.sets):
+        groups = np.random.default_rng([options.seed, 0x5A4E, number]).permutation(np.unique(one.groups))
+        count = math.ceil(options.search.share * len(groups))
+        first = np.isin(one.groups, groups[:count])
+        for part, rows in ((searched_on, first), (chosen_on, ~first)):
+            part.append(taken := one.take(np.flatnonzero(rows)))
+            if not enough(taken, np.arange(len(taken.X))) or len(np.unique(taken.groups)) < 2:
+                raise ValueError(
+                    f"share is {options.search.share:g}, and {len(groups)} groups of {len(one.X)} inputs are too few "
+                    "to be searched on and chosen by; give share=1, or more groups"
+                )
+    return everything.on(searched_on), everything.on(chosen_on)
 
 
 def _with_few(
-    objective: StudentObjective, candidates: Sequence[StudentStart], names: Sequence[str],
-    history: Sequence[StudentStart], options: StudentOptions,
+    everything: StudentObjective, objective: StudentObjective, judge: StudentObjective,
+    candidates: Sequence[StudentStart], names: Sequence[str], history: Sequence[StudentStart], options: StudentOptions,
 ) -> StudentDistillation:  # fmt: skip
     """Of the candidates the one from which few numbers tell most, each with those that are best for it.
 
@@ -213,17 +238,19 @@ def _with_few(
     """
     ends: list[StudentStart] = []
     kept: list[tuple[int, ...]] = []
+    parts: list[Array] = []
     for start in candidates:
         columns = kept_columns(objective, start, options.most or 1)
         few = objective.with_columns(columns)
         found = replace(descend(few, start, options.search.iterations), name=f"{start.name} refined", held_out=None)
         as_it_is = [] if start.searched else [replace(start, objective=few(start.free, start.negated)[0])]
-        own = held_out(few, [*as_it_is, found], options.search)
-        ends += own
+        judges = few if judge is objective else judge.with_columns(columns)
+        own, by_group = held_out(judges, [*as_it_is, found], options.search, anew=judge is objective)
+        ends, parts = ends + own, parts + by_group
         kept += [columns] * len(own)
-    best = winner(ends)
+    best = winner(ends, parts, options.search.standard_errors)
     columns = next(columns for end, columns in zip(ends, kept, strict=True) if end is best)
-    return _result(objective.with_columns(columns), best, columns, names, [*history, *ends], options)
+    return _result(everything.with_columns(columns), best, columns, names, [*history, *ends], options)
 
 
 def kept_columns(objective: StudentObjective, start: StudentStart, most: int) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.optimize import minimize
 from sklearn.model_selection import GroupKFold
 
+from awd_core.checks.real_numbers import real_number
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.distill.descent import all_angles, starts
 from awd_core.files.record import Record
@@ -50,6 +51,12 @@ class StudentSearch(Record):
         Local minima of each length that are tried on groups held out.
     folds : int
         Folds of groups, at most as many as there are groups; with 0 the minimum that is best on all data wins.
+    share : float
+        Share of the groups, drawn by the seed, on which wavelets are searched; with less than 1 the others choose among
+        them, with each wavelet as it is. To choose takes more data than to search: wavelets differ by a few percent.
+    standard_errors : float
+        A longer wavelet wins only if it is better than the shorter ones by more than so many standard errors of the
+        difference, over groups held out.
     """
 
     random_starts: int = 64
@@ -57,12 +64,22 @@ class StudentSearch(Record):
     iterations: int = 100
     finalists: int = 3
     folds: int = 5
+    share: float = 1.0
+    standard_errors: float = 0.0
 
     def __post_init__(self) -> None:
         for name, least in (("random_starts", 0), ("descents", 1), ("iterations", 1), ("finalists", 1), ("folds", 0)):
             object.__setattr__(self, name, whole_number(name, getattr(self, name), least))
         if self.folds == 1:
             raise ValueError("folds is 1; give 2 or more, or 0 to choose by the error on all data")
+        share = real_number("share", self.share, "a share of the groups", above=0, most=1)
+        error = real_number("standard_errors", self.standard_errors, "a number of standard errors", least=0)
+        object.__setattr__(self, "share", share)
+        object.__setattr__(self, "standard_errors", error)
+        if not self.folds and (share < 1 or error):
+            raise ValueError(
+                "folds is 0, so that nothing is held out to choose by; give folds, or share=1 and standard_errors=0"
+            )
 
 
 @dataclass(frozen=True)
@@ -203,18 +220,18 @@ def descend(objective: StudentObjective, start: StudentStart, iterations: int) -
 
 
 def held_out(
-    objective: StudentObjective, candidates: Sequence[StudentStart], search: StudentSearch
-) -> list[StudentStart]:
-    """The candidates with the objective in which the error is that on groups held out.
+    objective: StudentObjective, candidates: Sequence[StudentStart], search: StudentSearch, *, anew: bool = True
+) -> tuple[list[StudentStart], list[Array]]:
+    """The candidates with the objective in which the error is that on groups held out, and what each group adds to it.
 
-    For every fold the angles are searched anew without it, from where they are, and the ridges fitted without it; a
-    plain wavelet stays as it is. Where there are not two groups, or the answer has no weight, nothing is held
-    out, and the candidates come back as they are.
+    For every fold the ridges are fitted without it. Where the data have been searched on (`anew`), the angles are
+    searched anew without it, too, from where they are; a plain wavelet stays as it is. Where there are not two groups,
+    or the answer has no weight, nothing is held out, and the candidates come back as they are.
     """
     splits = [_splits(one, search.folds) if search.folds else [] for one in objective.sets]
     if not objective.weights.outputs or not all(splits):
-        return list(candidates)
-    errors = np.zeros(len(candidates))
+        return list(candidates), []
+    parts: list[list[Array]] = [[] for _ in candidates]
     for fold in range(search.folds):
         pairs = [(one, split[fold]) for one, split in zip(objective.sets, splits, strict=True) if fold < len(split)]
         if not pairs:  # fewer groups than folds
@@ -222,17 +239,21 @@ def held_out(
         training = objective.on([one.take(train) for one, (train, _) in pairs])
         testing = objective.on([one.take(test) for one, (_, test) in pairs])
         totals = [(one.outputs - one.outputs.mean(dim=0)).square().sum(dim=0).numpy() for one, _ in pairs]
-        for place, candidate in enumerate(candidates):
-            free = descend(training, candidate, search.iterations).free if candidate.searched else candidate.free
+        for added, candidate in zip(parts, candidates, strict=True):
+            moved = candidate.searched and anew
+            free = descend(training, candidate, search.iterations).free if moved else candidate.free
             tables = zip(training.tables(free, candidate.negated), testing.tables(free, candidate.negated), strict=True)
             for (seen, unseen), train, test, total in zip(tables, training.sets, testing.sets, totals, strict=True):
                 predicted = fit_ridge(seen.numpy(), train.outputs.numpy(), groups=train.left_out)(unseen.numpy())
-                left = ((test.outputs.numpy() - predicted) ** 2).sum(axis=0) / total
-                errors[place] += left.mean() / len(objective.sets)
-    return [
-        replace(start, held_out=objective.weights.outputs * float(error) + objective.l1(start.free)[0])
-        for start, error in zip(candidates, errors, strict=True)
+                left = ((test.outputs.numpy() - predicted) ** 2 / total).mean(axis=1) / len(objective.sets)
+                units = np.unique(test.groups, return_inverse=True)[1]
+                added.append(np.bincount(units, weights=left).astype(np.float64))
+    by_group = [np.concatenate(added) for added in parts]
+    told = [
+        replace(start, held_out=objective.weights.outputs * float(added.sum()) + objective.l1(start.free)[0])
+        for start, added in zip(candidates, by_group, strict=True)
     ]
+    return told, by_group
 
 
 def finalists(found: Sequence[StudentStart], search: StudentSearch, plain: int = 1) -> list[StudentStart]:
@@ -247,11 +268,26 @@ def finalists(found: Sequence[StudentStart], search: StudentSearch, plain: int =
     return [start for start, _ in kept] + [start for start in found if not start.searched][:plain]
 
 
-def winner(candidates: Sequence[StudentStart]) -> StudentStart:
-    """The candidate with the least error; of equals the shortest, then the first."""
+def winner(
+    candidates: Sequence[StudentStart], by_group: Sequence[Array] = (), standard_errors: float = 0.0
+) -> StudentStart:
+    """The candidate with the least error; of those that are not told from it the shortest.
+
+    Not told from it are equals, of which the first is taken, and those that are worse by at most so many standard
+    errors of the difference over groups, of which the best is taken.
+    """
     errors = [start.objective if start.held_out is None else start.held_out for start in candidates]
-    close = [k for k, error in enumerate(errors) if error <= min(errors) * (1 + CLOSER)]
-    return candidates[min(close, key=lambda k: (candidates[k].length, k))]
+    best = min(range(len(errors)), key=errors.__getitem__)
+    close = [k for k, error in enumerate(errors) if error <= errors[best] * (1 + CLOSER)]
+    if not standard_errors or not by_group:
+        return candidates[min(close, key=lambda k: (candidates[k].length, k))]
+    for k, added in enumerate(by_group):
+        difference = added - by_group[best]
+        # The standard error of a sum over groups, which are drawn at random.
+        error = float(np.sqrt(len(difference) * difference.var(ddof=1))) if len(difference) > 1 else 0.0
+        if k not in close and difference.sum() <= standard_errors * error:
+            close.append(k)
+    return candidates[min(close, key=lambda k: (candidates[k].length, errors[k], k))]
 
 
 def _numbered(name: str) -> Iterator[str]:
@@ -265,10 +301,11 @@ def _splits(one: StudentSet, folds: int) -> list[tuple[Any, Any]]:
     if count < 2:
         return []
     found = GroupKFold(count).split(np.zeros((len(one.X), 1)), groups=one.groups)
-    return [(train, test) for train, test in found if _enough(one, train)]
+    return [(train, test) for train, test in found if enough(one, train)]
 
 
-def _enough(one: StudentSet, train: Any) -> bool:
+def enough(one: StudentSet, train: Any) -> bool:
+    """Whether some rows are enough to fit a ridge to."""
     groups = len(np.unique(one.groups[train])) if one.by_group else 2
     return len(train) >= LEAST_ROWS and groups >= 2 and bool((one.outputs[train].std(dim=0) > 0).all())
 
