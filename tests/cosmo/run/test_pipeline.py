@@ -40,7 +40,7 @@ ARTEFACTS = [
     "results.json", "model.json", "wavelet.json", "path.json", "scores.json", "selection.json", "choice.json",
     "predictions.csv", "attributions.npz", "maps.json", "maps.ecsv", "split.json", "teacher.json", "gradients.json",
     "quality.json", "teacher/held_out.safetensors", "teacher/published.safetensors", "teacher/held_out.history.json",
-    "observed.json", "student.json",
+    "observed.json", "student.json", "peaks.json",
 ]  # fmt: skip
 
 
@@ -97,7 +97,7 @@ def test_protocols_share_no_test_map_with_what_was_chosen_from(finished):
 
 def test_the_rows_that_are_promised_are_there(finished):
     results = Results.read(finished)
-    wanted = {"awd", *(f"numbers_{name}" for name in TINY.baselines), "awd_counts",
+    wanted = {"awd", *(f"numbers_{name}" for name in TINY.baselines), "awd_peaks", "awd_counts",
               "awd_no_interpretation", "db5", "haar", "db2", "db3", "sym5", "raw", "laplace_v1", "laplace_v2",
               "roberts", "starlet", "power_spectrum", "teacher", "mean"}  # fmt: skip
     for protocol, values in results.protocols.items():

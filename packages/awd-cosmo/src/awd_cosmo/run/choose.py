@@ -12,33 +12,34 @@ from awd_core.wavelets import Wavelet
 from awd_cosmo.run.compare import CLASSICAL_NAMES, Comparison, wavelet_counts
 from awd_cosmo.run.job import Estimator, Job
 from awd_cosmo.run.prepare import Prepared
+from awd_cosmo.run.student import few_peaks
 
 Candidate = tuple[Wavelet | str, str, float | None, Mapping[str, Any], Estimator]
 """A wavelet, its name, its share of the interpretation term, options of its counts, and what they are read by."""
 
 
 def select(
-    run: RunFolder, comparison: Comparison, student: StudentDistillation, paths: Mapping[str, DistillationPath],
-    report: Report,
+    run: RunFolder, comparison: Comparison, student: StudentDistillation, peaks: StudentDistillation,
+    paths: Mapping[str, DistillationPath], report: Report,
 ) -> None:  # fmt: skip
     """Choose by the error on cosmologies left out: selection.json, all that was tried, and choice.json.
 
-    For the few numbers of the student's wavelet only the estimator is open. For counts, first the statistic and the
-    estimator, with the plain wavelet that the longest path starts from; with them the wavelet, among all points of all
-    paths with a share above 0, and, for the model without the interpretation term, among those with share 0; then the
-    statistic once more, for each wavelet that is compared, plain ones too, among the same candidates; and the best form
-    of each classical statistic.
+    For the few numbers and the few counts of the students' wavelets only the estimator is open. For counts, first the
+    statistic and the estimator, with the plain wavelet that the longest path starts from; with them the wavelet, among
+    all points of all paths with a share above 0, and, for the model without the interpretation term, among those with
+    share 0; then the statistic once more, for each wavelet that is compared, plain ones too, among the same candidates;
+    and the best form of each classical statistic.
 
-    choice.json holds "numbers", the estimator of the few numbers; "estimator", that of counts; "awd_counts" and
-    "awd_no_interpretation", each [start, index on its path]; "statistics", the options by model: these two and the
-    plain wavelets; "classical", for each key [index of the statistic, estimator].
+    choice.json holds "numbers" and "peaks", the estimators of the few numbers and counts; "estimator", that of counts;
+    "awd_counts" and "awd_no_interpretation", each [start, index on its path]; "statistics", the options by model: these
+    two and the plain wavelets; "classical", for each key [index of the statistic, estimator].
     """
     job, prepared = comparison.job, comparison.prepared
     plain = job.wavelets[-1]
     statistics = _usable(job, prepared)
     points = [(start, index) for start, path in paths.items() for index in range(len(path))]
     compared = 2 + len(job.baselines)
-    total = len(statistics) * (compared + len(job.estimators)) + len(points) + len(CLASSICAL_NAMES) + 1
+    total = len(statistics) * (compared + len(job.estimators)) + len(points) + len(CLASSICAL_NAMES) + 2
     done = 0
 
     def advance(what: str) -> None:
@@ -55,10 +56,14 @@ def select(
             advance(f"{key}: {name}")
         return tried.index(comparison.best(tried))
 
-    numbers, name = comparison.numbers(student.wavelet), student.wavelet.name
-    few = [comparison.tried(numbers, estimator, key="awd", name=name) for estimator in job.estimators]
-    chosen: dict[str, Any] = {"numbers": comparison.best(few).estimator}
-    advance("awd: estimator")
+    chosen: dict[str, Any] = {}
+    for part, key, found, few in (
+        ("numbers", "awd", student, comparison.numbers(student.wavelet)),
+        ("peaks", "awd_peaks", peaks, few_peaks(peaks)),
+    ):  # fmt: skip
+        tried = [comparison.tried(few, estimator, key=key, name=found.wavelet.name) for estimator in job.estimators]
+        chosen[part] = comparison.best(tried).estimator
+        advance(f"{key}: estimator")
     options = [(statistic, estimator) for statistic in statistics for estimator in job.estimators]
     statistic, estimator = options[best_of("statistic", [(plain, plain, None, *option) for option in options])]
     chosen["estimator"] = estimator

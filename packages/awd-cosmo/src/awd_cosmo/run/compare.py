@@ -21,6 +21,7 @@ from awd_cosmo.run.features import Features, described, statistic_key
 from awd_cosmo.run.job import Job
 from awd_cosmo.run.prepare import Prepared
 from awd_cosmo.statistics.counts import PUBLISHED_BOUNDS, PeakCounts
+from awd_cosmo.statistics.few_counts import PeaksAbove
 from awd_cosmo.statistics.scales import ScaleCounts
 from awd_cosmo.statistics.shifted_lognormal import ShiftedLognormal
 from awd_cosmo.statistics.spectrum import PowerSpectrum
@@ -237,6 +238,8 @@ def statistic_label(statistic: Statistic) -> str:
         return f"{4 + statistic.block_sizes} numbers of a shifted lognormal field"
     if isinstance(statistic, PowerSpectrum):
         return f"power in {statistic.bins} bins of ℓ"
+    if isinstance(statistic, PeaksAbove):
+        return f"{len(statistic.picks or ())} counts of peaks above a height"
     if isinstance(statistic, PeakCounts):
         spacing = statistic.range if isinstance(statistic.range, str) else "even"
         return f"peak counts, {statistic.bins} {spacing} bins"

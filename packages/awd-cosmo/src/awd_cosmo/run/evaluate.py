@@ -25,7 +25,7 @@ from awd_cosmo.run.compare import (
     wavelet_counts,
 )
 from awd_cosmo.run.prepare import Prepared
-from awd_cosmo.run.student import number_curve
+from awd_cosmo.run.student import few_peaks, number_curve
 from awd_cosmo.run.teach import Taught
 from awd_cosmo.run.teach import answers as teacher_answers
 from awd_cosmo.statistics.kernels import wavelet_kernels
@@ -36,18 +36,21 @@ TIMED = 128
 
 
 def evaluate(
-    run: RunFolder, comparison: Comparison, student: StudentDistillation, paths: Mapping[str, DistillationPath],
-    chosen: Mapping[str, Any], taught: Mapping[str, Taught], report: Report,
+    run: RunFolder, comparison: Comparison, students: Mapping[str, StudentDistillation],
+    paths: Mapping[str, DistillationPath], chosen: Mapping[str, Any], taught: Mapping[str, Taught], report: Report,
 ) -> None:  # fmt: skip
     """Ask all models for the test maps, and write results.json, predictions.csv, model.json and timings.json."""
     job, prepared = comparison.job, comparison.prepared
     counted, ablation = (paths[s][i].wavelet for s, i in (chosen["awd_counts"], chosen["awd_no_interpretation"]))
+    student, peaks = students["awd"], few_peaks(students["awd_peaks"])
     few: dict[str, Wavelet | str] = {"awd": student.wavelet, **{f"numbers_{name}": name for name in job.baselines}}
     maps = prepared.maps
     models: list[tuple[str, str, str, Statistic, str]] = []
     for key, wavelet in few.items():
         named = ("AWD", "awd") if key == "awd" else (f"{wavelet}, same numbers", "wavelet")
         models.append((key, *named, comparison.numbers(wavelet), chosen["numbers"]))
+    few_counts = f"AWD, {len(peaks.picks or ())} peak counts"
+    models.append(("awd_peaks", few_counts, "ablation", peaks, chosen["peaks"]))
     for key, name, kind, wavelet in (
         ("awd_counts", "AWD, counts", "ablation", counted),
         ("awd_no_interpretation", "AWD, counts, without interpretation", "ablation", ablation),
@@ -55,7 +58,8 @@ def evaluate(
     ):
         models.append((key, name, kind, wavelet_counts(wavelet, chosen["statistics"][key]), chosen["estimator"]))
     angles = {key: wavelet.free_angle_count for key, wavelet in (
-        ("awd", student.wavelet), ("awd_counts", counted), ("awd_no_interpretation", ablation),
+        ("awd", student.wavelet), ("awd_peaks", students["awd_peaks"].wavelet), ("awd_counts", counted),
+        ("awd_no_interpretation", ablation),
     )}  # fmt: skip
     for key, (index, estimator) in chosen["classical"].items():
         statistic = classical_statistics(key, maps.arcmin_per_pixel, min(maps.shape))[index]
@@ -86,7 +90,7 @@ def evaluate(
         best = min((a for a in main.values() if a.kind == "classical"), key=lambda a: a.validation_rmse or 0.0)
         rivals = ("teacher", best.key)
         for first, others in (
-            ("awd", (*rivals, "awd_counts", *(key for key in few if key != "awd"))),
+            ("awd", (*rivals, "awd_peaks", "awd_counts", *(key for key in few if key != "awd"))),
             ("awd_counts", (*rivals, "awd_no_interpretation", "db5")),
         ):
             ratios += [ratio(protocol, main[first], main[one], truth, units) for one in others if one in main]

@@ -176,7 +176,7 @@ class Job:
     )
     estimators: Annotated[tuple[Estimator, ...], LEARNING] = ("ridge", "emulator")
     selection_maps: Annotated[int, AtLeast(8)] = 3000
-    student_maps: Annotated[int, LEARNING, AtLeast(16)] = 400
+    student_maps: Annotated[int, LEARNING, AtLeast(16)] = 1600
     baselines: tuple[str, ...] = PLAIN_WAVELETS
 
     def __post_init__(self) -> None:
@@ -234,7 +234,7 @@ PRESETS: dict[str, Job] = {
     "full": Job(
         width=64, epochs=60, patience=15, batch_size=128, learning_rate=1e-3, teacher_maps=1_000_000,
         shares=tuple(i / 10 for i in range(11)), wavelets=("db2", "db3", "db4", "db5", "db6", "db8"),
-        distill_maps=8192, random_starts=64, large_batch=1 << 25, selection_maps=20_000, student_maps=4000,
+        distill_maps=8192, random_starts=64, large_batch=1 << 25, selection_maps=20_000, student_maps=8000,
         statistics=tuple(
             {"levels": levels, "pixels": pixels, "bins": bins}
             for levels in (1, 2, 3, 4) for pixels, bins in (("all", 20), ("all", 40), ("peaks", 20), ("both", 20))

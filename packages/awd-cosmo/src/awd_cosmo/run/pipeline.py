@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from awd_core.attribution import input_gradients
 from awd_core.checks import check_device, check_kind
 from awd_core.distill import SearchSettings
 from awd_core.files import identity, read_array, read_json
@@ -54,12 +55,14 @@ from awd_cosmo.run.evaluate import evaluate
 from awd_cosmo.run.features import Features
 from awd_cosmo.run.job import SIMULATED, Job
 from awd_cosmo.run.prepare import Prepared, data_identity, open_data, prepare, simulate_first
-from awd_cosmo.run.student import find_wavelet
+from awd_cosmo.run.student import find_wavelets
 from awd_cosmo.run.teach import Taught, teach
 
 PathLike = str | os.PathLike[str]
 
 PROGRAM = "awd-cosmo run"
+SCORED = 256
+"""Test maps on which sparsity is told, at most: a teacher in eight orientations takes its time."""
 PACKAGES = ("awd-cosmo", "astropy", "scikit-learn", "lightning", "pyccl")
 
 
@@ -151,13 +154,33 @@ class Work(Distilling):
         return {"levels": levels_for(self.X.shape, self.job.path_levels), "mode": MODE, "ndim": 2}
 
     @cached_property
-    def distilled(self) -> tuple[Any, Any]:
-        """In units of the maps' standard deviation, so that the thresholds of scores mean what they meant in the paper.
+    def scale(self) -> np.float32:
+        """Standard deviation of the maps that are distilled from.
 
-        The path does not depend on it.
+        In units of it the thresholds of scores mean what they meant in the paper. The path does not depend on it.
         """
-        scale = np.float32(self.X.std(dtype=np.float64))
-        return self.X[:, 0] / scale, self.gradients[:, 0] * scale
+        return np.float32(self.X.std(dtype=np.float64))
+
+    @property
+    def distilled(self) -> tuple[Any, Any]:
+        """The maps and gradients that are distilled from."""
+        return self.X[:, 0] / self.scale, self.gradients[:, 0] * self.scale
+
+    @property
+    def scored(self) -> tuple[Any, Any]:
+        """Test maps, as in the published work, drawn at random, `SCORED` at most; else those that are distilled from."""
+        rows = np.random.default_rng([self.job.seed, 0x5C0E]).permutation(self.prepared.splits["held_out"].test)
+        rows = np.sort(rows[:SCORED]).astype(np.int64)
+        X = self.prepared.maps.read(rows)[:, None]
+        if self.ready is None:
+            gradients = input_gradients(self.model, X, **self.asked)
+        else:
+            try:
+                gradients = self.given(X, rows)
+            except ValueError as error:
+                self.run.say(f"Note: sparsity is told on the maps that are distilled from; of test maps: {error}")
+                return self.distilled
+        return X[:, 0] / self.scale, gradients[:, 0] * self.scale
 
     @cached_property
     def comparison(self) -> Comparison:
@@ -184,13 +207,18 @@ class Work(Distilling):
         """The wavelet of the few numbers."""
         return StudentDistillation.load(self.run / "student.json")
 
+    @cached_property
+    def peaks(self) -> StudentDistillation:
+        """The wavelet of the few counts of peaks, and which they are."""
+        return StudentDistillation.load(self.run / "peaks.json")
+
     def find_student(self, report: Report) -> None:
-        """Find the wavelet of which few numbers tell most of the teacher's answers."""
-        find_wavelet(self.run, self.comparison, self.taught, report)
+        """Find the wavelets of which few numbers, and few counts, tell most of the teacher's answers."""
+        find_wavelets(self.run, self.comparison, self.taught, report)
 
     def select(self, report: Report) -> None:
         """Choose statistic, estimator and wavelet by cross-validation."""
-        select(self.run, self.comparison, self.student, self.paths, report)
+        select(self.run, self.comparison, self.student, self.peaks, self.paths, report)
 
     def take_chosen(self, report: Report) -> None:
         """Write the wavelet that was chosen, its path, and the wavelets on it."""
@@ -204,7 +232,8 @@ class Work(Distilling):
 
     def compare(self, report: Report) -> None:
         """Ask all models for the test maps, once."""
-        evaluate(self.run, self.comparison, self.student, self.paths, self.chosen, self.taught, report)
+        students = {"awd": self.student, "awd_peaks": self.peaks}
+        evaluate(self.run, self.comparison, students, self.paths, self.chosen, self.taught, report)
 
     def observe(self, report: Report) -> None:
         """Ask the model for observed maps."""
@@ -243,6 +272,7 @@ RUN: tuple[Step[Work], ...] = (
     PATHS,
     Step("distill", "Student", Work.find_student, {
         "student.json": "the wavelet of which few numbers tell most of the teacher's answers, and how it was found",
+        "peaks.json": "the same of few counts of peaks, and which they are",
     }),
     Step("distill", "Selection", Work.select, {
         "selection.json": "every candidate that validation has compared",

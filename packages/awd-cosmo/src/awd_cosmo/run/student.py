@@ -1,8 +1,10 @@
 """The student of a run: few numbers of a map, and the wavelet from which they tell most of the teacher's answers.
 
-The numbers are those of `awd_cosmo.statistics.ShiftedLognormal`, and a ridge with their products reads them.
+The numbers are those of `awd_cosmo.statistics.ShiftedLognormal`, and a ridge with their products reads them. Beside
+them stands the published form made small: a few counts of peaks, with wavelet, kernels and heights chosen likewise.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +12,7 @@ import numpy as np
 
 from awd_core.evidence import jackknife
 from awd_core.run import RunFolder
-from awd_core.student import Bands, StudentSearch, distill_student
+from awd_core.student import Bands, StudentDistillation, StudentSearch, distill_student
 from awd_core.typing import Array, Rows
 from awd_core.wavelets import Wavelet
 from awd_cosmo.inference.estimators import with_products
@@ -18,12 +20,18 @@ from awd_cosmo.run.compare import Comparison
 from awd_cosmo.run.job import Job
 from awd_cosmo.run.prepare import Prepared
 from awd_cosmo.run.teach import Taught, trained_rows
+from awd_cosmo.statistics.few_counts import PeaksAbove
+from awd_cosmo.statistics.peaks import Floats
 from awd_cosmo.statistics.shifted_lognormal import ShiftedLognormal
 
 LENGTHS = (2, 4, 6)
 """Taps that are tried: the numbers live on the finest scale, which longer filters leave."""
-SEARCH = StudentSearch(random_starts=0, descents=1, iterations=15, finalists=1, folds=2)
-"""Few starts are enough for one or two angles."""
+SEARCHED = 400
+"""Maps that wavelets are searched on; all the others choose among them, for wavelets differ by a few percent."""
+PEAKS = 9
+"""Counts of the published form made small: as many as in the paper."""
+SAMPLE = 256
+"""Maps that ranges and scales of the numbers are learnt from, at most, while wavelets are compared."""
 FEWEST = 16
 """Maps that a search is worth making with."""
 
@@ -44,36 +52,73 @@ def student_rows(job: Job, prepared: Prepared) -> Rows:
     return np.sort(rows).astype(np.int64)
 
 
-def find_wavelet(run: RunFolder, comparison: Comparison, taught: Mapping[str, Taught], report: Any) -> None:
-    """Write student.json: the wavelet whose numbers tell most of the teacher's answers, or of the labels."""
+def find_wavelets(run: RunFolder, comparison: Comparison, taught: Mapping[str, Taught], report: Any) -> None:
+    """Write student.json and peaks.json: the wavelets whose numbers, and whose few counts, tell most of the answers.
+
+    The answers are the teacher's, or the labels where there is none.
+    """
     job, prepared = comparison.job, comparison.prepared
     rows = student_rows(job, prepared)
     outputs = taught["held_out"].predict(prepared.maps, rows) if taught else prepared.target[rows]
     by = "the teacher's answers" if taught else "labels, since there is no teacher"
     run.log(f"The wavelet of the few numbers is chosen by {by}, on {len(rows)} maps")
-    found = distill_student(
-        prepared.maps.read(rows), outputs, wavelet=["haar", "db2", "db3"], lengths=LENGTHS, levels=1, ndim=2,
-        numbers=[NumbersOfMaps(comparison.block_sizes)], groups=prepared.cosmology[rows], search=SEARCH, seed=job.seed,
-        progress=report,
-    )  # fmt: skip
-    found.save(run / "student.json")
+    maps = prepared.maps.read(rows)
+    # Few starts are enough for one or two angles. A longer wavelet must earn its length.
+    share = min(1.0, max(0.25, SEARCHED / len(rows)))
+    search = StudentSearch(
+        random_starts=0, descents=1, iterations=15, finalists=1, folds=5, share=share, standard_errors=1.0
+    )
+    for name, number, most in (
+        ("student.json", NumbersOfMaps(maps, comparison.block_sizes), None), ("peaks.json", PeaksOfMaps(maps), PEAKS),
+    ):  # fmt: skip
+        if not (run / name).exists():
+            distill_student(
+                maps, outputs, wavelet=["haar", "db2", "db3"], lengths=LENGTHS, levels=1, ndim=2, numbers=[number],
+                most=most, groups=prepared.cosmology[rows], search=search, seed=job.seed, progress=report,
+            ).save(run / name)  # fmt: skip
 
 
-class NumbersOfMaps:
-    """The numbers of maps and their products, as `distill_student` asks for them."""
+class OfMaps:
+    """Numbers of maps, as `distill_student` asks for them, fitted to the first maps of all, whichever it asks about."""
 
-    signed, bands = False, ()  # details are squared, and filtered along lines
+    signed, bands = False, ()  # the maps are filtered anew
+
+    def __init__(self, maps: Floats) -> None:
+        self.sample = maps[:SAMPLE]
+
+
+class NumbersOfMaps(OfMaps):
+    """The numbers of a nearly lognormal field, and their products."""
+
     __name__ = "shifted lognormal"
 
-    def __init__(self, block_sizes: int) -> None:
+    def __init__(self, maps: Floats, block_sizes: int) -> None:
+        super().__init__(maps)
         self.block_sizes = block_sizes
 
     def __call__(self, bands: Bands) -> Array:
         """Table (n, K) for the wavelet whose filters made the bands."""
-        maps = bands.inputs.numpy().astype(np.float32)
         statistic = ShiftedLognormal(bands.banks[0][0].detach().numpy(), self.block_sizes)
-        numbers = statistic.fit_transform(maps)
-        return with_products((numbers - numbers.mean(axis=0)) / np.maximum(numbers.std(axis=0), 1e-12), 2)
+        scale = statistic.fit_transform(self.sample)
+        numbers = statistic.transform(bands.inputs.numpy().astype(np.float32))
+        return with_products((numbers - scale.mean(axis=0)) / np.maximum(scale.std(axis=0), 1e-12), 2)
+
+
+class PeaksOfMaps(OfMaps):
+    """Square roots of counts of peaks above heights, seen through the wavelet's kernels."""
+
+    __name__ = "peaks above"
+
+    def __call__(self, bands: Bands) -> Array:
+        """Table (n, K) for the wavelet whose filters made the bands."""
+        statistic = PeaksAbove(bands.banks[0][0].detach().numpy()).fit(self.sample)
+        return np.sqrt(statistic.transform(bands.inputs.numpy().astype(np.float32)))
+
+
+def few_peaks(found: StudentDistillation) -> PeaksAbove:
+    """The counts that a distillation has kept, not fitted."""
+    picks = [int(re.sub(r"\D", "", column)) for column in found.columns]
+    return PeaksAbove(found.wavelet.taps.copy(), picks)
 
 
 def number_curve(

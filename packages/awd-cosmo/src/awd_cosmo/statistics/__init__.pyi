@@ -1,4 +1,5 @@
 from .counts import PeakCounts as PeakCounts
+from .few_counts import PeaksAbove as PeaksAbove
 from .kernels import wavelet_kernels as wavelet_kernels
 from .peaks import find_peaks as find_peaks
 from .scales import ScaleCounts as ScaleCounts

@@ -20,6 +20,7 @@ from awd_cosmo.statistics.estimator import Estimator, not_fitted
 
 STATISTICS = {
     "PeakCounts": "awd_cosmo.statistics.counts",
+    "PeaksAbove": "awd_cosmo.statistics.few_counts",
     "ScaleCounts": "awd_cosmo.statistics.scales",
     "StarletCounts": "awd_cosmo.statistics.starlet",
     "PowerSpectrum": "awd_cosmo.statistics.spectrum",
