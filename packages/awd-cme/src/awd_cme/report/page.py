@@ -75,7 +75,12 @@ def write_report(run: RunFolder, *, progress: Progress = lambda done, total: Non
     part = None
     if found.path is not None and found.chosen is not None:
         part = distillation_part(
-            found.path, found.chosen, run, scores=found.scores, progress=after(len(planned), progress)
+            found.path,
+            found.chosen,
+            run,
+            scores=found.scores,
+            scored="the test tracks",
+            progress=after(len(planned), progress),
         )
     few = student_report.headline(found.results, found.student, metric)
     trust = quality_part(found.quality or UNCHECKED, run)

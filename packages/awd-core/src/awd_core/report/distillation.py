@@ -36,6 +36,8 @@ class DistillationPart:
         The numbers to remember.
     notes : list of str
         What the reader should beware of; may be empty.
+    scored : str
+        What the scores are of.
     pictures, tables : dict
         By their keys.
     """
@@ -46,6 +48,7 @@ class DistillationPart:
     agreement: list[tuple[float, int, int]]
     facts: list[tuple[str, str, str]]
     notes: list[str]
+    scored: str
     pictures: dict[str, Picture]
     tables: dict[str, Table]
 
@@ -73,6 +76,7 @@ def distillation_part(
     run: RunFolder,
     *,
     scores: Scores | None = None,
+    scored: str = "the inputs that it was distilled from",
     progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> DistillationPart:
     """Draw the figures and the animation into a run's folder, and fill the tables.
@@ -87,6 +91,8 @@ def distillation_part(
         Where figures/*.png and wavelet.gif are written.
     scores : tuple of CoefficientScores, optional
         Of the start and of the chosen wavelet, on the same data.
+    scored : str
+        What data: "256 test maps".
     progress : callable, optional
         Called with (pictures done, pictures in all).
     """
@@ -143,6 +149,7 @@ def distillation_part(
         agreement=list(dict.fromkeys((group[0].share, *agreement(group)) for group in (minima[0], minima[-1]))),
         facts=_facts(path, chosen),
         notes=_notes(path, chosen),
+        scored=scored,
         pictures=pictures,
         tables={
             "path": _points(path, chosen),

@@ -63,7 +63,14 @@ def write_report(
     distillation = (
         None
         if record.path is None or point is None
-        else distillation_part(record.path, point, run, scores=record.scores, progress=after(len(planned), progress))
+        else distillation_part(
+            record.path,
+            point,
+            run,
+            scores=record.scores,
+            scored="test maps" if record.teacher else "the maps that there are gradients of",
+            progress=after(len(planned), progress),
+        )
     )
     trust = quality_part(record.quality or UNCHECKED, run)
     if distillation is not None and record.chosen is None:

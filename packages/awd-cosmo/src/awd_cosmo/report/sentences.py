@@ -16,6 +16,8 @@ PAPER = {"network": 0.89, "classical": 0.82}
 """RMSE of AWD over that of the teacher and of the best classical filter, as published (Ha et al. 2021)."""
 LEARNT = 0.8
 """A teacher whose RMSE is more than so much of the spread of the truth has learnt little."""
+HERE = "for this trained network and this split"
+"""What intervals do not reach beyond: they are of other maps, estimated by the same models."""
 FEW = 10
 """Fewer test cosmologies than that give rough error bars."""
 
@@ -79,7 +81,7 @@ def verdict(record: RunRecord, protocol: Protocol) -> str:
     few = re.match(r"\d+ numbers", mine.statistic or "")
     source = f" from {few[0]} of a map" if few else ""
     said = f"{where}, AWD estimates {record.symbol}{source} with an RMSE of {error}"
-    return f"{said}: {', and '.join(clauses)}." if clauses else f"{said}."
+    return f"{said}: {', and '.join(clauses)}, {HERE}." if clauses else f"{said}."
 
 
 def _against(record: RunRecord, protocol: Protocol, row: Row, name: str) -> str:
