@@ -143,9 +143,10 @@ def interval_from_left_out(
 
     Notes
     -----
-    The variance is (C − 1)/C Σ (θ₍ᵢ₎ − θ)². That of two kinds is the sum of both less that of the pairs, and at least
-    the larger of the two; the degrees of freedom are those of the kind with fewer units. Degrees after Satterthwaite
-    make shorter intervals, and equal models differ then in up to 9 % of cases where 5 % are allowed.
+    The variance is (C − 1)/C Σ (θ₍ᵢ₎ − θ)². That of two kinds is the sum of both less that of the pairs, at least the
+    larger of the two, times C/(C − 1) with C units of the kind that has fewer, which also has the degrees of freedom.
+    Without this factor equal models differ in up to 8 % of cases where 5 % are allowed, with degrees after
+    Satterthwaite in up to 9 %.
 
     Examples
     --------
@@ -167,7 +168,7 @@ def interval_from_left_out(
             (count - 1) / count * float(np.sum((_to(scale, scores) - centre) ** 2))
             for count, scores in zip(counts, left_out, strict=True)
         ]
-    variance = _two_ways(variances) if len(variances) == 3 else variances[0]
+    variance = _two_ways(variances) * units / (units - 1) if len(variances) == 3 else variances[0]
     if not (math.isfinite(centre) and math.isfinite(variance)):
         return Interval(value, math.nan, math.nan, math.nan, units, None if null is None else math.nan)
     from scipy.stats import t
