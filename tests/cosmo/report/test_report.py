@@ -22,13 +22,13 @@ from awd_core.run.folder import RunFolder
 from awd_core.wavelets.wavelet import Wavelet
 from awd_cosmo.inference.estimators import CountRidge, NearestCosmology
 from awd_cosmo.inference.model import Model
+from awd_cosmo.inference.results import ModelRow, Protocol
 from awd_cosmo.inference.splits import split_maps
 from awd_cosmo.inference.training_range import TrainingDistribution
 from awd_cosmo.report import map_figures, result_figures, sentences
-from awd_cosmo.report.artefacts import Predictions, Protocol, Row
+from awd_cosmo.report.artefacts import Predictions, read_record
 from awd_cosmo.report.bands import band_shares, readable_band, scales_of
 from awd_cosmo.report.page import snippet, write_report
-from awd_cosmo.report.read import read_record
 from awd_cosmo.report.tables import row_names
 from awd_cosmo.statistics.scales import ScaleCounts
 from awd_cosmo.statistics.undecimated import undecimated, wavelet_scales
@@ -409,13 +409,13 @@ def test_a_run_without_results_is_refused(bare, name):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("results.json", "{", r"results\.json is damaged"),
+        ("results.json", "{", r"results\.json cannot be read as the comparison of a run: it is not JSON"),
         (
             "results.json",
-            '{"protocols": {"held_out": {}}}',
-            r"results\.json is not what awd-cosmo .* KeyError\('rows'",
+            '{"target": "Omega_m", "protocols": {"held_out": {}}}',
+            r"results\.json cannot be read as the comparison of a run: protocols\.held_out lacks rows",
         ),
-        ("results.json", '{"protocols": {}}', "has no protocol named held_out or published"),
+        ("results.json", '{"target": "Omega_m", "protocols": {}}', "has no protocol named held_out or published"),
         ("scores.json", '{"start": {}}', r"scores\.json cannot be read as scores of awd-cosmo"),
         ("quality.json", '{"verdict": []}', r"quality\.json cannot be read as attribution quality of awd-cosmo"),
         ("selection.json", "[1,", r"selection\.json is damaged"),
@@ -493,12 +493,12 @@ def test_the_published_protocol_alone_is_no_forecast(bare):
 
 def test_the_row_of_a_key_is_the_one_that_validation_takes():
     rows = (
-        Row("raw", "Raw", "classical", 0.02, "peaks", "nearest chi2", validation_rmse=0.01),
-        Row("raw", "Raw", "classical", 0.05, "peaks", "ridge", validation_rmse=0.03),
-        Row("raw", "Raw", "classical", 0.04, "peaks", "emulator", validation_rmse=0.04),
-        Row("laplace_v1", "Laplace", "classical", 0.03, "peaks", "ridge", validation_rmse=0.035),
+        ModelRow("raw", "Raw", "classical", "peaks", "nearest chi2", 0.02, validation_rmse=0.01),
+        ModelRow("raw", "Raw", "classical", "peaks", "ridge", 0.05, validation_rmse=0.03),
+        ModelRow("raw", "Raw", "classical", "peaks", "emulator", 0.04, validation_rmse=0.04),
+        ModelRow("laplace_v1", "Laplace", "classical", "peaks", "ridge", 0.03, validation_rmse=0.035),
     )
-    protocol = Protocol("held_out", rows)
+    protocol = Protocol(rows)
     assert protocol.of("raw") is rows[1]
     assert protocol.best("classical") is rows[0]
     assert protocol.of("none") is None
@@ -552,7 +552,7 @@ def test_scales_are_ordered_from_fine_to_coarse():
 
 def test_the_rmse_figure_shows_the_numbers(bare):
     record = read_record(bare)
-    protocols = list(record.protocols.values())
+    protocols = record.ordered
     names = row_names(protocols)
     for narrow in (False, True):
         (axes,) = result_figures.rmse_figure(protocols, names, "Omega_m", narrow=narrow).axes
@@ -568,7 +568,7 @@ def test_the_predictions_figure_shows_cosmologies_as_points():
         np.array([0, 0, 1, 1]), np.array([0.2, 0.2, 0.4, 0.4]), {"awd": np.array([0.21, 0.23, 0.35, 0.37])},
         {"awd": np.full(4, np.nan)},
     )  # fmt: skip
-    rows = [Row("awd", "AWD", "awd", 0.03)]
+    rows = [ModelRow("awd", "AWD", "awd", "", "", 0.03)]
     (axes,) = result_figures.predictions_figure(predictions, rows, {"awd": "AWD"}, "Omega_m").axes
     (points,) = axes.containers
     np.testing.assert_allclose(points.lines[0].get_xydata(), [[0.2, 0.22], [0.4, 0.36]], rtol=1e-12)

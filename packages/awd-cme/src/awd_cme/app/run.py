@@ -77,10 +77,9 @@ def _do(job: RunJob, workers: int, scheduler: str | None) -> None:
     if job.quiet:
         return
     if job.reaches("results"):
-        from awd_cme.report.result_lines import result_lines
         from awd_cme.run.pipeline import read_results
 
-        tell(result_lines(read_results(folder)))
+        tell(read_results(folder).text())
     written = {
         "series": "series.npz",
         "teacher": "teacher.safetensors",

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Bbox
 
+from awd_cme.model.results import ModelRow, Results
 from awd_cme.report.sentences import Effect
 from awd_core.plotting import BEFORE, FAINT, GREEN, HIGH, LOW, NARROW, ORANGE, PURPLE, SKY, label, style_of
 from awd_core.report import Method, Score, comparison_figure, crop
@@ -34,50 +35,37 @@ BESIDE += [(-12, way * far, "right") for far in (10, 20, 30, 40, 50) for way in 
 Farther than `NEAR` up or down, a line leads to it."""
 
 
-def results_figure(rows: Rows, metric: str, *, narrow: bool = False) -> Figure:
-    """Draw the score of each method with its interval, the best at the top.
-
-    Parameters
-    ----------
-    rows : sequence of mapping
-        Rows of results.json.
-    metric : str
-        "R²" or "AUC".
-    narrow : bool
-        For a narrow page.
-    """
-    shown = sorted((row for row in rows if row["score"] is not None), key=lambda row: -row["score"])
+def results_figure(results: Results, *, narrow: bool = False) -> Figure:
+    """Draw the score of each method with its interval, the best at the top."""
+    shown = sorted(_scored(results), key=lambda row: -row.score)
     methods = [
-        Method(row["name"], _kind_of(row), [Score(row["score"], row.get("low"), row.get("high"))], row["key"] == "awd")
-        for row in shown
+        Method(row.name, _kind_of(row), [Score(row.score, row.low, row.high)], row.key == "awd") for row in shown
     ]
-    quantity = f"{metric} on test tracks (95 % interval)"
-    return comparison_figure(methods, quantity, zero=0.5 if metric == "AUC" else 0.0, narrow=narrow)
+    quantity = f"{results.score_name} on test tracks (95 % interval)"
+    return comparison_figure(methods, quantity, zero=results.of_nothing, narrow=narrow)
 
 
-def economy_figure(rows: Rows, metric: str, *, narrow: bool = False) -> Figure:
+def economy_figure(results: Results, *, narrow: bool = False) -> Figure:
     """Draw the score of each method against how many numbers were fitted; AWD, the teacher and DB5 have names."""
-    shown = [row for row in rows if row["score"] is not None and row.get("parameters") and row["kind"] != "trivial"]
+    shown = [row for row in _scored(results) if row.parameters and row.kind != "trivial"]
     figure = Figure(figsize=(NARROW, 3.4) if narrow else (6.4, 3.4), layout="constrained")
     axes = figure.subplots()
     for row in shown:
         _, colour, marker = style_of(_kind_of(row))
-        own = row["key"] == "awd"
-        axes.plot(
-            row["parameters"], row["score"], marker, color=colour, markersize=9 if own else 6, zorder=4 if own else 3
-        )
+        size, order = (9, 4) if row.key == "awd" else (6, 3)
+        axes.plot(row.parameters or 0, row.score, marker, color=colour, markersize=size, zorder=order)
     axes.set_xscale("log")
     axes.margins(0.22, 0.18)
-    crop(axes, [row["score"] for row in shown], None, along="y")
-    label(axes, "", "fitted numbers (parameters)", f"{metric} on test tracks")
+    crop(axes, [row.score for row in shown], None, along="y")
+    label(axes, "", "fitted numbers (parameters)", f"{results.score_name} on test tracks")
     figure.draw_without_rendering()  # places of marks are known when the axes are laid out
     _write_names(axes, shown, ("awd", "teacher", "db5", "raw_ridge", "boosting"))
     return figure
 
 
-def cells_figure(rows: Rows, methods: Mapping[str, str], metric: str, *, narrow: bool = False) -> Figure:
+def cells_figure(results: Results, methods: Mapping[str, str], *, narrow: bool = False) -> Figure:
     """Draw scores cell by cell, the cell with most tracks at the top; the marker's size grows with the tracks."""
-    shown = sorted(rows, key=lambda row: row["n"])
+    shown = sorted(results.per_cell, key=lambda row: row["n"])
     figure = Figure(figsize=(NARROW if narrow else 7.0, 0.3 * len(shown) + 1.4), layout="constrained")
     axes = figure.subplots()
     styles = {key: style_of(kind)[1:] for key, kind in (("awd", "awd"), ("teacher", "network"), ("db5", "wavelet"))}
@@ -90,20 +78,15 @@ def cells_figure(rows: Rows, methods: Mapping[str, str], metric: str, *, narrow:
             continue
         values += [value for _, value in held]
         axes.plot(
-            [v for _, v in held],
-            [p for p, _ in held],
-            marker,
-            color=colour,
-            label=name,
-            markersize=6,
+            [v for _, v in held], [p for p, _ in held], marker, color=colour, label=name, markersize=6,
             zorder=4 if key == "awd" else 3,
-        )
+        )  # fmt: skip
     axes.hlines(range(len(shown)), 0, 1, transform=axes.get_yaxis_transform(), color=FAINT, linewidth=0.6, zorder=0)
     axes.set_yticks(range(len(shown)), [f"{row['cell']} ({row['n']})" for row in shown], fontsize=8)
     axes.set_ylim(-0.7, len(shown) - 0.3)
-    crop(axes, values, 0.5 if metric == "AUC" else 0.0)
+    crop(axes, values, results.of_nothing)
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    label(axes, "", f"{metric} within the cell", "cell (test tracks)")
+    label(axes, "", f"{results.score_name} within the cell", "cell (test tracks)")
     figure.legend(loc="outside lower center", ncols=2 if narrow else 3, frameon=False, fontsize=8)
     return figure
 
@@ -114,20 +97,9 @@ def effects_figure(
 ) -> Figure:  # fmt: skip
     """Draw the strongest effects with their intervals, and how far each scale moves the prediction.
 
-    Parameters
-    ----------
-    found : sequence of Effect
-        The strongest first.
-    scale_sd : sequence of float
-        By scale, standard deviation of all its contributions together.
-    bands : sequence of str
-        What the scales are called.
-    words, unit : str
-        What is predicted, and in what.
-    odds : bool
-        Whether effects are factors, drawn on a logarithmic axis.
-    narrow : bool
-        Panels below each other.
+    Effects come strongest first; `scale_sd` are the standard deviations of all contributions of a scale together,
+    `bands` what scales are called, `words` and `unit` what is predicted, and in what. With `odds`, effects are factors,
+    on a logarithmic axis.
     """
     height = 0.28 * len(found) + 1.2
     if narrow:
@@ -199,17 +171,17 @@ def selection_figure(rows: Rows, metric: str, *, narrow: bool = False) -> Figure
     return figure
 
 
-def _write_names(axes: Axes, rows: Rows, keys: Sequence[str]) -> None:
+def _write_names(axes: Axes, rows: Sequence[ModelRow], keys: Sequence[str]) -> None:
     """Write the names of some rows beside their marks, where they meet neither a mark nor another name nor the edge."""
     point = axes.figure.dpi / 72
-    marks = axes.transData.transform([(row["parameters"], row["score"]) for row in rows])
-    radii = (point * (6 if row["key"] == "awd" else 4) for row in rows)
+    marks = axes.transData.transform([(row.parameters or 0, row.score) for row in rows])
+    radii = (point * (6 if row.key == "awd" else 4) for row in rows)
     taken = [Bbox.from_extents(x - r, y - r, x + r, y + r) for (x, y), r in zip(marks, radii, strict=True)]
-    for row in sorted((row for row in rows if row["key"] in keys), key=lambda row: keys.index(row["key"])):
-        place = row["parameters"], row["score"]
+    for row in sorted((row for row in rows if row.key in keys), key=lambda row: keys.index(row.key)):
+        place = float(row.parameters or 0), row.score
         name = axes.annotate(
-            row["name"], place, xytext=(0, 0), textcoords="offset points", fontsize=8, va="center", in_layout=False,
-            fontweight="bold" if row["key"] == "awd" else "normal",
+            row.name, place, xytext=(0, 0), textcoords="offset points", fontsize=8, va="center", in_layout=False,
+            fontweight="bold" if row.key == "awd" else "normal",
         )  # fmt: skip
         tried: list[tuple[int, int, Bbox]] = []
         for number, (x, y, side) in enumerate(BESIDE):
@@ -233,6 +205,10 @@ def _kind(row: Mapping[str, Any]) -> tuple[str, str, str]:
     return str(row.get("start") or ""), str(row["features"]), str(row["regression"])
 
 
-def _kind_of(row: Mapping[str, Any]) -> str:
+def _scored(results: Results) -> list[ModelRow]:
+    return [row for row in results.rows if not math.isnan(row.score)]
+
+
+def _kind_of(row: ModelRow) -> str:
     """Kind of a method; AWD as published is one of AWD's variants."""
-    return "ablation" if row["kind"] == "awd" and row["key"] != "awd" else str(row["kind"])
+    return "ablation" if row.kind == "awd" and row.key != "awd" else row.kind

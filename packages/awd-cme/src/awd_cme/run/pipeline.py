@@ -18,6 +18,7 @@ import numpy as np
 from torch import nn
 
 from awd_cme.model.card import ModelCard
+from awd_cme.model.results import Results
 from awd_cme.readers.source import Source, recognise_source
 from awd_cme.run.candidates import candidates_of, choose
 from awd_cme.run.compare import Fitted, convolutions_row, fit_all, headline_row
@@ -149,7 +150,7 @@ class Work(Distilling):
         """Tell how good they are; the second, the rich form, becomes the card."""
         results = results_of(self.problem, self.models)
         card_of(self.problem, self.models[1], results).save(self.run / "card.json")
-        self.run.write_json("results.json", results)
+        self.run.write_json("results.json", results.to_dict())
 
     def time(self, report: Report) -> None:
         """Take the time of the card and of the network."""
@@ -268,8 +269,8 @@ def _digest(file: str) -> str:
     return str(Source("tracks", Path(file)).identity()["sha256"])
 
 
-def read_results(folder: str | Path) -> dict[str, Any]:
-    """Content of a run's results.json.
+def read_results(folder: str | Path) -> Results:
+    """The results of a run.
 
     Raises
     ------
@@ -279,5 +280,4 @@ def read_results(folder: str | Path) -> dict[str, Any]:
     file = Path(folder) / "results.json"
     if not file.exists():
         raise FileNotFoundError(f"{folder} has no results.json; finish the run first (awd-cme evaluate {folder})")
-    values: dict[str, Any] = read_json(file)
-    return values
+    return Results.load(file)

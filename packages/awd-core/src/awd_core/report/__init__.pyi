@@ -1,3 +1,4 @@
+from .assemble import save_run_report as save_run_report
 from .comparison import Method as Method
 from .comparison import Score as Score
 from .comparison import comparison_figure as comparison_figure
@@ -13,10 +14,13 @@ from .pictures import Progress as Progress
 from .pictures import after as after
 from .pictures import draw_pictures as draw_pictures
 from .quality import quality_part as quality_part
+from .read import if_there as if_there
 from .read import read_json as read_json
 from .read import read_quality as read_quality
 from .read import read_scores as read_scores
 from .run import run_part as run_part
+from .sentences import counted as counted
+from .sentences import interval as interval
 from .student_figures import error_curve_figure as error_curve_figure
 from .table import Column as Column
 from .table import Table as Table

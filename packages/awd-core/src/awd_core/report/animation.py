@@ -67,17 +67,6 @@ def trail(path: DistillationPath, point: PathPoint) -> Trail:
 
     The last search of a point starts where an earlier one ended, often at another share; followed back, this leads to
     one of the first starts. If the user's wavelet leads to the same place as that start, the way begins there.
-
-    Parameters
-    ----------
-    path : DistillationPath
-        The path.
-    point : PathPoint
-        One of its points.
-
-    Returns
-    -------
-    Trail
     """
     searches = [(p.share, d) for p in path for d in p.descents]
     way = [(point.share, point.best)]
@@ -125,15 +114,7 @@ def animate(way: Trail, *, frames: int = 48, dpi: int = 100) -> bytes:
 
 
 def filmstrip(way: Trail, *, columns: int = 5) -> Figure:
-    """The same for paper: moments side by side, φ, ψ and the taps below each other.
-
-    Parameters
-    ----------
-    way : Trail
-        From `trail`.
-    columns : int
-        How many moments, the first and the last included.
-    """
+    """The same for paper: moments side by side, φ, ψ and the taps below each other."""
     moments = _resampled(way.poses, columns)
     figure = Figure(figsize=(1.7 * len(moments) + 0.5, 4.4), layout="constrained")
     rows = figure.subplots(3, len(moments), squeeze=False, sharey="row")

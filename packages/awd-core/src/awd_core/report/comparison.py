@@ -1,5 +1,6 @@
 """The figure that every report with several methods has: the score of each of them, with its interval."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,11 +14,11 @@ from awd_core.plotting.palette import DARK, FAINT, HIGH, style_of
 
 @dataclass(frozen=True)
 class Score:
-    """A score; `low` and `high` are the ends of its interval, if there is one."""
+    """A score; `low` and `high` are the ends of its interval, NaN where there is none."""
 
     value: float
-    low: float | None = None
-    high: float | None = None
+    low: float = math.nan
+    high: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def comparison_figure(
             if score is None:
                 continue
             shift = 0.16 * (2 * number - 1) if several else 0.0
-            below, above = (0.0 if end is None else abs(end - score.value) for end in (score.low, score.high))
+            below, above = (0.0 if math.isnan(end) else abs(end - score.value) for end in (score.low, score.high))
             axes.errorbar(
                 score.value, place + shift, xerr=[[below], [above]], marker=marker, color=colour,
                 markersize=7.5 if method.own else 6, capsize=2.5, elinewidth=1.5,

@@ -5,8 +5,9 @@ from typing import Any
 
 from awd_core.report import Draw, Planned, error_curve_figure
 from awd_core.student import CurvePoint, ErrorCurve
+from awd_cosmo.inference.results import ModelRow
 from awd_cosmo.report import map_figures, result_figures, run_figures, sentences, tables
-from awd_cosmo.report.artefacts import SYMBOLS, Row, RunRecord
+from awd_cosmo.report.artefacts import SYMBOLS, RunRecord
 from awd_cosmo.report.bands import BandShare, band_shares, model_levels, scales_of
 from awd_cosmo.statistics.undecimated import BandScale
 
@@ -22,14 +23,14 @@ def plan(record: RunRecord) -> list[Planned]:
 
 
 def _of_results(record: RunRecord) -> list[Planned]:
-    protocols = [record.main, *(p for name, p in record.protocols.items() if name != record.main.name)]
+    protocols = record.ordered
     names = tables.row_names(protocols)
     planned = [] if not record.main.curve else [_curve(record.main.curve)]
     planned += [
         Planned(
             "rmse",
             f"RMSE of {record.symbol} with error bars for each model and protocol; the tables have the numbers.",
-            lambda narrow: result_figures.rmse_figure(protocols, names, record.target, narrow=narrow),
+            lambda narrow: result_figures.rmse_figure(protocols, names, record.results.target, narrow=narrow),
         )
     ]
     for protocol in protocols:
@@ -44,7 +45,7 @@ def _of_results(record: RunRecord) -> list[Planned]:
                     f"predictions-{protocol.name.replace('_', '-')}",
                     f"Estimated against true {record.symbol} for {', '.join(row.name for row in shown)}, with the line "
                     "of perfect estimates.",
-                    _predicted(predictions, shown, {row.key: row.name for row in shown}, record.target),
+                    _predicted(predictions, shown, {row.key: row.name for row in shown}, record.results.target),
                 )
             )
     if record.histories:
@@ -56,13 +57,13 @@ def _of_results(record: RunRecord) -> list[Planned]:
             )
         )
     if observed := record.observed:
-        trained = (record.maps.get("parameters") or {}).get(record.target)
+        trained = (record.maps.get("parameters") or {}).get(record.results.target)
         planned.append(
             Planned(
                 "observed",
                 f"Estimates of {record.symbol} for the observed maps with error bars; the table has the numbers.",
                 lambda narrow: run_figures.observed_figure(
-                    observed, record.target, None if trained is None else tuple(trained), narrow=narrow
+                    observed, record.results.target, None if trained is None else tuple(trained), narrow=narrow
                 ),
             )
         )
@@ -78,15 +79,18 @@ def _curve(rows: Sequence[Mapping[str, Any]]) -> Planned:
     )
 
 
-def _predicted(predictions: Any, shown: Sequence[Row], names: Mapping[str, str], target: str) -> Draw:
+def _predicted(predictions: Any, shown: Sequence[ModelRow], names: Mapping[str, str], target: str) -> Draw:
     return lambda narrow: result_figures.predictions_figure(predictions, shown, names, target, narrow=narrow)
 
 
 def _of_data(record: RunRecord) -> list[Planned]:
     table = record.maps.get("table") or []
     varying = [name for name in SYMBOLS if len({row[name] for row in table if row.get(name) is not None}) > 1]
-    axes = [record.target, *(n for n in ("sigma8", "A_s", "M_nu", *varying) if n in varying and n != record.target)]
-    if len(axes) < 2 or record.target not in varying:
+    axes = [
+        record.results.target,
+        *(n for n in ("sigma8", "A_s", "M_nu", *varying) if n in varying and n != record.results.target),
+    ]
+    if len(axes) < 2 or record.results.target not in varying:
         return []
     held_out = record.predictions.get("held_out")
     test = [] if held_out is None else sorted(set(held_out.cosmology.tolist()))
@@ -140,7 +144,7 @@ def _of_attributions(record: RunRecord) -> list[Planned]:
             "attribution-pixels",
             f"Test maps, and below them the gradient of the teacher's {record.symbol} by the convergence of pixels.",
             lambda narrow: map_figures.pixel_attributions_figure(
-                held, pixel, result_figures.written(record.target).removesuffix(" (eV)"), narrow=narrow
+                held, pixel, result_figures.written(record.results.target).removesuffix(" (eV)"), narrow=narrow
             ),
         )
     ]

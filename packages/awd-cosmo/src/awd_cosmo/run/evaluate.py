@@ -13,7 +13,7 @@ from awd_core.typing import Array, Rows
 from awd_core.wavelets import Wavelet
 from awd_cosmo.inference.model import Model
 from awd_cosmo.inference.regressor import CountRegressor
-from awd_cosmo.inference.results import Answer, predictions_csv, ratio, score_row
+from awd_cosmo.inference.results import Answer, ModelRow, Protocol, Ratio, Results, predictions_csv
 from awd_cosmo.inference.scores import rmse
 from awd_cosmo.inference.training_range import TrainingDistribution
 from awd_cosmo.run.compare import (
@@ -60,7 +60,9 @@ def evaluate(
     for key, (index, estimator) in chosen["classical"].items():
         statistic = classical_statistics(key, maps.arcmin_per_pixel, min(maps.shape))[index]
         models.append((key, CLASSICAL_NAMES[key], "classical", statistic, estimator))
-    protocols, ratios, tables, timings = {}, [], {}, {}
+    protocols: dict[str, Protocol] = {}
+    ratios: list[Ratio] = []
+    tables, timings = {}, {}
     total = len(models) * len(prepared.splits)
     for number, (protocol, split) in enumerate(prepared.splits.items()):
         truth = prepared.target[split.test]
@@ -81,7 +83,7 @@ def evaluate(
         if protocol == "published":
             answers += _nearest(run, comparison, counted)
         units, drawn = independent_units(prepared, protocol)
-        rows = [score_row(answer, truth, units) for answer in answers]
+        rows = [ModelRow.of(answer, truth, units) for answer in answers]
         # Each statistic is tried once with each estimator, and validation of this protocol says which is best.
         best = min((a for a in main.values() if a.kind == "classical"), key=lambda a: a.validation_rmse or 0.0)
         rivals = ("teacher", best.key)
@@ -89,28 +91,24 @@ def evaluate(
             ("awd", (*rivals, "awd_counts", *(key for key in few if key != "awd"))),
             ("awd_counts", (*rivals, "awd_no_interpretation", "db5")),
         ):
-            ratios += [ratio(protocol, main[first], main[one], truth, units) for one in others if one in main]
-        protocols[protocol] = {
-            "rows": rows,
-            "train": len(split.train),
-            "validation": len(split.validation),
-            "test": len(split.test),
-            "test_cosmologies": len(np.unique(prepared.cosmology[split.test])),
-            "spread": float(truth.std()),
-            "best_classical": best.key,
-            "units": drawn,
-        }
+            there = [main[one] for one in others if one in main]
+            ratios += [Ratio.of_answers(protocol, main[first], one, truth, units) for one in there]
         tables[protocol] = _table(prepared, protocol, main, best.key)
+        curve = None
         if protocol == "held_out":
             timings = _timings(comparison, fits, taught.get(protocol), prepared)
-            summary = {row["key"]: row["rmse"] for row in rows if row["key"] in ("awd", "teacher", "mean")}
+            summary = {row.key: row.rmse for row in rows if row.key in ("awd", "teacher", "mean")}
             _save_model(run, comparison, fits["awd"], student.wavelet, main["awd"], summary)
             teacher = main["teacher"].estimate if "teacher" in main else None
             shown: dict[str, Wavelet | str] = {"student": student.wavelet, **{name: name for name in job.baselines}}
-            protocols[protocol]["curve"] = number_curve(comparison, shown, chosen["numbers"], teacher, units)
+            curve = number_curve(comparison, shown, chosen["numbers"], teacher, units)
+        protocols[protocol] = Protocol(
+            rows, len(split.train), len(split.validation), len(split.test),
+            len(np.unique(prepared.cosmology[split.test])), float(truth.std()), best.key, drawn, curve, protocol,
+        )  # fmt: skip
     run.write_bytes("predictions.csv", predictions_csv(tables))
     run.write_json("timings.json", {"ms_per_map": timings, "seconds": run.seconds()})
-    run.write_json("results.json", {"target": job.target, "protocols": protocols, "ratios": ratios})
+    run.write_json("results.json", Results(job.target, protocols, ratios).to_dict())
 
 
 def independent_units(prepared: Prepared, protocol: str) -> tuple[dict[str, Any], str]:

@@ -5,9 +5,10 @@ not among them. A job is kept in the run's `config.json`, so that single steps g
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
+from awd_core.files import Record
 from awd_core.run import RUN, AtLeast, OneOf, Panel, SettingError, Typed, check_settings, parse_shares
 
 SIMULATED = "simulated"
@@ -25,7 +26,7 @@ KNOWN = OneOf("awd_cosmo.formats.parameters:RANGES")
 
 
 @dataclass(frozen=True)
-class Job:
+class Job(Record, ignored=("resamples",)):  # of the bootstrap that was here before
     """A run of `awd-cosmo run`.
 
     Attributes
@@ -204,25 +205,6 @@ class Job:
     def targets(self) -> tuple[str, ...]:
         """Parameters that the teacher learns; the one that is estimated is the first."""
         return (self.target, *(name for name in self.more_targets if name != self.target))
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "Job":
-        """Job from what `to_dict` gave.
-
-        Raises
-        ------
-        ValueError
-            If it has fields that are not known.
-        """
-        values = {name: value for name, value in values.items() if name != "resamples"}  # of the bootstrap of before
-        unknown = sorted(set(values) - {entry.name for entry in fields(cls)})
-        if unknown:
-            raise ValueError(f"a run has no setting {unknown[0]!r}; another version of awd-cosmo may have made it")
-        return cls(**values)
 
     def changed(self, **values: Any) -> "Job":
         """A job with other values for some fields; those that are None stay."""
