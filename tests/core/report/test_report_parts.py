@@ -16,7 +16,7 @@ from awd_core.plotting.layout import NARROW, panels
 from awd_core.report import page
 from awd_core.report.comparison import Method, Score, comparison_figure
 from awd_core.report.page import Picture, save_report
-from awd_core.report.pictures import Planned, after, draw_pictures
+from awd_core.report.pictures import PlannedFigure, draw_pictures, offset_progress
 from awd_core.report.read import read_json, read_quality, read_scores
 from awd_core.report.table import ON_PAPER, Column, Table, number
 from awd_core.run.folder import RunFolder
@@ -117,9 +117,9 @@ def test_pictures_are_drawn_twice_and_told(run):
         return Figure(figsize=(1, 1))
 
     asked, told = [], []
-    planned = [Planned(key, "what is drawn", draw) for key in ("a", "b")]
+    planned = [PlannedFigure(key, "what is drawn", draw) for key in ("a", "b")]
     made = draw_pictures(run, planned, lambda *done: told.append(done), others=3)
-    after(2, lambda *done: told.append(done))(3, 3)
+    offset_progress(2, lambda *done: told.append(done))(3, 3)
     assert asked == [False, True] * 2
     assert told == [(1, 5), (2, 5), (5, 5)]
     assert made["a"].image == (run / "figures" / "a.png").read_bytes()

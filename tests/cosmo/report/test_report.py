@@ -448,7 +448,7 @@ def test_the_words_follow_the_numbers(bare, ratios, wanted, note):
     write_results(bare, (ratios, (0.779, 0.71, 0.85)))
     record = read_record(bare)
     assert wanted in sentences.summary(record)
-    notes = [said for said in sentences.honest_notes(record) if "the teacher" in said]
+    notes = [said for said in sentences.caveats(record) if "the teacher" in said]
     assert (any(note in said for said in notes)) if note else notes == []
 
 
@@ -470,7 +470,7 @@ def test_a_plain_wavelet_that_does_as_well_is_named(bare):
         )
         row_of(values, "haar")["rmse"] = 0.0201
 
-    notes = " ".join(sentences.honest_notes(changed_results(bare, change)))
+    notes = " ".join(sentences.caveats(changed_results(bare, change)))
     assert "not distinguishable from that of db5 (0.970, 0.900 to 1.040)" in notes
     assert "Haar has a smaller RMSE on the test maps than AWD (0.0201 against 0.0219)" in notes
 
@@ -480,7 +480,7 @@ def test_models_that_have_learnt_nothing_are_called_so(bare):
         row_of(values, "teacher")["rmse"] = 0.056
         row_of(values, "awd")["rmse"] = 0.0569
 
-    notes = " ".join(sentences.honest_notes(changed_results(bare, change)))
+    notes = " ".join(sentences.caveats(changed_results(bare, change)))
     assert "The teacher has learnt little: its RMSE is 0.0560" in notes
     assert "it knows little more than their mean" in notes
 
@@ -488,7 +488,7 @@ def test_models_that_have_learnt_nothing_are_called_so(bare):
 def test_the_published_protocol_alone_is_no_forecast(bare):
     record = changed_results(bare, lambda values: values["protocols"].pop("held_out"))
     assert record.main.name == "published"
-    assert any("No cosmologies were held out" in note for note in sentences.honest_notes(record))
+    assert any("No cosmologies were held out" in note for note in sentences.caveats(record))
 
 
 def test_the_row_of_a_key_is_the_one_that_validation_takes():

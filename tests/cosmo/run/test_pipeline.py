@@ -23,7 +23,7 @@ from awd_core.student.result import StudentDistillation
 from awd_core.wavelets.wavelet import Wavelet
 from awd_cosmo.inference.model import Model
 from awd_cosmo.inference.predict import predict_map, table_text
-from awd_cosmo.inference.results import Answer, ModelRow, Results, predictions_csv
+from awd_cosmo.inference.results import ModelEstimates, ModelRow, Results, predictions_csv
 from awd_cosmo.maps.open import open_maps
 from awd_cosmo.run.job import PRESETS, SIMULATED, Job
 from awd_cosmo.run.pipeline import run_pipeline, saved_job
@@ -433,7 +433,7 @@ def test_scores_of_a_row_are_those_of_the_definition():
     rng = np.random.default_rng(0)
     truth = np.repeat(rng.uniform(0.2, 0.4, 20), 5)
     error = rng.normal(0.01, 0.02, 100)
-    answer = Answer("awd", "AWD", "awd", "counts", "ridge", truth + error, np.full(100, 0.02), None, 3)
+    answer = ModelEstimates("awd", "AWD", "awd", "counts", "ridge", truth + error, np.full(100, 0.02), None, 3)
     row = ModelRow.of(answer, truth, {"cosmology": np.repeat(np.arange(20), 5)})
     # Sums in another order.
     assert row.rmse == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-12)

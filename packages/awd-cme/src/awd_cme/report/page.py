@@ -16,7 +16,7 @@ from awd_cme.report import student as student_report
 from awd_cme.report import tables as report_tables
 from awd_cme.report.artefacts import Artefacts, read_artefacts
 from awd_cme.report.sentences import Effect, bands, effects, sentence, sparser, strongest
-from awd_core.report import Planned, Progress, Table, error_curve_figure, save_run_report
+from awd_core.report import PlannedFigure, Progress, Table, error_curve_figure, save_run_report
 from awd_core.run import RunFolder, check_run
 
 CITATIONS = {
@@ -116,23 +116,23 @@ def _context(run: RunFolder, found: Artefacts, effect_list: list[Effect]) -> dic
     }
 
 
-def _drawings(found: Artefacts, effect_list: list[Effect]) -> Iterator[Planned]:
+def _drawings(found: Artefacts, effect_list: list[Effect]) -> Iterator[PlannedFigure]:
     data, results, card = found.data, found.results, found.card
     channels, unit, metric, names = data["channels"], found.unit, found.metric, results.names
     examples, clock = found.examples, _clock(found)
     if (curve := found.curve) is not None:
-        yield Planned(
+        yield PlannedFigure(
             "curve",
             "Test R² against the number of numbers, of the student's wavelet and others, with the teacher.",
             lambda narrow: error_curve_figure(curve, narrow=narrow),
         )
-    yield Planned(
+    yield PlannedFigure(
         "results",
         f"{metric} of every method on test tracks with 95 % intervals; the table has the numbers.",
         lambda narrow: result_figures.results_figure(results, narrow=narrow),
     )
     if examples is not None and len(examples.cell):
-        yield Planned(
+        yield PlannedFigure(
             "examples",
             f"Example tracks: {channels[0]} and {channels[1]} over time ({clock}), and below each the wavelet "
             "coefficients that decided, by scale and time.",
@@ -140,7 +140,7 @@ def _drawings(found: Artefacts, effect_list: list[Effect]) -> Iterator[Planned]:
         )
     if card is not None and found.path is not None and found.chosen is not None:
         start, wavelet = found.path.start, found.wavelet or found.chosen.wavelet
-        yield Planned(
+        yield PlannedFigure(
             "wavelet_scales",
             f"The distilled wavelet over {start.name} at every scale, on one time axis in {card.unit}.",
             lambda narrow: track_figures.wavelet_scales_figure(wavelet, start, card, narrow=narrow),
@@ -150,7 +150,7 @@ def _drawings(found: Artefacts, effect_list: list[Effect]) -> Iterator[Planned]:
         most, words = strongest(effect_list, 14), "odds of success" if odds else f"predicted {channels[1]}"
         scale = card.targets.sd if not odds and card.targets.rule != "none" else 1.0
         scale_sd = (found.spread.scale_sd * scale).tolist()
-        yield Planned(
+        yield PlannedFigure(
             "effects",
             "Effects of the strongest features with intervals, and how far each scale moves the prediction; "
             "the table has the numbers.",
@@ -162,38 +162,38 @@ def _drawings(found: Artefacts, effect_list: list[Effect]) -> Iterator[Planned]:
         yield _prediction_drawing(found, found.predictions)
     if len(results.per_cell) > 1:
         methods = {key: names[key] for key in report_tables.methods(results.per_cell)}
-        yield Planned(
+        yield PlannedFigure(
             "cells",
             f"{metric} within every cell, for {', '.join(methods.values())}; the table has the numbers.",
             lambda narrow: result_figures.cells_figure(results, methods, narrow=narrow),
         )
     if (selection := found.selection) and any(row.get("share") is not None for row in selection):
-        yield Planned(
+        yield PlannedFigure(
             "candidates",
             f"Cross-validated {metric} along the path for each kind of features, the chosen candidate ringed.",
             lambda narrow: result_figures.selection_figure(selection, metric, narrow=narrow),
         )
     if any(row.parameters for row in results.rows):
-        yield Planned(
+        yield PlannedFigure(
             "economy",
             f"{metric} of every method against the number of its parameters; the table has the numbers.",
             lambda narrow: result_figures.economy_figure(results, narrow=narrow),
         )
 
 
-def _prediction_drawing(found: Artefacts, table: pd.DataFrame) -> Planned:
+def _prediction_drawing(found: Artefacts, table: pd.DataFrame) -> PlannedFigure:
     partner, unit, names = found.data["channels"][1], found.unit, found.results.names
     truth = table["truth"].to_numpy(dtype=float)
     keys = [key for key in ("awd", "teacher", "db5") if key in table.columns]
     shown = {names.get(key, key): table[key].to_numpy(dtype=float) for key in keys}
     if found.metric == "AUC":
-        return Planned(
+        return PlannedFigure(
             "predictions",
             f"ROC curves of {' and '.join(shown)}, and the predicted probabilities of both classes.",
             lambda narrow: prediction_figures.roc_figure(truth, shown, partner, narrow=narrow),
         )
     two = dict(list(shown.items())[:2])
-    return Planned(
+    return PlannedFigure(
         "predictions",
         f"Predicted against measured {partner}, one dot a test track, for {' and '.join(two)}.",
         lambda narrow: prediction_figures.scatter_figure(truth, two, partner, unit, narrow=narrow),

@@ -194,15 +194,15 @@ def _features(card: ModelCard) -> Iterator[tuple[str, str, int]]:
     for scale, (band, size) in enumerate(zip(bands(card), [sizes[-1], *sizes[:0:-1]], strict=True)):
         for name in card.selection.names("", size):
             bare = name.removeprefix(", ")
-            yield f"{_in_words(bare)} {'at scales ' if scale == 0 else 'at '}{band}", f"{bare}, {band}", scale
+            yield f"{_described(bare)} {'at scales ' if scale == 0 else 'at '}{band}", f"{bare}, {band}", scale
 
 
-def _in_words(name: str) -> str:
+def _described(name: str) -> str:
     """A feature's name without its scale, as `Selection.names` gives it, in words.
 
     Examples
     --------
-    >>> _in_words("time of largest 2"), _in_words("energy")
+    >>> _described("time of largest 2"), _described("energy")
     ('the time of the second largest positive coefficient', 'the energy (root of the sum of squares)')
     """
     if name == "energy":

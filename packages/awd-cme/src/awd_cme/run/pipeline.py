@@ -28,7 +28,7 @@ from awd_cme.run.job import PROGRAM, RunJob
 from awd_cme.run.results import card_of, predictions_of, results_of, timings_of
 from awd_cme.run.series import Problem, choose_z_scores, make_problem, read_problem
 from awd_cme.run.student import convolve, distill_headline
-from awd_cme.run.teach import Taught, Teacher, cross_validate, of_another_seed, one_thread, read_teacher, train
+from awd_cme.run.teach import Taught, Teacher, cross_validate, one_thread, read_teacher, train, train_another_seed
 from awd_cme.series.series_file import write_arrays
 from awd_core.attribution import input_gradients
 from awd_core.distill import SearchSettings
@@ -112,7 +112,7 @@ class Work(Distilling):
     @cached_property
     def rival(self) -> Teacher:
         """A teacher of another seed."""
-        return of_another_seed(self.run, self.job, self.problem, self.teacher)
+        return train_another_seed(self.run, self.job, self.problem, self.teacher)
 
     @cached_property
     def checked(self) -> dict[str, Any]:

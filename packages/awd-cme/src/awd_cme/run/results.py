@@ -11,7 +11,7 @@ from awd_cme.model.intervals import coefficient_intervals
 from awd_cme.model.results import Difference, ModelRow, Results
 from awd_cme.model.scores import Metric, auc, r2, score_difference, score_interval
 from awd_cme.run.compare import Fitted
-from awd_cme.run.readable import kept_together
+from awd_cme.run.readable import grouping_of
 from awd_cme.run.series import Problem
 from awd_core.run import shortest_seconds
 from awd_core.workers import torch_threads
@@ -62,9 +62,9 @@ def results_of(problem: Problem, fitted: Sequence[Fitted]) -> Results:
         cells_train=len(np.unique(problem.training.cell)),
         cells_test=len(np.unique(held.cell)),
         intervals={
-            "method": "jackknife", "over": kept_together(held), "units": len(np.unique(clusters)), "level": 0.95,
+            "method": "jackknife", "over": grouping_of(held), "units": len(np.unique(clusters)), "level": 0.95,
         },
-        folds_keep_together=kept_together(problem.known),
+        folds_keep_together=grouping_of(problem.known),
     )  # fmt: skip
 
 
@@ -109,7 +109,7 @@ def card_of(problem: Problem, row: Fitted, results: Results) -> ModelCard:
         "metric": results.metric,
         "test": {"score": own.score, "low": _known(own.low), "high": _known(own.high)},
         "cv_score": row.cv_score,
-        "coefficients_over": kept_together(training),
+        "coefficients_over": grouping_of(training),
         "train_tracks": results.train,
         "test_tracks": results.test,
         "series": problem.raw.settings.to_dict(),

@@ -9,10 +9,10 @@ from .distillation import picture_count as picture_count
 from .distillation_figures import path_figure as path_figure
 from .page import save_report as save_report
 from .pictures import Draw as Draw
-from .pictures import Planned as Planned
+from .pictures import PlannedFigure as PlannedFigure
 from .pictures import Progress as Progress
-from .pictures import after as after
 from .pictures import draw_pictures as draw_pictures
+from .pictures import offset_progress as offset_progress
 from .quality import quality_part as quality_part
 from .read import if_there as if_there
 from .read import read_json as read_json

@@ -9,7 +9,7 @@ from awd_core.evidence.quality_record import CheckedQuality
 from awd_core.evidence.score_records import Scores
 from awd_core.report.distillation import distillation_part, picture_count
 from awd_core.report.page import save_report
-from awd_core.report.pictures import Planned, Progress, after, draw_pictures
+from awd_core.report.pictures import PlannedFigure, Progress, draw_pictures, offset_progress
 from awd_core.report.quality import quality_part
 from awd_core.report.run import run_part
 from awd_core.run.folder import RunFolder
@@ -18,8 +18,8 @@ UNCHECKED = "That was not checked in this run: there is no quality.json in its f
 
 
 def save_run_report(
-    run: RunFolder, template: str, planned: Sequence[Planned], progress: Progress, *, path: DistillationPath | None,
-    point: PathPoint | None, scores: Scores | None, quality: CheckedQuality | None,
+    run: RunFolder, template: str, planned: Sequence[PlannedFigure], progress: Progress, *,
+    path: DistillationPath | None, point: PathPoint | None, scores: Scores | None, quality: CheckedQuality | None,
     facts: Sequence[tuple[str, str, str]], path_notes: Sequence[str] = (), **context: Any,
 ) -> Path:  # fmt: skip
     """Draw the pictures, put the parts together, and write report.html into a run's folder.
@@ -30,7 +30,7 @@ def save_run_report(
         The run.
     template : str
         Its name with its package before, as for `awd_core.report.save_report`.
-    planned : sequence of Planned
+    planned : sequence of PlannedFigure
         The package's own pictures; the template gets them by their keys.
     progress : callable
         Called with (pictures done, pictures in all).
@@ -49,7 +49,7 @@ def save_run_report(
     pictures = draw_pictures(run, planned, progress, others=picture_count(scores) if there else 0)
     part = None
     if path is not None and point is not None:
-        part = distillation_part(path, point, run, scores=scores, progress=after(len(planned), progress))
+        part = distillation_part(path, point, run, scores=scores, progress=offset_progress(len(planned), progress))
         part.notes.extend(path_notes)
     trust = quality_part(quality or UNCHECKED, run)
     held: Mapping[str, Any] = {"pictures": pictures, "distillation": part, "quality": trust, "run": run_part(run)}

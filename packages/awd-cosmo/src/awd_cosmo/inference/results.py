@@ -21,7 +21,7 @@ RECOGNISES = "nearest chi2"
 
 
 @dataclass(frozen=True)
-class Answer:
+class ModelEstimates:
     """What one model says of the test maps of a protocol.
 
     Attributes
@@ -57,7 +57,7 @@ class ModelRow(Row, ignored=("ms_per_map",)):
     Attributes
     ----------
     statistic, estimator : str
-        As of `Answer`.
+        As of `ModelEstimates`.
     rmse, low, high, error : float
         Root mean square error on test maps, its 95 % interval and standard error, in the parameter's unit.
     r2, bias, coverage68, coverage68_low, coverage68_high : float
@@ -83,12 +83,12 @@ class ModelRow(Row, ignored=("ms_per_map",)):
     parameters: int | None = None
 
     @classmethod
-    def of(cls, answer: Answer, truth: Array, units: Mapping[str, Any]) -> "ModelRow":
+    def of(cls, answer: ModelEstimates, truth: Array, units: Mapping[str, Any]) -> "ModelRow":
         """Score estimates of true values (test,); `units` as for `awd_cosmo.inference.regression_scores`.
 
         Examples
         --------
-        >>> answer = Answer("mean", "mean", "trivial", "none", "mean", np.full(40, 0.25), None, None, 1)
+        >>> answer = ModelEstimates("mean", "mean", "trivial", "none", "mean", np.full(40, 0.25), None, None, 1)
         >>> round(ModelRow.of(answer, np.repeat([0.2, 0.3], 20), {}).rmse, 12)
         0.05
         """
@@ -120,7 +120,7 @@ class Ratio(Contrast, _Within):  # in this order, the file's: protocol, of, to, 
 
     @classmethod
     def of_answers(
-        cls, protocol: str, first: Answer, second: Answer, truth: Array, units: Mapping[str, Any]
+        cls, protocol: str, first: ModelEstimates, second: ModelEstimates, truth: Array, units: Mapping[str, Any]
     ) -> "Ratio":
         """The ratio with its 95 % interval."""
         found = paired_ratio(truth, first.estimate, second.estimate, **units)

@@ -29,7 +29,7 @@ SAME = 1e-10
 """Largest difference of taps that are the same but for rounding."""
 
 
-def is_far(observed: Mapping[str, Any]) -> bool:
+def is_outlier(observed: Mapping[str, Any]) -> bool:
     """Whether a row of observed.json is of a map unlike those of training; rows of before tell a percentile alone."""
     times = observed.get("times")
     far = float(times) > 1 if times is not None else float(observed.get("percentile") or 0.0) >= 99

@@ -57,7 +57,7 @@ def write_report(
         summary=sentences.summary(record),
         facts=sentences.facts(record),
         record=record,
-        notes=sentences.honest_notes(record),
+        notes=sentences.caveats(record),
         paper=sentences.PAPER,
         data_sentences=sentences.data_sentences(record),
         split_sentences=sentences.split_sentences(record),

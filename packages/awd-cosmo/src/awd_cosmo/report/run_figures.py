@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from awd_core.plotting import BEFORE, HIGH, LOW, NARROW, label, panels
-from awd_cosmo.report.artefacts import is_far
+from awd_cosmo.report.artefacts import is_outlier
 from awd_cosmo.report.bands import BandShare
 from awd_cosmo.report.result_figures import written
 from awd_cosmo.statistics.undecimated import BandScale
@@ -132,7 +132,7 @@ def observed_figure(
     if trained is not None:
         axes.axvspan(*trained, color=TRAINED, zorder=0, label="range in training")
     for place, row in enumerate(observed):
-        far = is_far(row)
+        far = is_outlier(row)
         axes.errorbar(
             float(row["estimate"]), place, xerr=float(row.get("std") or 0.0), fmt="o", color=BEFORE if far else HIGH,
             capsize=3, markersize=6, markerfacecolor="white" if far else HIGH,

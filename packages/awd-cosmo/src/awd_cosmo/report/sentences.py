@@ -11,7 +11,7 @@ from typing import Any
 
 from awd_core.report import counted, interval, number
 from awd_cosmo.inference.results import ModelRow, Protocol, Ratio
-from awd_cosmo.report.artefacts import Predictions, RunRecord, is_far
+from awd_cosmo.report.artefacts import Predictions, RunRecord, is_outlier
 
 PAPER = {"network": 0.89, "classical": 0.82}
 """RMSE of AWD over that of the teacher and of the best classical filter, as published (Ha et al. 2021)."""
@@ -95,7 +95,7 @@ def summary(record: RunRecord) -> str:
     return " ".join(verdict(record, protocol) for protocol in record.ordered)
 
 
-def honest_notes(record: RunRecord) -> list[str]:
+def caveats(record: RunRecord) -> list[str]:
     """What the reader should beware of; may be empty."""
     notes = []
     protocol = record.main
@@ -110,8 +110,8 @@ def honest_notes(record: RunRecord) -> list[str]:
                 )
             elif ratio.verdict == "open":
                 notes.append(f"These test maps do not tell AWD and {name} apart.")
-        notes += _like_kin(record, protocol)
-        notes += _beaten_by_kin(protocol, mine)
+        notes += _like_variants(record, protocol)
+        notes += _beaten_by_variants(protocol, mine)
         if protocol.spread is not None and mine.rmse > 0.95 * protocol.spread:
             notes.append(
                 f"AWD's RMSE is hardly below {number(protocol.spread, '.4f')}, the spread of {record.symbol} among the "
@@ -137,7 +137,7 @@ def honest_notes(record: RunRecord) -> list[str]:
     return list(dict.fromkeys(notes))
 
 
-def _like_kin(record: RunRecord, protocol: Protocol) -> list[str]:
+def _like_variants(record: RunRecord, protocol: Protocol) -> list[str]:
     """Say where adapting the wavelet, or the interpretation term, made no difference that could be told."""
     mine = protocol.of("awd")
     statistic, same = None if mine is None else mine.statistic, []
@@ -155,7 +155,7 @@ def _like_kin(record: RunRecord, protocol: Protocol) -> list[str]:
     ]
 
 
-def _beaten_by_kin(protocol: Protocol, mine: ModelRow) -> list[str]:
+def _beaten_by_variants(protocol: Protocol, mine: ModelRow) -> list[str]:
     kin = [row for row in protocol.rows if row.kind in ("ablation", "wavelet") and row.rmse < mine.rmse]
     if not kin:
         return []
@@ -267,7 +267,7 @@ def split_sentences(record: RunRecord) -> list[str]:
 def observed_sentence(record: RunRecord) -> str:
     """What to make of the estimates of observed maps."""
     rows = record.observed or ()
-    far = sum(map(is_far, rows))
+    far = sum(map(is_outlier, rows))
     if not far:
         return (
             f"{counted(len(rows), 'map was', 'maps were')} tested for two things: whether features lie where those of "

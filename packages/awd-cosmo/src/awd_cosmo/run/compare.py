@@ -15,7 +15,7 @@ from awd_core.typing import Array, Rows
 from awd_core.wavelets import Wavelet
 from awd_cosmo.inference.estimators import CountRidge, EmulatorPosterior, NearestCosmology
 from awd_cosmo.inference.regressor import CountRegressor
-from awd_cosmo.inference.results import RECOGNISES, Answer
+from awd_cosmo.inference.results import RECOGNISES, ModelEstimates
 from awd_cosmo.inference.scores import rmse
 from awd_cosmo.run.features import Features, described, statistic_key
 from awd_cosmo.run.job import Job
@@ -157,7 +157,7 @@ class Comparison:
 
     def answer(
         self, choice: Choice, protocol: str, *, key: str, name: str, kind: str, angles: int = 0
-    ) -> tuple[Answer, CountRegressor]:
+    ) -> tuple[ModelEstimates, CountRegressor]:
         """Fit to the training maps of a protocol, calibrate on its validation maps, and ask for its test maps.
 
         `angles` are the free ones of a distilled wavelet, which count among the parameters.
@@ -170,9 +170,9 @@ class Comparison:
         estimate, std = fitted.predict(x[split.test], return_std=True)
         label = statistic_label(choice.statistic)
         numbers = _fitted_numbers(fitted) + angles
-        return Answer(key, name, kind, label, choice.estimator, estimate, std, validation, numbers), fitted
+        return ModelEstimates(key, name, kind, label, choice.estimator, estimate, std, validation, numbers), fitted
 
-    def nearest(self, filters: list[Any], key: str, name: str, kind: str) -> Answer:
+    def nearest(self, filters: list[Any], key: str, name: str, kind: str) -> ModelEstimates:
         """The published estimator by name: 22 bins of peak counts, the training cosmology of least χ².
 
         Of several statistics (the upper ends of a wavelet's bins) validation chooses.
@@ -188,7 +188,7 @@ class Comparison:
         error, statistic, fitted = min(found, key=lambda one: one[0])
         estimate = fitted.predict(self.features.of(statistic)[split.test])
         label = f"published peak counts, {statistic.bins} bins"
-        return Answer(key, name, kind, label, RECOGNISES, estimate, None, error, int(fitted.means_.size))
+        return ModelEstimates(key, name, kind, label, RECOGNISES, estimate, None, error, int(fitted.means_.size))
 
     def fit(self, estimator: str, statistic: Statistic, features: Array, rows: Rows) -> CountRegressor:
         """An estimator of the target, fitted to features of rows."""

@@ -13,7 +13,7 @@ from awd_core.typing import Array, Rows
 from awd_core.wavelets import Wavelet
 from awd_cosmo.inference.model import Model
 from awd_cosmo.inference.regressor import CountRegressor
-from awd_cosmo.inference.results import Answer, ModelRow, Protocol, Ratio, Results, predictions_csv
+from awd_cosmo.inference.results import ModelEstimates, ModelRow, Protocol, Ratio, Results, predictions_csv
 from awd_cosmo.inference.scores import rmse
 from awd_cosmo.inference.training_range import TrainingDistribution
 from awd_cosmo.run.compare import (
@@ -26,8 +26,7 @@ from awd_cosmo.run.compare import (
 )
 from awd_cosmo.run.prepare import Prepared
 from awd_cosmo.run.student import number_curve
-from awd_cosmo.run.teach import Taught
-from awd_cosmo.run.teach import answers as teacher_answers
+from awd_cosmo.run.teach import Taught, teacher_estimates
 from awd_cosmo.statistics.kernels import wavelet_kernels
 from awd_cosmo.statistics.statistic import Statistic
 
@@ -66,7 +65,7 @@ def evaluate(
     total = len(models) * len(prepared.splits)
     for number, (protocol, split) in enumerate(prepared.splits.items()):
         truth = prepared.target[split.test]
-        answers: list[Answer] = []
+        answers: list[ModelEstimates] = []
         fits: dict[str, tuple[Statistic, CountRegressor]] = {}
         for k, (key, name, kind, statistic, estimator) in enumerate(models):
             report(number * len(models) + k, total, name)
@@ -131,26 +130,26 @@ def independent_units(prepared: Prepared, protocol: str) -> tuple[dict[str, Any]
     return {"realisation": np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1)}, "maps"
 
 
-def _teacher_answer(run: RunFolder, prepared: Prepared, taught: Taught, protocol: str) -> Answer:
+def _teacher_answer(run: RunFolder, prepared: Prepared, taught: Taught, protocol: str) -> ModelEstimates:
     seed = int(run.config["settings"]["job"]["seed"])
-    rows, found = teacher_answers(run, taught, prepared, protocol, "validation", seed=seed)
+    rows, found = teacher_estimates(run, taught, prepared, protocol, "validation", seed=seed)
     error = rmse(prepared.target[rows], found)
-    _, estimate = teacher_answers(run, taught, prepared, protocol, "test", seed=seed)
+    _, estimate = teacher_estimates(run, taught, prepared, protocol, "test", seed=seed)
     std = np.full(len(estimate), error)
-    return Answer(
+    return ModelEstimates(
         "teacher", f"teacher ({taught.name})", "network", "maps", "network", estimate, std, error, taught.parameters
     )
 
 
-def _mean_answer(prepared: Prepared, protocol: str) -> Answer:
+def _mean_answer(prepared: Prepared, protocol: str) -> ModelEstimates:
     split, target = prepared.splits[protocol], prepared.target
     mean = float(target[split.train].mean())
     error = rmse(target[split.validation], np.full(len(split.validation), mean))
     estimate = np.full(len(split.test), mean)
-    return Answer("mean", "mean of the training maps", "trivial", "none", "mean", estimate, None, error, 1)
+    return ModelEstimates("mean", "mean of the training maps", "trivial", "none", "mean", estimate, None, error, 1)
 
 
-def _nearest(run: RunFolder, comparison: Comparison, awd: Wavelet) -> list[Answer]:
+def _nearest(run: RunFolder, comparison: Comparison, awd: Wavelet) -> list[ModelEstimates]:
     """The published estimators by name, for the protocol that they are for."""
     prepared = comparison.prepared
     if np.unique(prepared.cosmology[prepared.splits["published"].train], return_counts=True)[1].min() < 2:
@@ -167,7 +166,7 @@ def _nearest(run: RunFolder, comparison: Comparison, awd: Wavelet) -> list[Answe
     return [comparison.nearest(published_filters(filter), key, name, kind) for key, name, kind, filter in rows]
 
 
-def _table(prepared: Prepared, protocol: str, answers: Mapping[str, Answer], best: str) -> dict[str, Any]:
+def _table(prepared: Prepared, protocol: str, answers: Mapping[str, ModelEstimates], best: str) -> dict[str, Any]:
     rows = prepared.splits[protocol].test
     columns: dict[str, Any] = {
         "map": rows,
@@ -202,7 +201,7 @@ def _timings(
 
 def _save_model(
     run: RunFolder, comparison: Comparison, fit: tuple[Statistic, CountRegressor], wavelet: Wavelet,
-    answer: Answer, summary: Mapping[str, float],
+    answer: ModelEstimates, summary: Mapping[str, float],
 ) -> None:  # fmt: skip
     """Write model.json: what NumPy alone goes from maps to the target with."""
     job, prepared = comparison.job, comparison.prepared

@@ -174,7 +174,7 @@ class Work(Distilling):
         """Make the embedded suite, or what is missing of it."""
         simulate_first(self.job, self.data, workers=self.crew, progress=report)
 
-    def name_rows(self, report: Report) -> None:
+    def write_gradient_rows(self, report: Report) -> None:
         """Say of which maps there are gradients."""
         told = {"rows": self.rows.tolist(), "method": "saliency", "target": self.job.target}
         self.run.write_json("gradients.json", told)
@@ -184,7 +184,7 @@ class Work(Distilling):
         """The wavelet of the few numbers."""
         return StudentDistillation.load(self.run / "student.json")
 
-    def find_student(self, report: Report) -> None:
+    def distill_student_wavelet(self, report: Report) -> None:
         """Find the wavelet of which few numbers tell most of the teacher's answers."""
         find_wavelet(self.run, self.comparison, self.taught, report)
 
@@ -192,7 +192,7 @@ class Work(Distilling):
         """Choose statistic, estimator and wavelet by cross-validation."""
         select(self.run, self.comparison, self.student, self.paths, report)
 
-    def take_chosen(self, report: Report) -> None:
+    def write_chosen(self, report: Report) -> None:
         """Write the wavelet that was chosen, its path, and the wavelets on it."""
         start, index = self.chosen["awd_counts"]
         self.save_points(self.paths[start], "wavelets/share-{share:.3f}.json")
@@ -239,16 +239,16 @@ RUN: tuple[Step[Work], ...] = (
         "teacher": "the teachers' weights and histories",
     }, done=afresh),
     GRADIENTS,
-    Step("distill", "", Work.name_rows, {"gradients.json": "of which maps"}),
+    Step("distill", "", Work.write_gradient_rows, {"gradients.json": "of which maps"}),
     PATHS,
-    Step("distill", "Student", Work.find_student, {
+    Step("distill", "Student", Work.distill_student_wavelet, {
         "student.json": "the wavelet of which few numbers tell most of the teacher's answers, and how it was found",
     }),
     Step("distill", "Selection", Work.select, {
         "selection.json": "every candidate that validation has compared",
         "choice.json": "what it chose",
     }),
-    Step("distill", "", Work.take_chosen, {**TAKEN, "wavelets": "the wavelet of each share of its path"}),
+    Step("distill", "", Work.write_chosen, {**TAKEN, "wavelets": "the wavelet of each share of its path"}),
     SCORES,
     Step("distill", "Attributions", Work.attribute, {
         "attributions.npz": "attributions of some test maps, in pixels and in the wavelet's bands",
