@@ -456,7 +456,7 @@ def test_an_effect_is_what_the_card_predicts_for_one_standard_deviation_more(ful
     expected = card.coefficients[:, 0] * F.std(axis=0) * card.targets.sd
     # Rounding of sums over 300 tracks.
     np.testing.assert_allclose([e.value for e in listed], expected, rtol=1e-9)
-    assert [e.words for e in listed[:3]] == [
+    assert [e.description for e in listed[:3]] == [
         "the largest positive coefficient at scales slower than 32 s",
         "the second largest positive coefficient at scales slower than 32 s",
         "the most negative coefficient at scales slower than 32 s",
@@ -464,7 +464,7 @@ def test_an_effect_is_what_the_card_predicts_for_one_standard_deviation_more(ful
     assert bands(card)[1:] == ["16–32 s", "8–16 s", "4–8 s"]
     up = max(listed, key=lambda e: e.value)
     words = sentence(up, card, "counts")
-    assert words.startswith(f"Each standard deviation more of {up.words} raises the predicted auxilin by ")
+    assert words.startswith(f"Each standard deviation more of {up.description} raises the predicted auxilin by ")
 
 
 def test_the_scaling_the_seeds_and_the_cells_are_told(full):

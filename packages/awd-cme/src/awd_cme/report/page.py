@@ -147,7 +147,7 @@ def _drawings(found: Artefacts, effect_list: list[Effect]) -> Iterator[PlannedFi
         )
     if card is not None and found.spread is not None:
         odds = card.task == "classification"
-        most, words = strongest(effect_list, 14), "odds of success" if odds else f"predicted {channels[1]}"
+        most, quantity = strongest(effect_list, 14), "odds of success" if odds else f"predicted {channels[1]}"
         scale = card.targets.sd if not odds and card.targets.rule != "none" else 1.0
         scale_sd = (found.spread.scale_sd * scale).tolist()
         yield PlannedFigure(
@@ -155,7 +155,7 @@ def _drawings(found: Artefacts, effect_list: list[Effect]) -> Iterator[PlannedFi
             "Effects of the strongest features with intervals, and how far each scale moves the prediction; "
             "the table has the numbers.",
             lambda narrow: result_figures.effects_figure(
-                most, scale_sd, bands(card), words, "factor" if odds else unit, odds=odds, narrow=narrow
+                most, scale_sd, bands(card), quantity, "factor" if odds else unit, odds=odds, narrow=narrow
             ),
         )
     if found.predictions is not None:

@@ -92,14 +92,14 @@ def cells_figure(results: Results, methods: Mapping[str, str], *, narrow: bool =
 
 
 def effects_figure(
-    found: Sequence[Effect], scale_sd: Sequence[float], bands: Sequence[str], words: str, unit: str, *,
+    found: Sequence[Effect], scale_sd: Sequence[float], bands: Sequence[str], quantity: str, unit: str, *,
     odds: bool = False, narrow: bool = False,
 ) -> Figure:  # fmt: skip
     """Draw the strongest effects with their intervals, and how far each scale moves the prediction.
 
     Effects come strongest first; `scale_sd` are the standard deviations of all contributions of a scale together,
-    `bands` what scales are called, `words` and `unit` what is predicted, and in what. With `odds`, effects are factors,
-    on a logarithmic axis.
+    `bands` what scales are called, `quantity` and `unit` what is predicted, and in what. With `odds`, effects are
+    factors, on a logarithmic axis.
     """
     height = 0.28 * len(found) + 1.2
     if narrow:
@@ -125,7 +125,7 @@ def effects_figure(
         effects.set_xscale("log")
     effects.set_yticks(places, [effect.short for effect in found], fontsize=7 if narrow else 8)
     effects.set_ylim(-0.7, len(found) - 0.3)
-    label(effects, "Per standard deviation more", f"{words} ({unit})", "")
+    label(effects, "Per standard deviation more", f"{quantity} ({unit})", "")
     rows = range(len(bands))[::-1]
     scales.barh(rows, scale_sd, color=BEFORE, height=0.6)
     scales.set_yticks(rows, list(bands), fontsize=8)

@@ -41,7 +41,7 @@ class Effect:
 
     Attributes
     ----------
-    words : str
+    description : str
         The feature, such as "the second largest positive coefficient at 4–8 s".
     short : str
         The same where there is little room.
@@ -58,7 +58,7 @@ class Effect:
         By which effects are ordered: the size of the change of the prediction, or of the log odds.
     """
 
-    words: str
+    description: str
     short: str
     scale: int
     value: float
@@ -101,10 +101,13 @@ def effects(card: ModelCard, spread: FeatureSpread) -> list[Effect]:
     """What each feature does, in the card's order."""
     unit = card.targets.sd if card.task == "regression" and card.targets.rule != "none" else 1.0
     found = []
-    for (words, short, scale), row, sd in zip(_features(card), card.coefficients.tolist(), spread.sd, strict=True):
+    for (description, short, scale), row, sd in zip(
+        _features(card), card.coefficients.tolist(), spread.sd, strict=True
+    ):
         moved = [weight * float(sd) * unit for weight in row[:3]]
         value, low, high = moved if card.task == "regression" else [_factor(odds) for odds in moved]
-        found.append(Effect(words, short, scale, value, low, high, (row[0], row[1], row[2]), row[3], abs(moved[0])))
+        weight = (row[0], row[1], row[2])
+        found.append(Effect(description, short, scale, value, low, high, weight, row[3], abs(moved[0])))
     return found
 
 
@@ -118,14 +121,14 @@ def sentence(effect: Effect, card: ModelCard, unit: str) -> str:
     known = not math.isnan(effect.low)
     if card.task == "classification":
         interval = f" ({FREE} {number(effect.low, '.2f')} to {number(effect.high, '.2f')})" if known else ""
-        return f"Each standard deviation more of {effect.words} multiplies the odds of success by " + (
+        return f"Each standard deviation more of {effect.description} multiplies the odds of success by " + (
             f"{number(effect.value, '.2f')}{interval}."
         )
     ends = sorted([abs(effect.low), abs(effect.high)]) if known else []
     interval = f" ({FREE} {number(ends[0], '.3g')} to {number(ends[1], '.3g')})" if known and effect.sure else ""
     direction = "raises" if effect.value > 0 else "lowers"
     return (
-        f"Each standard deviation more of {effect.words} {direction} the predicted {card.channels[1]} by "
+        f"Each standard deviation more of {effect.description} {direction} the predicted {card.channels[1]} by "
         f"{number(abs(effect.value), '.3g')} {unit}{interval}."
     )
 
@@ -187,7 +190,7 @@ def sparser(before: float | None, after: float | None, start: str) -> str:
 
 
 def _features(card: ModelCard) -> Iterator[tuple[str, str, int]]:
-    """Words, short words and scale of each feature, in the order of `Selection.select`."""
+    """Description, short name and scale of each feature, in the order of `Selection.select`."""
     sizes = [card.length]
     for _ in range(card.levels):
         sizes.append((sizes[-1] + len(card.taps) - 1) // 2)
@@ -210,5 +213,5 @@ def _described(name: str) -> str:
     kind, rank = name.removeprefix("time of ").rsplit(" ", 1)
     place = int(rank) - 1
     ordinal = ORDINALS[place] if place < len(ORDINALS) else f"{rank}th "
-    words = f"the {ordinal}{KINDS[kind]}"
-    return f"the time of {words}" if name.startswith("time of ") else words
+    description = f"the {ordinal}{KINDS[kind]}"
+    return f"the time of {description}" if name.startswith("time of ") else description

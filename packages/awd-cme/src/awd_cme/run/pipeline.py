@@ -44,11 +44,11 @@ from awd_core.run import (
     Report,
     RunFolder,
     Step,
-    afresh,
+    files_exist,
     files_of,
     follow,
-    left,
-    through,
+    never_done,
+    steps_until,
 )
 from awd_core.workers import Workers, open_workers
 
@@ -110,14 +110,14 @@ class Work(Distilling):
         return self.teacher.as_torch()
 
     @cached_property
-    def rival(self) -> Teacher:
+    def reseeded(self) -> Teacher:
         """A teacher of another seed."""
         return train_another_seed(self.run, self.job, self.problem, self.teacher)
 
     @cached_property
     def checked(self) -> dict[str, Any]:
         """How attributions are checked."""
-        return {"seed": self.job.seed, "others": [self.rival.as_torch()]}
+        return {"seed": self.job.seed, "others": [self.reseeded.as_torch()]}
 
     @cached_property
     def taught(self) -> Taught | None:
@@ -157,7 +157,7 @@ class Work(Distilling):
         card, network = ModelCard.load(self.run / "card.json"), self.model if self.has_teacher else None
         self.run.write_json("timings.json", timings_of(self.problem, card, network) | {"seconds": self.run.seconds()})
 
-    def tell(self, report: Report) -> None:
+    def write_page(self, report: Report) -> None:
         """Write the report."""
         from awd_cme.report.page import write_report
 
@@ -169,7 +169,7 @@ RUN: tuple[Step[Work], ...] = (
         "movies": "the simulated movies, with their truth",
         "tracks": "tracks of each movie with what was lost on the way",
         "tracks.parquet": "all tracks with their intensities",
-    }, done=afresh),
+    }, done=never_done),
     Step("series", "Learning problem", lambda w, report: make_problem(w.run, w.job, w.tracked), {
         "data.json": "what was read, what was lost, what was assumed",
         "series.npz": "series of one length, and targets",
@@ -187,7 +187,7 @@ RUN: tuple[Step[Work], ...] = (
     ), {
         "teacher.json": "how the teacher was trained",
         "answers.npz": "what others like it say of training tracks that they have not seen",
-    }, lambda w: w.has_teacher, left("teacher.json")),
+    }, lambda w: w.has_teacher, files_exist("teacher.json")),
     Step("teacher", "Random convolutions", lambda w, report: convolve(w.run, w.job, w.problem), {
         "convolutions.npz": "what random convolutions say of tracks that they have not seen",
     }),
@@ -211,11 +211,11 @@ RUN: tuple[Step[Work], ...] = (
     }),
     replace(SCORES, name="results"),
     Step("results", "Timing", Work.time, {"timings.json": "time per track"}),
-    Step("results", "Teacher of another seed", lambda w, report: w.rival, {
+    Step("results", "Teacher of another seed", lambda w, report: w.reseeded, {
         "teacher_seeds.json": "what teachers of two seeds reach on the test tracks",
-    }, lambda w: w.has_teacher, lambda w: not w.quality or left("teacher_seeds.json")(w)),
+    }, lambda w: w.has_teacher, lambda w: not w.quality or files_exist("teacher_seeds.json")(w)),
     replace(TRUST, name="results"),
-    Step("report", "Report", Work.tell, PAGE, done=afresh),
+    Step("report", "Report", Work.write_page, PAGE, done=never_done),
 )  # fmt: skip
 ARTEFACTS = files_of(RUN)
 
@@ -256,7 +256,7 @@ def run_pipeline(job: RunJob, *, workers: int | Workers = 1, scheduler: str | os
         job.out, program=PROGRAM, settings=settings, options=job.options_of_run(), artefacts=ARTEFACTS,
         packages=PACKAGES, overwrite=job.overwrite, quiet=job.quiet,
     ) as run, open_workers(workers, scheduler) as crew:  # fmt: skip
-        tracking, *learning = through(RUN, job.until)
+        tracking, *learning = steps_until(RUN, job.until)
         work = Work(run, job, source, crew)
         follow([tracking], work)
         with one_thread():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Self
 
-WORDS, LONG = 24, 90
+WRAPPED, LONG = 24, 90
 """A text with more letters than that is broken into lines, and into long ones."""
 ON_PAPER = 40
 """Rows that are printed, at most; all of them are in the file."""
@@ -91,7 +91,7 @@ class Table:
         shown = [[text for text, _ in self.cells(row)] for row in self.rows]
         longest = [max((len(row[place]) for row in shown), default=0) for place in range(len(self.columns))]
         return [
-            "number" if numeric else f"words{' long' * (letters > LONG)}" if letters > WORDS else ""
+            "number" if numeric else f"words{' long' * (letters > LONG)}" if letters > WRAPPED else ""
             for numeric, letters in zip(self.numeric, longest, strict=True)
         ]
 

@@ -148,8 +148,8 @@ def candidates_table(record: RunRecord) -> Table | None:
         (Column("wavelet"), _get("wavelet")),
         (Column("share α", "of the attributions; none for wavelets that are not distilled", "g"), _get("share")),
         (Column("levels"), _get("levels")),
-        (Column("statistic"), lambda row: _words(_without(row.get("statistic"), same))),
-        (Column("estimator"), lambda row: _words(row.get("regressor"))),
+        (Column("statistic"), lambda row: _setting_text(_without(row.get("statistic"), same))),
+        (Column("estimator"), lambda row: _setting_text(row.get("regressor"))),
         (Column("RMSE by folds", by_folds, ".5f"), _get("cv_rmse")),
         (Column("validation RMSE", "on validation maps", ".5f"), _get("validation_rmse")),
     ], marked=next((place for place, row in enumerate(tried) if row is record.taken), None)).known()  # fmt: skip
@@ -186,7 +186,7 @@ def teacher_table(record: RunRecord) -> Table | None:
     for protocol, about in (record.teacher.get("protocols") or {}).items():
         if protocol != record.main.name:
             told |= flat({PROTOCOL_NAMES.get(protocol, protocol): about})
-    rows = [[name.replace("_", " ").replace(".", ": "), _words(value)] for name, value in told.items()]
+    rows = [[name.replace("_", " ").replace(".", ": "), _setting_text(value)] for name, value in told.items()]
     return Table("teacher-table", [Column("what"), Column("value")], rows)
 
 
@@ -229,14 +229,14 @@ def _without(statistic: Any, keys: set[str]) -> Any:
     return {k: v for k, v in statistic.items() if k not in keys} if isinstance(statistic, Mapping) else statistic
 
 
-def _words(value: Any) -> str:
+def _setting_text(value: Any) -> str:
     """A setting as one reads it: mappings without braces, numbers as they are."""
     if isinstance(value, Mapping):
         shown = {key: held for key, held in value.items() if held is not None and key not in ("array", "wavelet")}
         names = [str(shown.pop(key)) for key in ("statistic", "name") if key in shown]
-        return ", ".join([*names, *(f"{key} {_words(held)}" for key, held in shown.items())])
+        return ", ".join([*names, *(f"{key} {_setting_text(held)}" for key, held in shown.items())])
     if isinstance(value, list):
-        return ", ".join(map(_words, value))
+        return ", ".join(map(_setting_text, value))
     if value is None:
         return "–"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -35,12 +35,12 @@ from awd_core.run import (
     Report,
     RunFolder,
     Step,
-    afresh,
+    files_exist,
     files_of,
     follow,
-    left,
+    never_done,
+    steps_until,
     stored_run,
-    through,
 )
 from awd_core.student import StudentDistillation
 from awd_core.typing import Rows
@@ -217,7 +217,7 @@ class Work(Distilling):
         self.run.write_json("observed.json", [asdict(one) for one in found])
         self.run.write_bytes("observed.csv", to_csv(found))
 
-    def tell(self, report: Report) -> None:
+    def write_page(self, report: Report) -> None:
         """Write the report."""
         from awd_cosmo.report.page import write_report
 
@@ -227,17 +227,17 @@ class Work(Distilling):
 RUN: tuple[Step[Work], ...] = (
     Step("prepare", "Simulation", Work.simulate, {
         "maps": "the simulated maps, where they were asked for",
-    }, done=lambda w: w.options["data"] != SIMULATED or left("maps.json", "maps")(w)),
+    }, done=lambda w: w.options["data"] != SIMULATED or files_exist("maps.json", "maps")(w)),
     Step("prepare", "", lambda w, report: w.prepared, {
         "maps.json": "what the maps are and what was done to them",
         "maps.ecsv": "the table of the prepared maps, one row a map",
         "split.json": "which maps train, validate and test, in both protocols",
         "cache": "the prepared maps",
-    }, done=afresh),
+    }, done=never_done),
     Step("teach", "", lambda w, report: w.taught, {
         "teacher.json": "what the teachers are, and how well they do on validation maps",
         "teacher": "the teachers' weights and histories",
-    }, done=afresh),
+    }, done=never_done),
     GRADIENTS,
     Step("distill", "", Work.write_gradient_rows, {"gradients.json": "of which maps"}),
     PATHS,
@@ -260,12 +260,12 @@ RUN: tuple[Step[Work], ...] = (
         "predictions.csv": "what the main models say of each test map",
         "timings.json": "seconds of each step, milliseconds per map of each model",
         "features": "features of all maps, by statistic",
-    }, done=left("results.json", "model.json", "predictions.csv")),
+    }, done=files_exist("results.json", "model.json", "predictions.csv")),
     Step("evaluate", "Observed maps", Work.observe, {
         "observed.json": "what the model says of observed maps",
         "observed.csv": "the same as a table",
-    }, lambda w: w.options["observed"], afresh),
-    Step("report", "Report", Work.tell, PAGE, done=afresh),
+    }, lambda w: w.options["observed"], never_done),
+    Step("report", "Report", Work.write_page, PAGE, done=never_done),
 )  # fmt: skip
 STEPS = tuple(dict.fromkeys(step.name for step in RUN))
 """The parts of a run, each of which needs those before it."""
@@ -339,7 +339,7 @@ def run_pipeline(
     check_device(device)
     if job is not None:
         check_kind("job", job, Job)
-    steps = through(RUN, until)
+    steps = steps_until(RUN, until)
     place = Path(out)
     if data is None:
         if overwrite:
