@@ -5,10 +5,9 @@ not among them. A job is kept in the run's `config.json`, so that single steps g
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Any, Literal
 
-from awd_core.files import Record
 from awd_core.run import RUN, AtLeast, OneOf, Panel, SettingError, Typed, check_settings, parse_shares
 
 SIMULATED = "simulated"
@@ -26,7 +25,7 @@ KNOWN = OneOf("awd_cosmo.formats.parameters:RANGES")
 
 
 @dataclass(frozen=True)
-class Job(Record, ignored=("resamples",)):  # of the bootstrap that was here before
+class Job:
     """A run of `awd-cosmo run`.
 
     Attributes
@@ -205,6 +204,17 @@ class Job(Record, ignored=("resamples",)):  # of the bootstrap that was here bef
     def targets(self) -> tuple[str, ...]:
         """Parameters that the teacher learns; the one that is estimated is the first."""
         return (self.target, *(name for name in self.more_targets if name != self.target))
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Job":
+        """Job from what `to_dict` gave; ValueError if it has fields that are not known, or of another kind."""
+        from awd_core.files import from_json  # which needs NumPy, as help does not
+
+        return from_json(cls, {name: value for name, value in values.items() if name != "resamples"})
 
     def changed(self, **values: Any) -> "Job":
         """A job with other values for some fields; those that are None stay."""
