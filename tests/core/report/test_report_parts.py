@@ -165,6 +165,14 @@ def test_one_bad_score_does_not_squeeze_the_others_and_is_written_down():
     assert [text.get_text() for text in axes.texts] == ["◂ −40"]
 
 
+@pytest.mark.parametrize("worst", [Score(-393.0, -18_000.0, -8.0), Score(-1e6), Score(0.4, -2500.0, 0.9)])
+def test_neither_a_bad_score_nor_its_interval_moves_the_other_end_of_the_axis(worst):
+    (axes,) = comparison_figure([*METHODS[:3], Method("wild", "trivial", [worst])], "R²", zero=0.0).axes
+    low, high = axes.get_xlim()
+    assert -1.5 < low < 0.0
+    assert 0.7 < high < 1.2
+
+
 def test_colours_are_those_of_okabe_and_ito():
     """Each kind differs from every other in its colour or in its marker, and all but greys are of the palette."""
     okabe_ito = {"#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
