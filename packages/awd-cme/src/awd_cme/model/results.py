@@ -88,7 +88,7 @@ class Results(Record, what="the results of a run"):
         return METRICS.get(self.metric, self.metric)
 
     @property
-    def of_nothing(self) -> float:
+    def baseline_score(self) -> float:
         """The score of knowing nothing."""
         return 0.5 if self.metric == "AUC" else 0.0
 

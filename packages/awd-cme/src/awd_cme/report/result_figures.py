@@ -42,7 +42,7 @@ def results_figure(results: Results, *, narrow: bool = False) -> Figure:
         Method(row.name, _kind_of(row), [Score(row.score, row.low, row.high)], row.key == "awd") for row in shown
     ]
     quantity = f"{results.score_name} on test tracks (95 % interval)"
-    return comparison_figure(methods, quantity, zero=results.of_nothing, narrow=narrow)
+    return comparison_figure(methods, quantity, zero=results.baseline_score, narrow=narrow)
 
 
 def economy_figure(results: Results, *, narrow: bool = False) -> Figure:
@@ -84,7 +84,7 @@ def cells_figure(results: Results, methods: Mapping[str, str], *, narrow: bool =
     axes.hlines(range(len(shown)), 0, 1, transform=axes.get_yaxis_transform(), color=FAINT, linewidth=0.6, zorder=0)
     axes.set_yticks(range(len(shown)), [f"{row['cell']} ({row['n']})" for row in shown], fontsize=8)
     axes.set_ylim(-0.7, len(shown) - 0.3)
-    crop(axes, values, results.of_nothing)
+    crop(axes, values, results.baseline_score)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     label(axes, "", f"{results.score_name} within the cell", "cell (test tracks)")
     figure.legend(loc="outside lower center", ncols=2 if narrow else 3, frameon=False, fontsize=8)

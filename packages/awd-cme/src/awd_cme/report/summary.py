@@ -43,7 +43,7 @@ def summary(found: Artefacts) -> str:
     first = f"From {seen} alone, AWD predicts {target(found)} with {metric} = {number(awd.score, '.3f')}"
     first += f" ({ends})" if ends else ""
     first += " on test tracks." if results.test is None else f" on {results.test:,} test tracks{_whose(found)}."
-    if (awd.low if ends else awd.score) <= results.of_nothing:
+    if (awd.low if ends else awd.score) <= results.baseline_score:
         first += f" That is not clearly better than {'chance' if metric == 'AUC' else 'the mean of the targets'}."
     others = [
         compared(results, "awd", key, name)

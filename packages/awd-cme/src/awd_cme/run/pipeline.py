@@ -27,7 +27,7 @@ from awd_cme.run.examples import examples_of
 from awd_cme.run.job import PROGRAM, RunJob
 from awd_cme.run.results import card_of, predictions_of, results_of, timings_of
 from awd_cme.run.series import Problem, choose_z_scores, make_problem, read_problem
-from awd_cme.run.student import convolve, distill_headline
+from awd_cme.run.student import cross_validate_convolutions, distill_headline
 from awd_cme.run.teach import Taught, Teacher, cross_validate, one_thread, read_teacher, train, train_another_seed
 from awd_cme.series.series_file import write_arrays
 from awd_core.attribution import input_gradients
@@ -188,7 +188,7 @@ RUN: tuple[Step[Work], ...] = (
         "teacher.json": "how the teacher was trained",
         "answers.npz": "what others like it say of training tracks that they have not seen",
     }, lambda w: w.has_teacher, files_exist("teacher.json")),
-    Step("teacher", "Random convolutions", lambda w, report: convolve(w.run, w.job, w.problem), {
+    Step("teacher", "Random convolutions", lambda w, report: cross_validate_convolutions(w.run, w.job, w.problem), {
         "convolutions.npz": "what random convolutions say of tracks that they have not seen",
     }),
     GRADIENTS,

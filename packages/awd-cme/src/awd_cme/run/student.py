@@ -55,7 +55,7 @@ class ScaledProblem:
         return list(scaled_folds(self.problem.known, job.folds, job.seed, inputs=self.rule, centre=False))
 
 
-def convolve(run: RunFolder, job: RunJob, problem: Problem) -> None:
+def cross_validate_convolutions(run: RunFolder, job: RunJob, problem: Problem) -> None:
     """Ask random convolutions of tracks that they have not seen: convolutions.npz.
 
     `answers` are of training tracks, out of fold, and `test` of test tracks: standardised targets, or probabilities of
