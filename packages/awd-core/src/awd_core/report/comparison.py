@@ -125,7 +125,7 @@ def crop(axes: Axes, values: Sequence[float], zero: float | None, along: str = "
     floor = min(ordered[-1] - 6 * span, 0.0 if zero is None else zero - 0.02) if span > 0 else low
     if low < floor:
         # The margin beyond the best is a part of what is left, not of what was cut.
-        top, margin = (axes.dataLim.x1, axes.margins()[0]) if along == "x" else (axes.dataLim.y1, axes.margins()[1])
+        top, margin = axes.dataLim.max["xy".index(along)], (axes.margins() or (0.05, 0.05))["xy".index(along)]
         put(floor, top + margin * (top - floor))
     if zero is not None and low < zero < high:
         axes.axvline(zero, color="black", linewidth=0.8, zorder=0)
