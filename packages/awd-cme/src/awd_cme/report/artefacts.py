@@ -18,7 +18,7 @@ from awd_cme.report.examples import Examples, FeatureSpread, feature_spread
 from awd_cme.report.student import read_curve
 from awd_core.distill import DistillationPath, PathPoint, load_path
 from awd_core.evidence import CheckedQuality, Scores
-from awd_core.report import if_there, read_json, read_quality, read_scores
+from awd_core.report import load_if_exists, read_json, read_quality, read_scores
 from awd_core.run import RunFolder
 from awd_core.student import ErrorCurve
 from awd_core.wavelets import Wavelet
@@ -84,10 +84,12 @@ def read_artefacts(run: RunFolder) -> Artefacts:
     data = read_json(run / "data.json")
     if lacking := [key for key in ("channels", "cells", "losses", "target") if key not in data]:
         raise ValueError(f"{run / 'data.json'} lacks {', '.join(lacking)}")
-    split, card = read_json(run / "split.json"), if_there(run / "card.json", ModelCard.load)
-    wavelet, paths = if_there(run / "wavelet.json", Wavelet.load), _paths(run)
+    split, card = read_json(run / "split.json"), load_if_exists(run / "card.json", ModelCard.load)
+    wavelet, paths = load_if_exists(run / "wavelet.json", Wavelet.load), _paths(run)
     path, chosen, on_path = _place(paths, wavelet)
-    spread = None if card is None else if_there(run / "series.npz", lambda file: feature_spread(card, file, split))
+    spread = (
+        None if card is None else load_if_exists(run / "series.npz", lambda file: feature_spread(card, file, split))
+    )
     return Artefacts(
         data=data,
         results=Results.load(run / "results.json"),
@@ -104,12 +106,12 @@ def read_artefacts(run: RunFolder) -> Artefacts:
         on_path=on_path,
         paths=paths,
         wavelet=wavelet,
-        student=if_there(run / "student_card.json", StudentCard.load),
-        curve=if_there(run / "curve.json", read_curve),
+        student=load_if_exists(run / "student_card.json", StudentCard.load),
+        curve=load_if_exists(run / "curve.json", read_curve),
         card=card,
         spread=spread,
-        predictions=if_there(run / "predictions.csv", _predictions),
-        examples=if_there(run / "examples.npz", Examples.load),
+        predictions=load_if_exists(run / "predictions.csv", _predictions),
+        examples=load_if_exists(run / "examples.npz", Examples.load),
     )
 
 
@@ -123,7 +125,7 @@ def _predictions(file: Path) -> pd.DataFrame:
 def _paths(run: RunFolder) -> dict[str, DistillationPath]:
     several = sorted((run / "paths").glob("*.json"))
     paths = {file.stem: load_path(file) for file in several if ".checkpoint" not in file.name}
-    if (path := if_there(run / "path.json", load_path)) is not None:
+    if (path := load_if_exists(run / "path.json", load_path)) is not None:
         # The one that the chosen wavelet lies on; it comes first, as the one to be shown.
         paths = {path.start.name: path} | {name: other for name, other in paths.items() if name != path.start.name}
     return paths

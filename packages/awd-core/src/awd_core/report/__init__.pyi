@@ -14,7 +14,7 @@ from .pictures import Progress as Progress
 from .pictures import draw_pictures as draw_pictures
 from .pictures import offset_progress as offset_progress
 from .quality import quality_part as quality_part
-from .read import if_there as if_there
+from .read import load_if_exists as load_if_exists
 from .read import read_json as read_json
 from .read import read_quality as read_quality
 from .read import read_scores as read_scores

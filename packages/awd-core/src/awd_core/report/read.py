@@ -16,14 +16,14 @@ ADVICE = "delete it and start the run again"
 Value = TypeVar("Value")
 
 
-def if_there(file: Path, load: Callable[[Path], Value]) -> Value | None:
+def load_if_exists(file: Path, load: Callable[[Path], Value]) -> Value | None:
     """What a file holds, None if it is not there."""
     return load(file) if file.exists() else None
 
 
 def read_json(file: Path) -> Any:
     """JSON values of a file; ValueError if it is damaged."""
-    return if_there(file, stored_json)
+    return load_if_exists(file, stored_json)
 
 
 def read_scores(file: Path, program: str) -> Scores | None:

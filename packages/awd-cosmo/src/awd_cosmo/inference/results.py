@@ -235,18 +235,20 @@ class Results(Record, what="the comparison of a run"):
     def text(self) -> str:
         """A table for a terminal."""
         lines = []
-        for name, one in self.protocols.items():
+        for name, held in self.protocols.items():
             lines.append(
-                f"{name.replace('_', ' ')}: {one.train} maps to train, {one.validation} to validate, "
-                f"{one.test} to test ({one.test_cosmologies} cosmologies, spread {one.spread or math.nan:.4f})"
+                f"{name.replace('_', ' ')}: {held.train} maps to train, {held.validation} to validate, "
+                f"{held.test} to test ({held.test_cosmologies} cosmologies, spread {held.spread or math.nan:.4f})"
             )
             lines.append(f"  {'model':<34}{'estimator':<14}{'RMSE':>8} ±{'error':>7}{'bias':>9}{'cover':>7}")
-            for row in sorted(one.rows, key=lambda row: row.rmse):
+            for row in sorted(held.rows, key=lambda row: row.rmse):
                 cover = "" if math.isnan(row.coverage68) else f"{row.coverage68:.2f}"
                 lines.append(
                     f"  {row.name:<34.34}{row.estimator:<14}{row.rmse:8.5f} ±{row.error:7.5f}{row.bias:9.5f}{cover:>7}"
                 )
-        lines += [f"{r.protocol}: {r.of} / {r.to} = {r.value:.3f} ({r.low:.3f}–{r.high:.3f})" for r in self.ratios]
+        for one in self.ratios:
+            ends = "" if one.verdict == "unknown" else f" ({one.low:.3f}–{one.high:.3f})"
+            lines.append(f"{one.protocol}: {one.of} / {one.to} = {one.value:.3f}{ends}")
         return "\n".join(lines)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from awd_core.distill import DistillationPath, PathPoint, load_path
 from awd_core.evidence import CheckedQuality, Scores
-from awd_core.report import if_there, read_json, read_quality, read_scores
+from awd_core.report import load_if_exists, read_json, read_quality, read_scores
 from awd_core.run import RunFolder
 from awd_core.typing import Array, Rows
 from awd_core.wavelets import Wavelet
@@ -198,15 +198,15 @@ def read_record(run: RunFolder) -> RunRecord:
             for name in PROTOCOLS
             if (history := read_json(run / "teacher" / f"{name}.history.json")) is not None
         },
-        path=if_there(run / "path.json", load_path),
-        wavelet=if_there(run / "wavelet.json", Wavelet.load),
+        path=load_if_exists(run / "path.json", load_path),
+        wavelet=load_if_exists(run / "wavelet.json", Wavelet.load),
         scores=read_scores(run / "scores.json", PROGRAM),
         quality=read_quality(run / "quality.json", PROGRAM),
         selection=read_json(run / "selection.json"),
         timings=read_json(run / "timings.json") or {},
-        predictions=if_there(run / "predictions.csv", _predictions) or {},
-        attributions=if_there(run / "attributions.npz", _attributions),
-        model=if_there(run / "model.json", Model.load),
+        predictions=load_if_exists(run / "predictions.csv", _predictions) or {},
+        attributions=load_if_exists(run / "attributions.npz", _attributions),
+        model=load_if_exists(run / "model.json", Model.load),
         observed=read_json(run / "observed.json"),
     )
 
