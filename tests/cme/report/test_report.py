@@ -323,7 +323,7 @@ def test_free_angles_are_told_once_and_only_where_they_were_fitted(full):
     found = read_artefacts(run)
     numbers = found.results.row("awd").parameters
     assert f"AWD's model has {numbers} fitted numbers, 2 of them the wavelet's free angles." in text_of(page)
-    of_start = [row | {"chosen": row["share"] is None} for row in found.selection]
+    of_start = [replace(row, chosen=row.share is None) for row in found.selection]
     for selection in (of_start, None):
         assert f"AWD's model has {numbers} fitted numbers." in size_sentence(replace(found, selection=selection))
     short = replace(found, wavelet=Wavelet.from_name("db2"))
@@ -389,6 +389,12 @@ def test_without_the_two_files_that_must_be_there_it_says_which(full, tmp_path):
         ("predictions.csv", "a,b\n1,2\n", r"predictions\.csv lacks the columns cell, truth"),
         ("scores.json", '{"start": {}}', r"scores\.json cannot be read as scores of awd-cme: it lacks distilled"),
         ("card.json", "{}", r"card\.json cannot be read as a model card"),
+        (
+            "results.json",
+            '{"metric": "R2", "rows": [{"key": "awd"}]}',
+            r"results\.json .*: rows\[0\] lacks name, kind",
+        ),
+        ("selection.json", '[{"mean": "x"}]', r"selection\.json cannot be read as the selection of a run: \[0\] lacks"),
     ],
 )
 def test_a_file_that_is_something_else_is_named(full, tmp_path, name, content, message):

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from awd_core.evidence import Contrast, Row, contrast_of, row_of
-from awd_core.files import Record
+from awd_core.files import Record, from_json, reading
 
 METRICS = {"R2": "R²", "AUC": "AUC"}
 """Metrics, as files and as people write them."""
@@ -46,6 +47,42 @@ class Difference(Contrast):
     """The score of one model less that of another, and the p-value of no difference."""
 
     p: float | None = None
+
+
+@dataclass(frozen=True)
+class TriedCandidate(Record):
+    """A row of selection.json: a candidate with its cross-validated scores on training tracks.
+
+    Attributes
+    ----------
+    wavelet, start : str
+        What it is called, and where its path began.
+    share : float or None
+        Of the attributions; None for a start itself.
+    features, regression : str
+        What is compared on it.
+    mean, standard_error, pooled : float
+        Of the scores of the folds; of all predictions together.
+    best, chosen : bool
+        Whether it has the highest score, and whether it was taken.
+    """
+
+    wavelet: str
+    start: str
+    share: float | None
+    features: str
+    regression: str
+    mean: float
+    standard_error: float = math.nan
+    pooled: float = math.nan
+    best: bool = False
+    chosen: bool = False
+
+
+def read_selection(file: Path) -> list[TriedCandidate]:
+    """Read selection.json; ValueError if it holds something else."""
+    with reading(file, "the selection of a run", "delete it and start the run again") as values:
+        return from_json(list[TriedCandidate], values)
 
 
 @dataclass(frozen=True)
@@ -126,7 +163,7 @@ class Results(Record, what="the results of a run"):
         R² on 30 test tracks (70 to train on), 95 % interval
           AWD   0.500   0.400 to 0.600
         """
-        width = max(len(row.name) for row in self.rows)
+        width = max((len(row.name) for row in self.rows), default=0)
         head = f"{self.score_name} on {self.test} test tracks ({self.train} to train on), 95 % interval"
         if self.intervals is not None:
             head += f" over {self.intervals['units']} {self.intervals['over']}"

@@ -3,7 +3,7 @@
 Files of other steps are read by their own readers; what has none is checked here for what the report needs of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from awd_cme.model.card import ModelCard
-from awd_cme.model.results import Results
+from awd_cme.model.results import Results, TriedCandidate, read_selection
 from awd_cme.model.student_card import StudentCard
 from awd_cme.report.examples import Examples, FeatureSpread, feature_spread
 from awd_cme.report.student import read_curve
@@ -38,7 +38,7 @@ class Artefacts:
     timings: Mapping[str, Any] | None
     quality: CheckedQuality | None
     teacher: Mapping[str, Any] | None
-    selection: list[Mapping[str, Any]] | None
+    selection: Sequence[TriedCandidate] | None
     scores: Scores | None
     path: DistillationPath | None  # the one that the chosen wavelet lies on
     chosen: PathPoint | None  # that wavelet's point
@@ -63,9 +63,9 @@ class Artefacts:
         return str(self.data["target"].get("unit") or "a.u.")
 
     @property
-    def taken(self) -> Mapping[str, Any] | None:
+    def taken(self) -> TriedCandidate | None:
         """The candidate that cross-validation chose."""
-        return next((row for row in self.selection or () if row.get("chosen")), None)
+        return next((row for row in self.selection or () if row.chosen), None)
 
 
 def read_artefacts(run: RunFolder) -> Artefacts:
@@ -99,7 +99,7 @@ def read_artefacts(run: RunFolder) -> Artefacts:
         timings=read_json(run / "timings.json"),
         quality=read_quality(run / "quality.json", PROGRAM),
         teacher=read_json(run / "teacher.json"),
-        selection=read_json(run / "selection.json"),
+        selection=load_if_exists(run / "selection.json", read_selection),
         scores=read_scores(run / "scores.json", PROGRAM),
         path=path,
         chosen=chosen,

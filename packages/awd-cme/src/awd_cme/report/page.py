@@ -167,7 +167,7 @@ def _drawings(found: Artefacts, effect_list: list[Effect]) -> Iterator[PlannedFi
             f"{metric} within every cell, for {', '.join(methods.values())}; the table has the numbers.",
             lambda narrow: result_figures.cells_figure(results, methods, narrow=narrow),
         )
-    if (selection := found.selection) and any(row.get("share") is not None for row in selection):
+    if (selection := found.selection) and any(row.share is not None for row in selection):
         yield PlannedFigure(
             "candidates",
             f"Cross-validated {metric} along the path for each kind of features, the chosen candidate ringed.",

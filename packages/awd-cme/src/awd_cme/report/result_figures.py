@@ -6,7 +6,6 @@ Ito's; markers say the same once more.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,12 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Bbox
 
-from awd_cme.model.results import ModelRow, Results
+from awd_cme.model.results import ModelRow, Results, TriedCandidate
 from awd_cme.report.sentences import Effect
 from awd_core.plotting import BEFORE, FAINT, GREEN, HIGH, LOW, NARROW, ORANGE, PURPLE, SKY, label, style_of
 from awd_core.report import Method, Score, comparison_figure, crop
-
-Rows = Sequence[Mapping[str, Any]]
 
 BEFORE_PATH = -0.12
 """Where on the axis of shares the start of a path is drawn."""
@@ -133,34 +130,32 @@ def effects_figure(
     return figure
 
 
-def selection_figure(rows: Rows, metric: str, *, narrow: bool = False) -> Figure:
+def selection_figure(rows: Sequence[TriedCandidate], metric: str, *, narrow: bool = False) -> Figure:
     """Draw cross-validated scores along each path, its start beside it, and a ring around the chosen candidate."""
     figure = Figure(figsize=(NARROW, 3.8) if narrow else (7.0, 3.8), layout="constrained")
     axes = figure.subplots()
-    chosen = next((row for row in rows if row.get("chosen")), None)
+    chosen = next((row for row in rows if row.chosen), None)
     # The kind that was chosen comes first, in the colour of AWD.
     own = None if chosen is None else _kind(chosen)
-    kinds = sorted({_kind(row) for row in rows if row.get("share") is not None}, key=lambda kind: (kind != own, kind))
+    kinds = sorted({_kind(row) for row in rows if row.share is not None}, key=lambda kind: (kind != own, kind))
     several = len({kind[1:] for kind in kinds}) > 1
     styles = (("-o", HIGH), ("--s", LOW), (":^", GREEN), ("-.d", ORANGE), ("-v", PURPLE))
     for kind, (style, colour) in zip(kinds, styles, strict=False):
-        line = sorted(
-            (row for row in rows if _kind(row) == kind and row.get("share") is not None), key=lambda row: row["share"]
-        )
-        errors = [row.get("standard_error") or 0.0 for row in line]
+        own_rows = [row for row in rows if _kind(row) == kind]
+        line = [(row.share, row.mean, np.nan_to_num(row.standard_error)) for row in own_rows if row.share is not None]
+        shares, means, errors = np.transpose(sorted(line))
         axes.errorbar(
-            [row["share"] for row in line], [row["mean"] for row in line], errors, fmt=style, color=colour,
+            shares, means, errors, fmt=style, color=colour,
             markersize=4, elinewidth=0.8, label=", ".join(filter(None, kind)) if several else f"path from {kind[0]}",
         )  # fmt: skip
-        starts = [row for row in rows if _kind(row) == kind and row.get("share") is None]
-        for row in starts:
-            error = row.get("standard_error") or 0.0
-            axes.errorbar(BEFORE_PATH, row["mean"], error, fmt=style[-1], color=colour, markersize=5, elinewidth=0.8,
+        for row in (row for row in own_rows if row.share is None):
+            error = float(np.nan_to_num(row.standard_error))
+            axes.errorbar(BEFORE_PATH, row.mean, error, fmt=style[-1], color=colour, markersize=5, elinewidth=0.8,
                           markerfacecolor="white")  # fmt: skip
     if chosen is not None:
-        share = BEFORE_PATH if chosen.get("share") is None else chosen["share"]
+        share = BEFORE_PATH if chosen.share is None else chosen.share
         axes.plot(
-            share, chosen["mean"], "o", markersize=13, markerfacecolor="none", markeredgecolor="black",
+            share, chosen.mean, "o", markersize=13, markerfacecolor="none", markeredgecolor="black",
             markeredgewidth=1.5, label="chosen", linestyle="none", zorder=5,
         )  # fmt: skip
     ticks = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
@@ -200,9 +195,9 @@ def _write_names(axes: Axes, rows: Sequence[ModelRow], keys: Sequence[str]) -> N
         taken.append(box)
 
 
-def _kind(row: Mapping[str, Any]) -> tuple[str, str, str]:
+def _kind(row: TriedCandidate) -> tuple[str, str, str]:
     """What the candidates of a line have in common."""
-    return str(row.get("start") or ""), str(row["features"]), str(row["regression"])
+    return row.start, row.features, row.regression
 
 
 def _scored(results: Results) -> list[ModelRow]:

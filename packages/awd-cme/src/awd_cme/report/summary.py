@@ -150,7 +150,7 @@ def size_sentence(found: Artefacts) -> str:
     if awd is None or not awd.parameters:
         return ""
     angles = against = ""
-    distilled = (found.taken or {}).get("share") is not None
+    distilled = found.taken is not None and found.taken.share is not None
     if free := found.wavelet.free_angle_count if found.wavelet is not None and distilled else 0:
         angles = f", {free} of them the wavelet's free angle{'' if free == 1 else 's'}"
     if teacher is not None and teacher.parameters:

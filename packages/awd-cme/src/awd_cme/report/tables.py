@@ -5,7 +5,7 @@ from operator import itemgetter
 from typing import Any
 
 from awd_cme.model.card import ModelCard
-from awd_cme.model.results import Results
+from awd_cme.model.results import Results, TriedCandidate
 from awd_cme.report.examples import Examples
 from awd_cme.report.sentences import Effect
 from awd_core.report import Column, Table
@@ -112,23 +112,20 @@ def terms(examples: Examples, clock: str) -> Table:
     ])  # fmt: skip
 
 
-def selection(rows: Rows, metric: str, most: int = 40) -> Table:
+def selection(rows: Sequence[TriedCandidate], metric: str, most: int = 40) -> Table:
     """The best candidates and the chosen one, the best first."""
-    ordered = sorted(rows, key=lambda row: -row["mean"])
-    kept = [row for rank, row in enumerate(ordered) if rank < most or row.get("chosen")]
+    ordered = sorted(rows, key=lambda row: -row.mean)
+    kept = [row for rank, row in enumerate(ordered) if rank < most or row.chosen]
     return Table.of("selection-table", kept, [
-        (Column("wavelet"), itemgetter("wavelet")),
-        (
-            Column("share α", "of the interpretation term; – for wavelets that are on no path", "g"),
-            lambda row: row.get("share"),
-        ),
-        (Column("features"), itemgetter("features")),
-        (Column("regression"), itemgetter("regression")),
-        (Column(metric, "mean over the folds", ".4f"), itemgetter("mean")),
-        (Column("standard error", "over the folds", ".4f"), lambda row: row.get("standard_error")),
-        (Column("best", "the highest score"), lambda row: bool(row.get("best"))),
-        (Column("chosen"), lambda row: bool(row.get("chosen"))),
-    ], marked=next((place for place, row in enumerate(kept) if row.get("chosen")), None))  # fmt: skip
+        (Column("wavelet"), "wavelet"),
+        (Column("share α", "of the interpretation term; – for wavelets that are on no path", "g"), "share"),
+        (Column("features"), "features"),
+        (Column("regression"), "regression"),
+        (Column(metric, "mean over the folds", ".4f"), "mean"),
+        (Column("standard error", "over the folds", ".4f"), "standard_error"),
+        (Column("best", "the highest score"), "best"),
+        (Column("chosen"), "chosen"),
+    ], marked=next((place for place, row in enumerate(kept) if row.chosen), None))  # fmt: skip
 
 
 def timings(values: Mapping[str, Any], names: Mapping[str, str]) -> Table:
