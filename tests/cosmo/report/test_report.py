@@ -418,7 +418,8 @@ def test_a_run_without_results_is_refused(bare, name):
         ("results.json", '{"target": "Omega_m", "protocols": {}}', "has no protocol named held_out or published"),
         ("scores.json", '{"start": {}}', r"scores\.json cannot be read as scores of awd-cosmo"),
         ("quality.json", '{"verdict": []}', r"quality\.json cannot be read as attribution quality of awd-cosmo"),
-        ("selection.json", "[1,", r"selection\.json is damaged"),
+        ("selection.json", "[1,", r"selection\.json cannot be read as the selection of a run: it is not JSON"),
+        ("selection.json", '[{"key": "awd"}]', r"the selection of a run: \[0\] lacks wavelet, share, levels"),
         ("attributions.npz", "PK", r"attributions\.npz is not what awd-cosmo writes"),
     ],
 )

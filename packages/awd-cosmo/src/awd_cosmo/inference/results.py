@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from awd_core.evidence import Contrast, Row, contrast_of, row_of
-from awd_core.files import Record
+from awd_core.files import Record, from_json, reading
 from awd_core.typing import Array
 from awd_cosmo.inference.uncertainty import paired_ratio, regression_scores
 
@@ -174,6 +174,42 @@ class Protocol(Record):
     def of(self, key: str) -> ModelRow | None:
         """The row of a model, by regression; the published estimator's where there is no other."""
         return row_of((row for row in self.rows if row.estimator != RECOGNISES), key) or row_of(self.rows, key)
+
+
+@dataclass(frozen=True)
+class TriedCandidate(Record):
+    """A row of selection.json: a statistic and an estimator that were compared with others.
+
+    Attributes
+    ----------
+    key : str
+        What it was a candidate for.
+    wavelet, share : str, float or None
+        Its wavelet, and the share of the attributions on that one's path; None for what is on none.
+    levels, statistic, regressor : int or None, mapping, str
+        What is measured, and how that becomes an estimate.
+    cv_rmse, validation_rmse : float
+        Root mean square errors on cosmologies left out of training and validation, fold by fold, which decides, and on
+        validation maps after a fit to training maps.
+    chosen : bool
+        Whether it was taken.
+    """
+
+    key: str
+    wavelet: str
+    share: float | None
+    levels: int | None
+    statistic: Mapping[str, Any]
+    regressor: str
+    cv_rmse: float
+    validation_rmse: float
+    chosen: bool = False
+
+
+def read_selection(file: Path) -> list[TriedCandidate]:
+    """Read selection.json; ValueError if it holds something else."""
+    with reading(file, "the selection of a run", "delete it and start the run again") as values:
+        return from_json(list[TriedCandidate], values)
 
 
 @dataclass(frozen=True)

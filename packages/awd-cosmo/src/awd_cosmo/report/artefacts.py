@@ -19,7 +19,7 @@ from awd_core.run import RunFolder
 from awd_core.typing import Array, Rows
 from awd_core.wavelets import Wavelet
 from awd_cosmo.inference.model import Model
-from awd_cosmo.inference.results import ModelRow, Protocol, Results
+from awd_cosmo.inference.results import ModelRow, Protocol, Results, TriedCandidate, read_selection
 
 PROGRAM = "awd-cosmo"
 PROTOCOLS = ("held_out", "published")
@@ -94,7 +94,7 @@ class RunRecord:
     wavelet: Wavelet | None
     scores: Scores | None
     quality: CheckedQuality | None
-    selection: Sequence[Mapping[str, Any]] | None
+    selection: Sequence[TriedCandidate] | None
     timings: Mapping[str, Any]
     predictions: Mapping[str, Predictions]
     attributions: Attributions | None
@@ -141,31 +141,23 @@ class RunRecord:
         """The point to show: the chosen one, else the best of the path by validation, else the middle one."""
         if self.path is None or (point := self.chosen) is not None:
             return None if self.path is None else point
-        tried = [row for row in self.selection or () if row.get("share") is not None]
-        for row in sorted(tried, key=validation_error):
+        for row in sorted(self.selection or (), key=lambda row: row.cv_rmse):
             for point in self.path:
-                if abs(point.share - row["share"]) < 1e-9:
+                if row.share is not None and abs(point.share - row.share) < 1e-9:
                     return point
         return self.path[len(self.path) // 2]
 
     @property
-    def taken(self) -> Mapping[str, Any] | None:
+    def taken(self) -> TriedCandidate | None:
         """The candidate whose wavelet is counted, None if selection.json does not tell."""
-        marked = [row for row in self.selection or () if row.get("chosen")]
-        keys = [key for key in ("awd_counts", "awd", None) if any(row.get("key") == key for row in marked)]
-        return next((row for row in marked if keys and row.get("key") == keys[0]), None)
+        chosen = {row.key: row for row in reversed(self.selection or ()) if row.chosen}
+        return chosen.get("awd_counts") or chosen.get("awd")
 
     def classical(self, protocol: Protocol) -> ModelRow | None:
         """The best classical statistic of a protocol, by validation."""
         if protocol.best_classical is not None:
             return protocol.of(protocol.best_classical)
         return protocol.best("classical")
-
-
-def validation_error(candidate: Mapping[str, Any]) -> float:
-    """By what a candidate was judged: its error on cosmologies left out, fold by fold, or on validation maps."""
-    found = candidate.get("cv_rmse")
-    return float(candidate["validation_rmse"] if found is None else found)
 
 
 def read_record(run: RunFolder) -> RunRecord:
@@ -202,7 +194,7 @@ def read_record(run: RunFolder) -> RunRecord:
         wavelet=load_if_exists(run / "wavelet.json", Wavelet.load),
         scores=read_scores(run / "scores.json", PROGRAM),
         quality=read_quality(run / "quality.json", PROGRAM),
-        selection=read_json(run / "selection.json"),
+        selection=load_if_exists(run / "selection.json", read_selection),
         timings=read_json(run / "timings.json") or {},
         predictions=load_if_exists(run / "predictions.csv", _predictions) or {},
         attributions=load_if_exists(run / "attributions.npz", _attributions),

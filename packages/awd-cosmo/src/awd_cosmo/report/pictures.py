@@ -163,7 +163,7 @@ def _of_attributions(record: RunRecord) -> list[PlannedFigure]:
 def bands(record: RunRecord) -> tuple[list[BandScale], list[BandShare]]:
     """Scales of the bands, and their shares of the estimate where these can be told."""
     wavelet, pixel = record.wavelet, record.pixel_arcmin
-    levels = model_levels(record.model) or (record.taken or {}).get("levels")
+    levels = model_levels(record.model) or (None if record.taken is None else record.taken.levels)
     if levels is None and record.path is not None:
         levels = record.path.settings["levels"]
     if wavelet is None or pixel is None or levels is None:

@@ -129,9 +129,9 @@ def caveats(record: RunRecord) -> list[str]:
     if record.main.name != "held_out":
         notes.append("No cosmologies were held out, so nothing here says how the models do on a new one.")
     chosen = record.taken
-    if chosen is not None and chosen.get("share") is None:
+    if chosen is not None and chosen.share is None:
         notes.append(
-            f"Cross-validation preferred a wavelet that was not distilled, {chosen.get('wavelet')}: distillation "
+            f"Cross-validation preferred a wavelet that was not distilled, {chosen.wavelet}: distillation "
             "brought nothing that this data could tell."
         )
     return list(dict.fromkeys(notes))

@@ -8,7 +8,7 @@ from typing import Any
 from awd_core.report import Column, Table
 from awd_core.run import flat
 from awd_cosmo.inference.results import ModelRow, Protocol
-from awd_cosmo.report.artefacts import PROTOCOL_NAMES, SYMBOLS, RunRecord, validation_error
+from awd_cosmo.report.artefacts import PROTOCOL_NAMES, SYMBOLS, RunRecord
 from awd_cosmo.report.bands import BandShare, readable_band
 from awd_cosmo.statistics.undecimated import BandScale
 
@@ -136,22 +136,22 @@ def candidates_table(record: RunRecord) -> Table | None:
     """Every candidate that was tried, the best on cosmologies left out first."""
     if not record.selection:
         return None
-    groups = list(dict.fromkeys(row.get("key") for row in record.selection))
+    groups = list(dict.fromkeys(row.key for row in record.selection))
     # AWD first; the rest in the order in which they were tried.
     groups.sort(key=lambda key: key != "awd")
-    tried = sorted(record.selection, key=lambda row: (groups.index(row.get("key")), validation_error(row)))
-    same = _settled([row["statistic"] for row in tried if isinstance(row.get("statistic"), Mapping)])
+    tried = sorted(record.selection, key=lambda row: (groups.index(row.key), row.cv_rmse))
+    same = _settled([row.statistic for row in tried])
     by_folds = "on cosmologies left out of training and validation, fold by fold"
     return Table.of("candidates-table", tried, [
-        (Column("what for", "which choice it was a candidate for"), _get("key")),
-        (Column("taken"), lambda row: "✓" if row.get("chosen") else ""),
-        (Column("wavelet"), _get("wavelet")),
-        (Column("share α", "of the attributions; none for wavelets that are not distilled", "g"), _get("share")),
-        (Column("levels"), _get("levels")),
-        (Column("statistic"), lambda row: _setting_text(_without(row.get("statistic"), same))),
-        (Column("estimator"), lambda row: _setting_text(row.get("regressor"))),
-        (Column("RMSE by folds", by_folds, ".5f"), _get("cv_rmse")),
-        (Column("validation RMSE", "on validation maps", ".5f"), _get("validation_rmse")),
+        (Column("what for", "which choice it was a candidate for"), "key"),
+        (Column("taken"), lambda row: "✓" if row.chosen else ""),
+        (Column("wavelet"), "wavelet"),
+        (Column("share α", "of the attributions; none for wavelets that are not distilled", "g"), "share"),
+        (Column("levels"), "levels"),
+        (Column("statistic"), lambda row: _setting_text({k: v for k, v in row.statistic.items() if k not in same})),
+        (Column("estimator"), "regressor"),
+        (Column("RMSE by folds", by_folds, ".5f"), "cv_rmse"),
+        (Column("validation RMSE", "on validation maps", ".5f"), "validation_rmse"),
     ], marked=next((place for place, row in enumerate(tried) if row is record.taken), None)).known()  # fmt: skip
 
 
@@ -223,10 +223,6 @@ def _settled(statistics: Sequence[Mapping[str, Any]]) -> set[str]:
             values.setdefault((str(statistic.get("statistic")), key), set()).add(json.dumps(value, sort_keys=True))
     varied = {key for (_, key), held in values.items() if len(held) > 1}
     return {key for _, key in values if key not in varied or key in ("levels", "wavelet")} - {"statistic", "name"}
-
-
-def _without(statistic: Any, keys: set[str]) -> Any:
-    return {k: v for k, v in statistic.items() if k not in keys} if isinstance(statistic, Mapping) else statistic
 
 
 def _setting_text(value: Any) -> str:

@@ -6,7 +6,7 @@ validation maps. These took part in the choices, so the error bars may be a litt
 which did not, says by how much.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from awd_core.typing import Array, Rows
 from awd_core.wavelets import Wavelet
 from awd_cosmo.inference.estimators import CountRidge, EmulatorPosterior, NearestCosmology
 from awd_cosmo.inference.regressor import CountRegressor
-from awd_cosmo.inference.results import RECOGNISES, ModelEstimates
+from awd_cosmo.inference.results import RECOGNISES, ModelEstimates, TriedCandidate
 from awd_cosmo.inference.scores import rmse
 from awd_cosmo.run.features import Features, described, statistic_key
 from awd_cosmo.run.job import Job
@@ -88,7 +88,7 @@ class Comparison:
     job: Job
     prepared: Prepared
     features: Features
-    record: list[dict[str, Any]] = field(default_factory=list)
+    record: list[TriedCandidate] = field(default_factory=list)
     _known: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
 
     @property
@@ -119,13 +119,8 @@ class Comparison:
             self._known[same] = self._errors(statistic, estimator)
         held_out, error = self._known[same]
         choice = Choice(statistic, estimator, held_out, error)
-        self.record.append(
-            {
-                "key": key, "wavelet": name, "share": share, "levels": getattr(statistic, "levels", None),
-                "statistic": described(statistic), "regressor": estimator, "cv_rmse": held_out,
-                "validation_rmse": error, "chosen": False,
-            }
-        )  # fmt: skip
+        told, levels = described(statistic), getattr(statistic, "levels", None)
+        self.record.append(TriedCandidate(key, name, share, levels, told, estimator, held_out, error))
         return choice
 
     def _errors(self, statistic: Statistic, estimator: str) -> tuple[float, float]:
@@ -141,7 +136,8 @@ class Comparison:
     def best(self, choices: list[Choice]) -> Choice:
         """The best of the candidates that were tried last, by the error on cosmologies left out; marked as chosen."""
         best = min(range(len(choices)), key=lambda i: choices[i].cv_rmse)
-        self.record[len(self.record) - len(choices) + best]["chosen"] = True
+        place = len(self.record) - len(choices) + best
+        self.record[place] = replace(self.record[place], chosen=True)
         return choices[best]
 
     def classical(self, key: str) -> Choice:
