@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import stats
@@ -12,6 +12,7 @@ from benchmarks.many_runs import met_or_missed
 from benchmarks.page import markdown_table
 
 if TYPE_CHECKING:
+    from awd_cosmo.inference.results import ModelRow
     from benchmarks.cosmo_table import Run
 
 PROTOCOLS = {"held_out": "cosmologies held out", "published": "published protocol"}
@@ -73,10 +74,10 @@ def geometric(values: Sequence[float]) -> Ratio:
     return Ratio(tuple(values), math.exp(mean), math.exp(mean - half), math.exp(mean + half))
 
 
-def best_filter(run: "Run", protocol: str) -> Mapping[str, Any]:
+def best_filter(run: "Run", protocol: str) -> "ModelRow":
     """The row of the paper's classical filter that validation would take, with its best estimator."""
     rows = [run.results.row(protocol, key) for key in FILTERS]
-    return min(rows, key=lambda row: row["validation_rmse"])
+    return min(rows, key=lambda row: row.validation_rmse)
 
 
 def ratio_of(runs: Sequence["Run"], protocol: str, to: str) -> Ratio:
@@ -84,7 +85,7 @@ def ratio_of(runs: Sequence["Run"], protocol: str, to: str) -> Ratio:
     values = []
     for run in runs:
         other = best_filter(run, protocol) if to == BEST_FILTER else run.results.row(protocol, to)
-        values.append(run.results.row(protocol, "awd")["rmse"] / other["rmse"])
+        values.append(run.results.row(protocol, "awd").rmse / other.rmse)
     return geometric(values)
 
 
@@ -132,9 +133,9 @@ def _overview(found: Mapping[str, Sequence["Run"]]) -> str:
     rows = []
     for name, runs in found.items():
         errors = [
-            [run.results.row("held_out", "awd")["rmse"] for run in runs],
-            [run.results.row("held_out", "teacher")["rmse"] for run in runs],
-            [best_filter(run, "held_out")["rmse"] for run in runs],
+            [run.results.row("held_out", "awd").rmse for run in runs],
+            [run.results.row("held_out", "teacher").rmse for run in runs],
+            [best_filter(run, "held_out").rmse for run in runs],
         ]
         cells = [_interval(ratio_of(runs, "held_out", key)) for key in GOALS]
         rows.append([f"`{name}`", str(len(runs)), *map(_mean, errors), *cells])
@@ -161,9 +162,9 @@ def _findings(found: Mapping[str, Sequence["Run"]]) -> list[str]:
 def _sizes(run: "Run") -> str:
     values = run.results.protocols["held_out"]
     return (
-        f"{values['train']:,} tiles to train, {values['validation']:,} to validate, {values['test']:,} of "
-        f"{values['test_cosmologies']} other cosmologies to test, with a spread of {run.results.target} of "
-        f"{values['spread']:.4f} (seed {run.seed}); teacher: {run.teacher['architecture']}."
+        f"{values.train:,} tiles to train, {values.validation:,} to validate, {values.test:,} of "
+        f"{values.test_cosmologies} other cosmologies to test, with a spread of {run.results.target} of "
+        f"{values.spread:.4f} (seed {run.seed}); teacher: {run.teacher['architecture']}."
     )
 
 
@@ -172,9 +173,9 @@ def _errors(runs: Sequence["Run"]) -> str:
     values: dict[tuple[str, str], dict[str, list[float]]] = {}
     for run in runs:
         for protocol in PROTOCOLS:
-            for row in run.results.protocols[protocol]["rows"]:
-                name = (row["key"], row["name"])
-                values.setdefault(name, {}).setdefault(protocol, []).append(row["rmse"])
+            for row in run.results.protocols[protocol].rows:
+                name = (row.key, row.name)
+                values.setdefault(name, {}).setdefault(protocol, []).append(row.rmse)
     rows = [
         [name, *(_mean(errors[p]) if len(errors.get(p, [])) == len(runs) else "" for p in PROTOCOLS)]
         for (_, name), errors in values.items()
@@ -204,8 +205,8 @@ def _choices(runs: Sequence["Run"]) -> str:
         counted = [run.chosen[key]["wavelet"] for key in ("awd_counts", "awd_no_interpretation")]
         rows.append(
             [
-                str(run.seed), run.chosen["awd"]["wavelet"], awd["estimator"], *counted,
-                f"{best['name']}, {best['estimator']}", f"{teacher['best_epoch']} of {teacher['epochs']}",
+                str(run.seed), run.chosen["awd"]["wavelet"], awd.estimator, *counted,
+                f"{best.name}, {best.estimator}", f"{teacher['best_epoch']} of {teacher['epochs']}",
             ]
         )  # fmt: skip
     return markdown_table(headings, rows, words=len(headings))

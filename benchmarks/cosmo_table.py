@@ -98,7 +98,7 @@ def one_run(folder: str, variant: str, seed: int) -> str:
     run_pipeline(SIMULATED, out, job, quiet=True)
     results = Results.read(out)
     shown = ", ".join(
-        f"{key} {results.row('held_out', key)['rmse']:.5f}" for key in ("awd", "teacher", "numbers_haar", "db2")
+        f"{key} {results.row('held_out', key).rmse:.5f}" for key in ("awd", "teacher", "numbers_haar", "db2")
     )
     return f"{variant}, seed {seed}: {shown}"
 

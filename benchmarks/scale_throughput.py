@@ -28,7 +28,7 @@ from awd_cme.movies.open import MovieFile
 from awd_cme.tracking.movie_spots import Detection, movie_spots
 from awd_core.workers import Workers, open_workers
 from awd_cosmo.maps import MapSet, open_maps
-from awd_cosmo.run.features import Piece, features_of, pieces_of
+from awd_cosmo.run.features import MapBlock, features_of, map_blocks
 from benchmarks.fits_reading import write_files
 from benchmarks.scale_growth import movie_file
 from benchmarks.scale_tasks import SIGMA, WINDOW, statistic_of_peaks, wake
@@ -240,12 +240,12 @@ def _maps(folder: Path, number: int) -> tuple[int, Callable[[Workers], object]]:
     return TIMES * number, partial(_count_all, TIMES * pieces)
 
 
-def _cached_pieces(folder: Path) -> list[Piece]:
+def _cached_pieces(folder: Path) -> list[MapBlock]:
     maps = open_maps(folder / MAPS, threads=1).cached(folder / f"{MAPS}-cache")
-    return pieces_of(maps, np.arange(len(maps)))
+    return map_blocks(maps, np.arange(len(maps)))
 
 
-def _count_all(pieces: Sequence[Piece], crew: Workers) -> int:
+def _count_all(pieces: Sequence[MapBlock], crew: Workers) -> int:
     return _mapped(crew, partial(features_of, statistic_of_peaks()), pieces)
 
 
@@ -270,7 +270,7 @@ def _find_all(movie: MovieFile, crew: Workers) -> None:
 def _short(folder: Path) -> dict[str, tuple[Sequence[Any], Callable[[Any], object]]]:
     """Blocks of maps as runs count them, and single maps, for which the seam is not meant."""
     pieces = _cached_pieces(folder)[:8]
-    single = [Piece(piece.source.part(np.arange(1)), 1, 1) for piece in pieces for _ in range(8)]
+    single = [MapBlock(piece.source.part(np.arange(1)), 1, 1) for piece in pieces for _ in range(8)]
     function = partial(features_of, statistic_of_peaks())
     return {BLOCKS: (pieces, function), "single maps of 256²": (single, function)}
 

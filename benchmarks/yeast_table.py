@@ -85,7 +85,7 @@ def one_run(file: str, out: str, seed: int) -> str:
             quiet=True,
         )
     )  # fmt: skip
-    score = {row["key"]: row["score"] for row in read_results(out)["rows"]}
+    score = {row.key: row.score for row in read_results(out).rows}
     shown = ", ".join(f"{NAMES[key]} {score[key]:.3f}" for key in ("awd", "teacher", "db5"))
     return f"{Path(file).stem.partition('-')[0]}, seed {seed}: {shown}"
 

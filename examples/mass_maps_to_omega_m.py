@@ -134,7 +134,7 @@ estimates["network"] = teacher.predict(kappa[test])
 print(f"\nRMSE of Ω_m on {len(np.unique(cosmology[test]))} cosmologies held out; spread {omega[test].std():.4f}")
 for name, estimate in estimates.items():
     score = regression_scores(omega[test], estimate, cosmology=cosmology[test])
-    print(f"  {name:22s} {score.rmse.value:.4f} ± {score.rmse.error:.4f}   R² {score.r2.value:.2f}")
+    print(f"  {name:22s} {score.rmse.value:.4f} ± {score.rmse.standard_error:.4f}   R² {score.r2.value:.2f}")
 
 # %% [markdown]
 # ## The model, saved and asked

@@ -182,7 +182,7 @@ BAD = [
     Bad("no results", lambda: awd_cosmo.Results.read(NOWHERE),
         FileNotFoundError, "results.json is not there: the run has not come"),
     Bad("a setting misspelt", lambda: awd_cosmo.Job.from_dict({"targt": 1}),
-        ValueError, "a run has no setting 'targt'"),
+        ValueError, "it has targt, which this awd-cosmo does not know"),
     Bad("a dict for a job", lambda: awd_cosmo.run_pipeline(None, FOLDER / "run", {"seed": 0}),
         TypeError, "job is a dict.*give a Job"),
     Bad("a step misspelt", lambda: awd_cosmo.run_pipeline(None, FOLDER / "run", until="end"),

@@ -204,10 +204,7 @@ def run_of(seed, awd, teacher, filters):
     table, results = load("cosmo_table"), importlib.import_module("awd_cosmo.inference.results")
 
     def row(key, rmse, validation, name=None, estimator="ridge"):
-        return {
-            "key": key, "name": name or key, "rmse": rmse, "validation_rmse": validation, "statistic": "s",
-            "estimator": estimator,
-        }  # fmt: skip
+        return results.ModelRow(key, name or key, "awd", "s", estimator, rmse, validation_rmse=validation)
 
     rows = [row("awd", awd, awd), row("teacher", teacher, teacher), row("power_spectrum", 0.03, 0.03)]
     rows += [
@@ -216,8 +213,8 @@ def run_of(seed, awd, teacher, filters):
     rows += [
         row(key, *values) for key, values in zip(("raw", "laplace_v1", "laplace_v2", "roberts"), filters, strict=True)
     ]
-    told = {"rows": rows, "train": 5, "validation": 2, "test": 3, "test_cosmologies": 2, "spread": 0.07}
-    published = {**told, "rows": [*rows, row("awd_counts", 0.09, 0.01, "AWD kernels, as published", "nearest chi2")]}
+    told = results.Protocol(rows, 5, 2, 3, 2, 0.07)
+    published = replace(told, rows=[*rows, row("awd_counts", 0.09, 0.01, "AWD kernels, as published", "nearest chi2")])
     chosen = {
         key: {"wavelet": name}
         for key, name in (
@@ -237,7 +234,7 @@ FILTERS = [(0.05, 0.03), (0.04, 0.05), (0.06, 0.06), (0.07, 0.07)]
 def test_the_best_filter_is_the_one_that_validation_would_take():
     page = load("cosmo_page")
     run = run_of(1, 0.02, 0.025, FILTERS)
-    assert page.best_filter(run, "held_out")["key"] == "raw"  # laplace_v1 is better on test maps alone
+    assert page.best_filter(run, "held_out").key == "raw"  # laplace_v1 is better on test maps alone
     assert page.ratio_of([run], "held_out", page.BEST_FILTER).values == (0.02 / 0.05,)
 
 

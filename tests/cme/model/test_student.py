@@ -134,7 +134,7 @@ def test_what_it_cannot_take(tmp_path):
         ({"task": "ranking"}, "the task is"),
         ({"intercept": float("inf")}, "not finite"),
         ({"numbers": [{**card.to_dict()["numbers"][0], "number": "D9 maximum"}]}, "the number 'D9 maximum' is no"),
-        ({"wavelet": {}}, "it lacks 'taps'"),
+        ({"wavelet": {}}, "wavelet lacks taps, negated, mode"),
     ):
         (tmp_path / "card.json").write_text(json.dumps(card.to_dict() | change))
         with pytest.raises(ValueError, match=rf"cannot be read as a student's card: .*{message}"):

@@ -13,13 +13,13 @@ from awd_cme.model.coefficients import analysis_matrices, centre_times, scales
 from awd_cme.model.features import MaxCoefficients
 from awd_cme.model.intervals import coefficient_intervals
 from awd_cme.model.regression import SeriesRidge
+from awd_cme.model.results import Difference, ModelRow, Results
 from awd_cme.model.scores import score_difference, score_interval
 from awd_cme.model.student import SeriesStudent
 from awd_cme.model.student_card import StudentCard
 from awd_cme.report.artefacts import read_artefacts
 from awd_cme.report.page import write_report
 from awd_cme.report.result_figures import economy_figure
-from awd_cme.report.result_lines import result_lines
 from awd_cme.report.sentences import bands, compared, effects, sentence, sparser
 from awd_cme.report.student import headline, numbers, read_curve
 from awd_cme.report.summary import notes, scaling_sentence, size_sentence
@@ -321,9 +321,9 @@ def test_tracks_losses_card_and_citations_are_there(full):
 def test_free_angles_are_told_once_and_only_where_they_were_fitted(full):
     run, page, _ = full
     found = read_artefacts(run)
-    numbers = next(row["parameters"] for row in found.results["rows"] if row["key"] == "awd")
+    numbers = found.results.row("awd").parameters
     assert f"AWD's model has {numbers} fitted numbers, 2 of them the wavelet's free angles." in text_of(page)
-    of_start = [row | {"chosen": row["share"] is None} for row in found.selection]
+    of_start = [replace(row, chosen=row.share is None) for row in found.selection]
     for selection in (of_start, None):
         assert f"AWD's model has {numbers} fitted numbers." in size_sentence(replace(found, selection=selection))
     short = replace(found, wavelet=Wavelet.from_name("db2"))
@@ -389,6 +389,12 @@ def test_without_the_two_files_that_must_be_there_it_says_which(full, tmp_path):
         ("predictions.csv", "a,b\n1,2\n", r"predictions\.csv lacks the columns cell, truth"),
         ("scores.json", '{"start": {}}', r"scores\.json cannot be read as scores of awd-cme: it lacks distilled"),
         ("card.json", "{}", r"card\.json cannot be read as a model card"),
+        (
+            "results.json",
+            '{"metric": "R2", "rows": [{"key": "awd"}]}',
+            r"results\.json .*: rows\[0\] lacks name, kind",
+        ),
+        ("selection.json", '[{"mean": "x"}]', r"selection\.json cannot be read as the selection of a run: \[0\] lacks"),
     ],
 )
 def test_a_file_that_is_something_else_is_named(full, tmp_path, name, content, message):
@@ -416,8 +422,8 @@ def test_examples_of_another_layout_are_refused(full, tmp_path):
 def test_the_report_begins_with_few_numbers(full):
     run, page, _ = full
     found, text = read_artefacts(run), text_of(page)
-    scores = {row["key"]: row["score"] for row in found.results["rows"]}
-    said = headline(found.results, found.student, "R²")
+    scores = {row.key: row.score for row in found.results.rows}
+    said = headline(found.results, found.student)
     assert said in text
     told = {key: told_number(score, ".3f") for key, score in scores.items()}
     assert f"3 numbers of one wavelet reach R² = {told['student']}" in said
@@ -427,7 +433,7 @@ def test_the_report_begins_with_few_numbers(full):
     for row, one in zip(rows, found.student.numbers, strict=True):
         assert row[0] in text
         assert row[-1] == pytest.approx(one.value * one.sd * found.student.targets.sd)
-    assert headline(found.results, None, "R²") == ""
+    assert headline(found.results, None) == ""
 
 
 def test_odds_of_the_few_numbers_and_a_curve_that_is_none(full, tmp_path):
@@ -435,7 +441,6 @@ def test_odds_of_the_few_numbers_and_a_curve_that_is_none(full, tmp_path):
     rated = numbers(replace(card, task="classification"), "")
     for row, one in zip(rated.rows, card.numbers, strict=True):
         assert row[-1] == pytest.approx(np.exp(one.value * one.sd))
-    assert read_curve(tmp_path / "curve.json") is None
     (tmp_path / "curve.json").write_text('{"points": [[1, 2]]}')
     with pytest.raises(ValueError, match=r"curve\.json cannot be read as a curve"):
         read_curve(tmp_path / "curve.json")
@@ -457,7 +462,7 @@ def test_an_effect_is_what_the_card_predicts_for_one_standard_deviation_more(ful
     expected = card.coefficients[:, 0] * F.std(axis=0) * card.targets.sd
     # Rounding of sums over 300 tracks.
     np.testing.assert_allclose([e.value for e in listed], expected, rtol=1e-9)
-    assert [e.words for e in listed[:3]] == [
+    assert [e.description for e in listed[:3]] == [
         "the largest positive coefficient at scales slower than 32 s",
         "the second largest positive coefficient at scales slower than 32 s",
         "the most negative coefficient at scales slower than 32 s",
@@ -465,12 +470,12 @@ def test_an_effect_is_what_the_card_predicts_for_one_standard_deviation_more(ful
     assert bands(card)[1:] == ["16–32 s", "8–16 s", "4–8 s"]
     up = max(listed, key=lambda e: e.value)
     words = sentence(up, card, "counts")
-    assert words.startswith(f"Each standard deviation more of {up.words} raises the predicted auxilin by ")
+    assert words.startswith(f"Each standard deviation more of {up.description} raises the predicted auxilin by ")
 
 
 def test_the_scaling_the_seeds_and_the_cells_are_told(full):
     found = read_artefacts(full[0])
-    assert scaling_sentence(found, "R²") == ""
+    assert scaling_sentence(found) == ""
     for choice, said in (
         (
             {"asked": "auto", "rule": "own", "scores": {"training": -0.2, "own": 0.5}},
@@ -479,38 +484,40 @@ def test_the_scaling_the_seeds_and_the_cells_are_told(full):
         ({"asked": "auto", "rule": "training"}, "one training cell leaves nothing to choose by."),
         ({"asked": "own", "rule": "own"}, "(a new cell needs them all at once): as was asked for."),
     ):
-        assert said in scaling_sentence(replace(found, scaling={"choice": choice}), "R²")
-    told = " ".join(notes(replace(found, seeds={"0": 0.51, "1": 0.48}), "R²"))
+        assert said in scaling_sentence(replace(found, scaling={"choice": choice}))
+    told = " ".join(notes(replace(found, seeds={"0": 0.51, "1": 0.48})))
     assert "with the seeds 0 and 1, has R² 0.510 and 0.480 on the test tracks" in told
-    one = replace(found, results=found.results | {"cells_test": 1, "intervals": {"over": "tracks"}})
-    assert "one cell: the intervals come from leaving out its tracks" in " ".join(notes(one, "R²"))
-    few = replace(found, results=found.results | {"cells_test": 3})
-    assert "The test has 3 cells: however many tracks" in " ".join(notes(few, "R²"))
+    one = replace(found, results=replace(found.results, cells_test=1, intervals={"over": "tracks"}))
+    assert "one cell: the intervals come from leaving out its tracks" in " ".join(notes(one))
+    few = replace(found, results=replace(found.results, cells_test=3))
+    assert "The test has 3 cells: however many tracks" in " ".join(notes(few))
+
+
+def of_two(awd, db5, *differences):
+    rows = [ModelRow(key, key, "awd", "timed", "ridge", score) for key, score in (("awd", awd), ("db5", db5))]
+    return Results("R2", rows, train=7, test=3, differences=differences)
 
 
 def test_what_has_no_interval_is_said_to_have_none():
-    rows = [{"key": "awd", "score": 1.0}, {"key": "db5", "score": 0.9}]
-    unknown = {"of": "db5", "to": "awd", "value": -0.1, "low": None, "high": None}
-    said = compared({"rows": rows, "differences": [unknown]}, "awd", "db5", "DB5", "R²")
-    assert said == "AWD and DB5 (R² 0.900) differ by 0.100; there is no interval for that."
-    results = {
-        "metric": "AUC",
-        "rows": [{"name": "AWD", "score": 1.0, "low": None, "high": None}],
-        "train": 7,
-        "test": 3,
-    }
-    assert result_lines(results).endswith("AWD   1.000")
+    unknown = of_two(1.0, 0.9, Difference("db5", "awd", -0.1))
+    said = "AWD is above DB5 (R² 0.900) by 0.100; there is no interval for that."
+    assert compared(unknown, "awd", "db5", "DB5") == compared(of_two(1.0, 0.9), "awd", "db5", "DB5") == said
+    assert unknown.text().endswith("awd   1.000\n  db5   0.900")
 
 
 def test_differences_are_turned_round_and_named_honestly():
-    rows = [{"key": "awd", "score": 0.4}, {"key": "db5", "score": 0.3}]
-    told = {"rows": rows, "differences": [{"of": "db5", "to": "awd", "value": -0.1, "low": -0.15, "high": -0.05}]}
-    assert compared(told, "awd", "db5", "DB5", "R²") == (
+    told = of_two(0.4, 0.3, Difference("db5", "awd", -0.1, -0.15, -0.05, 0.01))
+    assert compared(told, "awd", "db5", "DB5") == (
         "AWD is better than DB5 (R² 0.300) by 0.100 (95 %: 0.050 to 0.150), for this trained network and this split."
     )
-    same = {"rows": rows, "differences": [{"of": "awd", "to": "db5", "value": 0.0, "low": 0.0, "high": 0.0}]}
-    assert compared(same, "awd", "db5", "DB5", "R²").startswith("AWD is the same model as DB5")
-    assert compared({"rows": rows}, "awd", "teacher", "its teacher", "R²") == ""
+    assert told.difference("awd", "db5") == Difference("awd", "db5", 0.1, 0.05, 0.15, 0.01)
+    worse = of_two(0.3, 0.4, Difference("awd", "db5", -0.1, -0.15, -0.05))
+    assert compared(worse, "awd", "db5", "DB5").startswith(
+        "AWD is worse than DB5 (R² 0.400), by 0.100 (95 %: 0.050 to 0.150)"
+    )
+    same = of_two(0.4, 0.4, Difference("awd", "db5", 0.0, 0.0, 0.0))
+    assert compared(same, "awd", "db5", "DB5").startswith("AWD is the same model as DB5")
+    assert compared(told, "awd", "teacher", "its teacher") == ""
     assert sparser(0.5, 0.6, "db5").endswith("the distilled wavelet does not compress better.")
     assert sparser(None, 0.6, "db5") == ""
 
@@ -535,17 +542,17 @@ def test_example_scales_are_named_from_coarse_to_fine(full):
 def test_names_in_the_figure_of_sizes_meet_nothing(gap, narrow):
     keys = (("awd", "awd", 47), ("db5", "wavelet", 46), ("haar", "wavelet", 46), ("raw_ridge", "series", 41))
     rows = [
-        {"key": key, "kind": kind, "name": f"the method {key}", "parameters": size, "score": 0.5 - number * gap}
+        ModelRow(key, f"the method {key}", kind, "timed", "ridge", 0.5 - number * gap, parameters=size)
         for number, (key, kind, size) in enumerate(keys)
     ]
-    rows.append({"key": "teacher", "kind": "network", "name": "teacher", "parameters": 3761, "score": 0.4})
-    figure = economy_figure(rows, "R²", narrow=narrow)
+    rows.append(ModelRow("teacher", "teacher", "network", "samples", "network", 0.4, parameters=3761))
+    figure = economy_figure(Results("R2", rows), narrow=narrow)
     figure.draw_without_rendering()
     axes = figure.axes[0]
     names = [text for text in axes.texts if text.get_text()]
     assert len(names) == 4
     boxes = [text.get_window_extent() for text in names]
-    marks = axes.transData.transform([(row["parameters"], row["score"]) for row in rows])
+    marks = axes.transData.transform([(row.parameters, row.score) for row in rows])
     for number, box in enumerate(boxes):
         assert box.count_overlaps(boxes[:number]) == 0
         assert not any(box.contains(*mark) for mark in marks)

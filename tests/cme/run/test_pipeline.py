@@ -14,6 +14,7 @@ import pytest
 
 from awd_cme.model.card import ModelCard
 from awd_cme.model.predict import predict_tracks
+from awd_cme.model.results import ModelRow, Results
 from awd_cme.model.student_card import StudentCard
 from awd_cme.readers.read import read_tracks
 from awd_cme.readers.source import cell_name, recognise_source
@@ -335,7 +336,10 @@ def test_jobs(finished):
 
 
 def test_means_over_splits():
-    runs = [{"metric": "R2", "rows": [{"key": "awd", "score": s}, {"key": str(s), "score": s}]} for s in (0.2, 0.4)]
+    runs = [
+        Results("R2", [ModelRow(key, key, "awd", "timed", "ridge", score) for key in ("awd", str(score))])
+        for score in (0.2, 0.4)
+    ]
     table = averaged(runs)
     assert [row["key"] for row in table["rows"]] == ["awd"]
     assert table["rows"][0]["sd"] == pytest.approx(0.2 / np.sqrt(2))

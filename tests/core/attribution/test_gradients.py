@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from awd_core.attribution import store
 from awd_core.attribution.gradients import check_gradients, input_gradients
-from awd_core.attribution.model_gradients import asked, cudnn_for
+from awd_core.attribution.model_gradients import cudnn_for, evaluation_mode
 from awd_core.files.store import BlockStore
 
 ROUNDING = {"rtol": 1e-11, "atol": 1e-14}
@@ -664,14 +664,14 @@ def test_on_cuda_the_gradients_are_those_of_the_cpu(name):
 def test_another_device_gets_a_copy_of_the_model():
     # The meta device computes nothing, but every machine has it.
     model = mlp(1).train()
-    with asked(model, "meta") as (moved, where):
+    with evaluation_mode(model, "meta") as (moved, where):
         assert where.type == "meta"
         assert {(parameter.device.type, parameter.dtype) for parameter in moved.parameters()} == {
             ("meta", torch.float64)
         }
         assert not moved.training
     assert model.training
-    with asked(model, "cpu") as (same, _):
+    with evaluation_mode(model, "cpu") as (same, _):
         assert same is model
     assert all(parameter.device.type == "cpu" for parameter in model.parameters())
 

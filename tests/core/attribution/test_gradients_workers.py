@@ -13,7 +13,7 @@ import zarr
 from torch import nn
 
 from awd_core.attribution.gradients import input_gradients
-from awd_core.files.array_location import Place, place_of, shared_place
+from awd_core.files.array_location import ArrayLocation, location_of, shared_location
 from awd_core.files.store import BlockStore
 from awd_core.teacher.network_transfer import with_weights, without_weights
 from awd_core.teacher.networks import MLP
@@ -186,21 +186,21 @@ def test_weights_go_through_a_file_and_come_back(tmp_path):
 
 def test_an_array_says_where_it_lies(X, tmp_path):
     mapped, array = stored(tmp_path, X)
-    assert place_of(X) is None
-    assert place_of(mapped) == Place(str(tmp_path / "X.npy"))
-    assert place_of(array) == Place(str(tmp_path / "data.zarr"), "X")
-    assert place_of(mapped[1:]) is None, "a part of a file is no file"
+    assert location_of(X) is None
+    assert location_of(mapped) == ArrayLocation(str(tmp_path / "X.npy"))
+    assert location_of(array) == ArrayLocation(str(tmp_path / "data.zarr"), "X")
+    assert location_of(mapped[1:]) is None, "a part of a file is no file"
     altered = np.load(tmp_path / "X.npy", mmap_mode="c")
-    assert place_of(altered) == Place(str(tmp_path / "X.npy"))
+    assert location_of(altered) == ArrayLocation(str(tmp_path / "X.npy"))
     altered[0, 0] += 1
-    assert place_of(altered) is None, "the file has not what the memory has"
-    assert place_of(zarr.create_array("memory://x.zarr", name="X", data=X)) is None
+    assert location_of(altered) is None, "the file has not what the memory has"
+    assert location_of(zarr.create_array("memory://x.zarr", name="X", data=X)) is None
     with zarr.storage.ZipStore(tmp_path / "x.zarr.zip", mode="w") as store:
         zarr.create_array(store, name="a/X", data=X)
     with zarr.storage.ZipStore(tmp_path / "x.zarr.zip", mode="r") as store:
-        place = place_of(zarr.open_array(store, path="a/X", mode="r"))
-    for somewhere in (place, shared_place(altered, tmp_path / "copy.npy"), place_of(array)):
+        place = location_of(zarr.open_array(store, path="a/X", mode="r"))
+    for somewhere in (place, shared_location(altered, tmp_path / "copy.npy"), location_of(array)):
         np.testing.assert_array_equal(somewhere.open()[1:], X[1:])
     assert Path(tmp_path / "copy.npy").exists()
     with pytest.raises(FileNotFoundError, match="workers need the same files at the same paths"):
-        Place(str(tmp_path / "gone.npy")).open()
+        ArrayLocation(str(tmp_path / "gone.npy")).open()

@@ -12,7 +12,7 @@ from awd_core.app.main import app
 from awd_core.distill import search_batches
 from awd_core.distill.distill import SearchSettings, distill_path
 from awd_core.distill.path_file import to_json
-from awd_core.distill.search_batches import FiledBatches
+from awd_core.distill.search_batches import BatchFiles
 from awd_core.features.distiller import WaveletDistiller
 from awd_core.teacher.networks import MLP
 from awd_core.workers.open import open_workers
@@ -89,7 +89,7 @@ def test_the_baseline_goes_along(crew, data, baseline):
 def test_batches_that_a_worker_does_not_see_are_an_error(tmp_path):
     search_batches._opened.cache_clear()
     with pytest.raises(FileNotFoundError, match="give a checkpoint on a disk that all machines share"):
-        FiledBatches(str(tmp_path / "gone"), "token", ())["refined"]
+        BatchFiles(str(tmp_path / "gone"), "token", ())["refined"]
 
 
 def test_an_estimator_with_workers_learns_the_same(data):

@@ -11,7 +11,7 @@ import pytest
 import torch
 import zarr
 
-from awd_core.files.arrays import identity, kept_array, read_array
+from awd_core.files.arrays import cached_array, identity, read_array
 from awd_core.files.urls import local_path
 
 VALUES = np.random.default_rng(0).standard_normal((6, 4, 5)).astype(np.float32)
@@ -184,10 +184,10 @@ def test_what_lies_at_a_url_is_a_zarr_store():
 def test_what_an_earlier_run_left_counts_if_it_is_whole(tmp_path, left):
     np.save(tmp_path / "a.npy", np.arange(12.0))
     whole = (tmp_path / "a.npy").read_bytes()
-    np.testing.assert_array_equal(kept_array(tmp_path / "a.npy"), np.arange(12.0))
-    assert kept_array(tmp_path / "none" / "a.npy") is None
+    np.testing.assert_array_equal(cached_array(tmp_path / "a.npy"), np.arange(12.0))
+    assert cached_array(tmp_path / "none" / "a.npy") is None
     (tmp_path / "a.npy").write_bytes(b"no array at all" if left is None else whole[:left])
-    assert kept_array(tmp_path / "a.npy") is None
+    assert cached_array(tmp_path / "a.npy") is None
 
 
 @pytest.mark.parametrize(

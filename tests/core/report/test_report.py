@@ -20,7 +20,7 @@ from awd_core.distill.path_file import load_path, save_path, to_json
 from awd_core.evidence.scores import coefficient_scores
 from awd_core.features.select import Selection
 from awd_core.report import distillation_figures
-from awd_core.report.animation import LARGEST, animate, filmstrip, trail
+from awd_core.report.animation import LARGEST, animate, filmstrip, trajectory
 from awd_core.report.distillation import distillation_part
 from awd_core.report.page import Column, Picture, Table, data_uri, number, render
 from awd_core.run.folder import RunFolder
@@ -271,14 +271,14 @@ def test_every_search_is_counted_once(path):
 
 def test_the_trail_leads_from_a_start_to_the_wavelet(path):
     for point in path:
-        way = trail(path, point)
-        assert way.poses[-1].wavelet == point.wavelet
+        way = trajectory(path, point)
+        assert way.states[-1].wavelet == point.wavelet
         begun = {d.start for p in (path[0], path[-1]) for d in p.descents}
         assert way.begin in begun
         assert not way.begin.startswith(("path", "minimum", "refined"))
-        assert [pose.step for pose in way.poses] == list(range(len(way.poses)))
+        assert [state.step for state in way.states] == list(range(len(way.states)))
         # Between iterations of one search anything goes; from one search to the next nobody sees a jump.
-        for one, other in zip(way.poses, way.poses[1:], strict=False):
+        for one, other in zip(way.states, way.states[1:], strict=False):
             if one.share != other.share:
                 assert np.linalg.norm(one.wavelet.taps - other.wavelet.taps) < 1.0
 
@@ -286,12 +286,12 @@ def test_the_trail_leads_from_a_start_to_the_wavelet(path):
 def test_the_trail_begins_at_the_users_wavelet_if_it_leads_there():
     X, gradients = inputs_and_gradients()
     path = distill_path(X, gradients, wavelet="db3", levels=2, shares=(1,), search=SearchSettings(random_starts=2))
-    assert trail(path, path[0]).begin == "db3"
-    assert trail(path, path[0]).poses[0].wavelet.distance("db3") < 1e-12
+    assert trajectory(path, path[0]).begin == "db3"
+    assert trajectory(path, path[0]).states[0].wavelet.distance("db3") < 1e-12
 
 
 def test_the_animation_is_small_and_ends_with_the_wavelet(path):
-    way = trail(path, path[2])
+    way = trajectory(path, path[2])
     content = animate(way, frames=12)
     assert len(content) < LARGEST
     assert content == animate(way, frames=12), "the same path, the same file"

@@ -16,7 +16,7 @@ from awd_core.plotting.layout import NARROW, panels
 from awd_core.report import page
 from awd_core.report.comparison import Method, Score, comparison_figure
 from awd_core.report.page import Picture, save_report
-from awd_core.report.pictures import Planned, after, draw_pictures
+from awd_core.report.pictures import PlannedFigure, draw_pictures, offset_progress
 from awd_core.report.read import read_json, read_quality, read_scores
 from awd_core.report.table import ON_PAPER, Column, Table, number
 from awd_core.run.folder import RunFolder
@@ -117,9 +117,9 @@ def test_pictures_are_drawn_twice_and_told(run):
         return Figure(figsize=(1, 1))
 
     asked, told = [], []
-    planned = [Planned(key, "what is drawn", draw) for key in ("a", "b")]
+    planned = [PlannedFigure(key, "what is drawn", draw) for key in ("a", "b")]
     made = draw_pictures(run, planned, lambda *done: told.append(done), others=3)
-    after(2, lambda *done: told.append(done))(3, 3)
+    offset_progress(2, lambda *done: told.append(done))(3, 3)
     assert asked == [False, True] * 2
     assert told == [(1, 5), (2, 5), (5, 5)]
     assert made["a"].image == (run / "figures" / "a.png").read_bytes()
@@ -163,6 +163,14 @@ def test_one_bad_score_does_not_squeeze_the_others_and_is_written_down():
     (axes,) = comparison_figure(METHODS, "R²", zero=0.0).axes
     assert -1.0 < axes.get_xlim()[0] < 0.0
     assert [text.get_text() for text in axes.texts] == ["◂ −40"]
+
+
+@pytest.mark.parametrize("worst", [Score(-393.0, -18_000.0, -8.0), Score(-1e6), Score(0.4, -2500.0, 0.9)])
+def test_neither_a_bad_score_nor_its_interval_moves_the_other_end_of_the_axis(worst):
+    (axes,) = comparison_figure([*METHODS[:3], Method("wild", "trivial", [worst])], "R²", zero=0.0).axes
+    low, high = axes.get_xlim()
+    assert -1.5 < low < 0.0
+    assert 0.7 < high < 1.2
 
 
 def test_colours_are_those_of_okabe_and_ito():

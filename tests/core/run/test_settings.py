@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import pytest
 
-from awd_core.run.command import Command, texts_of
+from awd_core.run.command import Command, field_descriptions
 from awd_core.run.program import Program
 from awd_core.run.settings import (
     ARGUMENTS,
@@ -213,5 +213,5 @@ def test_the_texts_of_parents_are_read_and_those_for_several_names_passed_over()
             Two.
         """
 
-    assert texts_of(Child) == {"starts": "Of the child.", "other": "One. Two."}
-    assert texts_of(Network) == {}
+    assert field_descriptions(Child) == {"starts": "Of the child.", "other": "One. Two."}
+    assert field_descriptions(Network) == {}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from awd_core.run.folder import RunFolder
-from awd_core.run.steps import Step, afresh, files_of, follow, left, through
+from awd_core.run.steps import Step, files_exist, files_of, follow, never_done, steps_until
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Work:
 
 COUNT = Step("data", "Count", Work.count, {"count.json": "how many", "cache": "one by one"})
 ASK = Step("answer", "Answer", Work.ask_again, {"answer.json": "to all", "cache": "shared"}, lambda w: w.ask)
-TELL = Step("report", "", Work.tell, {"page.html": "the page"}, done=afresh)
+TELL = Step("report", "", Work.tell, {"page.html": "the page"}, done=never_done)
 STEPS = (COUNT, ASK, TELL)
 
 
@@ -57,7 +57,7 @@ def test_what_is_there_is_not_done_again_and_what_is_missing_is(tmp_path):
 
 
 def test_what_may_be_deleted_is_not_missed(tmp_path):
-    steps = (replace(COUNT, done=left("count.json")),)
+    steps = (replace(COUNT, done=files_exist("count.json")),)
     followed(tmp_path, steps)
     (tmp_path / "cache" / "one.json").unlink()
     (tmp_path / "cache").rmdir()
@@ -85,11 +85,11 @@ def test_a_step_that_failed_is_done_by_the_next_start(tmp_path):
 
 def test_the_list_says_until_where_and_what_there_is(tmp_path):
     again = (COUNT, replace(ASK, name="data"), TELL)
-    assert through(again, "data") == again[:2]
-    assert through(STEPS, "report") == STEPS
+    assert steps_until(again, "data") == again[:2]
+    assert steps_until(STEPS, "report") == STEPS
     with pytest.raises(
         ValueError, match=r"until is 'repotr' \(did you mean report\?\); choose one of data, answer, rep"
     ):
-        through(STEPS, "repotr")
+        steps_until(STEPS, "repotr")
     assert list(files_of(STEPS)) == ["page.html", "answer.json", "cache", "count.json"]
     assert followed(tmp_path).run.artefacts["page.html"] == "the page"

@@ -277,7 +277,9 @@ def test_groups_that_were_not_searched_on_choose(most):
 
 def test_too_few_groups_to_be_searched_on_and_chosen_by():
     with pytest.raises(ValueError, match=r"share is 0\.5, and 3 groups of 60 inputs are too few .*; give share=1"):
-        distill_student(X, OUTPUTS, wavelet="haar", levels=1, search=replace(QUICK, share=0.5), groups=np.arange(60) % 3)
+        distill_student(
+            X, OUTPUTS, wavelet="haar", levels=1, search=replace(QUICK, share=0.5), groups=np.arange(60) % 3
+        )
 
 
 def test_agreement_of_filters(found):

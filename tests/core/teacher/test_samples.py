@@ -9,7 +9,7 @@ import torch
 import zarr
 from scipy.sparse import csr_array
 
-from awd_core.teacher.samples import Batches, Part, Samples, split, survey
+from awd_core.teacher.samples import Batches, Part, Samples, split, statistics_of
 
 RNG = np.random.default_rng(5)
 MAPS = RNG.normal(3.0, 2.0, size=(103, 4, 6)).astype(np.float32)
@@ -44,7 +44,7 @@ def test_arrays_on_disk_give_what_memory_gives(tmp_path: Path, chunk: int) -> No
         samples = Samples(array)
         assert torch.equal(samples.take(rows), expected.take(rows))
         for scaling in ("none", "global", "feature"):
-            found, wanted = survey(samples, rows, scaling), survey(expected, rows, scaling)
+            found, wanted = statistics_of(samples, rows, scaling), statistics_of(expected, rows, scaling)
             assert found.digest == wanted.digest
             np.testing.assert_allclose(found.mean, wanted.mean, rtol=1e-14)
             np.testing.assert_allclose(found.sd, wanted.sd, rtol=1e-14)
@@ -71,11 +71,11 @@ def test_moments_are_those_of_the_training_rows(monkeypatch: pytest.MonkeyPatch)
     x = RNG.normal(size=(103, 4, 6)) * 1e-3 + 1e4
     x[60:] = 1e9  # not among the rows
     rows = np.arange(0, 60, 2)
-    found = survey(Samples(x), rows, "feature")
+    found = statistics_of(Samples(x), rows, "feature")
     np.testing.assert_allclose(found.mean, x[rows].mean(axis=0), rtol=1e-15)
     # numpy's own two passes lose no digits; the offset of 1e4 with a deviation of 1e-3 leaves nine of them
     np.testing.assert_allclose(found.sd, x[rows].std(axis=0), rtol=1e-8)
-    found = survey(Samples(x), rows, "global")
+    found = statistics_of(Samples(x), rows, "global")
     np.testing.assert_allclose([found.mean, found.sd], [x[rows].mean(), x[rows].std()], rtol=1e-8)
 
 
@@ -83,7 +83,7 @@ def test_the_deviation_of_a_constant_is_exactly_zero() -> None:
     x = np.full((1000, 3), 0.1)
     x[:, 1] = np.linspace(0, 1, 1000)
     x[:, 2] = np.where(np.arange(1000) % 2, 0.3, 0.1 + 0.2)  # the same up to rounding
-    assert (survey(Samples(x), None, "feature").sd == 0).tolist() == [True, False, True]
+    assert (statistics_of(Samples(x), None, "feature").sd == 0).tolist() == [True, False, True]
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
@@ -93,7 +93,7 @@ def test_the_deviation_of_a_constant_that_was_calculated_is_zero(dtype: type) ->
     rows = np.full((50, 3), 0.7, dtype)
     rows[::3, 0] = np.nextafter(rows[0, 0], dtype(1))
     rows[::2, 1] *= dtype(1 + 50 * step)
-    found = survey(Samples(rows), scaling="feature").sd
+    found = statistics_of(Samples(rows), scaling="feature").sd
     assert (found == 0).tolist() == [True, False, True]
 
 
@@ -101,9 +101,9 @@ def test_the_digest_sees_values_shape_and_type() -> None:
     changed = MAPS.copy()
     changed[50, 1, 1] += 1e-6
     others = [changed, MAPS.reshape(103, 24), MAPS.astype(float), MAPS[:-1], MAPS[::-1]]
-    digests = {survey(Samples(x)).digest for x in [MAPS, *others]}
+    digests = {statistics_of(Samples(x)).digest for x in [MAPS, *others]}
     assert len(digests) == 6
-    assert survey(Samples(MAPS.copy(order="F"))).digest in digests
+    assert statistics_of(Samples(MAPS.copy(order="F"))).digest in digests
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -112,7 +112,7 @@ def test_what_is_not_finite_is_named(tmp_path: Path, bad: float) -> None:
     x[71, 2, 3] = x[90, 0, 0] = bad
     for array in (x, zarr.create_array(tmp_path / "bad.zarr", data=x, chunks=(10, 4, 6))):
         with pytest.raises(ValueError, match="validation X has a NaN or an infinity, first at sample 71"):
-            survey(Samples(array, "validation X"))
+            statistics_of(Samples(array, "validation X"))
 
 
 @pytest.mark.parametrize(

@@ -66,8 +66,8 @@ def test_the_jackknife_over_maps_gives_the_known_error_of_an_rmse(normal):
     errors = rng.normal(0, 0.02, len(truth))
     scores = regression_scores(truth, truth + errors)
     # For normal errors the standard deviation of an RMSE is σ/√(2n).
-    assert scores.rmse.error == pytest.approx(0.02 / math.sqrt(2 * len(truth)), rel=0.06)
-    assert scores.bias.error == pytest.approx(0.02 / math.sqrt(len(truth)), rel=0.06)
+    assert scores.rmse.standard_error == pytest.approx(0.02 / math.sqrt(2 * len(truth)), rel=0.06)
+    assert scores.bias.standard_error == pytest.approx(0.02 / math.sqrt(len(truth)), rel=0.06)
     assert scores.rmse.low < scores.rmse.value < scores.rmse.high
     assert scores.rmse.value == pytest.approx(rmse(truth, truth + errors), rel=1e-12)
     assert scores.r2.value == pytest.approx(r_squared(truth, truth + errors), rel=1e-12)
@@ -109,15 +109,15 @@ def test_errors_that_maps_of_a_cosmology_share_count_once():
     assert whole.rmse.value == pytest.approx(maps.rmse.value, rel=1e-12)
     assert (whole.units, whole.n_cosmologies) == ("cosmologies", 60)
     # 60 independent errors, not 3000: the mean's error is 0.02/√60; 60 draws know it to 1/√120 = 9 %.
-    assert whole.bias.error == pytest.approx(np.std(shared) / math.sqrt(60), rel=0.06)
-    assert maps.bias.error < 0.2 * whole.bias.error
+    assert whole.bias.standard_error == pytest.approx(np.std(shared) / math.sqrt(60), rel=0.06)
+    assert maps.bias.standard_error < 0.2 * whole.bias.standard_error
 
 
 def test_scores_with_error_bars(normal):
     truth, estimate, std = normal
     scores = regression_scores(truth, estimate, std)
     assert {level: score.value for level, score in scores.coverage.items()} == pytest.approx(coverage(*normal))
-    assert scores.coverage["0.68"].error == pytest.approx(math.sqrt(0.68 * 0.32 / 4000), rel=0.15)
+    assert scores.coverage["0.68"].standard_error == pytest.approx(math.sqrt(0.68 * 0.32 / 4000), rel=0.15)
     assert scores.mean_std == pytest.approx(std.mean())
     assert scores.calibration == pytest.approx(1, abs=0.045)
     text = json.dumps(scores.to_dict(), allow_nan=False)
@@ -142,7 +142,7 @@ def test_paired_ratio_is_surer_than_its_parts(normal):
     assert ratio.value == pytest.approx(rmse(truth, better) / rmse(truth, estimate), rel=1e-12)
     apart = regression_scores(truth, better).rmse
     assert ratio.high < 0.87
-    assert ratio.error < 0.2 * ratio.value * math.sqrt(2) * apart.error / apart.value
+    assert ratio.standard_error < 0.2 * ratio.value * math.sqrt(2) * apart.standard_error / apart.value
     clustered = paired_ratio(truth, better, estimate, cosmology=np.arange(len(truth)) // 40)
     assert clustered.value == pytest.approx(ratio.value, rel=1e-12)
 

@@ -22,13 +22,13 @@ from awd_core.run.folder import RunFolder
 from awd_core.wavelets.wavelet import Wavelet
 from awd_cosmo.inference.estimators import CountRidge, NearestCosmology
 from awd_cosmo.inference.model import Model
+from awd_cosmo.inference.results import ModelRow, Protocol
 from awd_cosmo.inference.splits import split_maps
 from awd_cosmo.inference.training_range import TrainingDistribution
 from awd_cosmo.report import map_figures, result_figures, sentences
-from awd_cosmo.report.artefacts import Predictions, Protocol, Row
+from awd_cosmo.report.artefacts import Predictions, read_record
 from awd_cosmo.report.bands import band_shares, readable_band, scales_of
 from awd_cosmo.report.page import snippet, write_report
-from awd_cosmo.report.read import read_record
 from awd_cosmo.report.tables import row_names
 from awd_cosmo.statistics.scales import ScaleCounts
 from awd_cosmo.statistics.undecimated import undecimated, wavelet_scales
@@ -409,16 +409,17 @@ def test_a_run_without_results_is_refused(bare, name):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("results.json", "{", r"results\.json is damaged"),
+        ("results.json", "{", r"results\.json cannot be read as the comparison of a run: it is not JSON"),
         (
             "results.json",
-            '{"protocols": {"held_out": {}}}',
-            r"results\.json is not what awd-cosmo .* KeyError\('rows'",
+            '{"target": "Omega_m", "protocols": {"held_out": {}}}',
+            r"results\.json cannot be read as the comparison of a run: protocols\.held_out lacks rows",
         ),
-        ("results.json", '{"protocols": {}}', "has no protocol named held_out or published"),
+        ("results.json", '{"target": "Omega_m", "protocols": {}}', "has no protocol named held_out or published"),
         ("scores.json", '{"start": {}}', r"scores\.json cannot be read as scores of awd-cosmo"),
         ("quality.json", '{"verdict": []}', r"quality\.json cannot be read as attribution quality of awd-cosmo"),
-        ("selection.json", "[1,", r"selection\.json is damaged"),
+        ("selection.json", "[1,", r"selection\.json cannot be read as the selection of a run: it is not JSON"),
+        ("selection.json", '[{"key": "awd"}]', r"the selection of a run: \[0\] lacks wavelet, share, levels"),
         ("attributions.npz", "PK", r"attributions\.npz is not what awd-cosmo writes"),
     ],
 )
@@ -448,7 +449,7 @@ def test_the_words_follow_the_numbers(bare, ratios, wanted, note):
     write_results(bare, (ratios, (0.779, 0.71, 0.85)))
     record = read_record(bare)
     assert wanted in sentences.summary(record)
-    notes = [said for said in sentences.honest_notes(record) if "the teacher" in said]
+    notes = [said for said in sentences.caveats(record) if "the teacher" in said]
     assert (any(note in said for said in notes)) if note else notes == []
 
 
@@ -470,7 +471,7 @@ def test_a_plain_wavelet_that_does_as_well_is_named(bare):
         )
         row_of(values, "haar")["rmse"] = 0.0201
 
-    notes = " ".join(sentences.honest_notes(changed_results(bare, change)))
+    notes = " ".join(sentences.caveats(changed_results(bare, change)))
     assert "not distinguishable from that of db5 (0.970, 0.900 to 1.040)" in notes
     assert "Haar has a smaller RMSE on the test maps than AWD (0.0201 against 0.0219)" in notes
 
@@ -480,7 +481,7 @@ def test_models_that_have_learnt_nothing_are_called_so(bare):
         row_of(values, "teacher")["rmse"] = 0.056
         row_of(values, "awd")["rmse"] = 0.0569
 
-    notes = " ".join(sentences.honest_notes(changed_results(bare, change)))
+    notes = " ".join(sentences.caveats(changed_results(bare, change)))
     assert "The teacher has learnt little: its RMSE is 0.0560" in notes
     assert "it knows little more than their mean" in notes
 
@@ -488,17 +489,17 @@ def test_models_that_have_learnt_nothing_are_called_so(bare):
 def test_the_published_protocol_alone_is_no_forecast(bare):
     record = changed_results(bare, lambda values: values["protocols"].pop("held_out"))
     assert record.main.name == "published"
-    assert any("No cosmologies were held out" in note for note in sentences.honest_notes(record))
+    assert any("No cosmologies were held out" in note for note in sentences.caveats(record))
 
 
 def test_the_row_of_a_key_is_the_one_that_validation_takes():
     rows = (
-        Row("raw", "Raw", "classical", 0.02, "peaks", "nearest chi2", validation_rmse=0.01),
-        Row("raw", "Raw", "classical", 0.05, "peaks", "ridge", validation_rmse=0.03),
-        Row("raw", "Raw", "classical", 0.04, "peaks", "emulator", validation_rmse=0.04),
-        Row("laplace_v1", "Laplace", "classical", 0.03, "peaks", "ridge", validation_rmse=0.035),
+        ModelRow("raw", "Raw", "classical", "peaks", "nearest chi2", 0.02, validation_rmse=0.01),
+        ModelRow("raw", "Raw", "classical", "peaks", "ridge", 0.05, validation_rmse=0.03),
+        ModelRow("raw", "Raw", "classical", "peaks", "emulator", 0.04, validation_rmse=0.04),
+        ModelRow("laplace_v1", "Laplace", "classical", "peaks", "ridge", 0.03, validation_rmse=0.035),
     )
-    protocol = Protocol("held_out", rows)
+    protocol = Protocol(rows)
     assert protocol.of("raw") is rows[1]
     assert protocol.best("classical") is rows[0]
     assert protocol.of("none") is None
@@ -552,7 +553,7 @@ def test_scales_are_ordered_from_fine_to_coarse():
 
 def test_the_rmse_figure_shows_the_numbers(bare):
     record = read_record(bare)
-    protocols = list(record.protocols.values())
+    protocols = record.ordered
     names = row_names(protocols)
     for narrow in (False, True):
         (axes,) = result_figures.rmse_figure(protocols, names, "Omega_m", narrow=narrow).axes
@@ -568,7 +569,7 @@ def test_the_predictions_figure_shows_cosmologies_as_points():
         np.array([0, 0, 1, 1]), np.array([0.2, 0.2, 0.4, 0.4]), {"awd": np.array([0.21, 0.23, 0.35, 0.37])},
         {"awd": np.full(4, np.nan)},
     )  # fmt: skip
-    rows = [Row("awd", "AWD", "awd", 0.03)]
+    rows = [ModelRow("awd", "AWD", "awd", "", "", 0.03)]
     (axes,) = result_figures.predictions_figure(predictions, rows, {"awd": "AWD"}, "Omega_m").axes
     (points,) = axes.containers
     np.testing.assert_allclose(points.lines[0].get_xydata(), [[0.2, 0.22], [0.4, 0.36]], rtol=1e-12)

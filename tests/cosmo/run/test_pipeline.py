@@ -23,7 +23,7 @@ from awd_core.student.result import StudentDistillation
 from awd_core.wavelets.wavelet import Wavelet
 from awd_cosmo.inference.model import Model
 from awd_cosmo.inference.predict import predict_map, table_text
-from awd_cosmo.inference.results import Answer, Results, predictions_csv, score_row
+from awd_cosmo.inference.results import ModelEstimates, ModelRow, Results, predictions_csv
 from awd_cosmo.maps.open import open_maps
 from awd_cosmo.run.job import PRESETS, SIMULATED, Job
 from awd_cosmo.run.pipeline import run_pipeline, saved_job
@@ -101,16 +101,16 @@ def test_the_rows_that_are_promised_are_there(finished):
               "awd_no_interpretation", "db5", "haar", "db2", "db3", "sym5", "raw", "laplace_v1", "laplace_v2",
               "roberts", "starlet", "power_spectrum", "teacher", "mean"}  # fmt: skip
     for protocol, values in results.protocols.items():
-        assert {row["key"] for row in values["rows"]} == wanted
-        assert all(row["low"] < row["rmse"] < row["high"] for row in values["rows"])
-        names = {(one["of"], one["to"]) for one in results.ratios if one["protocol"] == protocol}
-        assert {("awd", "teacher"), ("awd", values["best_classical"]), ("awd", "numbers_haar")} <= names
+        assert {row.key for row in values.rows} == wanted
+        assert all(row.low < row.rmse < row.high for row in values.rows)
+        names = {(one.of, one.to) for one in results.ratios if one.protocol == protocol}
+        assert {("awd", "teacher"), ("awd", values.best_classical), ("awd", "numbers_haar")} <= names
         assert {("awd_counts", "teacher"), ("awd_counts", "awd_no_interpretation")} <= names
-    nearest = [row["key"] for row in results.protocols["published"]["rows"] if row["estimator"] == "nearest chi2"]
+    nearest = [row.key for row in results.protocols["published"].rows if row.estimator == "nearest chi2"]
     assert nearest == ["awd_counts", "db5", "raw", "laplace_v1", "laplace_v2", "roberts"]
-    assert not [row for row in results.protocols["held_out"]["rows"] if row["estimator"] == "nearest chi2"]
+    assert not [row for row in results.protocols["held_out"].rows if row.estimator == "nearest chi2"]
     # Few numbers know Ω_m of such maps; a constant does not.
-    assert results.row("held_out", "awd")["rmse"] < 0.7 * results.row("held_out", "mean")["rmse"]
+    assert results.row("held_out", "awd").rmse < 0.7 * results.row("held_out", "mean").rmse
     assert "AWD" in results.text()
 
 
@@ -118,7 +118,7 @@ def test_rows_are_the_errors_of_the_predictions(finished):
     mine = predictions(finished)
     error = np.sqrt(np.mean([(float(row["awd"]) - float(row["truth"])) ** 2 for row in mine]))
     # Written with all digits.
-    assert error == pytest.approx(Results.read(finished).row("held_out", "awd")["rmse"], rel=1e-12)
+    assert error == pytest.approx(Results.read(finished).row("held_out", "awd").rmse, rel=1e-12)
     assert [int(row["map"]) for row in mine] == read(finished, "split.json")["held_out"]["test"]
 
 
@@ -141,14 +141,14 @@ def test_every_wavelet_has_its_own_best_statistic_from_the_same_candidates(finis
         assert [row["chosen"] for row in mine].index(True) == best
         assert options == dict(TINY.statistics[best])
         row = Results.read(finished).row("held_out", key)
-        assert f"{options['levels']} levels" in row["statistic"]
+        assert f"{options['levels']} levels" in row.statistic
 
 
 def test_the_free_angles_of_a_distilled_wavelet_count_as_parameters(finished):
     regressor = Model.load(finished / "model.json").regressor
     student = StudentDistillation.load(finished / "student.json")
     fitted = regressor.weights_.size + regressor.intercept_.size
-    parameters = Results.read(finished).row("held_out", "awd")["parameters"]
+    parameters = Results.read(finished).row("held_out", "awd").parameters
     assert parameters == fitted + student.wavelet.length // 2 - 1
     start, index = read(finished, "choice.json")["awd_counts"]
     path = load_path(finished / "path.json")
@@ -162,14 +162,14 @@ def test_the_student_reads_few_numbers_of_the_wavelet_that_the_teacher_chose(fin
     assert isinstance(statistic, ShiftedLognormal)
     np.testing.assert_array_equal(statistic.taps_, student.wavelet.taps)
     row = Results.read(finished).row("held_out", "awd")
-    assert row["statistic"] == "7 numbers of a shifted lognormal field"
+    assert row.statistic == "7 numbers of a shifted lognormal field"
     assert len(statistic.get_feature_names_out()) == model.regressor.n_features_in_ == 7
-    curve = Results.read(finished).protocols["held_out"]["curve"]
+    curve = Results.read(finished).protocols["held_out"].curve
     assert [point["numbers"] for point in curve if point["method"] == "student"] == [1, 2, 3, 4, 5, 6, 7]
     assert {point["method"] for point in curve} == {"student", "teacher", *TINY.baselines}
     truth = np.array([float(one["truth"]) for one in predictions(finished)])
     last = next(point for point in curve if (point["method"], point["numbers"]) == ("student", 7))
-    assert last["r2"] == pytest.approx(1 - row["rmse"] ** 2 / truth.var(), rel=1e-6)
+    assert last["r2"] == pytest.approx(1 - row.rmse**2 / truth.var(), rel=1e-6)
     assert last["difference"] == 0
 
 
@@ -354,7 +354,7 @@ def test_own_teacher_and_ready_gradients(suite, tmp_path):
     given = replace(small, epochs=0, gradients_digest="given")
     again = run_pipeline(suite, tmp_path / "given", given, until="evaluate", gradients=tmp_path / "G.npy", quiet=True)
     assert (again / "path.json").read_bytes() == (run / "path.json").read_bytes()
-    assert "teacher" not in {row["key"] for row in Results.read(again).protocols["held_out"]["rows"]}
+    assert "teacher" not in {row.key for row in Results.read(again).protocols["held_out"].rows}
     np.save(tmp_path / "wrong.npy", ready[:5])
     with pytest.raises(ValueError, match="give one gradient for each of the 96 prepared maps"):
         run_pipeline(suite, tmp_path / "bad", given, gradients=tmp_path / "wrong.npy", quiet=True)
@@ -433,12 +433,12 @@ def test_scores_of_a_row_are_those_of_the_definition():
     rng = np.random.default_rng(0)
     truth = np.repeat(rng.uniform(0.2, 0.4, 20), 5)
     error = rng.normal(0.01, 0.02, 100)
-    answer = Answer("awd", "AWD", "awd", "counts", "ridge", truth + error, np.full(100, 0.02), None, 3)
-    row = score_row(answer, truth, {"cosmology": np.repeat(np.arange(20), 5)})
+    answer = ModelEstimates("awd", "AWD", "awd", "counts", "ridge", truth + error, np.full(100, 0.02), None, 3)
+    row = ModelRow.of(answer, truth, {"cosmology": np.repeat(np.arange(20), 5)})
     # Sums in another order.
-    assert row["rmse"] == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-12)
-    assert row["bias"] == pytest.approx(error.mean(), rel=1e-12)
-    assert row["coverage68"] == pytest.approx(np.mean(np.abs(error) < 0.9945 * 0.02), abs=0.011)
+    assert row.rmse == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-12)
+    assert row.bias == pytest.approx(error.mean(), rel=1e-12)
+    assert row.coverage68 == pytest.approx(np.mean(np.abs(error) < 0.9945 * 0.02), abs=0.011)
     text = predictions_csv(
         {"held_out": {"map": np.array([3]), "awd": np.array([0.1])}, "published": {"map": np.array([4])}}
     )

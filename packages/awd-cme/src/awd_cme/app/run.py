@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from awd_cme.run.job import RunJob, Step, job_of
-from awd_core.run import ARGUMENTS, RUN, AtLeast, Fields, Quiet, Scheduler, Typed, Workers, check_parts, goes_on, tell
+from awd_core.run import ARGUMENTS, RUN, AtLeast, Fields, Quiet, Scheduler, Typed, Workers, check_parts, echo, resumable
 
 Folder = Annotated[Path, ARGUMENTS, Typed("RUN"), "Folder of a run."]
 
@@ -28,11 +28,11 @@ def run(
     check_parts(job.starts, job.network, [job.tracks, job.gradients])
     note_channels(job)
     out = Path(job.out)
-    with goes_on(out):
+    with resumable(out):
         lines = run_splits(job, splits, workers=workers, scheduler=scheduler)
     if not job.quiet:
-        tell(lines)
-        tell(f"Written to {out}: splits.json, and a run for each split.")
+        echo(lines)
+        echo(f"Written to {out}: splits.json, and a run for each split.")
 
 
 def teach(
@@ -72,22 +72,21 @@ def _do(job: RunJob, workers: int, scheduler: str | None) -> None:
     check_parts(job.starts, job.network, [job.tracks, job.gradients])
     note_channels(job)
     folder = Path(job.out)
-    with goes_on(folder):
+    with resumable(folder):
         run_pipeline(job, workers=workers, scheduler=scheduler)
     if job.quiet:
         return
     if job.reaches("results"):
-        from awd_cme.report.result_lines import result_lines
         from awd_cme.run.pipeline import read_results
 
-        tell(result_lines(read_results(folder)))
+        echo(read_results(folder).text())
     written = {
         "series": "series.npz",
         "teacher": "teacher.safetensors",
         "distill": "wavelets",
         "results": "results.json",
     }
-    tell(f"Written to {folder}: {written.get(job.until, 'report.html, card.json, results.json')} and more.")
+    echo(f"Written to {folder}: {written.get(job.until, 'report.html, card.json, results.json')} and more.")
 
 
 def note_channels(job: RunJob) -> None:
@@ -99,4 +98,4 @@ def note_channels(job: RunJob) -> None:
 
     cells = recognise_source(job.data).cells
     if cells and (note := renamed_channels(next(iter(cells.values())), job.channels)) and not job.quiet:
-        tell(f"Note: {note}.", aside=True)
+        echo(f"Note: {note}.", aside=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from awd_cme.app.run import note_channels
 from awd_cme.run.job import RunJob
-from awd_core.run import ARGUMENTS, Fields, Scheduler, Typed, Workers, goes_on, tell
+from awd_core.run import ARGUMENTS, Fields, Scheduler, Typed, Workers, echo, resumable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,10 +34,10 @@ def simulate(
     from awd_core.workers import open_workers
 
     job = RunJob("simulated", str(out), **given)
-    with goes_on(out), Screen(quiet=job.quiet).task("Simulation") as show, open_workers(workers, scheduler) as crew:
+    with resumable(out), Screen(quiet=job.quiet).task("Simulation") as show, open_workers(workers, scheduler) as crew:
         movies = simulate_dataset(out, job.preset, seed=job.seed, workers=crew, progress=show, cells=job.cells)
     if not job.quiet:
-        tell(f"Written to {out}: {len(movies)} movies, {movies[0].name} …, and their truth.")
+        echo(f"Written to {out}: {len(movies)} movies, {movies[0].name} …, and their truth.")
 
 
 def tracks(
@@ -144,12 +144,12 @@ def predict(
     table, losses = read_tracks(data, channels=job.channels, seconds_per_frame=job.seconds_per_frame, **options)
     predictions, lost = predict_tracks(model, table)
     losses.merge(lost)
-    tell(str(losses))
+    echo(str(losses))
     if out is None:
-        tell(f"\n{predictions_text(predictions)}")
+        echo(f"\n{predictions_text(predictions)}")
         return
     write_atomically(out, predictions.to_csv(index=False, lineterminator="\n").encode(errors="backslashreplace"))
-    tell(f"Written to {out}: predictions for {counted(len(predictions), 'tracks')}.")
+    echo(f"Written to {out}: predictions for {counted(len(predictions), 'tracks')}.")
 
 
 def _writer(job: RunJob) -> Callable[["pd.DataFrame", "LossReport"], None]:
@@ -164,7 +164,7 @@ def _writer(job: RunJob) -> Callable[["pd.DataFrame", "LossReport"], None]:
 
         (write_csv if kind == ".csv" else write_parquet)(table, out)
         if not job.quiet:
-            tell(str(losses))
-            tell(f"Written to {out}: {len(table)} rows.")
+            echo(str(losses))
+            echo(f"Written to {out}: {len(table)} rows.")
 
     return write

@@ -5,6 +5,7 @@ from .intervals import coefficient_intervals as coefficient_intervals
 from .predict import predict_tracks as predict_tracks
 from .regression import SeriesLogistic as SeriesLogistic
 from .regression import SeriesRidge as SeriesRidge
+from .results import Results as Results
 from .scores import score_difference as score_difference
 from .scores import score_interval as score_interval
 from .settings_search import search_settings as search_settings

@@ -10,7 +10,13 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.evidence import Interval, interval_from_left_out, jackknife, r_squared, r_squared_of_sums
+from awd_core.evidence import (
+    Interval,
+    interval_from_left_out,
+    r_squared,
+    r_squared_difference,
+    r_squared_interval,
+)
 from awd_core.typing import Array, Flags, Indices
 
 Metric = Literal["r2", "auc"]
@@ -90,9 +96,7 @@ def score_interval(
             _known_auc(true, guess), _left_out_auc(true, guess, labels), scale="logit", level=level
         )
     _known_r2(true, guess)
-    centred = true - true.mean()
-    columns = np.column_stack([np.ones(len(true)), centred, centred**2, (true - guess) ** 2])
-    return jackknife(lambda sums: r_squared_of_sums(*sums), columns, labels, scale="log of 1 - x", level=level)
+    return r_squared_interval(true, guess, labels, level=level)
 
 
 def score_difference(
@@ -108,11 +112,7 @@ def score_difference(
 
     Parameters and errors are those of `score_interval`; the p-value is that of no difference.
 
-    Notes
-    -----
-    The difference in R² is that of the mean squared errors in units of the variance of y, and its interval is theirs,
-    that variance held. Where cells differ in brightness, equal models come out different more often than they should
-    by the ratio of the errors (in up to 8 % of cases where 5 % are allowed), by the difference they do not.
+    That of R² is `awd_core.evidence.r_squared_difference`, the variance of y held.
 
     Examples
     --------
@@ -128,8 +128,7 @@ def score_difference(
         left_out = _left_out_auc(true, guess, labels) - _left_out_auc(true, second, labels)
         return interval_from_left_out(value, left_out, level=level, null=0.0)
     _known_r2(true, guess)
-    errors = np.column_stack([np.ones(len(true)), (true - guess) ** 2, (true - second) ** 2]) / [1, *[true.var()] * 2]
-    return jackknife(lambda sums: (sums[2] - sums[1]) / sums[0], errors, labels, level=level, null=0.0)
+    return r_squared_difference(true, guess, second, labels, level=level)
 
 
 def _clustered(

@@ -21,11 +21,11 @@ from awd_cme.model.coefficients import MODES, checked_taps
 from awd_cme.series.resample import to_one_length
 from awd_cme.series.scaling import Statistics
 from awd_core.checks import check_choice
-from awd_core.files import reading, write_json
+from awd_core.files import Record, reading, write_json
 from awd_core.student import Column, bands_of, read_number
 from awd_core.typing import Array, Rows
 
-FORMAT, VERSION = "awd-cme-student", 1
+FORMAT = "awd-cme-student"
 LOG_FRAMES = "log frames"
 """The column beside the numbers of bands: ln of how many frames the track has."""
 
@@ -62,6 +62,34 @@ class SmallNumber(NamedTuple):
     high: float
     p: float
     sd: float
+
+
+class _Series(NamedTuple):
+    length: int
+    resampling: str
+
+
+class _Wavelet(NamedTuple):
+    taps: tuple[Array, ...]
+    negated: bool
+    mode: str
+
+
+@dataclass(frozen=True, eq=False)
+class _File(Record, format=FORMAT, writer="StudentCard.save"):
+    """A card as it lies on the disk; a limit that does not limit is null."""
+
+    task: str
+    channels: tuple[str, str]
+    target: str
+    series: _Series
+    inputs: Statistics
+    targets: Statistics
+    wavelet: _Wavelet
+    numbers: tuple[SmallNumber, ...]
+    intercept: float
+    limits: tuple[float, float]
+    notes: dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,15 +220,10 @@ class StudentCard:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values, in the form that the module describes."""
-        known = [{name: _known(value) for name, value in one._asdict().items()} for one in self.numbers]
-        return {
-            "format": FORMAT, "version": VERSION, "task": self.task, "channels": list(self.channels),
-            "target": self.target, "series": {"length": self.length, "resampling": self.resampling},
-            "inputs": self.inputs.to_dict(), "targets": self.targets.to_dict(),
-            "wavelet": {"taps": [one.tolist() for one in self.taps], "negated": self.negated, "mode": self.mode},
-            "numbers": known, "intercept": self.intercept, "limits": [_known(end) for end in self.limits],
-            "notes": self.notes,
-        }  # fmt: skip
+        return _File(
+            self.task, self.channels, self.target, _Series(self.length, self.resampling), self.inputs, self.targets,
+            _Wavelet(self.taps, self.negated, self.mode), self.numbers, self.intercept, self.limits, self.notes,
+        ).to_dict()  # fmt: skip
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the card to a JSON file, whole or not at all."""
@@ -226,30 +249,13 @@ class StudentCard:
 
         Raises
         ------
-        ValueError, KeyError
+        ValueError
             If it is not a card, or something is missing.
         """
-        if not isinstance(values, Mapping) or values.get("format") != FORMAT:
-            raise ValueError(f'it has no "format": "{FORMAT}"; StudentCard.save writes cards')
-        if values.get("version") != VERSION:
-            raise ValueError(
-                f"its version is {values.get('version')!r} and this awd-cme reads version {VERSION}; update"
-            )
-        series, wavelet, (low, high) = values["series"], values["wavelet"], values["limits"]
-        numbers: list[dict[str, Any]] = [
-            {name: math.nan if value is None else value for name, value in row.items()} for row in values["numbers"]
-        ]
+        held = _File.from_dict(values)
+        low, high = held.limits
         return cls(
-            task=values["task"], channels=(values["channels"][0], values["channels"][1]), target=values["target"],
-            length=series["length"], resampling=series["resampling"],
-            inputs=Statistics.from_dict(values["inputs"]), targets=Statistics.from_dict(values["targets"]),
-            taps=tuple(np.array(one, dtype=np.float64) for one in wavelet["taps"]), negated=bool(wavelet["negated"]),
-            mode=wavelet["mode"], numbers=tuple(SmallNumber(**row) for row in numbers),
-            intercept=float(values["intercept"]),
-            limits=(-math.inf if low is None else float(low), math.inf if high is None else float(high)),
-            notes=dict(values["notes"]),
+            held.task, held.channels, held.target, *held.series, held.inputs, held.targets,
+            held.wavelet.taps, held.wavelet.negated, held.wavelet.mode, held.numbers,
+            held.intercept, (-math.inf if math.isnan(low) else low, math.inf if math.isnan(high) else high), held.notes,
         )  # fmt: skip
-
-
-def _known(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value

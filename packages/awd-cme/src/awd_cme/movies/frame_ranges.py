@@ -17,7 +17,7 @@ import numpy as np
 
 from awd_cme.movies.movie import Movie
 from awd_cme.movies.open import MovieFile
-from awd_core.files import kept_array, make_atomically
+from awd_core.files import cached_array, make_atomically
 from awd_core.typing import AnyArray
 from awd_core.workers import Progress, Workers
 
@@ -118,7 +118,7 @@ def in_parts(
     LostItemError
         If a part has killed its workers.
     """
-    missing = [part for part in parts if kept_array(_place(folder, key, part)) is None]
+    missing = [part for part in parts if cached_array(_place(folder, key, part)) is None]
     make = partial(_written, work, str(folder), key)
     for _ in crew.map(make, missing, names=partial(_name, what), progress=progress):
         pass

@@ -114,14 +114,7 @@ class FeatureSpread:
 def feature_spread(card: ModelCard, series: Path, split: Mapping[str, Any] | None) -> FeatureSpread:
     """Features of the training tracks (all tracks where the split is unknown), and how they vary.
 
-    Parameters
-    ----------
-    card : ModelCard
-        The model.
-    series : Path
-        With arrays X (n, N) in the channel's unit, mask (n, N) and cell (n,).
-    split : mapping, optional
-        With "train", indices of training tracks.
+    `series` is the file series.npz; the split tells the rows of training tracks in it.
     """
     with np.load(series, allow_pickle=False) as arrays:
         rows = np.arange(len(arrays["X"])) if split is None else np.asarray(split["train"], dtype=int)

@@ -5,30 +5,18 @@ anew at any time. What is not there is left out with a sentence.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from awd_cme.report import prediction_figures, result_figures, summary, track_figures
 from awd_cme.report import student as student_report
 from awd_cme.report import tables as report_tables
 from awd_cme.report.artefacts import Artefacts, read_artefacts
-from awd_cme.report.result_lines import metric_name
 from awd_cme.report.sentences import Effect, bands, effects, sentence, sparser, strongest
-from awd_core.report import (
-    DistillationPart,
-    Planned,
-    Progress,
-    Table,
-    after,
-    distillation_part,
-    draw_pictures,
-    error_curve_figure,
-    picture_count,
-    quality_part,
-    run_part,
-    save_report,
-)
+from awd_core.report import PlannedFigure, Progress, Table, error_curve_figure, save_run_report
 from awd_core.run import RunFolder, check_run
 
 CITATIONS = {
@@ -38,23 +26,17 @@ CITATIONS = {
     "goodtrackdata": "yeast",
 }
 """What is cited where the account of the data names it, as the template calls it."""
-UNCHECKED = "That was not checked in this run: there is no quality.json."
 
 
 def write_report(run: RunFolder, *, progress: Progress = lambda done, total: None) -> Path:
-    """Write report.html and figures/*.png into a run's folder.
+    """Write report.html, one file under 5 MB that loads nothing, and figures/*.png into a run's folder.
 
     Parameters
     ----------
     run : RunFolder
-        A run of `awd-cme run`, with data.json and results.json at least.
+        A run of `awd-cme run`.
     progress : callable, optional
         Called with (pictures done, pictures in all).
-
-    Returns
-    -------
-    Path
-        Of report.html: one file, under 5 MB, that loads nothing.
 
     Raises
     ------
@@ -67,53 +49,27 @@ def write_report(run: RunFolder, *, progress: Progress = lambda done, total: Non
     """
     check_run(run, "awd-cme report FOLDER makes it")
     found = read_artefacts(run)
-    metric = metric_name(found.results["metric"])
     effect_list = [] if found.card is None or found.spread is None else effects(found.card, found.spread)
-    planned = list(_drawings(found, metric, effect_list))
-    of_path = 0 if found.path is None or found.chosen is None else picture_count(found.scores)
-    pictures = draw_pictures(run, planned, progress, others=of_path)
-    part = None
-    if found.path is not None and found.chosen is not None:
-        part = distillation_part(
-            found.path,
-            found.chosen,
-            run,
-            scores=found.scores,
-            scored="the test tracks",
-            progress=after(len(planned), progress),
-        )
-    few = student_report.headline(found.results, found.student, metric)
-    trust = quality_part(found.quality or UNCHECKED, run)
-    return save_report(
-        run,
-        "awd_cme.report/report.html.j2",
-        made_with=("awd-cme", "awd-core", "python"),
-        title=summary.title(found),
-        packages=["awd_cme.report"],
-        summary=f"{few} {summary.summary(found, metric)}".strip(),
-        facts=[*summary.facts(found, metric), *trust.facts],
-        run=run_part(run),
-        **_context(run, found, metric, effect_list, part),
-        pictures=pictures,
-        distillation=part,
-        quality=trust,
-    )
+    few = student_report.headline(found.results, found.student)
+    return save_run_report(
+        run, "awd_cme.report/report.html.j2", list(_drawings(found, effect_list)), progress, path=found.path,
+        point=found.chosen, scores=found.scores, scored="the test tracks", quality=found.quality,
+        made_with=("awd-cme", "awd-core", "python"), title=summary.title(found), summary=f"{few} {summary.summary(found)}".strip(), facts=summary.facts(found),
+        **_context(run, found, effect_list),
+    )  # fmt: skip
 
 
-def _context(
-    run: RunFolder, found: Artefacts, metric: str, effect_list: list[Effect], part: DistillationPart | None
-) -> dict[str, Any]:
+def _context(run: RunFolder, found: Artefacts, effect_list: list[Effect]) -> dict[str, Any]:
     """What the template asks for beside pictures, head and the parts of the core."""
     data, results, card = found.data, found.results, found.card
-    channels, unit, names = data["channels"], summary.unit(found), summary.names(found)
-    per_cell = results.get("per_cell") or []
+    channels, unit, metric = data["channels"], found.unit, found.metric
     held = json.dumps([data, run.config["settings"], run.config["options"]]).lower()
     tables: dict[str, Table] = {
-        "results": report_tables.results(results["rows"], metric),
-        "differences": report_tables.differences(results.get("differences") or [], names, metric),
+        "results": report_tables.results(results),
+        "differences": report_tables.differences(results),
         "losses": report_tables.losses(data["losses"]),
         "cells": report_tables.cells(data["cells"], _parts(found)),
-        "per_cell": report_tables.per_cell(per_cell, names, metric),
+        "per_cell": report_tables.per_cell(results),
     }
     if card is not None and effect_list:
         tables["effects"] = report_tables.effects(effect_list, card, unit)
@@ -124,7 +80,7 @@ def _context(
     if found.selection:
         tables["selection"] = report_tables.selection(found.selection, metric)
     if found.timings is not None:
-        tables["timings"] = report_tables.timings(found.timings, names)
+        tables["timings"] = report_tables.timings(found.timings, results.names)
     sure = [effect for effect in effect_list if effect.sure]
     before, after = (None, None) if found.scores is None else (scores.compression for scores in found.scores)
     return {
@@ -134,54 +90,49 @@ def _context(
         "unit": unit,
         "data": data,
         "losses": data["losses"],
-        "per_cell": per_cell,
-        "notes": summary.notes(found, metric),
+        "notes": summary.notes(found),
         "tables": tables,
         "sentences": [] if card is None else [sentence(e, card, unit) for e in strongest(sure or effect_list, 5)],
         "sure": bool(sure),
         "absent": 0 if found.examples is None else int(found.examples.left_out.sum()),
         "bands": [] if card is None else bands(card),
         "card": card,
-        "training_cells": results.get("cells_train"),
-        "one_left_out": "cell" if summary.over(found) != "tracks" else "track",
+        "one_left_out": "cell" if results.over != "tracks" else "track",
         "weights_leave_out": "tracks"
         if card is not None and card.notes.get("coefficients_over") == "tracks"
         else "cells",
-        "scaling": summary.scaling_sentence(found, metric),
-        "left_out": (
-            "whole cells left out together" if results.get("folds_keep_together") != "tracks" else "tracks left out"
-        ),
+        "scaling": summary.scaling_sentence(found),
+        "left_out": ("whole cells left out together" if results.folds_keep_together != "tracks" else "tracks left out"),
         "others": [name for name, path in found.paths.items() if path is not found.path],
         "on_path": found.on_path,
         "is_start": found.path is not None and found.path.start == found.wavelet,
-        "compression": "" if part is None else sparser(before, after, part.path.start.name),
+        "compression": "" if found.path is None else sparser(before, after, found.path.start.name),
         "size": summary.size_sentence(found),
         "times": summary.time_sentence(found),
         "shown_candidates": None if not found.selection else (len(tables["selection"].rows), len(found.selection)),
-        "chosen": None if not found.selection else next((r for r in found.selection if r.get("chosen")), None),
+        "chosen": found.taken,
         "snippet": _snippet(run, found),
         "citations": [name for word, name in CITATIONS.items() if word in held],
     }
 
 
-def _drawings(found: Artefacts, metric: str, effect_list: list[Effect]) -> Iterator[Planned]:
+def _drawings(found: Artefacts, effect_list: list[Effect]) -> Iterator[PlannedFigure]:
     data, results, card = found.data, found.results, found.card
-    channels, unit, names = data["channels"], summary.unit(found), summary.names(found)
-    rows, examples = results["rows"], found.examples
-    clock = _clock(found)
+    channels, unit, metric, names = data["channels"], found.unit, found.metric, results.names
+    examples, clock = found.examples, _clock(found)
     if (curve := found.curve) is not None:
-        yield Planned(
+        yield PlannedFigure(
             "curve",
             "Test R² against the number of numbers, of the student's wavelet and others, with the teacher.",
             lambda narrow: error_curve_figure(curve, narrow=narrow),
         )
-    yield Planned(
+    yield PlannedFigure(
         "results",
         f"{metric} of every method on test tracks with 95 % intervals; the table has the numbers.",
-        lambda narrow: result_figures.results_figure(rows, metric, narrow=narrow),
+        lambda narrow: result_figures.results_figure(results, narrow=narrow),
     )
     if examples is not None and len(examples.cell):
-        yield Planned(
+        yield PlannedFigure(
             "examples",
             f"Example tracks: {channels[0]} and {channels[1]} over time ({clock}), and below each the wavelet "
             "coefficients that decided, by scale and time.",
@@ -189,63 +140,60 @@ def _drawings(found: Artefacts, metric: str, effect_list: list[Effect]) -> Itera
         )
     if card is not None and found.path is not None and found.chosen is not None:
         start, wavelet = found.path.start, found.wavelet or found.chosen.wavelet
-        yield Planned(
+        yield PlannedFigure(
             "wavelet_scales",
             f"The distilled wavelet over {start.name} at every scale, on one time axis in {card.unit}.",
             lambda narrow: track_figures.wavelet_scales_figure(wavelet, start, card, narrow=narrow),
         )
     if card is not None and found.spread is not None:
         odds = card.task == "classification"
-        most, words = strongest(effect_list, 14), "odds of success" if odds else f"predicted {channels[1]}"
+        most, quantity = strongest(effect_list, 14), "odds of success" if odds else f"predicted {channels[1]}"
         scale = card.targets.sd if not odds and card.targets.rule != "none" else 1.0
         scale_sd = (found.spread.scale_sd * scale).tolist()
-        yield Planned(
+        yield PlannedFigure(
             "effects",
             "Effects of the strongest features with intervals, and how far each scale moves the prediction; "
             "the table has the numbers.",
             lambda narrow: result_figures.effects_figure(
-                most, scale_sd, bands(card), words, "factor" if odds else unit, odds=odds, narrow=narrow
+                most, scale_sd, bands(card), quantity, "factor" if odds else unit, odds=odds, narrow=narrow
             ),
         )
     if found.predictions is not None:
-        yield _prediction_drawing(found, metric, channels[1], unit, names)
-    if len(per_cell := results.get("per_cell") or []) > 1:
-        methods = {key: names[key] for key in report_tables.methods(per_cell)}
-        yield Planned(
+        yield _prediction_drawing(found, found.predictions)
+    if len(results.per_cell) > 1:
+        methods = {key: names[key] for key in report_tables.methods(results.per_cell)}
+        yield PlannedFigure(
             "cells",
             f"{metric} within every cell, for {', '.join(methods.values())}; the table has the numbers.",
-            lambda narrow: result_figures.cells_figure(per_cell, methods, metric, narrow=narrow),
+            lambda narrow: result_figures.cells_figure(results, methods, narrow=narrow),
         )
-    if (selection := found.selection) and any(row.get("share") is not None for row in selection):
-        yield Planned(
+    if (selection := found.selection) and any(row.share is not None for row in selection):
+        yield PlannedFigure(
             "candidates",
             f"Cross-validated {metric} along the path for each kind of features, the chosen candidate ringed.",
             lambda narrow: result_figures.selection_figure(selection, metric, narrow=narrow),
         )
-    if any(row.get("parameters") for row in rows):
-        yield Planned(
+    if any(row.parameters for row in results.rows):
+        yield PlannedFigure(
             "economy",
             f"{metric} of every method against the number of its parameters; the table has the numbers.",
-            lambda narrow: result_figures.economy_figure(rows, metric, narrow=narrow),
+            lambda narrow: result_figures.economy_figure(results, narrow=narrow),
         )
 
 
-def _prediction_drawing(found: Artefacts, metric: str, partner: str, unit: str, names: Mapping[str, str]) -> Planned:
-    table = found.predictions
-    if table is None:
-        raise ValueError("there are no predictions to draw")
+def _prediction_drawing(found: Artefacts, table: pd.DataFrame) -> PlannedFigure:
+    partner, unit, names = found.data["channels"][1], found.unit, found.results.names
     truth = table["truth"].to_numpy(dtype=float)
     keys = [key for key in ("awd", "teacher", "db5") if key in table.columns]
     shown = {names.get(key, key): table[key].to_numpy(dtype=float) for key in keys}
-    listed = " and ".join(shown)
-    if metric == "AUC":
-        return Planned(
+    if found.metric == "AUC":
+        return PlannedFigure(
             "predictions",
-            f"ROC curves of {listed}, and the predicted probabilities of both classes.",
+            f"ROC curves of {' and '.join(shown)}, and the predicted probabilities of both classes.",
             lambda narrow: prediction_figures.roc_figure(truth, shown, partner, narrow=narrow),
         )
     two = dict(list(shown.items())[:2])
-    return Planned(
+    return PlannedFigure(
         "predictions",
         f"Predicted against measured {partner}, one dot a test track, for {' and '.join(two)}.",
         lambda narrow: prediction_figures.scatter_figure(truth, two, partner, unit, narrow=narrow),

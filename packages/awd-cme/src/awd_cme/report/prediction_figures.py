@@ -12,19 +12,7 @@ from awd_core.typing import AnyArray
 def scatter_figure(
     truth: AnyArray, predictions: Mapping[str, AnyArray], partner: str, unit: str, *, narrow: bool = False
 ) -> Figure:
-    """Draw predicted against measured, a panel for each method, on common axes.
-
-    Parameters
-    ----------
-    truth : ndarray, shape (n,)
-        Measured.
-    predictions : mapping of str to ndarray, shape (n,)
-        Predicted, by the method's name.
-    partner, unit : str
-        What is predicted.
-    narrow : bool
-        For a narrow page.
-    """
+    """Draw predicted against measured, a panel for each method, on common axes."""
     count = len(predictions)
     figure, drawn = panels(count, narrow, height=3.7 if narrow else 3.9, width=4.0, shared=True)
     everything = np.concatenate([truth, *predictions.values()])

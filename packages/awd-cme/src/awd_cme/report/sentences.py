@@ -5,13 +5,13 @@ not tell the two apart.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from awd_cme.model.card import ModelCard
+from awd_cme.model.results import Results
 from awd_cme.report.examples import FeatureSpread
-from awd_core.report import number
+from awd_core.report import interval, number
 
 ORDINALS = ("", "second ", "third ", "fourth ", "fifth ", "sixth ")
 KINDS = {
@@ -41,7 +41,7 @@ class Effect:
 
     Attributes
     ----------
-    words : str
+    description : str
         The feature, such as "the second largest positive coefficient at 4–8 s".
     short : str
         The same where there is little room.
@@ -58,7 +58,7 @@ class Effect:
         By which effects are ordered: the size of the change of the prediction, or of the log odds.
     """
 
-    words: str
+    description: str
     short: str
     scale: int
     value: float
@@ -98,21 +98,16 @@ def bands(card: ModelCard) -> list[str]:
 
 
 def effects(card: ModelCard, spread: FeatureSpread) -> list[Effect]:
-    """What each feature does, in the card's order.
-
-    Parameters
-    ----------
-    card : ModelCard
-        The model.
-    spread : FeatureSpread
-        How its features vary over the training tracks.
-    """
+    """What each feature does, in the card's order."""
     unit = card.targets.sd if card.task == "regression" and card.targets.rule != "none" else 1.0
     found = []
-    for (words, short, scale), row, sd in zip(_features(card), card.coefficients.tolist(), spread.sd, strict=True):
+    for (description, short, scale), row, sd in zip(
+        _features(card), card.coefficients.tolist(), spread.sd, strict=True
+    ):
         moved = [weight * float(sd) * unit for weight in row[:3]]
         value, low, high = moved if card.task == "regression" else [_factor(odds) for odds in moved]
-        found.append(Effect(words, short, scale, value, low, high, (row[0], row[1], row[2]), row[3], abs(moved[0])))
+        weight = (row[0], row[1], row[2])
+        found.append(Effect(description, short, scale, value, low, high, weight, row[3], abs(moved[0])))
     return found
 
 
@@ -122,28 +117,18 @@ def _factor(odds: float) -> float:
 
 
 def sentence(effect: Effect, card: ModelCard, unit: str) -> str:
-    """An effect in plain words, with its interval if it is sure.
-
-    Parameters
-    ----------
-    effect : Effect
-        The effect.
-    card : ModelCard
-        Whose it is.
-    unit : str
-        Of the target.
-    """
+    """An effect in plain words, with its interval if it is sure; `unit` is the target's."""
     known = not math.isnan(effect.low)
     if card.task == "classification":
         interval = f" ({FREE} {number(effect.low, '.2f')} to {number(effect.high, '.2f')})" if known else ""
-        return f"Each standard deviation more of {effect.words} multiplies the odds of success by " + (
+        return f"Each standard deviation more of {effect.description} multiplies the odds of success by " + (
             f"{number(effect.value, '.2f')}{interval}."
         )
     ends = sorted([abs(effect.low), abs(effect.high)]) if known else []
     interval = f" ({FREE} {number(ends[0], '.3g')} to {number(ends[1], '.3g')})" if known and effect.sure else ""
     direction = "raises" if effect.value > 0 else "lowers"
     return (
-        f"Each standard deviation more of {effect.words} {direction} the predicted {card.channels[1]} by "
+        f"Each standard deviation more of {effect.description} {direction} the predicted {card.channels[1]} by "
         f"{number(abs(effect.value), '.3g')} {unit}{interval}."
     )
 
@@ -153,56 +138,34 @@ def strongest(found: Sequence[Effect], most: int) -> list[Effect]:
     return sorted(found, key=lambda effect: -effect.strength)[:most]
 
 
-def compared(artefact: Mapping[str, Any], of: str, to: str, name: str, metric: str) -> str:
-    """Sentence on the difference of two rows of `results.json`.
-
-    Parameters
-    ----------
-    artefact : mapping
-        What the file holds.
-    of, to : str
-        Keys of the rows.
-    name : str
-        What the second is called, such as "the teacher".
-    metric : str
-        "R²" or "AUC".
+def compared(results: Results, of: str, to: str, name: str) -> str:
+    """Sentence on two rows of results.json; `name` is what the second is called, such as "the teacher".
 
     Examples
     --------
-    >>> rows = [{"key": "awd", "score": 0.4}, {"key": "db5", "score": 0.5}]
-    >>> compared({"rows": rows, "differences": []}, "awd", "db5", "DB5", "R²")
+    >>> from awd_cme.model.results import Difference, ModelRow
+    >>> rows = [ModelRow(key, key, "awd", "timed", "ridge", score) for key, score in (("awd", 0.4), ("db5", 0.5))]
+    >>> compared(Results("R2", rows), "awd", "db5", "DB5")
     'AWD is below DB5 (R² 0.500) by 0.100; there is no interval for that.'
-    >>> difference = {"of": "awd", "to": "db5", "value": -0.1, "low": -0.2, "high": 0.05}
-    >>> compared({"rows": rows, "differences": [difference]}, "awd", "db5", "DB5", "R²")
+    >>> difference = Difference("awd", "db5", -0.1, -0.2, 0.05)
+    >>> compared(Results("R2", rows, differences=[difference]), "awd", "db5", "DB5")
     'These tracks do not tell AWD and DB5 (R² 0.500) apart: difference −0.100 (95 %: −0.200 to 0.050).'
     """
-    scores = {row["key"]: row["score"] for row in artefact["rows"]}
-    if scores.get(of) is None or scores.get(to) is None:
+    if results.row(of) is None or (second := results.row(to)) is None:
         return ""
-    other = f"{name} ({metric} {number(scores[to], '.3f')})"
-    for row in artefact.get("differences", []):
-        if (row["of"], row["to"]) == (of, to):
-            value, low, high = row["value"], row["low"], row["high"]
-            break
-        if (row["of"], row["to"]) == (to, of):
-            ends = [None if row[end] is None else -row[end] for end in ("high", "low")]
-            value, (low, high) = -row["value"], ends
-            break
-    else:
-        value = scores[of] - scores[to]
-        way = "above" if value > 0 else "below" if value < 0 else "level with"
-        return f"AWD is {way} {other} by {number(abs(value), '.3f')}; there is no interval for that."
+    other = f"{name} ({results.score_name} {number(second.score, '.3f')})"
+    found = results.difference(of, to)
+    value, low, high = found.value, found.low, found.high
     if value == low == high == 0:
         return f"AWD is the same model as {other} here: cross-validation chose no other."
-    if low is None or high is None:
-        return f"AWD and {other} differ by {number(value, '.3f')}; there is no interval for that."
-    interval = f"(95 %: {number(low, '.3f')} to {number(high, '.3f')})"
-    if low > 0:
-        return f"AWD is better than {other} by {number(value, '.3f')} {interval}, {HERE}."
-    if high < 0:
-        span = f"(95 %: {number(-high, '.3f')} to {number(-low, '.3f')})"
-        return f"AWD is worse than {other}, by {number(-value, '.3f')} {span}, {HERE}."
-    return f"These tracks do not tell AWD and {other} apart: difference {number(value, '.3f')} {interval}."
+    if found.verdict == "unknown":
+        way = "above" if value > 0 else "below" if value < 0 else "level with"
+        return f"AWD is {way} {other} by {number(abs(value), '.3f')}; there is no interval for that."
+    if found.verdict == "above":
+        return f"AWD is better than {other} by {number(value, '.3f')} ({interval(low, high)}), {HERE}."
+    if found.verdict == "below":
+        return f"AWD is worse than {other}, by {number(-value, '.3f')} ({interval(-high, -low)}), {HERE}."
+    return f"These tracks do not tell AWD and {other} apart: difference {number(value, '.3f')} ({interval(low, high)})."
 
 
 def sparser(before: float | None, after: float | None, start: str) -> str:
@@ -227,22 +190,22 @@ def sparser(before: float | None, after: float | None, start: str) -> str:
 
 
 def _features(card: ModelCard) -> Iterator[tuple[str, str, int]]:
-    """Words, short words and scale of each feature, in the order of `Selection.select`."""
+    """Description, short name and scale of each feature, in the order of `Selection.select`."""
     sizes = [card.length]
     for _ in range(card.levels):
         sizes.append((sizes[-1] + len(card.taps) - 1) // 2)
     for scale, (band, size) in enumerate(zip(bands(card), [sizes[-1], *sizes[:0:-1]], strict=True)):
         for name in card.selection.names("", size):
             bare = name.removeprefix(", ")
-            yield f"{_in_words(bare)} {'at scales ' if scale == 0 else 'at '}{band}", f"{bare}, {band}", scale
+            yield f"{_described(bare)} {'at scales ' if scale == 0 else 'at '}{band}", f"{bare}, {band}", scale
 
 
-def _in_words(name: str) -> str:
+def _described(name: str) -> str:
     """A feature's name without its scale, as `Selection.names` gives it, in words.
 
     Examples
     --------
-    >>> _in_words("time of largest 2"), _in_words("energy")
+    >>> _described("time of largest 2"), _described("energy")
     ('the time of the second largest positive coefficient', 'the energy (root of the sum of squares)')
     """
     if name == "energy":
@@ -250,5 +213,5 @@ def _in_words(name: str) -> str:
     kind, rank = name.removeprefix("time of ").rsplit(" ", 1)
     place = int(rank) - 1
     ordinal = ORDINALS[place] if place < len(ORDINALS) else f"{rank}th "
-    words = f"the {ordinal}{KINDS[kind]}"
-    return f"the time of {words}" if name.startswith("time of ") else words
+    description = f"the {ordinal}{KINDS[kind]}"
+    return f"the time of {description}" if name.startswith("time of ") else description

@@ -26,20 +26,7 @@ def examples_figure(
     A coefficient is a bar as long as its scale, around the time where it is; its marker points up if it raised the
     prediction and down if it lowered it, and the larger it is, the more it moved it.
 
-    Parameters
-    ----------
-    examples : Examples
-        The tracks.
-    channels : sequence of str
-        What is seen, and what is predicted.
-    unit : str
-        Of the intensities.
-    clock : str
-        Unit of times.
-    most : int
-        How many tracks, at most.
-    narrow : bool
-        One column instead of two; half as many tracks.
+    `clock` is the unit of times. A narrow page has one column, and half as many tracks as `most`.
     """
     count = min(len(examples.cell), -(-most // 2) if narrow else most)
     columns = 1 if narrow else 2
@@ -71,15 +58,6 @@ def wavelet_scales_figure(wavelet: Wavelet, start: Wavelet, card: ModelCard, *, 
 
     0 is the centre of the distilled wavelet's square. The start is shifted, and turned upside down, to where it is most
     alike: where in time a wavelet sits is of no importance, and a sign can be had by a weight's.
-
-    Parameters
-    ----------
-    wavelet, start : Wavelet
-        The distilled one, and where the search began.
-    card : ModelCard
-        For levels and the time between samples.
-    narrow : bool
-        For a narrow page.
     """
     figure = Figure(figsize=(NARROW if narrow else 8.0, 1.15 * card.levels + 0.9), layout="constrained")
     panels = figure.subplots(card.levels, 1, sharex=True, sharey=True, squeeze=False)[:, 0]

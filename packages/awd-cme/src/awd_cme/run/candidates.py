@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from awd_cme.model.results import TriedCandidate
 from awd_cme.model.settings_search import SettingsSearch, search_settings
 from awd_cme.run.job import RunJob
 from awd_cme.run.readable import predictor_of, transformer
@@ -44,26 +44,16 @@ class Choice:
         """The one that was taken."""
         return self.candidates[self.index]
 
-    def rows(self, features: str, regression: str) -> list[dict[str, Any]]:
+    def rows(self, features: str, regression: str) -> list[TriedCandidate]:
         """Content of selection.json."""
-        errors = self.search.standard_error()
+        found = zip(self.search.scores, self.search.standard_error(), self.search.pooled, strict=True)
         return [
-            {
-                "wavelet": candidate.name,
-                "start": candidate.start,
-                "share": candidate.share,
-                "features": features,
-                "regression": regression,
-                "mean": float(scores.mean()),
-                "standard_error": float(error),
-                "pooled": float(pooled),
-                "best": number == self.search.index,
-                "chosen": number == self.index,
-            }
-            for number, (candidate, scores, error, pooled) in enumerate(
-                zip(self.candidates, self.search.scores, errors, self.search.pooled, strict=True)
+            TriedCandidate(
+                one.name, one.start, one.share, features, regression, float(scores.mean()), float(error), float(pooled),
+                best=number == self.search.index, chosen=number == self.index,
             )
-        ]
+            for number, (one, (scores, error, pooled)) in enumerate(zip(self.candidates, found, strict=True))
+        ]  # fmt: skip
 
 
 def candidates_of(paths: Mapping[str, DistillationPath]) -> tuple[Candidate, ...]:

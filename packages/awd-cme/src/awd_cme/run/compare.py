@@ -86,7 +86,7 @@ def on_wavelet(
         alone = choose(job, problem, [candidate], features=chosen, published=published)
         score = float(alone.search.pooled[0])
     fit_predictor(model, made.transform(training.X), training.y, problem.groups)
-    found = asked(model, made.transform(problem.held_out.X))
+    found = model_output(model, made.transform(problem.held_out.X))
     parameters = int(np.count_nonzero(model.coef_)) + 1 + candidate.free
     estimator = "logistic" if problem.classification else "ols" if published else "ridge"
     return Fitted(
@@ -100,12 +100,12 @@ def on_series(job: RunJob, problem: Problem) -> Fitted:
 
     def ask(fold: ScaledFold) -> Array:
         own = fold.training
-        return asked(fit_predictor(predictor_of(own, job.seed), own.X, own.y, fold.groups), fold.held_out.X)
+        return model_output(fit_predictor(predictor_of(own, job.seed), own.X, own.y, fold.groups), fold.held_out.X)
 
     score = problem.score_of_training(problem.held_out_of_folds(job.folds, job.seed, ask))
     model = fit_predictor(predictor_of(training, job.seed), training.X, training.y, problem.groups)
     estimator = "logistic" if problem.classification else "ridge"
-    found = problem.restored(asked(model, problem.held_out.X))
+    found = problem.restored(model_output(model, problem.held_out.X))
     name = f"{estimator} on the raw series"
     return Fitted("raw_ridge", name, "series", "samples", estimator, found, score, len(model.coef_) + 1)
 
@@ -139,7 +139,7 @@ def boosted(job: RunJob, problem: Problem) -> Fitted:
     scores = [problem.score_of_training(row) for row in held]
     best = int(np.argmax(scores))
     model = fitted(training, ROUNDS[best])
-    found = problem.restored(asked(model, inputs(problem.held_out)))
+    found = problem.restored(model_output(model, inputs(problem.held_out)))
     numbers = sum(len(tree.nodes) for trees in model._predictors for tree in trees)
     name = f"gradient boosting, {ROUNDS[best]} trees"
     features = "samples and lifetime" if inputs(training).shape[1] > training.X.shape[1] else "samples"
@@ -177,7 +177,7 @@ def mean_row(problem: Problem) -> Fitted:
     return Fitted("mean", "mean of the training tracks", "trivial", "none", "mean", found, None, 1)
 
 
-def asked(model: Any, features: Array) -> Array:
+def model_output(model: Any, features: Array) -> Array:
     """Predictions of a regression, or the probability of success."""
     if hasattr(model, "predict_proba"):
         return np.asarray(model.predict_proba(features)[:, 1], dtype=np.float64)

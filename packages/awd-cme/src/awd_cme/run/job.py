@@ -196,10 +196,9 @@ def job_of(out: str, **changes: Any) -> RunJob:
     ValueError
         If it is a run of another program, or its configuration is damaged.
     """
+    from awd_core.files import from_json
     from awd_core.run import stored_run
 
     config = stored_run(out, PROGRAM, "awd-cme run or awd-cme teach")
     stored = {**config["settings"], **config["options"], "out": out, "overwrite": False, **changes}
-    given = {item.name: stored[item.name] for item in fields(RunJob) if item.name in stored}
-    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
-    return RunJob(**values)
+    return from_json(RunJob, {item.name: stored[item.name] for item in fields(RunJob) if item.name in stored})

@@ -18,6 +18,7 @@ import numpy as np
 from torch import nn
 
 from awd_cme.model.card import ModelCard
+from awd_cme.model.results import Results, read_selection
 from awd_cme.readers.source import Source, recognise_source
 from awd_cme.run.candidates import candidates_of, choose
 from awd_cme.run.compare import Fitted, convolutions_row, fit_all, headline_row
@@ -26,12 +27,12 @@ from awd_cme.run.examples import examples_of
 from awd_cme.run.job import PROGRAM, RunJob
 from awd_cme.run.results import card_of, predictions_of, results_of, timings_of
 from awd_cme.run.series import Problem, choose_z_scores, make_problem, read_problem
-from awd_cme.run.student import convolve, distill_headline
-from awd_cme.run.teach import Taught, Teacher, cross_validate, of_another_seed, one_thread, read_teacher, train
+from awd_cme.run.student import cross_validate_convolutions, distill_headline
+from awd_cme.run.teach import Taught, Teacher, cross_validate, one_thread, read_teacher, train, train_another_seed
 from awd_cme.series.series_file import write_arrays
 from awd_core.attribution import input_gradients
 from awd_core.distill import SearchSettings
-from awd_core.files import read_json
+from awd_core.files import read_json, to_json
 from awd_core.run import (
     GRADIENTS,
     PAGE,
@@ -43,11 +44,11 @@ from awd_core.run import (
     Report,
     RunFolder,
     Step,
-    afresh,
+    files_exist,
     files_of,
     follow,
-    left,
-    through,
+    never_done,
+    steps_until,
 )
 from awd_core.workers import Workers, open_workers
 
@@ -109,14 +110,14 @@ class Work(Distilling):
         return self.teacher.as_torch()
 
     @cached_property
-    def rival(self) -> Teacher:
+    def reseeded(self) -> Teacher:
         """A teacher of another seed."""
-        return of_another_seed(self.run, self.job, self.problem, self.teacher)
+        return train_another_seed(self.run, self.job, self.problem, self.teacher)
 
     @cached_property
     def checked(self) -> dict[str, Any]:
         """How attributions are checked."""
-        return {"seed": self.job.seed, "others": [self.rival.as_torch()]}
+        return {"seed": self.job.seed, "others": [self.reseeded.as_torch()]}
 
     @cached_property
     def taught(self) -> Taught | None:
@@ -128,16 +129,16 @@ class Work(Distilling):
     @cached_property
     def models(self) -> list[Fitted]:
         """All rows of the table: the few numbers, then the wavelet that was chosen."""
-        tried = zip(candidates_of(self.paths), read_json(self.run / "selection.json"), strict=True)
-        chosen, row = next((candidate, row) for candidate, row in tried if row["chosen"])
-        rich = fit_all(self.job, self.problem, self.paths, chosen, row["pooled"], self.taught)
+        tried = zip(candidates_of(self.paths), read_selection(self.run / "selection.json"), strict=True)
+        chosen, row = next((candidate, row) for candidate, row in tried if row.chosen)
+        rich = fit_all(self.job, self.problem, self.paths, chosen, row.pooled, self.taught)
         return [headline_row(self.run, self.problem), *rich, convolutions_row(self.run, self.problem)]
 
     def select(self, report: Report) -> None:
         """Choose a wavelet on training tracks."""
         choice = choose(self.job, self.problem, candidates_of(self.paths))
         regression = "logistic" if self.problem.classification else "ridge"
-        self.run.write_json("selection.json", choice.rows(self.job.features, regression))
+        self.run.write_json("selection.json", to_json(choice.rows(self.job.features, regression)))
         self.take(self.paths[choice.chosen.start], choice.chosen.wavelet)
 
     def predict(self, report: Report) -> None:
@@ -149,14 +150,14 @@ class Work(Distilling):
         """Tell how good they are; the second, the rich form, becomes the card."""
         results = results_of(self.problem, self.models)
         card_of(self.problem, self.models[1], results).save(self.run / "card.json")
-        self.run.write_json("results.json", results)
+        self.run.write_json("results.json", results.to_dict())
 
     def time(self, report: Report) -> None:
         """Take the time of the card and of the network."""
         card, network = ModelCard.load(self.run / "card.json"), self.model if self.has_teacher else None
         self.run.write_json("timings.json", timings_of(self.problem, card, network) | {"seconds": self.run.seconds()})
 
-    def tell(self, report: Report) -> None:
+    def write_page(self, report: Report) -> None:
         """Write the report."""
         from awd_cme.report.page import write_report
 
@@ -168,7 +169,7 @@ RUN: tuple[Step[Work], ...] = (
         "movies": "the simulated movies, with their truth",
         "tracks": "tracks of each movie with what was lost on the way",
         "tracks.parquet": "all tracks with their intensities",
-    }, done=afresh),
+    }, done=never_done),
     Step("series", "Learning problem", lambda w, report: make_problem(w.run, w.job, w.tracked), {
         "data.json": "what was read, what was lost, what was assumed",
         "series.npz": "series of one length, and targets",
@@ -186,8 +187,8 @@ RUN: tuple[Step[Work], ...] = (
     ), {
         "teacher.json": "how the teacher was trained",
         "answers.npz": "what others like it say of training tracks that they have not seen",
-    }, lambda w: w.has_teacher, left("teacher.json")),
-    Step("teacher", "Random convolutions", lambda w, report: convolve(w.run, w.job, w.problem), {
+    }, lambda w: w.has_teacher, files_exist("teacher.json")),
+    Step("teacher", "Random convolutions", lambda w, report: cross_validate_convolutions(w.run, w.job, w.problem), {
         "convolutions.npz": "what random convolutions say of tracks that they have not seen",
     }),
     GRADIENTS,
@@ -210,11 +211,11 @@ RUN: tuple[Step[Work], ...] = (
     }),
     replace(SCORES, name="results"),
     Step("results", "Timing", Work.time, {"timings.json": "time per track"}),
-    Step("results", "Teacher of another seed", lambda w, report: w.rival, {
+    Step("results", "Teacher of another seed", lambda w, report: w.reseeded, {
         "teacher_seeds.json": "what teachers of two seeds reach on the test tracks",
-    }, lambda w: w.has_teacher, lambda w: not w.quality or left("teacher_seeds.json")(w)),
+    }, lambda w: w.has_teacher, lambda w: not w.quality or files_exist("teacher_seeds.json")(w)),
     replace(TRUST, name="results"),
-    Step("report", "Report", Work.tell, PAGE, done=afresh),
+    Step("report", "Report", Work.write_page, PAGE, done=never_done),
 )  # fmt: skip
 ARTEFACTS = files_of(RUN)
 
@@ -255,7 +256,7 @@ def run_pipeline(job: RunJob, *, workers: int | Workers = 1, scheduler: str | os
         job.out, program=PROGRAM, settings=settings, options=job.options_of_run(), artefacts=ARTEFACTS,
         packages=PACKAGES, overwrite=job.overwrite, quiet=job.quiet,
     ) as run, open_workers(workers, scheduler) as crew:  # fmt: skip
-        tracking, *learning = through(RUN, job.until)
+        tracking, *learning = steps_until(RUN, job.until)
         work = Work(run, job, source, crew)
         follow([tracking], work)
         with one_thread():
@@ -268,8 +269,8 @@ def _digest(file: str) -> str:
     return str(Source("tracks", Path(file)).identity()["sha256"])
 
 
-def read_results(folder: str | Path) -> dict[str, Any]:
-    """Content of a run's results.json.
+def read_results(folder: str | Path) -> Results:
+    """The results of a run.
 
     Raises
     ------
@@ -279,5 +280,4 @@ def read_results(folder: str | Path) -> dict[str, Any]:
     file = Path(folder) / "results.json"
     if not file.exists():
         raise FileNotFoundError(f"{folder} has no results.json; finish the run first (awd-cme evaluate {folder})")
-    values: dict[str, Any] = read_json(file)
-    return values
+    return Results.load(file)

@@ -56,7 +56,7 @@ def choose_scaling(job: RunJob, training: SeriesSet) -> dict[str, Any]:
     """
     if job.scale_inputs != "auto":
         return {"asked": job.scale_inputs, "rule": job.scale_inputs}
-    if kept_together(training) == "tracks":
+    if grouping_of(training) == "tracks":
         # What new cells bear cannot be asked of one, and test tracks of the same are no different by either rule.
         return {"asked": "auto", "rule": TRIED[0]}
     tried = [transformer(job, training, job.starts[0], job.features)]
@@ -71,6 +71,6 @@ def choose_scaling(job: RunJob, training: SeriesSet) -> dict[str, Any]:
     return {"asked": "auto", "rule": max(TRIED, key=lambda rule: scores[rule]), "scores": scores}
 
 
-def kept_together(training: SeriesSet) -> str:
+def grouping_of(training: SeriesSet) -> str:
     """What folds keep together, in a word: cells, or tracks where there is one cell."""
     return "cells" if len(np.unique(training.cell)) > 1 else "tracks"

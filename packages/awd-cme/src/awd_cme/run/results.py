@@ -8,9 +8,10 @@ import pandas as pd
 
 from awd_cme.model.card import ModelCard
 from awd_cme.model.intervals import coefficient_intervals
-from awd_cme.model.scores import auc, r2, score_difference, score_interval
+from awd_cme.model.results import Difference, ModelRow, Results
+from awd_cme.model.scores import Metric, auc, r2, score_difference, score_interval
 from awd_cme.run.compare import Fitted
-from awd_cme.run.readable import kept_together
+from awd_cme.run.readable import grouping_of
 from awd_cme.run.series import Problem
 from awd_core.run import shortest_seconds
 from awd_core.workers import torch_threads
@@ -33,50 +34,38 @@ FEW = 10
 """Test tracks of a cell below which it gets no score of its own."""
 
 
-def results_of(problem: Problem, rows: Sequence[Fitted]) -> dict[str, Any]:
+def results_of(problem: Problem, fitted: Sequence[Fitted]) -> Results:
     """Content of results.json, of all models, the headline first."""
     truth, held = problem.truth(), problem.held_out
-    metric: Any = "auc" if problem.classification else "r2"
-    clusters = held.groups()
-    found = []
-    for row in rows:
-        interval = score_interval(truth, row.prediction, clusters, metric=metric)
-        found.append(
-            {
-                "key": row.key, "name": row.name, "kind": row.kind, "features": row.features,
-                "estimator": row.estimator, "score": interval.value, "low": _known(interval.low),
-                "high": _known(interval.high), "error": _known(interval.standard_error), "cv_score": row.cv_score,
-                "parameters": row.parameters, "wavelet": None if row.candidate is None else row.candidate.name,
-            }
+    metric: Metric = "auc" if problem.classification else "r2"
+    clusters, of_key = held.groups(), {row.key: row for row in fitted}
+
+    def scored(row: Fitted) -> ModelRow:
+        found = score_interval(truth, row.prediction, clusters, metric=metric)
+        return ModelRow(
+            row.key, row.name, row.kind, row.features, row.estimator, found.value, found.low, found.high,
+            found.standard_error, row.cv_score, row.parameters, None if row.candidate is None else row.candidate.name,
         )  # fmt: skip
-    of_key = {row.key: row for row in rows}
-    differences = []
-    for one, other in PAIRS:
-        if one in of_key and other in of_key:
-            gap = score_difference(truth, of_key[one].prediction, of_key[other].prediction, clusters, metric=metric)
-            differences.append(
-                {
-                    "of": one, "to": other, "value": gap.value, "low": _known(gap.low), "high": _known(gap.high),
-                    "p": _known(gap.p_value),
-                }
-            )  # fmt: skip
-    return {
-        "metric": "AUC" if problem.classification else "R2",
-        "rows": found,
-        "per_cell": per_cell(problem, of_key),
-        "differences": differences,
-        "train": len(problem.train),
-        "test": len(problem.test),
-        "cells_train": len(np.unique(problem.training.cell)),
-        "cells_test": len(np.unique(held.cell)),
-        "intervals": {
-            "method": "jackknife",
-            "over": kept_together(held),
-            "units": len(np.unique(clusters)),
-            "level": 0.95,
+
+    def difference(of: str, to: str) -> Difference:
+        one, other = of_key[of].prediction, of_key[to].prediction
+        found = score_difference(truth, one, other, clusters, metric=metric)
+        return Difference(of, to, found.value, found.low, found.high, found.p_value)
+
+    return Results(
+        metric="AUC" if problem.classification else "R2",
+        rows=[scored(row) for row in fitted],
+        per_cell=per_cell(problem, of_key),
+        differences=[difference(*pair) for pair in PAIRS if of_key.keys() >= set(pair)],
+        train=len(problem.train),
+        test=len(problem.test),
+        cells_train=len(np.unique(problem.training.cell)),
+        cells_test=len(np.unique(held.cell)),
+        intervals={
+            "method": "jackknife", "over": grouping_of(held), "units": len(np.unique(clusters)), "level": 0.95,
         },
-        "folds_keep_together": kept_together(problem.known),
-    }
+        folds_keep_together=grouping_of(problem.known),
+    )  # fmt: skip
 
 
 def per_cell(problem: Problem, rows: dict[str, Fitted]) -> list[dict[str, Any]]:
@@ -106,23 +95,23 @@ def predictions_of(problem: Problem, rows: Sequence[Fitted]) -> bytes:
     return str(table.to_csv(index=False, lineterminator="\n")).encode(errors="backslashreplace")
 
 
-def card_of(problem: Problem, row: Fitted, result: dict[str, Any]) -> ModelCard:
+def card_of(problem: Problem, row: Fitted, results: Results) -> ModelCard:
     """The card of the chosen model, with intervals of its coefficients."""
     if row.transformer is None or row.predictor is None or row.candidate is None:
         raise ValueError(f"the row {row.key!r} is no model on wavelet coefficients, so it has no card")
-    own = next(known for known in result["rows"] if known["key"] == row.key)
+    own = next(known for known in results.rows if known.key == row.key)
     training = problem.training
     intervals = coefficient_intervals(row.predictor, row.transformer.transform(training.X), training.y, problem.groups)
     notes = {
         "wavelet": row.candidate.name,
         "start": row.candidate.start,
         "share": row.candidate.share,
-        "metric": result["metric"],
-        "test": {name: own[name] for name in ("score", "low", "high")},
+        "metric": results.metric,
+        "test": {"score": own.score, "low": _known(own.low), "high": _known(own.high)},
         "cv_score": row.cv_score,
-        "coefficients_over": kept_together(training),
-        "train_tracks": result["train"],
-        "test_tracks": result["test"],
+        "coefficients_over": grouping_of(training),
+        "train_tracks": results.train,
+        "test_tracks": results.test,
         "series": problem.raw.settings.to_dict(),
     }
     return ModelCard.of(
@@ -147,8 +136,8 @@ def timings_of(problem: Problem, card: ModelCard, network: Any | None) -> dict[s
     return {"microseconds_per_track": found, "tracks": len(X)}
 
 
-def _known(value: float | None) -> float | None:
-    return value if value is not None and np.isfinite(value) else None
+def _known(value: float) -> float | None:
+    return value if np.isfinite(value) else None
 
 
 def _micro(call: Callable[[], object], tracks: int) -> float:

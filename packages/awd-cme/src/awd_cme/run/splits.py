@@ -1,14 +1,14 @@
 """The same run for several splits, and the mean of their tables."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from awd_cme.report.result_lines import metric_name
+from awd_cme.model.results import METRICS, Results
 from awd_cme.run.job import RunJob
 from awd_cme.run.pipeline import read_results, run_pipeline
 from awd_core.files import write_json
@@ -52,31 +52,32 @@ def run_splits(
     write_json(folder / "splits.json", {"seeds": list(seeds)} | table)
     width = max(len(row["key"]) for row in table["rows"])
     lines = [f"  {row['key']:{width}} {row['mean']:7.3f} ± {row['sd']:.3f}" for row in table["rows"]]
-    metric = metric_name(table["metric"])
+    metric = METRICS[table["metric"]]
     head = f"{metric}, mean and standard deviation of {splits} splits, each with a teacher of its own"
     return "\n".join([head, *lines])
 
 
-def averaged(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def averaged(results: Sequence[Results]) -> dict[str, Any]:
     """Mean and standard deviation over runs, of every row that all of them have.
 
     Parameters
     ----------
-    results : sequence of mapping
-        Contents of results.json.
+    results : sequence of Results
+        Of the runs.
 
     Examples
     --------
-    >>> runs = [{"metric": "R2", "rows": [{"key": "awd", "name": "AWD", "score": s}]} for s in (0.4, 0.6)]
+    >>> from awd_cme.model.results import ModelRow
+    >>> runs = [Results("R2", [ModelRow("awd", "AWD", "awd", "timed", "ridge", s)]) for s in (0.4, 0.6)]
     >>> averaged(runs)["rows"][0]["mean"]
     0.5
     """
     if not results:
         raise ValueError("there are no runs to take the mean of")
-    by_key = [{row["key"]: row for row in result["rows"]} for result in results]
+    by_key = [{row.key: row.score for row in result.rows} for result in results]
     rows = []
     for key in (key for key in by_key[0] if all(key in known for known in by_key)):
-        scores = [float(known[key]["score"]) for known in by_key]
+        scores = [known[key] for known in by_key]
         spread = float(np.std(scores, ddof=1)) if len(scores) > 1 else 0.0
         rows.append({"key": key, "mean": float(np.mean(scores)), "sd": spread, "scores": scores})
-    return {"metric": results[0]["metric"], "rows": rows}
+    return {"metric": results[0].metric, "rows": rows}

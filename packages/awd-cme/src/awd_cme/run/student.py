@@ -27,7 +27,7 @@ NUMBERS = ("maximum", "minimum")
 COUNTS = (2, 4, 7, MOST)
 
 
-class Divided:
+class ScaledProblem:
     """The learning problem with the mean left in its series."""
 
     def __init__(self, job: RunJob, problem: Problem) -> None:
@@ -55,13 +55,13 @@ class Divided:
         return list(scaled_folds(self.problem.known, job.folds, job.seed, inputs=self.rule, centre=False))
 
 
-def convolve(run: RunFolder, job: RunJob, problem: Problem) -> None:
+def cross_validate_convolutions(run: RunFolder, job: RunJob, problem: Problem) -> None:
     """Ask random convolutions of tracks that they have not seen: convolutions.npz.
 
     `answers` are of training tracks, out of fold, and `test` of test tracks: standardised targets, or probabilities of
     success. `score` is that of the former.
     """
-    divided, (answers, restored) = Divided(job, problem), np.empty((2, len(problem.train)))
+    divided, (answers, restored) = ScaledProblem(job, problem), np.empty((2, len(problem.train)))
     for fold in divided.folds:
         answers[fold.rest] = _convolutions(fold.training, fold.held_out, job.seed)
         restored[fold.rest] = fold.restored(answers[fold.rest])
@@ -76,7 +76,7 @@ def distill_headline(run: RunFolder, job: RunJob, problem: Problem, taught: Taug
     Writes student.json, curve.json and student_card.json, whose notes have the cross-validated score: numbers and head
     chosen anew in each fold, the wavelet held.
     """
-    divided = Divided(job, problem)
+    divided = ScaledProblem(job, problem)
     training, held = divided.training, divided.held_out
     said = read_arrays(run, "convolutions.npz")
     answers, test = said["answers"], said["test"]

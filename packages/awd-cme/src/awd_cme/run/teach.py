@@ -103,7 +103,7 @@ def cross_validate(run: RunFolder, job: RunJob, problem: Problem, teacher: Teach
     )  # fmt: skip
 
 
-def of_another_seed(run: RunFolder, job: RunJob, problem: Problem, teacher: Teacher) -> Teacher:
+def train_another_seed(run: RunFolder, job: RunJob, problem: Problem, teacher: Teacher) -> Teacher:
     """Train one that differs in its seed alone; teacher_seeds.json says what both reach on the test tracks."""
     other: Teacher = type(teacher)(**teacher.get_params(deep=False)).set_params(seed=job.seed + 1)
     other.fit(problem.training.X.astype(np.float32), problem.training.y)

@@ -191,7 +191,7 @@ class PooledConvolutions(nn.Module):
         return prediction
 
 
-class MeanOf(nn.Module):
+class EnsembleMean(nn.Module):
     """Mean of the predictions of several networks: an ensemble as one module.
 
     Parameters
@@ -201,7 +201,7 @@ class MeanOf(nn.Module):
 
     Examples
     --------
-    >>> MeanOf([SeriesLSTM(4), SeriesLSTM(4)])(torch.zeros(3, 40)).shape
+    >>> EnsembleMean([SeriesLSTM(4), SeriesLSTM(4)])(torch.zeros(3, 40)).shape
     torch.Size([3, 1])
     """
 

@@ -20,7 +20,7 @@ from awd_cme.movies.open import MovieFile
 from awd_cme.spots.apertures import aperture_sums
 from awd_cme.spots.fit import Neighbours, fit_spots
 from awd_cme.tracks.table import MEASURES
-from awd_core.files import kept_array, make_atomically
+from awd_core.files import cached_array, make_atomically
 from awd_core.typing import Array
 from awd_core.workers import Progress, Workers
 
@@ -122,7 +122,7 @@ def measured_in_parts(
     parts = [part for part in parts_of(movie.shape[0]) if len(range(*_rows(places, part).indices(len(places))))]
     with place_for_parts(folder) as place:
         table = place / f"{key}-places.npy"
-        if kept_array(table) is None:
+        if cached_array(table) is None:
             make_atomically(table, lambda beside: np.save(beside, places))
         work = partial(_part_of_file, file, how, str(table))
         results = in_parts(crew, work, parts, place, key, what=Path(file.paths[0]).name, progress=progress)

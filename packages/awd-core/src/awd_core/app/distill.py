@@ -1,8 +1,8 @@
 """The command `awd distill`, whose options are the settings of a job. Nothing heavy is imported here."""
 
 from awd_core.app.job import DistillJob
-from awd_core.run.interruption import goes_on
-from awd_core.run.tell import tell
+from awd_core.run.interruption import resumable
+from awd_core.run.messages import echo
 
 
 def distill(job: DistillJob) -> None:
@@ -15,8 +15,8 @@ def distill(job: DistillJob) -> None:
     """
     from awd_core.app.pipeline import distill_files
 
-    with goes_on(job.out):
+    with resumable(job.out):
         distill_files(job)
     if not job.quiet:
         what = "report.html, wavelet.json, wavelet.gif" if job.report else "wavelet.json"
-        tell(f"Written to {job.out}: {what} and more.")
+        echo(f"Written to {job.out}: {what} and more.")

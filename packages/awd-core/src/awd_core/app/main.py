@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from awd_core.app.distill import distill
+from awd_core.run.messages import echo
 from awd_core.run.program import Program
 from awd_core.run.settings import ARGUMENTS, Typed
-from awd_core.run.tell import tell
 
 if TYPE_CHECKING:
     from awd_core.wavelets.certificate import Certificate
@@ -40,7 +40,7 @@ def show_wavelet(
     write_json(out / "certificate.json", certificate.to_dict())
     write_atomically(out / "certificate.txt", f"{certificate}\n".encode())
     save_figure(shown.plot(before=start), out / "wavelet.png")
-    tell(f"Written to {out}{os.sep}: wavelet.json, certificate.json, certificate.txt, wavelet.png")
+    echo(f"Written to {out}{os.sep}: wavelet.json, certificate.json, certificate.txt, wavelet.png")
 
 
 def _print_certificate(certificate: "Certificate") -> None:

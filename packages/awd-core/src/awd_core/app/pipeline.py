@@ -25,7 +25,7 @@ from awd_core.files.arrays import SampleArray, as_samples, identity, read_array
 from awd_core.run.distilling import GRADIENTS, PAGE, SCORES, TAKEN, TRUST, Distilling
 from awd_core.run.folder import RunFolder
 from awd_core.run.screen import Report
-from awd_core.run.steps import Step, afresh, files_of, follow
+from awd_core.run.steps import Step, files_of, follow, never_done
 from awd_core.teacher.weights import build, load_module, resolve_factory
 from awd_core.transforms.boundary import boundary_note, without_boundary_warnings
 from awd_core.transforms.dwt import transformed_axes
@@ -150,12 +150,12 @@ RUN: tuple[Step[Work], ...] = (
     Step("distill", "Searches", Work.search, {
         "wavelets": "the wavelet of each share of the path",
         "path.checkpoint.json": "finished searches, from which an interrupted run goes on",
-    }, done=afresh),
+    }, done=never_done),
     Step("distill", "Cross-validation", Work.choose, {
         "selection.json": "cross-validated scores of the points",
-    }, lambda work: work.truths is not None, afresh),
-    Step("distill", SCORES.title, Work.take_and_score, {**TAKEN, **SCORES.files}, done=afresh),
-    Step("distill", "Checks of trust", Work.see_trust, TRUST.files, lambda w: w.has_teacher and w.quality, afresh),
+    }, lambda work: work.truths is not None, never_done),
+    Step("distill", SCORES.title, Work.take_and_score, {**TAKEN, **SCORES.files}, done=never_done),
+    Step("distill", "Checks of trust", Work.see_trust, TRUST.files, lambda w: w.has_teacher and w.quality, never_done),
     Step("report", "Report", Work.tell, PAGE, done=lambda work: not work.job.report),
 )  # fmt: skip
 ARTEFACTS = files_of(RUN)

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from awd_core.attribution.model_gradients import Model, asked, gradients_at
+from awd_core.attribution.model_gradients import Model, evaluation_mode, gradients_at
 from awd_core.attribution.points import Points, points_of
 from awd_core.attribution.store import GRADIENTS
-from awd_core.files.array_location import Place, shared_place
+from awd_core.files.array_location import ArrayLocation, shared_location
 from awd_core.files.arrays import SampleArray, read_block
 from awd_core.files.store import BlockStore
 from awd_core.files.urls import local_path
@@ -27,8 +27,8 @@ from awd_core.workers.mapping import Workers
 
 
 @dataclass(frozen=True)
-class Question:
-    """What a teacher is asked about each block of samples.
+class GradientQuery:
+    """What is asked of a teacher about each block of samples.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Question:
     targets: list[int]
     batch_size: int
 
-    def asked_of(self, teacher: Model, where: torch.device, batch: int) -> AnyArray:
+    def gradients_of(self, teacher: Model, where: torch.device, batch: int) -> AnyArray:
         """Gradients of one block, shape (batch, n_targets, *shape)."""
         start = batch * self.batch_size
         block = read_block(self.samples, start, min(start + self.batch_size, self.samples.shape[0]))
@@ -66,7 +66,7 @@ class BlockTask:
     token: str
     structure: nn.Module = field(compare=False)
     weights: str = field(compare=False)
-    X: Place = field(compare=False)
+    X: ArrayLocation = field(compare=False)
     baseline: Any = field(compare=False)
     method: Mapping[str, Any] = field(compare=False)
     targets: list[int] = field(compare=False)
@@ -77,7 +77,7 @@ class BlockTask:
 
 @contextmanager
 def block_task(
-    model: nn.Module, question: Question, method: Mapping[str, Any], baseline: Any, device: torch.device,
+    model: nn.Module, query: GradientQuery, method: Mapping[str, Any], baseline: Any, device: torch.device,
     out: str | os.PathLike[str], temporary: Path,
 ) -> Iterator[BlockTask]:  # fmt: skip
     """Put what workers need where they find it; it is deleted in the end.
@@ -86,7 +86,7 @@ def block_task(
     ----------
     model : Module
         The teacher.
-    question : Question
+    query : GradientQuery
         What is asked.
     method, baseline
         Arguments of `points_of`.
@@ -115,11 +115,11 @@ def block_task(
         structure = without_weights(model, weights)
         baseline = baseline.detach().cpu().numpy() if isinstance(baseline, Tensor) else baseline
         if len(getattr(baseline, "shape", ())):
-            baseline = shared_place(baseline, folder / "baseline.npy")
+            baseline = shared_location(baseline, folder / "baseline.npy")
         yield BlockTask(
             uuid.uuid4().hex, structure, os.fspath(weights.resolve()),
-            shared_place(question.samples, folder / "X.npy"), baseline, method, question.targets,
-            question.batch_size, str(device), os.fspath(local.resolve() if local else out),
+            shared_location(query.samples, folder / "X.npy"), baseline, method, query.targets,
+            query.batch_size, str(device), os.fspath(local.resolve() if local else out),
         )  # fmt: skip
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -145,19 +145,19 @@ def fill(store: BlockStore, task: BlockTask, crew: Workers) -> Generator[int, No
 
 def write_block(task: BlockTask, batch: int) -> None:
     """Ask for the gradients of one block, and write them to the store."""
-    model, question, store = _opened(task)
-    with asked(model, task.device) as (teacher, where):
-        gradients = question.asked_of(teacher, where, batch)
+    model, query, store = _opened(task)
+    with evaluation_mode(model, task.device) as (teacher, where):
+        gradients = query.gradients_of(teacher, where, batch)
     store.write(batch, gradients.reshape(len(gradients), *store.array.shape[1:]))
 
 
 @lru_cache(maxsize=1)
-def _opened(task: BlockTask) -> tuple[nn.Module, Question, BlockStore]:
+def _opened(task: BlockTask) -> tuple[nn.Module, GradientQuery, BlockStore]:
     samples = task.X.open()
-    baseline = task.baseline.open() if isinstance(task.baseline, Place) else task.baseline
+    baseline = task.baseline.open() if isinstance(task.baseline, ArrayLocation) else task.baseline
     points, _ = points_of(samples, baseline=baseline, **task.method)
     model = with_weights(task.structure, task.weights, torch.device(task.device))
-    return model, Question(samples, points, task.targets, task.batch_size), BlockStore.opened(task.out, GRADIENTS)
+    return model, GradientQuery(samples, points, task.targets, task.batch_size), BlockStore.opened(task.out, GRADIENTS)
 
 
 def first_bad(block: AnyArray) -> int | None:

@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from awd_core.attribution.blocks import Question, block_task, fill, first_bad, stops
-from awd_core.attribution.model_gradients import Model, Target, asked, probe
+from awd_core.attribution.blocks import GradientQuery, block_task, fill, first_bad, stops
+from awd_core.attribution.model_gradients import Model, Target, checked_targets, evaluation_mode
 from awd_core.attribution.points import Method, points_of
 from awd_core.attribution.store import GRADIENTS, model_digest
 from awd_core.checks.whole_numbers import whole_number
@@ -176,9 +176,13 @@ def input_gradients(
     points, choices = points_of(
         samples, method, baseline=baseline, n_steps=n_steps, n_samples=n_samples, noise=noise, seed=seed
     )
-    with open_workers(workers) as crew, asked(model, device) as (teacher, where), reporting(progress) as report:
-        targets, target_shape = probe(teacher, read_block(samples, 0, min(2, batch_size)), target, where)
-        question = Question(samples, points, targets, batch_size)
+    with (
+        open_workers(workers) as crew,
+        evaluation_mode(model, device) as (teacher, where),
+        reporting(progress) as report,
+    ):
+        targets, target_shape = checked_targets(teacher, read_block(samples, 0, min(2, batch_size)), target, where)
+        query = GradientQuery(samples, points, targets, batch_size)
         shape = (n, *target_shape, *samples.shape[1:])
         job: dict[str, Any] = {"method": method, "targets": targets, "shape": list(shape), "batch_size": batch_size}
         job |= {"device": where.type, **choices}
@@ -188,7 +192,7 @@ def input_gradients(
             )
             for batch, stop in enumerate(stops(n, batch_size)):
                 if not store.is_done(batch):
-                    gradients = question.asked_of(teacher, where, batch)
+                    gradients = query.gradients_of(teacher, where, batch)
                     store.write(batch, gradients.reshape(len(gradients), *shape[1:]))
                 report(stop, n)
             _refuse_zeros(store.array, batch_size, "The prediction does not change with X")
@@ -198,7 +202,7 @@ def input_gradients(
             filled = _store(place, model, samples, job, batch_size)
             chosen = {"method": method, "n_steps": n_steps, "n_samples": n_samples, "noise": noise, "seed": seed}
             with (
-                block_task(cast(nn.Module, model), question, chosen, baseline, where, place, Path(nowhere)) as task,
+                block_task(cast(nn.Module, model), query, chosen, baseline, where, place, Path(nowhere)) as task,
                 closing(fill(filled, task, crew)) as written,
             ):
                 for stop in written:

@@ -24,7 +24,7 @@ class ModelError(ValueError, RuntimeError):
 
 
 @contextmanager
-def asked(model: Model, device: str | torch.device | None) -> Iterator[tuple[Model, torch.device]]:
+def evaluation_mode(model: Model, device: str | torch.device | None) -> Iterator[tuple[Model, torch.device]]:
     """The model in evaluation mode, with gradients on, on the device; afterwards everything as before."""
     check_device(device)
     if not callable(model):
@@ -62,7 +62,9 @@ def cudnn_for(model: nn.Module, device: torch.device) -> AbstractContextManager[
     return settings
 
 
-def probe(model: Model, first: AnyArray, target: Target, device: torch.device) -> tuple[list[int], tuple[int, ...]]:
+def checked_targets(
+    model: Model, first: AnyArray, target: Target, device: torch.device
+) -> tuple[list[int], tuple[int, ...]]:
     """Look at what the model predicts for the first one or two samples, and refuse what has no gradient per sample.
 
     Parameters

@@ -9,7 +9,7 @@ from torch import nn
 
 from awd_core.attribution.blocks import first_bad, stops
 from awd_core.attribution.gradients import Progress, reporting
-from awd_core.attribution.model_gradients import Model, asked, predictions_of
+from awd_core.attribution.model_gradients import Model, evaluation_mode, predictions_of
 from awd_core.attribution.store import OUTPUTS, model_digest
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.files.arrays import SampleArray, as_samples, digest, read_block
@@ -76,15 +76,15 @@ def teacher_outputs(
     """
     samples, batch_size = as_samples(X, "X"), whole_number("batch_size", batch_size)
     n = samples.shape[0]
-    with asked(model, device) as (teacher, where), reporting(progress, "Outputs") as report, torch.no_grad():
-        shape = (n, *_probed(teacher, read_block(samples, 0, min(2, n)), where))
+    with evaluation_mode(model, device) as (teacher, where), reporting(progress, "Outputs") as report, torch.no_grad():
+        shape = (n, *_output_shape(teacher, read_block(samples, 0, min(2, n)), where))
         dtype = np.dtype(samples.dtype).newbyteorder("=")
         store: BlockStore | InMemory = (
             _store(out, model, samples, where, shape, dtype, batch_size) if out else InMemory(shape, dtype, batch_size)
         )
         for batch, stop in enumerate(stops(n, batch_size)):
             if not store.is_done(batch):
-                store.write(batch, _asked_of(teacher, samples, batch * batch_size, stop, where).astype(dtype))
+                store.write(batch, _outputs_of(teacher, samples, batch * batch_size, stop, where).astype(dtype))
             report(stop, n)
     outputs = store.array
     first = read_block(outputs, 0, 1)
@@ -94,7 +94,7 @@ def teacher_outputs(
     return outputs
 
 
-def _asked_of(teacher: Model, samples: SampleArray, start: int, stop: int, where: torch.device) -> AnyArray:
+def _outputs_of(teacher: Model, samples: SampleArray, start: int, stop: int, where: torch.device) -> AnyArray:
     block = read_block(samples, start, stop)
     bad = first_bad(block)
     if bad is not None:
@@ -106,7 +106,7 @@ def _asked_of(teacher: Model, samples: SampleArray, start: int, stop: int, where
     return found
 
 
-def _probed(teacher: Model, first: AnyArray, where: torch.device) -> tuple[int, ...]:
+def _output_shape(teacher: Model, first: AnyArray, where: torch.device) -> tuple[int, ...]:
     """Shape of the outputs of one sample; samples that affect each other are refused."""
     x = torch.tensor(first, device=where)
     together = predictions_of(teacher, x)

@@ -31,7 +31,7 @@ from awd_core.distill.objective import DistillationObjective
 from awd_core.distill.path import DistillationPath as DistillationPath
 from awd_core.distill.path import PathPoint as PathPoint
 from awd_core.distill.plan import Checkpoint, PathSearch, terms_at
-from awd_core.distill.search_batches import Batch, Objectives, batch_size, draw_batch, filed_batches
+from awd_core.distill.search_batches import Batch, Objectives, batch_files, batch_size, draw_batch
 from awd_core.distill.settings import SHARES as SHARES
 from awd_core.distill.settings import SearchSettings as SearchSettings
 from awd_core.files.arrays import as_samples, digest
@@ -185,7 +185,7 @@ def distill_path(
         if crew.here:
             return found({name: DistillationObjective(*batch(name), **options) for name in sizes}, crew)
         beside = place and place.with_name(f".{place.name}.batches")
-        with filed_batches(tuple(sizes), batch, options, beside) as filed:
+        with batch_files(tuple(sizes), batch, options, beside) as filed:
             return found(filed, crew)
 
 

@@ -53,7 +53,7 @@ def draw_batch(X: SampleArray, gradients: SampleArray, size: int, seed: int, bat
 
 
 @dataclass(frozen=True)
-class FiledBatches:
+class BatchFiles:
     """Batches in files, opened by whichever process needs one.
 
     Attributes
@@ -75,9 +75,9 @@ class FiledBatches:
 
 
 @contextmanager
-def filed_batches(
+def batch_files(
     names: tuple[str, ...], batch: Callable[[str], Batch], options: Mapping[str, Any], place: Path | None
-) -> Iterator[FiledBatches]:
+) -> Iterator[BatchFiles]:
     """Write batches for other processes; they are deleted in the end.
 
     Parameters
@@ -104,14 +104,14 @@ def filed_batches(
             # What is summed, and in which order, depends on the number of threads: it is this process's everywhere.
             plain = {key: value for key, value in options.items() if key != "baseline"}
             plain |= {"threads": torch.get_num_threads()}
-            yield FiledBatches(str(folder.resolve()), uuid.uuid4().hex, tuple(plain.items()))
+            yield BatchFiles(str(folder.resolve()), uuid.uuid4().hex, tuple(plain.items()))
         finally:
             if place:
                 shutil.rmtree(place, ignore_errors=True)
 
 
 @lru_cache(maxsize=len(STREAMS))
-def _opened(filed: FiledBatches, batch: str) -> DistillationObjective:
+def _opened(filed: BatchFiles, batch: str) -> DistillationObjective:
     folder = Path(filed.folder)
     if not folder.is_dir():
         raise FileNotFoundError(

@@ -3,6 +3,10 @@ from .checks import compare_orders as compare_orders
 from .checks import completeness_gap as completeness_gap
 from .checks import insertion_deletion as insertion_deletion
 from .checks import seed_agreement as seed_agreement
+from .comparison import Contrast as Contrast
+from .comparison import Row as Row
+from .comparison import contrast_of as contrast_of
+from .comparison import row_of as row_of
 from .jackknife import Interval as Interval
 from .jackknife import interval_from_left_out as interval_from_left_out
 from .jackknife import jackknife as jackknife
@@ -13,6 +17,8 @@ from .quality import RivalOrder as RivalOrder
 from .quality_record import CheckedQuality as CheckedQuality
 from .quality_record import QualitySettings as QualitySettings
 from .r_squared import r_squared as r_squared
+from .r_squared import r_squared_difference as r_squared_difference
+from .r_squared import r_squared_interval as r_squared_interval
 from .r_squared import r_squared_of_sums as r_squared_of_sums
 from .randomised import randomised_teacher_check as randomised_teacher_check
 from .score_records import Scores as Scores

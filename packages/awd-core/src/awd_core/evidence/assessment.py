@@ -18,7 +18,7 @@ from torch import nn
 
 from awd_core.attribution.coefficients import coefficient_attributions
 from awd_core.attribution.gradients import input_gradients
-from awd_core.attribution.model_gradients import Target, asked
+from awd_core.attribution.model_gradients import Target, evaluation_mode
 from awd_core.attribution.points import METHODS, Method
 from awd_core.attribution.store import model_digest
 from awd_core.checks.choices import check_choice, check_kind
@@ -194,7 +194,7 @@ class _Job:
 
     def made(self, progress: Progress) -> AttributionQuality:
         """One check after the other."""
-        with asked(self.teachers[0], None) as (model, where), torch.no_grad():
+        with evaluation_mode(self.teachers[0], None) as (model, where), torch.no_grad():
             predicted(model, torch.as_tensor(self.x[:1]).to(where), self.target)  # raises if the target does not fit
         self.dwt = (DWT1d if self.ndim == 1 else DWT2d)(self.wavelet, self.levels, self.mode).to(where)
         self.inputs, self.where = torch.as_tensor(self.x).to(where), where

@@ -14,7 +14,7 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from awd_core.attribution.coefficients import baseline_like, coefficient_attributions
-from awd_core.attribution.model_gradients import Model, Target, asked
+from awd_core.attribution.model_gradients import Model, Target, evaluation_mode
 from awd_core.attribution.points import Method
 from awd_core.checks.choices import check_choice
 from awd_core.checks.real_numbers import real_number
@@ -209,7 +209,7 @@ def completeness_gap(
     inputs, slopes = torch.as_tensor(X), torch.as_tensor(gradients)
     batch_size = whole_number("batch_size", batch_size)
     gaps, differences = [], []
-    with asked(model, None) as (teacher, where), torch.no_grad():
+    with evaluation_mode(model, None) as (teacher, where), torch.no_grad():
         for start in range(0, len(inputs), batch_size):
             x, g = (values[start : start + batch_size].to(where) for values in (inputs, slopes))
             b = baseline_like(x, baseline)
@@ -339,7 +339,7 @@ def _errors(
     """Squared errors by order, by insertion or deletion, by step, and by input; and those without any coefficient."""
     inputs = torch.as_tensor(x)
     errors, whole = np.zeros((len(orders), 2, steps + 1, len(inputs))), np.zeros(len(inputs))
-    with asked(model, None) as (teacher, where), torch.no_grad():
+    with evaluation_mode(model, None) as (teacher, where), torch.no_grad():
         for start in range(0, len(inputs), batch_size):
             rows = slice(start, start + batch_size)
             block = _Block(teacher, dwt, inputs[rows].to(where), baseline, target)

@@ -1,10 +1,12 @@
-"""R², of data and of sums over samples, from which that of data without some of them follows at once."""
+"""R² with its interval, and the difference of two: of data, and of sums over samples for the jackknife."""
 
 import math
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from awd_core.evidence.jackknife import Interval, jackknife
 from awd_core.typing import Array
 
 
@@ -53,3 +55,46 @@ def r_squared_of_sums(number: Any, total: Any, squares: Any, errors: Any) -> Arr
     scatter = second - first**2 / n
     defined = scatter > 1e-12 * second
     return np.asarray(np.where(defined, 1 - wrong / np.where(defined, scatter, 1.0), np.nan))
+
+
+def r_squared_interval(truth: Array, estimate: Array, *units: npt.ArrayLike, level: float = 0.95) -> Interval:
+    """R² of estimates, and what other units would give; symmetric in log(1 − R²).
+
+    Parameters
+    ----------
+    truth, estimate : ndarray of float, shape (n,)
+        True values and estimates.
+    *units, level
+        As for `jackknife`.
+    """
+    centred = truth - truth.mean()  # the sums lose no digits there
+    columns = np.column_stack([np.ones_like(truth), centred, centred**2, (truth - estimate) ** 2])
+    return jackknife(lambda sums: r_squared_of_sums(*sums), columns, *units, scale="log of 1 - x", level=level)
+
+
+def r_squared_difference(
+    truth: Array, estimate: Array, other: Array, *units: npt.ArrayLike, level: float = 0.95
+) -> Interval:
+    """R² of estimates less that of others of the same samples, with the p-value of no difference.
+
+    It is the difference of the mean squared errors in units of the variance of the truth, and its interval is theirs,
+    that variance held. Where units differ in brightness, equal models come out different more often than they should
+    by the ratio of the errors (in up to 8 % of cases where 5 % are allowed), by the difference they do not.
+
+    Parameters
+    ----------
+    truth, estimate, other : ndarray of float, shape (n,)
+        True values, estimates and those that they are compared with.
+    *units, level
+        As for `jackknife`.
+
+    Examples
+    --------
+    >>> y = np.arange(20.0)
+    >>> found = r_squared_difference(y, y, y + 1)
+    >>> f"{found.value:.4f}", found.p_value < 0.05
+    ('0.0301', True)
+    """
+    errors = np.column_stack([np.ones_like(truth), (truth - estimate) ** 2, (truth - other) ** 2])
+    errors /= [1, *[truth.var()] * 2]
+    return jackknife(lambda sums: (sums[2] - sums[1]) / sums[0], errors, *units, level=level, null=0.0)

@@ -19,7 +19,7 @@ from awd_core.distill.distill import SearchSettings, distill_path
 from awd_core.evidence.checks import as_rows, mean_cosine, rank_correlation
 from awd_core.evidence.quality import RandomisedTeacher
 from awd_core.files.arrays import as_samples
-from awd_core.teacher.seeds import own_random_numbers
+from awd_core.teacher.seeds import isolated_random_state
 from awd_core.transforms.dwt import DWT1d, DWT2d, transformed_axes
 from awd_core.typing import AnyArray, Array
 from awd_core.wavelets.filters import WaveletLike
@@ -43,7 +43,7 @@ def reinitialised(model: nn.Module, *, seed: int, factory: Callable[[], nn.Modul
     ValueError
         If a module has parameters but no `reset_parameters`, or nothing changes.
     """
-    with own_random_numbers():
+    with isolated_random_state():
         torch.manual_seed(whole_number("seed", seed, 0))
         fresh = copy.deepcopy(model) if factory is None else factory()
         if factory is None:
@@ -136,11 +136,11 @@ def randomised_teacher_check(
     mine, *others = [explained(teacher, g) for teacher, g in zip((model, *trained), there, strict=True)]
     blank = explained(reinitialised(model, seed=seed, factory=factory))
     pairs = list(combinations([mine, *others], 2))
-    alike = [_likeness(one, other) for one, other in pairs]
+    alike = [_similarity(one, other) for one, other in pairs]
     between = np.mean(alike, axis=0).tolist() if alike else [math.nan] * 3
-    return RandomisedTeacher(*_likeness(mine, blank), *between)
+    return RandomisedTeacher(*_similarity(mine, blank), *between)
 
 
-def _likeness(one: tuple[Array, Wavelet], other: tuple[Array, Wavelet]) -> tuple[float, float, float]:
+def _similarity(one: tuple[Array, Wavelet], other: tuple[Array, Wavelet]) -> tuple[float, float, float]:
     cosine = mean_cosine(one[0], other[0], "zero")
     return rank_correlation(one[0], other[0]), cosine, one[1].distance(other[1])

@@ -1,5 +1,5 @@
+from .arrays import cached_array as cached_array
 from .arrays import identity as identity
-from .arrays import kept_array as kept_array
 from .arrays import read_array as read_array
 from .atomic import json_bytes as json_bytes
 from .atomic import make_atomically as make_atomically

@@ -14,7 +14,7 @@ ROWS = 256
 
 
 @dataclass(frozen=True)
-class Place:
+class ArrayLocation:
     """Where an array lies.
 
     Attributes
@@ -50,7 +50,7 @@ class Place:
         return cast(SampleArray, zarr.open_array(store=store, path=self.name, mode="r"))
 
 
-def place_of(array: SampleArray) -> Place | None:
+def location_of(array: SampleArray) -> ArrayLocation | None:
     """Where an array lies; None if it is in this process's memory, or was changed there.
 
     Parameters
@@ -65,29 +65,29 @@ def place_of(array: SampleArray) -> Place | None:
     source, name = cast(Any, array), cast(Any, array).path
     kind = type(source.store).__name__
     if kind == "LocalStore":
-        return Place(os.fspath(Path(source.store.root).resolve()), name)
+        return ArrayLocation(os.fspath(Path(source.store.root).resolve()), name)
     if kind == "ZipStore":
-        return Place(os.fspath(Path(source.store.path).resolve()), name)
+        return ArrayLocation(os.fspath(Path(source.store.path).resolve()), name)
     if kind == "FsspecStore":
         files = getattr(source.store.fs, "sync_fs", source.store.fs)
         url: str = files.unstrip_protocol(source.store.path)
-        return None if url.startswith("memory://") else Place(url, name)
+        return None if url.startswith("memory://") else ArrayLocation(url, name)
     return None
 
 
-def shared_place(array: SampleArray, file: Path) -> Place:
+def shared_location(array: SampleArray, file: Path) -> ArrayLocation:
     """Where an array lies, after it was written to an .npy file if it was in memory alone."""
-    place = place_of(array)
+    place = location_of(array)
     if place is not None:
         return place
     copy = np.lib.format.open_memmap(file, mode="w+", dtype=np.dtype(array.dtype), shape=tuple(array.shape))
     for start in range(0, array.shape[0], ROWS):
         copy[start : start + ROWS] = read_block(array, start, start + ROWS)
     copy.flush()
-    return Place(os.fspath(file.resolve()))
+    return ArrayLocation(os.fspath(file.resolve()))
 
 
-def _of_map(array: "np.memmap[Any, Any]") -> Place | None:
+def _of_map(array: "np.memmap[Any, Any]") -> ArrayLocation | None:
     if array.filename is None or not str(array.filename).endswith(".npy") or not array.flags.c_contiguous:
         return None
     there = np.load(array.filename, mmap_mode="r", allow_pickle=False)
@@ -95,4 +95,4 @@ def _of_map(array: "np.memmap[Any, Any]") -> Place | None:
         return None
     # What was written to a copy-on-write map is not in the file.
     changed = array.mode == "c" and digest(array) != digest(there)
-    return None if changed else Place(os.fspath(Path(array.filename).resolve()))
+    return None if changed else ArrayLocation(os.fspath(Path(array.filename).resolve()))

@@ -147,12 +147,12 @@ def read_array(source: str | os.PathLike[str]) -> SampleArray:
     return array
 
 
-def kept_array(path: str | os.PathLike[str]) -> AnyArray | None:
+def cached_array(path: str | os.PathLike[str]) -> AnyArray | None:
     """The array that an earlier run left in an .npy file; None if it is not there or damaged, so that it is made anew.
 
     Examples
     --------
-    >>> print(kept_array("nowhere.npy"))
+    >>> print(cached_array("nowhere.npy"))
     None
     """
     try:

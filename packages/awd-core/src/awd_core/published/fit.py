@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from awd_core.attribution.model_gradients import Model, Target, asked
+from awd_core.attribution.model_gradients import Model, Target, evaluation_mode
 from awd_core.attribution.points import Method
 from awd_core.attribution.store import model_digest
 from awd_core.checks.choices import check_progress
@@ -27,8 +27,8 @@ from awd_core.checks.real_numbers import real_list, real_number
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.files.arrays import as_samples, digest
 from awd_core.published.losses import LossWeights, distillation_loss
-from awd_core.published.through_teacher import Question
-from awd_core.teacher.samples import Batches, Part, Samples, survey
+from awd_core.published.through_teacher import AttributionQuery
+from awd_core.teacher.samples import Batches, Part, Samples, statistics_of
 from awd_core.teacher.weights import as_json, load_tensors, save_tensors
 from awd_core.transforms.boundary import warn_of_boundary, without_boundary_warnings
 from awd_core.transforms.dwt import DWT1d, DWT2d, transformed_axes
@@ -193,22 +193,27 @@ def distill_penalised(
         )
     warn_of_boundary(levels, samples.shape[-ndim:], [start.length] * ndim)
     dtype = dtype or torch.from_numpy(np.empty(0, samples.dtype)).dtype
-    with asked(nn.Identity() if model is None else model, device) as (teacher, where), without_boundary_warnings():
+    with (
+        evaluation_mode(nn.Identity() if model is None else model, device) as (teacher, where),
+        without_boundary_warnings(),
+    ):
         filter = FreeFilter(start, noise=noise, seed=seed, dtype=dtype, device=where)
         dwt = (DWT1d if ndim == 1 else DWT2d)(filter, levels, mode, check_finite=False)
         settings = {
-            "X": survey(samples).digest, "shape": [len(samples), *samples.shape], "model": _name(model, path),
+            "X": statistics_of(samples).digest, "shape": [len(samples), *samples.shape], "model": _name(model, path),
             "target": target, "wavelet": start.name, "taps": start.taps, "levels": levels, "mode": mode, "ndim": ndim,
             "weights": asdict(weights), "batch_size": batch_size, "learning_rate": learning_rate, "method": method,
             "baseline": None if baseline is None else digest(np.atleast_1d(np.asarray(baseline, dtype=np.float64))),
             "n_steps": n_steps, "noise": noise, "seed": seed, "dtype": str(dtype), "device": where.type,
         }  # fmt: skip
         settings = as_json(settings, "these settings")
-        question = None
+        query = None
         if weights.interpretation > 0:
             first = samples.take(np.arange(min(2, batch_size, len(samples)))).to(dtype).numpy()
-            question = Question.pose(teacher, first, len(samples), where, target, method, baseline, n_steps, seed)
-        fit = _Fit(samples, dwt, filter, question, weights, batch_size, learning_rate, seed)
+            query = AttributionQuery.of_teacher(
+                teacher, first, len(samples), where, target, method, baseline, n_steps, seed
+            )
+        fit = _Fit(samples, dwt, filter, query, weights, batch_size, learning_rate, seed)
         begun = filter.wavelet()
         if path and path.exists():
             fit.load(path, settings, epochs)
@@ -242,13 +247,13 @@ class _Fit:
         samples: Samples,
         dwt: DWT1d | DWT2d,
         filter: FreeFilter,
-        question: Question | None,
+        query: AttributionQuery | None,
         weights: LossWeights,
         batch_size: int,
         learning_rate: float,
         seed: int,
     ) -> None:
-        self.samples, self.dwt, self.filter, self.question, self.weights = samples, dwt, filter, question, weights
+        self.samples, self.dwt, self.filter, self.query, self.weights = samples, dwt, filter, query, weights
         self.batch_size, self.seed = batch_size, seed
         self.adam = torch.optim.Adam(filter.parameters(), lr=learning_rate)
         self.history: list[Epoch] = []
@@ -263,8 +268,8 @@ class _Fit:
             coefficients = self.dwt(x)
             reconstruction = self.dwt.inverse(coefficients)
             attributions = None
-            if self.question:
-                attributions = self.question.attributions(self.dwt, x, coefficients, reconstruction, rows)
+            if self.query:
+                attributions = self.query.attributions(self.dwt, x, coefficients, reconstruction, rows)
             total, terms = distillation_loss(taps, x, reconstruction, coefficients, attributions, self.weights)
             if not terms:
                 raise ValueError("all weights are zero; give at least one term a weight")

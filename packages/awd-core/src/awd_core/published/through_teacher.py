@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from awd_core.attribution.coefficients import check_transform
-from awd_core.attribution.model_gradients import Model, Target, asked, probe
+from awd_core.attribution.model_gradients import Model, Target, checked_targets, evaluation_mode
 from awd_core.attribution.points import Method, Points, points_of
 from awd_core.published.losses import sparsity_loss
 from awd_core.transforms.boundary import without_boundary_warnings
@@ -98,12 +98,12 @@ def trim_attributions(
     check_transform(dwt)
     if not isinstance(x, Tensor):
         raise TypeError(f"x is {type(x).__name__}; give a torch tensor, as torch.from_numpy(array)")
-    with asked(model, x.device) as (teacher, where), without_boundary_warnings():
+    with evaluation_mode(model, x.device) as (teacher, where), without_boundary_warnings():
         first = x[:2].detach().cpu().numpy()
-        question = Question.pose(teacher, first, len(x), where, target, method, baseline, n_steps, seed)
+        query = AttributionQuery.of_teacher(teacher, first, len(x), where, target, method, baseline, n_steps, seed)
         coefficients = dwt(x)
         reconstruction = dwt.inverse(coefficients)
-        return question.attributions(dwt, x, coefficients, reconstruction, np.arange(len(x)), second_derivative)
+        return query.attributions(dwt, x, coefficients, reconstruction, np.arange(len(x)), second_derivative)
 
 
 def hessian_term(model: Model, dwt: DWT1d | DWT2d, x: Tensor, **options: Any) -> HessianTerm:
@@ -158,7 +158,7 @@ def hessian_term(model: Model, dwt: DWT1d | DWT2d, x: Tensor, **options: Any) ->
 
 
 @dataclass(frozen=True)
-class Question:
+class AttributionQuery:
     """What is asked of the teacher: which prediction, by which method."""
 
     model: Model
@@ -168,16 +168,16 @@ class Question:
     baseline: AnyArray
 
     @classmethod
-    def pose(
+    def of_teacher(
         cls, model: Model, first: AnyArray, inputs: int, device: torch.device, target: Target, method: Method,
         baseline: Any, n_steps: int, seed: int,
-    ) -> "Question":  # fmt: skip
+    ) -> "AttributionQuery":  # fmt: skip
         """Checked, on the first one or two inputs of so many."""
         on_path = method in ("integrated_gradients", "gradient_shap")
         everything = np.broadcast_to(first[:1], (inputs, *first.shape[1:]))  # only its shape is looked at
         # Noise on the inputs, Captum's default for gradient SHAP, has no place where the point is Ψ⁻¹s + r.
         points, _ = points_of(everything, method, baseline=baseline, n_steps=n_steps, n_samples=n_steps, seed=seed)
-        targets, _ = probe(model, first, target, device)
+        targets, _ = checked_targets(model, first, target, device)
         if len(targets) != 1:
             raise ValueError(f"the target is {target!r}, {len(targets)} predictions; give the index of a single one")
         rows = np.asarray(0.0 if baseline is None else baseline)

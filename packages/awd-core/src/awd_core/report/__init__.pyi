@@ -1,3 +1,4 @@
+from .assemble import save_run_report as save_run_report
 from .comparison import Method as Method
 from .comparison import Score as Score
 from .comparison import comparison_figure as comparison_figure
@@ -8,15 +9,18 @@ from .distillation import picture_count as picture_count
 from .distillation_figures import path_figure as path_figure
 from .page import save_report as save_report
 from .pictures import Draw as Draw
-from .pictures import Planned as Planned
+from .pictures import PlannedFigure as PlannedFigure
 from .pictures import Progress as Progress
-from .pictures import after as after
 from .pictures import draw_pictures as draw_pictures
+from .pictures import offset_progress as offset_progress
 from .quality import quality_part as quality_part
+from .read import load_if_exists as load_if_exists
 from .read import read_json as read_json
 from .read import read_quality as read_quality
 from .read import read_scores as read_scores
 from .run import run_part as run_part
+from .sentences import counted as counted
+from .sentences import interval as interval
 from .student_figures import error_curve_figure as error_curve_figure
 from .table import Column as Column
 from .table import Table as Table

@@ -28,7 +28,7 @@ Limits = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Pose:
+class PathState:
     """The wavelet at one moment on its way.
 
     Attributes
@@ -47,37 +47,26 @@ class Pose:
 
 
 @dataclass(frozen=True)
-class Trail:
+class Trajectory:
     """The way from a start to a minimum.
 
     Attributes
     ----------
     begin : str
         Name of the start, such as "db5" or "random 3".
-    poses : tuple of Pose
+    states : tuple of PathState
         Every iteration of every search on the way, the start first.
     """
 
     begin: str
-    poses: tuple[Pose, ...]
+    states: tuple[PathState, ...]
 
 
-def trail(path: DistillationPath, point: PathPoint) -> Trail:
+def trajectory(path: DistillationPath, point: PathPoint) -> Trajectory:
     """The way on which the wavelet of a point was found, from the filter where it all began.
 
     The last search of a point starts where an earlier one ended, often at another share; followed back, this leads to
     one of the first starts. If the user's wavelet leads to the same place as that start, the way begins there.
-
-    Parameters
-    ----------
-    path : DistillationPath
-        The path.
-    point : PathPoint
-        One of its points.
-
-    Returns
-    -------
-    Trail
     """
     searches = [(p.share, d) for p in path for d in p.descents]
     way = [(point.share, point.best)]
@@ -86,23 +75,23 @@ def trail(path: DistillationPath, point: PathPoint) -> Trail:
         way.insert(0, before)
         seen.add(id(before[1]))
     way[0] = _from_the_users_start(way[0], searches, path.start.name)
-    poses: list[Pose] = []
+    states: list[PathState] = []
     for share, descent in way:
         for step in descent.steps:
             wavelet = Wavelet.from_angles(all_angles(np.array(step.free_angles)), name=point.wavelet.name)
             # A search begins where the one before ended.
-            if not poses or wavelet != poses[-1].wavelet:
-                poses.append(Pose(wavelet, share, len(poses)))
-    return Trail(way[0][1].start, tuple(poses))
+            if not states or wavelet != states[-1].wavelet:
+                states.append(PathState(wavelet, share, len(states)))
+    return Trajectory(way[0][1].start, tuple(states))
 
 
-def animate(way: Trail, *, frames: int = 48, dpi: int = 100) -> bytes:
+def animate(way: Trajectory, *, frames: int = 48, dpi: int = 100) -> bytes:
     """GIF of a wavelet that adapts: scaling function, wavelet function and taps, the start behind in grey.
 
     Parameters
     ----------
-    way : Trail
-        From `trail`.
+    way : Trajectory
+        From `trajectory`.
     frames : int
         How many frames, at most. Between iterations that are far apart the angles are interpolated.
     dpi : int
@@ -113,7 +102,7 @@ def animate(way: Trail, *, frames: int = 48, dpi: int = 100) -> bytes:
     bytes
         A GIF of less than `LARGEST` bytes, that begins anew after some seconds on the last frame.
     """
-    moments = _resampled(way.poses, frames)
+    moments = _resampled(way.states, frames)
     while True:
         images = list(_frames(way.begin, moments, dpi))
         waits = [900, *[90] * (len(images) - 2), 2500][-len(images) :]
@@ -124,24 +113,16 @@ def animate(way: Trail, *, frames: int = 48, dpi: int = 100) -> bytes:
         moments = [*moments[:-1:2], moments[-1]]
 
 
-def filmstrip(way: Trail, *, columns: int = 5) -> Figure:
-    """The same for paper: moments side by side, φ, ψ and the taps below each other.
-
-    Parameters
-    ----------
-    way : Trail
-        From `trail`.
-    columns : int
-        How many moments, the first and the last included.
-    """
-    moments = _resampled(way.poses, columns)
+def filmstrip(way: Trajectory, *, columns: int = 5) -> Figure:
+    """The same for paper: moments side by side, φ, ψ and the taps below each other."""
+    moments = _resampled(way.states, columns)
     figure = Figure(figsize=(1.7 * len(moments) + 0.5, 4.4), layout="constrained")
     rows = figure.subplots(3, len(moments), squeeze=False, sharey="row")
-    limits = _limits([pose.wavelet for pose in moments])
-    for column, pose in enumerate(moments):
+    limits = _limits([state.wavelet for state in moments])
+    for column, state in enumerate(moments):
         stage = _Stage(list(rows[:, column]), moments[0].wavelet, limits)
-        stage.show(pose.wavelet)
-        rows[0, column].set_title(_legend(way.begin, pose, moments), fontsize=9)
+        stage.show(state.wavelet)
+        rows[0, column].set_title(_legend(way.begin, state, moments), fontsize=9)
         if column > 0:
             for axes in rows[:, column]:
                 axes.set_ylabel("")
@@ -201,24 +182,24 @@ def _from_the_users_start(
     return first
 
 
-def _resampled(poses: Sequence[Pose], frames: int) -> list[Pose]:
+def _resampled(states: Sequence[PathState], frames: int) -> list[PathState]:
     """Poses at even distances of the way, measured in taps: a search takes large steps first and tiny ones last."""
-    taps = np.array([pose.wavelet.taps for pose in poses])
+    taps = np.array([state.wavelet.taps for state in states])
     way = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(taps, axis=0), axis=1))])
     if way[-1] == 0.0:
-        return [poses[0]]
+        return [states[0]]
     resampled = []
     for place in np.linspace(0.0, way[-1], frames):
-        right = min(int(np.searchsorted(way, place)), len(poses) - 1)
+        right = min(int(np.searchsorted(way, place)), len(states) - 1)
         left = max(right - 1, 0)
         part = 1.0 if right == left else (place - way[left]) / (way[right] - way[left])
-        free = [_unwrapped(poses[i].wavelet, poses[left].wavelet) for i in (left, right)]
+        free = [_unwrapped(states[i].wavelet, states[left].wavelet) for i in (left, right)]
         angles = all_angles((1 - part) * free[0] + part * free[1])
-        wavelet = Wavelet.from_angles(angles, name=poses[-1].wavelet.name)
-        near = poses[right if part > 0.5 else left]
-        resampled.append(Pose(wavelet, near.share, near.step))
+        wavelet = Wavelet.from_angles(angles, name=states[-1].wavelet.name)
+        near = states[right if part > 0.5 else left]
+        resampled.append(PathState(wavelet, near.share, near.step))
     # The ends are exact.
-    return [poses[0], *resampled[1:-1], poses[-1]]
+    return [states[0], *resampled[1:-1], states[-1]]
 
 
 def _unwrapped(wavelet: Wavelet, reference: Wavelet) -> Array:
@@ -239,15 +220,15 @@ def _range(values: Sequence[Array]) -> Limits:
     return low - margin, high + margin
 
 
-def _frames(begin: str, moments: Sequence[Pose], dpi: int) -> Iterator[Image.Image]:
+def _frames(begin: str, moments: Sequence[PathState], dpi: int) -> Iterator[Image.Image]:
     figure = Figure(figsize=(6.4, 2.6), dpi=dpi, layout="constrained")
     canvas = FigureCanvasAgg(figure)
-    stage = _Stage(list(figure.subplots(1, 3)), moments[0].wavelet, _limits([pose.wavelet for pose in moments]))
+    stage = _Stage(list(figure.subplots(1, 3)), moments[0].wavelet, _limits([state.wavelet for state in moments]))
     title = figure.suptitle("start", fontsize=11)
     palette = _palette()
-    for pose in moments:
-        stage.show(pose.wavelet)
-        title.set_text(_legend(begin, pose, moments))
+    for state in moments:
+        stage.show(state.wavelet)
+        title.set_text(_legend(begin, state, moments))
         canvas.draw()  # type: ignore[no-untyped-call]
         # Laid out once: nothing moves but the wavelet.
         figure.set_layout_engine("none")
@@ -264,8 +245,8 @@ def _palette() -> Image.Image:
     return image
 
 
-def _legend(begin: str, pose: Pose, poses: Sequence[Pose]) -> str:
-    if pose.step == 0:
+def _legend(begin: str, state: PathState, states: Sequence[PathState]) -> str:
+    if state.step == 0:
         return f"start: {begin}"
-    found = ", found" if pose is poses[-1] else ""
-    return f"step {pose.step}, α = {pose.share:g}{found}"
+    found = ", found" if state is states[-1] else ""
+    return f"step {state.step}, α = {state.share:g}{found}"

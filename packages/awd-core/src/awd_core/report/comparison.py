@@ -1,5 +1,6 @@
 """The figure that every report with several methods has: the score of each of them, with its interval."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,11 +14,11 @@ from awd_core.plotting.palette import DARK, FAINT, HIGH, style_of
 
 @dataclass(frozen=True)
 class Score:
-    """A score; `low` and `high` are the ends of its interval, if there is one."""
+    """A score; `low` and `high` are the ends of its interval, NaN where there is none."""
 
     value: float
-    low: float | None = None
-    high: float | None = None
+    low: float = math.nan
+    high: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def comparison_figure(
             if score is None:
                 continue
             shift = 0.16 * (2 * number - 1) if several else 0.0
-            below, above = (0.0 if end is None else abs(end - score.value) for end in (score.low, score.high))
+            below, above = (0.0 if math.isnan(end) else abs(end - score.value) for end in (score.low, score.high))
             axes.errorbar(
                 score.value, place + shift, xerr=[[below], [above]], marker=marker, color=colour,
                 markersize=7.5 if method.own else 6, capsize=2.5, elinewidth=1.5,
@@ -123,7 +124,9 @@ def crop(axes: Axes, values: Sequence[float], zero: float | None, along: str = "
     span = ordered[-1] - ordered[len(ordered) // 4]
     floor = min(ordered[-1] - 6 * span, 0.0 if zero is None else zero - 0.02) if span > 0 else low
     if low < floor:
-        put(floor, high)
+        # The margin beyond the best is a part of what is left, not of what was cut.
+        top, margin = axes.dataLim.max["xy".index(along)], (axes.margins() or (0.05, 0.05))["xy".index(along)]
+        put(floor, top + margin * (top - floor))
     if zero is not None and low < zero < high:
         axes.axvline(zero, color="black", linewidth=0.8, zorder=0)
 

@@ -12,9 +12,9 @@ from awd_core.distill.distill import DistillationPath, PathPoint
 from awd_core.distill.minima import Minimum, agreement, all_minima
 from awd_core.evidence.score_records import CoefficientScores, Scores
 from awd_core.report import distillation_figures
-from awd_core.report.animation import Trail, animate, filmstrip, trail
+from awd_core.report.animation import Trajectory, animate, filmstrip, trajectory
 from awd_core.report.page import Picture
-from awd_core.report.pictures import Planned, draw_pictures
+from awd_core.report.pictures import PlannedFigure, draw_pictures
 from awd_core.report.table import Column, Table, number
 from awd_core.run.folder import RunFolder
 from awd_core.wavelets.wavelet import Wavelet
@@ -28,7 +28,7 @@ class DistillationPart:
     ----------
     path, chosen : DistillationPath, PathPoint
         The path, and the point that was taken.
-    way : Trail
+    way : Trajectory
         How its wavelet was found.
     agreement : list of (share, searches in the best minimum, searches in all)
         At the ends of the path, which are searched from all starts.
@@ -44,7 +44,7 @@ class DistillationPart:
 
     path: DistillationPath
     chosen: PathPoint
-    way: Trail
+    way: Trajectory
     agreement: list[tuple[float, int, int]]
     facts: list[tuple[str, str, str]]
     notes: list[str]
@@ -96,27 +96,27 @@ def distillation_part(
     progress : callable, optional
         Called with (pictures done, pictures in all).
     """
-    minima, way = all_minima(path), trail(path, chosen)
+    minima, way = all_minima(path), trajectory(path, chosen)
     start, wavelet = path.start, chosen.wavelet
     planned = [
-        Planned(
+        PlannedFigure(
             "wavelet",
             f"The distilled wavelet over {start.name}: scaling function, wavelet function, filters, frequency "
             "responses.",
             lambda narrow: distillation_figures.wavelet_figure(wavelet, start, narrow=narrow),
         ),
-        Planned(
+        PlannedFigure(
             "path",
             f"L1 norms, the trade between them, and the distance to {start.name}, along the path; the table has "
             "numbers.",
             lambda narrow: distillation_figures.path_figure(path, chosen, narrow=narrow),
         ),
-        Planned(
+        PlannedFigure(
             "functions",
             "Small panels with the wavelet function at several shares of the path.",
             lambda narrow: distillation_figures.functions_figure(path, chosen, narrow=narrow),
         ),
-        Planned(
+        PlannedFigure(
             "minima",
             "For each share, the local minima that were found, by how far the objective there is above the best.",
             lambda narrow: distillation_figures.minima_figure(minima, chosen, narrow=narrow),
@@ -125,7 +125,7 @@ def distillation_part(
     if scores is not None:
         before, after = scores
         planned.append(
-            Planned(
+            PlannedFigure(
                 "scores",
                 "How much of the attribution the largest coefficients hold, and attribution by scale, for "
                 f"{start.name} and the distilled wavelet; the tables have numbers.",

@@ -87,17 +87,7 @@ def path_figure(path: DistillationPath, chosen: PathPoint, *, narrow: bool = Fal
 
 
 def minima_figure(minima: Sequence[Sequence[Minimum]], chosen: PathPoint, *, narrow: bool = False) -> Figure:
-    """Draw where the searches at each share ended: how far above the best, and how many ended there.
-
-    Parameters
-    ----------
-    minima : sequence of sequences of Minimum
-        From `awd_core.distill.minima.all_minima`.
-    chosen : PathPoint
-        The point to mark.
-    narrow : bool
-        For a narrow page.
-    """
+    """Draw where the searches at each share ended: how far above the best, and how many ended there."""
     # On a narrow page the shares lie below each other.
     figure = Figure(figsize=(NARROW, 0.45 * len(minima) + 1.6) if narrow else (8.0, 3.8), layout="constrained")
     axes = figure.subplots()
@@ -129,19 +119,7 @@ def minima_figure(minima: Sequence[Sequence[Minimum]], chosen: PathPoint, *, nar
 
 
 def functions_figure(path: DistillationPath, chosen: PathPoint, *, most: int = 6, narrow: bool = False) -> Figure:
-    """Draw the wavelet function ψ at several shares, with the start behind in grey.
-
-    Parameters
-    ----------
-    path : DistillationPath
-        The path.
-    chosen : PathPoint
-        The point to mark; it is always shown.
-    most : int
-        How many shares, at most: the ends, the chosen one, and others between.
-    narrow : bool
-        Two columns instead of three.
-    """
+    """Draw the wavelet function ψ at several shares, with the start behind in grey."""
     indices = _spread(len(path), [point.share for point in path].index(chosen.share), most)
     columns = min(2 if narrow else 3, len(indices))
     rows = -(-len(indices) // columns)
@@ -165,15 +143,7 @@ def functions_figure(path: DistillationPath, chosen: PathPoint, *, most: int = 6
 
 
 def scores_figure(start: CoefficientScores, distilled: CoefficientScores, *, narrow: bool = False) -> Figure:
-    """Draw how few coefficients hold the attribution, and at which scales it lies.
-
-    Parameters
-    ----------
-    start, distilled : CoefficientScores
-        Of both wavelets, on the same data.
-    narrow : bool
-        Panels below each other.
-    """
+    """Draw how few coefficients hold the attribution, and at which scales it lies."""
     figure, (curve, scales) = panels(2, narrow, height=3.2, width=4.2)
     for scores, colour, style in ((start, BEFORE, "--"), (distilled, HIGH, "-")):
         percent = [100 * k / scores.total.coefficients for k in scores.curve_k]

@@ -16,7 +16,7 @@ Progress = Callable[[int, int], object]
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedFigure:
     """A picture that is to be drawn.
 
     Attributes
@@ -34,20 +34,22 @@ class Planned:
     draw: Draw
 
 
-def draw_picture(run: RunFolder, planned: Planned) -> Picture:
+def draw_picture(run: RunFolder, planned: PlannedFigure) -> Picture:
     """Draw a picture into a run's folder, and once more for a narrow page."""
     drawn = run.write_figure(f"figures/{planned.key}.png", planned.draw(False), dpi=140)
     return Picture(planned.key, planned.alt, drawn, narrow=png(planned.draw(True), dpi=130))
 
 
-def draw_pictures(run: RunFolder, planned: Sequence[Planned], tell: Progress, *, others: int = 0) -> dict[str, Picture]:
+def draw_pictures(
+    run: RunFolder, planned: Sequence[PlannedFigure], tell: Progress, *, others: int = 0
+) -> dict[str, Picture]:
     """Draw pictures one after the other.
 
     Parameters
     ----------
     run : RunFolder
         Where figures/*.png are written.
-    planned : sequence of Planned
+    planned : sequence of PlannedFigure
         What to draw.
     tell : callable
         Called with (pictures done, pictures in all).
@@ -66,12 +68,12 @@ def draw_pictures(run: RunFolder, planned: Sequence[Planned], tell: Progress, *,
     return made
 
 
-def after(done: int, tell: Progress) -> Progress:
+def offset_progress(done: int, tell: Progress) -> Progress:
     """Progress of pictures that come after others.
 
     Examples
     --------
-    >>> after(3, lambda done, total: print(done, total))(1, 4)
+    >>> offset_progress(3, lambda done, total: print(done, total))(1, 4)
     4 7
     """
     return lambda more, of_more: tell(done + more, done + of_more)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from awd_core.evidence.quality import AGREEMENT, COMPLETE, DEVIATIONS, AttributionQuality, Finding
 from awd_core.evidence.quality_record import CheckedQuality
 from awd_core.report.page import Picture
-from awd_core.report.pictures import Planned, draw_picture
+from awd_core.report.pictures import PlannedFigure, draw_picture
 from awd_core.report.quality_figures import curves_figure
 from awd_core.report.table import Column, Table
 from awd_core.run.folder import RunFolder
@@ -74,7 +74,7 @@ def quality_part(checked: CheckedQuality | str, run: RunFolder, *, hints: Sequen
     quality, picture = checked.quality, None
     mine, chance = quality.curves, quality.random_curves
     if mine is not None and chance is not None:
-        planned = Planned(
+        planned = PlannedFigure(
             "quality",
             "How much of the predictions is explained while coefficients are put back and removed, in the order of the "
             "attributions and in random order; the table has the areas below the curves.",

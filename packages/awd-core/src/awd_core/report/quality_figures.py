@@ -12,15 +12,7 @@ LOWEST = -0.5
 
 
 def curves_figure(curves: PerturbationCurves, random: PerturbationCurves, *, narrow: bool = False) -> Figure:
-    """Draw the insertion and the deletion curve, and random orders as a band of grey.
-
-    Parameters
-    ----------
-    curves, random : PerturbationCurves
-        In the order of the attributions, and at random.
-    narrow : bool
-        Panels below each other.
-    """
+    """Draw the insertion and the deletion curve, and random orders as a band of grey."""
     figure, (added, removed) = panels(2, narrow, height=3.3, width=4.2)
     _draw(added, curves, random, "insertion", LOW, "-o")
     _draw(removed, curves, random, "deletion", HIGH, "-s")

@@ -1,11 +1,12 @@
 """Tables of a report, to be sorted and downloaded as CSV, and numbers as people write them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Self
 
-WORDS, LONG = 24, 90
+WRAPPED, LONG = 24, 90
 """A text with more letters than that is broken into lines, and into long ones."""
 ON_PAPER = 40
 """Rows that are printed, at most; all of them are in the file."""
@@ -48,6 +49,22 @@ class Table:
                     f"row {number} of the table {self.key!r} has {len(row)} values for {len(self.columns)} columns"
                 )
 
+    @classmethod
+    def of(
+        cls, key: str, items: Iterable[Any], columns: Sequence[tuple[Column, str | Callable[[Any], Any]]],
+        marked: int | None = None,
+    ) -> Self:  # fmt: skip
+        """A row for each item; beside each column stands where its values come from, an attribute or a function.
+
+        Examples
+        --------
+        >>> table = Table.of("t", [1 + 2j], [(Column("real"), "real"), (Column("size"), abs)])
+        >>> [list(row) for row in table.rows]
+        [[1.0, 2.23606797749979]]
+        """
+        reads = [attrgetter(read) if isinstance(read, str) else read for _, read in columns]
+        return cls(key, [column for column, _ in columns], [[read(item) for read in reads] for item in items], marked)
+
     def known(self) -> Self:
         """The same without the columns in which nothing is known.
 
@@ -57,14 +74,15 @@ class Table:
         >>> [column.head for column in table.known().columns]
         ['model']
         """
-        kept = [place for place in range(len(self.columns)) if any(row[place] not in (None, "–") for row in self.rows)]
+        held = [[row[place] for row in self.rows] for place in range(len(self.columns))]
+        kept = [place for place, values in enumerate(held) if not all(v == "–" or _is_missing(v) for v in values)]
         columns = [self.columns[place] for place in kept]
         return type(self)(self.key, columns, [[row[place] for place in kept] for row in self.rows], self.marked)
 
     @property
     def numeric(self) -> list[bool]:
         """Whether each column holds numbers, but for what is missing."""
-        held = [[row[place] for row in self.rows if row[place] is not None] for place in range(len(self.columns))]
+        held = [[row[k] for row in self.rows if not _is_missing(row[k])] for k in range(len(self.columns))]
         return [bool(values) and all(map(_is_number, map(_plain, values))) for values in held]
 
     @property
@@ -73,7 +91,7 @@ class Table:
         shown = [[text for text, _ in self.cells(row)] for row in self.rows]
         longest = [max((len(row[place]) for row in shown), default=0) for place in range(len(self.columns))]
         return [
-            "number" if numeric else f"words{' long' * (letters > LONG)}" if letters > WORDS else ""
+            "number" if numeric else f"words{' long' * (letters > LONG)}" if letters > WRAPPED else ""
             for numeric, letters in zip(self.numeric, longest, strict=True)
         ]
 
@@ -119,13 +137,17 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _cell(value: Any, style: str) -> tuple[str, str]:
     value = _plain(value)
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if _is_missing(value):
         return "–", ""
     if _is_number(value):
         whole = ",d" if abs(value) >= 10_000 else "d"

@@ -9,7 +9,8 @@ from .folder import RunFolder as RunFolder
 from .folder import check_run as check_run
 from .folder import flat as flat
 from .folder import stored_run as stored_run
-from .interruption import goes_on as goes_on
+from .interruption import resumable as resumable
+from .messages import echo as echo
 from .program import Program as Program
 from .screen import Report as Report
 from .screen import Screen as Screen
@@ -31,10 +32,9 @@ from .settings import check_settings as check_settings
 from .settings import parse_shares as parse_shares
 from .settings import typed as typed
 from .steps import Step as Step
-from .steps import afresh as afresh
+from .steps import files_exist as files_exist
 from .steps import files_of as files_of
 from .steps import follow as follow
-from .steps import left as left
-from .steps import through as through
-from .tell import tell as tell
+from .steps import never_done as never_done
+from .steps import steps_until as steps_until
 from .timing import shortest_seconds as shortest_seconds

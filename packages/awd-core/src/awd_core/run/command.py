@@ -101,7 +101,7 @@ class Command:
         self.options = sorted(found, key=lambda option: option.panel.rank)
 
     def _options(self, source: Any, inside: Place, around: Panel, group: Fields) -> Iterator[Option]:
-        texts, only = texts_of(source), group.only.split()
+        texts, only = field_descriptions(source), group.only.split()
         for name, parameter in inspect.signature(source).parameters.items():
             kind, marks = marked(parameter.annotation)
             inner, panel, place = _first(marks, Fields), _first(marks, Panel), (*inside, name)
@@ -190,12 +190,12 @@ def _first(marks: Sequence[Any], kind: type) -> Any:
     return next((mark for mark in marks if isinstance(mark, kind)), None)
 
 
-def texts_of(source: Any) -> dict[str, str]:
+def field_descriptions(source: Any) -> dict[str, str]:
     """What the docstring of a function or class says of a parameter alone, on one line; of a class, its parents' too.
 
     Examples
     --------
-    >>> texts_of(Command)["function"][:30]
+    >>> field_descriptions(Command)["function"][:30]
     'Its parameters are options. A '
     """
     sources = [one for one in reversed(source.__mro__) if one.__doc__] if inspect.isclass(source) else [source]

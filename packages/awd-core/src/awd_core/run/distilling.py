@@ -22,7 +22,7 @@ from awd_core.evidence.scores import score_pair
 from awd_core.files.arrays import read_array
 from awd_core.run.folder import RunFolder
 from awd_core.run.screen import Report
-from awd_core.run.steps import Step, afresh
+from awd_core.run.steps import Step, never_done
 from awd_core.typing import AnyArray
 from awd_core.wavelets.wavelet import Wavelet
 from awd_core.workers.mapping import Workers
@@ -145,7 +145,7 @@ class Distilling:
 
 GRADIENTS: Step[Distilling] = Step("distill", "Input gradients", lambda work, report: work.ask(report), {
     "gradients.zarr": "the teacher's gradients with respect to its inputs",
-}, lambda work: work.ready is None, afresh)  # fmt: skip
+}, lambda work: work.ready is None, never_done)  # fmt: skip
 PATHS: Step[Distilling] = Step("distill", "Paths", lambda work, report: work.follow(report), {
     "paths": "the paths from all starts",
 }, done=lambda work: work.have_paths())  # fmt: skip

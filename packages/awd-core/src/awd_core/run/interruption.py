@@ -4,14 +4,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from awd_core.run.tell import tell
+from awd_core.run.messages import echo
 
 CODE = 130
 """Exit code of a process that SIGINT has ended, as shells know it."""
 
 
 @contextmanager
-def goes_on(folder: str | os.PathLike[str]) -> Iterator[None]:
+def resumable(folder: str | os.PathLike[str]) -> Iterator[None]:
     """Turn Ctrl-C into one line that says how to go on, and exit code 130.
 
     Parameters
@@ -21,12 +21,12 @@ def goes_on(folder: str | os.PathLike[str]) -> Iterator[None]:
 
     Examples
     --------
-    >>> with goes_on("runs/first"):
+    >>> with resumable("runs/first"):
     ...     work = "anything that resumes"
     """
     try:
         yield
     except KeyboardInterrupt as error:
         place = os.fspath(folder)
-        tell(f"Interrupted. The same command goes on from here; {place} holds what is done.", aside=True)
+        echo(f"Interrupted. The same command goes on from here; {place} holds what is done.", aside=True)
         raise SystemExit(CODE) from error

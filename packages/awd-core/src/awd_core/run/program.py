@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from awd_core.run.command import OPTIONS, Command
 from awd_core.run.interruption import CODE
+from awd_core.run.messages import echo
 from awd_core.run.settings import ARGUMENTS, Panel
-from awd_core.run.tell import tell
 from awd_core.workers.threads import wait_briefly
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Program:
         except KeyboardInterrupt as error:
             if debug:
                 raise
-            tell(f"{self.name}: interrupted", aside=True)
+            echo(f"{self.name}: interrupted", aside=True)
             raise SystemExit(CODE) from error
         except BrokenPipeError as error:
             # Whoever read has seen enough; what is still buffered has nowhere to go.
@@ -111,7 +111,7 @@ class Program:
         except Exception as error:
             if debug:
                 raise
-            tell(f"{self.name}: {self._usage(error) or f'{_one_line(error)} {HINT}'}", aside=True)
+            echo(f"{self.name}: {self._usage(error) or f'{_one_line(error)} {HINT}'}", aside=True)
             raise SystemExit(2) from error
 
     def _parser(self) -> "App":

@@ -30,12 +30,12 @@ class Working(Protocol):
 W = TypeVar("W", bound=Working, contravariant=True)
 
 
-def afresh(work: object) -> bool:
+def never_done(work: object) -> bool:
     """Never done: the step is followed at every start, and finds out itself what there is to do."""
     return False
 
 
-def left(*names: str) -> Callable[[Working], bool]:
+def files_exist(*names: str) -> Callable[[Working], bool]:
     """Done if these are there, of a step that leaves other files too, which may be deleted to save space."""
     return lambda work: all((work.run / name).exists() for name in names)
 
@@ -93,7 +93,7 @@ def follow(steps: Iterable[Step[W]], work: W) -> None:
     counted
     """
     for step in steps:
-        done = step.done or left(*step.files)
+        done = step.done or files_exist(*step.files)
         if not step.wanted(work):
             for name in step.files:
                 if (work.run / name).is_file():  # a folder may hold what somebody put there
@@ -105,7 +105,7 @@ def follow(steps: Iterable[Step[W]], work: W) -> None:
             step.do(work, lambda done, total, what="", /: None)
 
 
-def through(steps: Sequence[Step[W]], until: str) -> Sequence[Step[W]]:
+def steps_until(steps: Sequence[Step[W]], until: str) -> Sequence[Step[W]]:
     """The steps up to the last one of a part.
 
     Raises

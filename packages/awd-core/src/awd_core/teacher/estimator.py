@@ -20,9 +20,9 @@ from torch import Tensor
 from awd_core.checks.columns import Columns
 from awd_core.teacher.checkpoint import State
 from awd_core.teacher.networks import Standardised
-from awd_core.teacher.problem import Problem, Validation, encode_labels, encode_values, find_classes, pose
+from awd_core.teacher.problem import Problem, Validation, encode_labels, encode_values, find_classes, prepare_problem
 from awd_core.teacher.samples import Samples
-from awd_core.teacher.seeds import INITIAL, own_random_numbers, seed_for
+from awd_core.teacher.seeds import INITIAL, isolated_random_state, seed_for
 from awd_core.teacher.settings import MACHINE, Augment, Training, check
 from awd_core.teacher.weights import (
     Factory,
@@ -101,7 +101,7 @@ class TeacherBase(Training, BaseEstimator):  # type: ignore[misc] # scikit-learn
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None; give targets.")
         classes = find_classes(y) if self._task == "classification" else None
         network, dtype = self._network()
-        problem = pose(
+        problem = prepare_problem(
             X,
             y,
             encode_values if classes is None else lambda labels, name: encode_labels(labels, name, classes),
@@ -214,7 +214,7 @@ class TeacherBase(Training, BaseEstimator):  # type: ignore[misc] # scikit-learn
                 "factory has to be a module class, a function that returns a module, or the name of one as "
                 f"'package.module:name', so that each training starts anew; got {type(factory).__name__}."
             )
-        with own_random_numbers():
+        with isolated_random_state():
             torch.manual_seed(seed_for(self.seed, INITIAL))
             network = build(factory, self._network_arguments(factory))
         if not any(p.requires_grad for p in network.parameters()):
@@ -254,7 +254,7 @@ class TeacherBase(Training, BaseEstimator):  # type: ignore[misc] # scikit-learn
         part = problem.training
         x = part.samples.take(part.rows[:2])
         try:
-            with torch.no_grad(), own_random_numbers():
+            with torch.no_grad(), isolated_random_state():
                 torch.manual_seed(seed_for(self.seed, INITIAL, 1))  # lazy layers draw their first weights here
                 # Before the targets' scales are put on, which would make one output as many as there are targets.
                 out = module.eval().standardised(x)

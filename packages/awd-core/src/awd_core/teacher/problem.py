@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from awd_core.checks.real_numbers import real_array
-from awd_core.teacher.samples import Part, Samples, Survey, in_memory, split, survey
+from awd_core.teacher.samples import Part, Samples, SampleStatistics, in_memory, split, statistics_of
 from awd_core.teacher.seeds import SPLIT, seed_for
 from awd_core.typing import AnyArray, Array, Rows
 
@@ -24,7 +24,7 @@ class Problem:
     ----------
     training, validation : Part
         Targets are standardised (n, k), or class numbers (n,). Training weights have mean 1.
-    inputs, targets : Survey
+    inputs, targets : SampleStatistics
         Means and deviations of the training part, with 1 for the deviation of a constant.
     identity : dict of str
         Type, shape and digest of each array, for messages as for comparison.
@@ -32,12 +32,12 @@ class Problem:
 
     training: Part
     validation: Part | None
-    inputs: Survey
-    targets: Survey
+    inputs: SampleStatistics
+    targets: SampleStatistics
     identity: dict[str, str]
 
 
-def pose(
+def prepare_problem(
     X: Any,
     y: Any,
     encode: Callable[[Any, str], AnyArray],
@@ -81,7 +81,7 @@ def pose(
         )
     if len(rows) < 2 or (other is not None and len(other[1]) == 0):
         raise ValueError(f"{n} samples are too few: training needs at least two of them, validation one more.")
-    inputs = survey(samples, rows, scale_inputs)
+    inputs = statistics_of(samples, rows, scale_inputs)
     scales = _target_scales(targets, rows, "none" if labelled else scale_targets)
     identity = _described({"X": (samples, inputs)}, {"y": targets, "sample_weight": weights})
     if other is not None and other[0] is not samples:
@@ -182,23 +182,25 @@ def _check_lengths(first: str, n: int, second: str, m: int) -> None:
         raise ValueError(f"{first} has {n} samples and {second} has {m}; they have to be as many.")
 
 
-def _target_scales(targets: AnyArray, rows: Rows, scaling: str) -> Survey:
+def _target_scales(targets: AnyArray, rows: Rows, scaling: str) -> SampleStatistics:
     samples = Samples(targets, "y")
     if scaling == "none" and targets.dtype.kind == "i":
-        return survey(samples)
-    constant = np.flatnonzero(survey(samples, rows, "feature").sd == 0)
+        return statistics_of(samples)
+    constant = np.flatnonzero(statistics_of(samples, rows, "feature").sd == 0)
     if len(constant):
         values = ", ".join(f"{targets[rows[0], i]:g} in column {i}" for i in constant)
         raise ValueError(f"y is the same for all training samples ({values}): there is nothing to learn. Leave it out.")
-    return survey(samples, rows, scaling)
+    return statistics_of(samples, rows, scaling)
 
 
-def _check_apart(samples: Samples, inputs: Survey, other: tuple[Samples, Rows, AnyArray, AnyArray]) -> dict[str, str]:
+def _check_apart(
+    samples: Samples, inputs: SampleStatistics, other: tuple[Samples, Rows, AnyArray, AnyArray]
+) -> dict[str, str]:
     """The identity of a validation set of its own, if it fits the training set and is another."""
     samples_v, _, targets_v, weights_v = other
     if samples_v.shape != samples.shape:
         raise ValueError(f"samples of the validation set have shape {samples_v.shape}, those of X {samples.shape}.")
-    found = survey(samples_v)
+    found = statistics_of(samples_v)
     if found.digest == inputs.digest:
         raise ValueError(
             "the validation set is the training set itself; early stopping would choose the most overfitted weights. "
@@ -207,13 +209,15 @@ def _check_apart(samples: Samples, inputs: Survey, other: tuple[Samples, Rows, A
     return _described({"validation X": (samples_v, found)}, {"validation y": targets_v, "validation weight": weights_v})
 
 
-def _described(surveyed: dict[str, tuple[Samples, Survey]], arrays: dict[str, AnyArray]) -> dict[str, str]:
-    every = surveyed | {name: ((samples := Samples(array, name)), survey(samples)) for name, array in arrays.items()}
+def _described(surveyed: dict[str, tuple[Samples, SampleStatistics]], arrays: dict[str, AnyArray]) -> dict[str, str]:
+    every = surveyed | {
+        name: ((samples := Samples(array, name)), statistics_of(samples)) for name, array in arrays.items()
+    }
     return {
         name: f"{samples.dtype.name} {tuple(samples.array.shape)} with digest {found.digest[:12]}"
         for name, (samples, found) in every.items()
     }
 
 
-def _never_zero(found: Survey) -> Survey:
-    return Survey(found.digest, found.mean, np.where(found.sd == 0, 1.0, found.sd))
+def _never_zero(found: SampleStatistics) -> SampleStatistics:
+    return SampleStatistics(found.digest, found.mean, np.where(found.sd == 0, 1.0, found.sd))

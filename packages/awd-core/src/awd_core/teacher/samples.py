@@ -117,7 +117,7 @@ def _told(shape: tuple[int, ...]) -> str:
 
 
 @dataclass(frozen=True)
-class Survey:
+class SampleStatistics:
     """What one pass over the samples finds: a digest of all of them, and statistics of the training part."""
 
     digest: str
@@ -125,7 +125,7 @@ class Survey:
     sd: Array
 
 
-def survey(samples: Samples, training: Rows | None = None, scaling: str = "none") -> Survey:
+def statistics_of(samples: Samples, training: Rows | None = None, scaling: str = "none") -> SampleStatistics:
     """Read all samples once: are they finite, their digest, and mean and deviation of the `training` rows, or of all.
 
     They have shape (), or with `scaling` by feature that of a sample; without scaling they are 0 and 1. Where all
@@ -146,8 +146,8 @@ def survey(samples: Samples, training: Rows | None = None, scaling: str = "none"
         if scaling != "none":
             moments.add(piece[counts[start : start + len(piece)]])
     if scaling == "none":
-        return Survey(digest.hexdigest(), np.zeros(()), np.ones(()))
-    return Survey(digest.hexdigest(), *moments.mean_and_sd())
+        return SampleStatistics(digest.hexdigest(), np.zeros(()), np.ones(()))
+    return SampleStatistics(digest.hexdigest(), *moments.mean_and_sd())
 
 
 class _Moments:
@@ -250,7 +250,7 @@ class Batches:
         return len(self._bounds)
 
     def __iter__(self) -> Iterator[Batch]:
-        return _one_ahead(self._read()) if self.read_ahead else self._read()
+        return _prefetched(self._read()) if self.read_ahead else self._read()
 
     def _read(self) -> Iterator[Batch]:
         part, order = self.part, self.order()
@@ -286,7 +286,7 @@ class Batches:
         return np.concatenate([*blocks, rng.permutation(np.concatenate([*held, np.arange(0)]))])
 
 
-def _one_ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+def _prefetched(batches: Iterator[Batch]) -> Iterator[Batch]:
     with ThreadPoolExecutor(max_workers=1) as pool:
         coming = pool.submit(next, batches, None)
         while (batch := coming.result()) is not None:

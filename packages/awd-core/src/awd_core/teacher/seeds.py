@@ -22,7 +22,7 @@ def seed_for(seed: int, purpose: int, *parts: int) -> int:
 
 
 @contextmanager
-def own_random_numbers() -> Iterator[None]:
+def isolated_random_state() -> Iterator[None]:
     """Leave torch's global generators as they were; those of GPUs too if they are in use already."""
     in_use = torch.cuda.is_available() and torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
     with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if in_use else []):

@@ -27,7 +27,7 @@ from awd_core.teacher.checkpoint import State
 from awd_core.teacher.networks import Standardised
 from awd_core.teacher.problem import Problem
 from awd_core.teacher.samples import Batch, Batches, Part
-from awd_core.teacher.seeds import AUGMENT, MODULE, ORDER, own_random_numbers, seed_for
+from awd_core.teacher.seeds import AUGMENT, MODULE, ORDER, isolated_random_state, seed_for
 from awd_core.teacher.settings import Augment, Training
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -48,7 +48,7 @@ def train(
     Where the processes of a training are others than this one, `save` is all that comes of it.
     """
     # Casts are not kept, as in Lightning's Trainer: the gradients of shared weights are then summed in full precision.
-    with _quiet(), own_random_numbers(), torch.autocast("cpu", enabled=False, cache_enabled=False):
+    with _quiet(), isolated_random_state(), torch.autocast("cpu", enabled=False, cache_enabled=False):
         of_all = partial(_run, loss=loss, problem=problem, options=options, augment=augment, state=state, save=save)
         _fabric(options).launch(of_all, module)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from awd_core.run import ARGUMENTS, Scheduler, Typed, Workers, tell
+from awd_core.run import ARGUMENTS, Scheduler, Typed, Workers, echo
 
 
 def predict(
@@ -34,14 +34,14 @@ def predict(
         warnings.simplefilter("always", UserWarning)
         found = predict_files(place, maps, pixel_scale=pixel_scale, mask=mask, workers=crew)
     for warning in said:
-        tell(f"Note: {warning.message}", aside=True)
+        echo(f"Note: {warning.message}", aside=True)
     for scale in sorted({one.arcmin_per_pixel for one in found}):
         if (side := round(model_scale / scale)) > 1:
-            tell(
+            echo(
                 f"Note: maps with pixels of {scale:.3g} arcmin were averaged over {side} × {side} of them, since the "
                 f"model's have {model_scale:.3g} arcmin.",
                 aside=True,
             )
-    tell(table_text(found))
+    echo(table_text(found))
     for file in out:
         write_atomically(file, writers[file.suffix](found))

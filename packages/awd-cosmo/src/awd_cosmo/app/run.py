@@ -20,8 +20,8 @@ from awd_core.run import (
     Workers,
     check_parts,
     check_settings,
-    goes_on,
-    tell,
+    echo,
+    resumable,
     typed,
 )
 from awd_cosmo.run.job import DATA, PRESETS, SIMULATED, TEACHER, Job
@@ -180,12 +180,12 @@ def report(
 def _go(data: str | None, out: Path, until: str, quiet: bool, **options: Any) -> None:
     from awd_cosmo.run.pipeline import run_pipeline
 
-    with goes_on(out):
+    with resumable(out):
         run_pipeline(data, out, until=until, quiet=quiet, **options)
     if quiet:
         return
     if (out / "results.json").exists() and until in ("evaluate", "report"):
         from awd_cosmo.inference.results import Results
 
-        tell(Results.read(out).text())
-    tell(f"Written to {out}" + (": report.html, model.json, results.json and more." if until == "report" else "."))
+        echo(Results.read(out).text())
+    echo(f"Written to {out}" + (": report.html, model.json, results.json and more." if until == "report" else "."))

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from awd_core.run import ARGUMENTS, AtLeast, Quiet, Scheduler, Workers, goes_on, tell
+from awd_core.run import ARGUMENTS, AtLeast, Quiet, Scheduler, Workers, echo, resumable
 from awd_cosmo.run.job import Suite
 
 
@@ -34,7 +34,7 @@ def simulate(
         chosen = replace(chosen, cosmologies=cosmologies)
     setup = chosen.setup if pixels is None else replace(chosen.setup, pixels=pixels)
     screen = Screen(quiet=quiet)
-    with goes_on(out), screen.task("Simulation") as show, open_workers(workers, scheduler) as crew:
+    with resumable(out), screen.task("Simulation") as show, open_workers(workers, scheduler) as crew:
         table = simulate_suite(
             out, seed=seed, preset=preset, design=chosen.table(seed), setup=setup, workers=crew,
             realisations=realisations, progress=lambda done, total: show(done, total, ""),
@@ -48,4 +48,4 @@ def simulate(
         theory_table(out).write(text, format="ascii.ecsv")
         write_atomically(out / "theory.ecsv", text.getvalue().encode())
     if not quiet:
-        tell(f"Written to {out}: {len(table)} maps of {setup.pixels} × {setup.pixels} pixels.")
+        echo(f"Written to {out}: {len(table)} maps of {setup.pixels} × {setup.pixels} pixels.")

@@ -14,30 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.evidence import jackknife, r_squared_of_sums
+from awd_core.evidence import Interval, jackknife, r_squared_interval
 from awd_core.files import Record
 from awd_core.typing import AnyArray, Array
 from awd_cosmo.inference.scores import LEVELS, calibration_factor, checked_bars, checked_pair, within
-
-
-@dataclass(frozen=True)
-class Uncertain:
-    """A number with its error.
-
-    Attributes
-    ----------
-    value : float
-        The score of the data themselves.
-    error : float
-        Standard error of the jackknife.
-    low, high : float
-        95 % interval, by Student's t on a scale on which the score is about normal; NaN where it is not defined.
-    """
-
-    value: float
-    error: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -52,11 +32,11 @@ class RegressionScores(Record):
         What is drawn at random: "maps", "cosmologies", "realisations", or "cosmologies and realisations".
     n_units : int
         How many of them there are; of two kinds, the fewer.
-    rmse, r2, bias : Uncertain
+    rmse, r2, bias : Interval
         Root mean square error and mean error (estimate − truth), in the parameter's unit; R² against the mean of the
         truth.
     coverage : mapping or None
-        Level ("0.68", "0.95") → the share of maps within the central interval of a normal posterior, `Uncertain`.
+        Level ("0.68", "0.95") → the share of maps within the central interval of a normal posterior.
     mean_std : float or None
         Mean error bar, in the parameter's unit.
     calibration : float or None
@@ -68,10 +48,10 @@ class RegressionScores(Record):
     n_cosmologies: int | None
     units: str
     n_units: int
-    rmse: Uncertain
-    r2: Uncertain
-    bias: Uncertain
-    coverage: Mapping[str, Uncertain] | None = None
+    rmse: Interval
+    r2: Interval
+    bias: Interval
+    coverage: Mapping[str, Interval] | None = None
     mean_std: float | None = None
     calibration: float | None = None
 
@@ -117,36 +97,33 @@ def regression_scores(
     >>> truth = np.repeat([0.2, 0.3, 0.4], 50)
     >>> estimate = truth + np.random.default_rng(0).normal(0, 0.01, 150)
     >>> scores = regression_scores(truth, estimate, np.full(150, 0.01))
-    >>> print(f"{scores.rmse.value:.4f} ± {scores.rmse.error:.4f}")
+    >>> print(f"{scores.rmse.value:.4f} ± {scores.rmse.standard_error:.4f}")
     0.0096 ± 0.0005
     """
     y, e = checked_pair(truth, estimate)
     d = e - y
-    centred = y - y.mean()  # R² does not depend on the origin, and its sums lose no digits there
-    columns = [np.ones_like(y), d, d**2, centred, centred**2]
+    columns = [np.ones_like(y), d, d**2]
     scores: dict[str, tuple[Callable[[Array], Any], Any]] = {
         "rmse": (lambda s: np.sqrt(s[2] / s[0]), "log"),
         "bias": (lambda s: s[1] / s[0], "identity"),
-        "r2": (lambda s: r_squared_of_sums(*s[[0, 3, 4, 2]]), "log of 1 - x"),
     }
     if std is not None:
         sigma = checked_bars(std, y.shape)
         columns += [within(y, e, sigma, level) for level in LEVELS]
         for k, level in enumerate(LEVELS):
-            scores[f"{level:g}"] = (lambda s, k=k: s[5 + k] / s[0], "identity")  # type: ignore[misc]
+            scores[f"{level:g}"] = (lambda s, k=k: s[3 + k] / s[0], "identity")  # type: ignore[misc]
     units, name = _units(len(y), cosmology, realisation)
     table = np.column_stack(columns)
     found = {key: jackknife(score, table, *units, scale=scale) for key, (score, scale) in scores.items()}
-    told = {key: Uncertain(one.value, one.standard_error, one.low, one.high) for key, one in found.items()}
     return RegressionScores(
         n_maps=len(y),
         n_cosmologies=None if cosmology is None else len(np.unique(np.asarray(cosmology))),
         units=name,
         n_units=found["rmse"].units,
-        rmse=told["rmse"],
-        r2=told["r2"],
-        bias=told["bias"],
-        coverage=None if std is None else {f"{level:g}": told[f"{level:g}"] for level in LEVELS},
+        rmse=found["rmse"],
+        r2=r_squared_interval(y, e, *units),
+        bias=found["bias"],
+        coverage=None if std is None else {f"{level:g}": found[f"{level:g}"] for level in LEVELS},
         mean_std=None if std is None else float(np.mean(sigma)),
         calibration=None if std is None else calibration_factor(y, e, sigma) if d.any() else None,
     )
@@ -161,7 +138,7 @@ def paired_ratio(
     realisation: npt.ArrayLike | None = None,
     resamples: int | None = None,
     seed: int | None = None,
-) -> Uncertain:
+) -> Interval:
     """RMSE of one estimator over that of another on the same maps.
 
     What both find hard cancels, so the ratio is known better than the two errors apart suggest.
@@ -175,7 +152,7 @@ def paired_ratio(
 
     Returns
     -------
-    Uncertain
+    Interval
         Below 1 the first is better; surely so, at 95 %, if `high` is below 1.
 
     Raises
@@ -188,7 +165,7 @@ def paired_ratio(
     >>> rng = np.random.default_rng(0)
     >>> truth, errors = rng.uniform(0.2, 0.4, 300), rng.normal(0, 0.01, 300)
     >>> ratio = paired_ratio(truth, truth + 0.8 * errors, truth + errors)
-    >>> round(ratio.value, 12), ratio.error < 1e-12
+    >>> round(ratio.value, 12), ratio.standard_error < 1e-12
     (0.8, True)
     """
     y, a = checked_pair(truth, first)
@@ -197,8 +174,7 @@ def paired_ratio(
         raise ValueError("the second estimator makes no errors, so nothing can be divided by its RMSE")
     columns = np.column_stack([(a - y) ** 2, (b - y) ** 2])
     units, _ = _units(len(y), cosmology, realisation)
-    found = jackknife(lambda s: np.sqrt(s[0] / s[1]), columns, *units, scale="log")
-    return Uncertain(found.value, found.standard_error, found.low, found.high)
+    return jackknife(lambda s: np.sqrt(s[0] / s[1]), columns, *units, scale="log")
 
 
 def _units(maps: int, cosmology: npt.ArrayLike | None, realisation: npt.ArrayLike | None) -> tuple[list[AnyArray], str]:

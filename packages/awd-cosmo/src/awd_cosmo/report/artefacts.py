@@ -1,8 +1,9 @@
-"""What a report is made of: the artefacts of a run. `awd_cosmo.report.read` reads them from its folder.
+"""What a report is made of: the artefacts of a run, read from its folder and checked.
 
 Only maps and results must be there. Whatever else is missing is None, and the report says so in a sentence.
 """
 
+import csv
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,117 +12,28 @@ from typing import Any
 
 import numpy as np
 
-from awd_core.distill import DistillationPath, PathPoint
+from awd_core.distill import DistillationPath, PathPoint, load_path
 from awd_core.evidence import CheckedQuality, Scores
+from awd_core.report import load_if_exists, read_json, read_quality, read_scores
+from awd_core.run import RunFolder
 from awd_core.typing import Array, Rows
 from awd_core.wavelets import Wavelet
 from awd_cosmo.inference.model import Model
-from awd_cosmo.inference.results import RECOGNISES
+from awd_cosmo.inference.results import ModelRow, Protocol, Results, TriedCandidate, read_selection
 
+PROGRAM = "awd-cosmo"
 PROTOCOLS = ("held_out", "published")
 PROTOCOL_NAMES = {"held_out": "cosmologies held out", "published": "published protocol"}
 SYMBOLS = {"Omega_m": "Ωₘ", "M_nu": "M_ν", "A_s": "10⁹ Aₛ", "sigma8": "σ₈", "n_s": "nₛ"}
-CLASSICAL = ("classical",)
 SAME = 1e-10
 """Largest difference of taps that are the same but for rounding."""
 
 
-@dataclass(frozen=True)
-class Row:
-    """How one model did in one protocol; see results.json.
-
-    Attributes
-    ----------
-    key, name, kind : str
-        Which model. Kinds: awd, ablation, wavelet, classical, network, trivial.
-    statistic, estimator : str
-        What it measures, and how that becomes an estimate.
-    rmse, low, high, error : float
-        Root mean square error on test maps, its 95 % interval and its standard error.
-    r2, bias, coverage68, coverage68_low, coverage68_high, validation_rmse : float, or None where there is none
-        Other scores.
-    parameters : int or None
-        Number of fitted parameters.
-    """
-
-    key: str
-    name: str
-    kind: str
-    rmse: float
-    statistic: str = ""
-    estimator: str = ""
-    low: float | None = None
-    high: float | None = None
-    error: float | None = None
-    r2: float | None = None
-    bias: float | None = None
-    coverage68: float | None = None
-    coverage68_low: float | None = None
-    coverage68_high: float | None = None
-    validation_rmse: float | None = None
-    parameters: int | None = None
-
-    @property
-    def identity(self) -> tuple[str, str, str]:
-        """What tells it from other rows of a protocol."""
-        return self.key, self.statistic, self.estimator
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """The rows of one protocol, and how many maps they rest on.
-
-    What intervals are for, `units`, is other "cosmologies", "realisations", "cosmologies and realisations" or "maps".
-    `curve` has R² by the number of numbers, as rows of `awd_core.student.CurvePoint`.
-    """
-
-    name: str
-    rows: tuple[Row, ...]
-    train: int | None = None
-    validation: int | None = None
-    test: int | None = None
-    test_cosmologies: int | None = None
-    spread: float | None = None
-    units: str | None = None
-    best_classical: str | None = None
-    curve: list[dict[str, Any]] | None = None
-
-    @property
-    def recognises(self) -> bool:
-        """Whether the published estimator is among the rows."""
-        return any(row.estimator == RECOGNISES for row in self.rows)
-
-    def best(self, *kinds: str) -> Row | None:
-        """The row that validation would take among those of some kinds; by test error where validation is unknown."""
-        rows = [row for row in self.rows if row.kind in kinds]
-        known = [row for row in rows if row.validation_rmse is not None]
-        if known:
-            return min(known, key=lambda row: (row.validation_rmse or 0.0, row.rmse))
-        return min(rows, key=lambda row: row.rmse, default=None)
-
-    def of(self, key: str) -> Row | None:
-        """The row of a key, by regression; as `awd_cosmo.inference.Results.row` takes it."""
-        rows = [row for row in self.rows if row.key == key]
-        return next((row for row in rows if row.estimator != RECOGNISES), rows[0] if rows else None)
-
-
-def is_far(observed: Mapping[str, Any]) -> bool:
+def is_outlier(observed: Mapping[str, Any]) -> bool:
     """Whether a row of observed.json is of a map unlike those of training; rows of before tell a percentile alone."""
     times = observed.get("times")
     far = float(times) > 1 if times is not None else float(observed.get("percentile") or 0.0) >= 99
     return far or bool(observed.get("at_edge"))
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """RMSE of one model over that of another on the same test maps, with its 95 % interval."""
-
-    protocol: str
-    of: str
-    to: str
-    value: float
-    low: float | None
-    high: float | None
 
 
 @dataclass(frozen=True)
@@ -174,9 +86,7 @@ class RunRecord:
 
     folder: Path
     maps: Mapping[str, Any]
-    target: str
-    protocols: Mapping[str, Protocol]
-    ratios: Sequence[Ratio]
+    results: Results
     splits: Mapping[str, Mapping[str, Any]]
     teacher: Mapping[str, Any] | None
     histories: Mapping[str, Sequence[Mapping[str, Any]]]
@@ -184,7 +94,7 @@ class RunRecord:
     wavelet: Wavelet | None
     scores: Scores | None
     quality: CheckedQuality | None
-    selection: Sequence[Mapping[str, Any]] | None
+    selection: Sequence[TriedCandidate] | None
     timings: Mapping[str, Any]
     predictions: Mapping[str, Predictions]
     attributions: Attributions | None
@@ -194,12 +104,18 @@ class RunRecord:
     @property
     def symbol(self) -> str:
         """How the parameter that is estimated is written."""
-        return SYMBOLS.get(self.target, self.target)
+        return SYMBOLS.get(self.results.target, self.results.target)
 
     @property
     def main(self) -> Protocol:
         """The protocol that counts: held-out cosmologies, if it was run."""
-        return next(self.protocols[name] for name in PROTOCOLS if name in self.protocols)
+        return self.ordered[0]
+
+    @property
+    def ordered(self) -> list[Protocol]:
+        """All protocols, the one that counts first."""
+        known = self.results.protocols
+        return [known[name] for name in dict.fromkeys([*(n for n in PROTOCOLS if n in known), *known])]
 
     @property
     def pixel_arcmin(self) -> float | None:
@@ -225,36 +141,93 @@ class RunRecord:
         """The point to show: the chosen one, else the best of the path by validation, else the middle one."""
         if self.path is None or (point := self.chosen) is not None:
             return None if self.path is None else point
-        tried = [row for row in self.selection or () if row.get("share") is not None]
-        for row in sorted(tried, key=validation_error):
+        for row in sorted(self.selection or (), key=lambda row: row.cv_rmse):
             for point in self.path:
-                if abs(point.share - row["share"]) < 1e-9:
+                if row.share is not None and abs(point.share - row.share) < 1e-9:
                     return point
         return self.path[len(self.path) // 2]
 
     @property
-    def taken(self) -> Mapping[str, Any] | None:
+    def taken(self) -> TriedCandidate | None:
         """The candidate whose wavelet is counted, None if selection.json does not tell."""
-        marked = [row for row in self.selection or () if row.get("chosen")]
-        keys = [key for key in ("awd_counts", "awd", None) if any(row.get("key") == key for row in marked)]
-        return next((row for row in marked if keys and row.get("key") == keys[0]), None)
+        chosen = {row.key: row for row in reversed(self.selection or ()) if row.chosen}
+        return chosen.get("awd_counts") or chosen.get("awd")
 
-    def classical(self, protocol: Protocol) -> Row | None:
+    def classical(self, protocol: Protocol) -> ModelRow | None:
         """The best classical statistic of a protocol, by validation."""
         if protocol.best_classical is not None:
             return protocol.of(protocol.best_classical)
-        return protocol.best(*CLASSICAL)
-
-    def ratio(self, protocol: Protocol, to: Row) -> Ratio:
-        """AWD's RMSE over another's; without an interval where the run has none."""
-        for ratio in self.ratios:
-            if (ratio.protocol, ratio.of, ratio.to) == (protocol.name, "awd", to.key):
-                return ratio
-        mine = protocol.of("awd")
-        return Ratio(protocol.name, "awd", to.key, math.nan if mine is None else mine.rmse / to.rmse, None, None)
+        return protocol.best("classical")
 
 
-def validation_error(candidate: Mapping[str, Any]) -> float:
-    """By what a candidate was judged: its error on cosmologies left out, fold by fold, or on validation maps."""
-    found = candidate.get("cv_rmse")
-    return float(candidate["validation_rmse"] if found is None else found)
+def read_record(run: RunFolder) -> RunRecord:
+    """Read the artefacts of a run.
+
+    Raises
+    ------
+    FileNotFoundError
+        If maps.json or results.json is missing.
+    ValueError
+        If a file is damaged; the message names it.
+    """
+    for name, made in (("maps.json", "the maps"), ("results.json", "the comparison of the models")):
+        if not (run / name).exists():
+            raise FileNotFoundError(
+                f"{run / name} is missing: the run has not come to {made} yet. Start `awd-cosmo run` again with the "
+                "same settings; it goes on where it stopped"
+            )
+    results = Results.load(run / "results.json")
+    if not any(name in results.protocols for name in PROTOCOLS):
+        raise ValueError(f"{run / 'results.json'} has no protocol named {' or '.join(PROTOCOLS)}; run the comparison")
+    return RunRecord(
+        folder=run.path,
+        maps=read_json(run / "maps.json"),
+        results=results,
+        splits=read_json(run / "split.json") or {},
+        teacher=read_json(run / "teacher.json"),
+        histories={
+            name: history
+            for name in PROTOCOLS
+            if (history := read_json(run / "teacher" / f"{name}.history.json")) is not None
+        },
+        path=load_if_exists(run / "path.json", load_path),
+        wavelet=load_if_exists(run / "wavelet.json", Wavelet.load),
+        scores=read_scores(run / "scores.json", PROGRAM),
+        quality=read_quality(run / "quality.json", PROGRAM),
+        selection=load_if_exists(run / "selection.json", read_selection),
+        timings=read_json(run / "timings.json") or {},
+        predictions=load_if_exists(run / "predictions.csv", _predictions) or {},
+        attributions=load_if_exists(run / "attributions.npz", _attributions),
+        model=load_if_exists(run / "model.json", Model.load),
+        observed=read_json(run / "observed.json"),
+    )
+
+
+def _predictions(file: Path) -> dict[str, Predictions]:
+    with file.open(newline="", encoding="utf-8") as text:
+        rows = list(csv.DictReader(text))
+    found = {}
+    for name in dict.fromkeys(row["protocol"] for row in rows):
+        mine = [row for row in rows if row["protocol"] == name]
+        columns = {
+            key: np.array([float(row[key]) if row[key] else math.nan for row in mine])
+            for key in mine[0]
+            if key != "protocol"
+        }
+        keys = [key for key in columns if key not in ("map", "cosmology", "realisation", "truth")]
+        estimates = {k: columns[k] for k in keys if not k.endswith("_std") and np.isfinite(columns[k]).any()}
+        none = np.full(len(mine), math.nan)
+        errors = {key: columns.get(f"{key}_std", none) for key in estimates}
+        found[name] = Predictions(columns["cosmology"].astype(np.int64), columns["truth"], estimates, errors)
+    return found
+
+
+def _attributions(file: Path) -> Attributions:
+    try:
+        with np.load(file, allow_pickle=False) as held:
+            names = [str(name) for name in held["bands"]] if "bands" in held else []
+            # A name in `bands` may stand with or without what the arrays have before it.
+            bands = {name.removeprefix("wavelet_"): held[f"wavelet_{name.removeprefix('wavelet_')}"] for name in names}
+            return Attributions(held["maps"], held["gradients"], held["truth"], bands)
+    except (ValueError, KeyError, OSError) as error:
+        raise ValueError(f"{file} is not what {PROGRAM} writes ({error}); delete it and start the run again") from error

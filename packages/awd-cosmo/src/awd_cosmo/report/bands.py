@@ -93,15 +93,8 @@ def model_levels(model: Model | None) -> int | None:
 def scales_of(wavelet: Any, levels: int, pixel_arcmin: float, bands: Sequence[str] | None = None) -> list[BandScale]:
     """Scales of bands on the sky, from fine to coarse.
 
-    Parameters
-    ----------
-    wavelet, levels
-        As for `awd_cosmo.statistics.wavelet_scales`.
-    pixel_arcmin : float
-        Arcmin per pixel.
-    bands : sequence of str, optional
-        Which; sums such as "h1+v1" reach from the shortest wavelength of their bands to the longest. If not given:
-        the raw map, the details, and the approximation of the last level. Names of other transforms are left out.
+    If no bands are given: the raw map, the details, and the approximation of the last level. Sums such as "h1+v1" reach
+    from the shortest wavelength of their bands to the longest; names of other transforms are left out.
     """
     known = {scale.band: scale for scale in wavelet_scales(wavelet, levels, pixel_arcmin)}
     if bands is None:

@@ -29,17 +29,8 @@ def band_shapes(wavelet: Wavelet, level: int) -> list[Array]:
 
     Where a filter stands beside its pixel depends on the wavelet's phase, which is of no importance here.
 
-    Parameters
-    ----------
-    wavelet : Wavelet
-        The wavelet.
-    level : int
-        From 1 on.
-
-    Returns
-    -------
-    list of ndarray, shape (n, n) with n = (L − 1)(2^level − 1) + 1
-        LL, LH, HL, HH, the first letter along x: what the map is correlated with, rows along y.
+    LL, LH, HL, HH, the first letter along x, each (n, n) with n = (L − 1)(2^level − 1) + 1: what the map is correlated
+    with, rows along y. Levels count from 1.
 
     Examples
     --------
@@ -85,15 +76,7 @@ def shapes_figure(wavelet: Wavelet, start: Wavelet, level: int, pixel_arcmin: fl
 
 
 def kernels_figure(wavelet: Wavelet, start: Wavelet, *, narrow: bool = False) -> Figure:
-    """Draw the four kernels of 3 × 3 pixels that the published peak counts cut from a wavelet, before and after.
-
-    Parameters
-    ----------
-    wavelet, start : Wavelet
-        After and before.
-    narrow : bool
-        Before on the left and after on the right, a row for each kernel.
-    """
+    """Draw the four kernels of 3 × 3 pixels that the published peak counts cut from a wavelet, before and after."""
     kernels = [wavelet_kernels(one) for one in (start, wavelet)]
     figure = Figure(figsize=(NARROW, 8.2) if narrow else (8.4, 4.3), layout="constrained")
     grid = figure.subplots(*((4, 2) if narrow else (2, 4)), squeeze=False)
@@ -117,16 +100,7 @@ def pixel_attributions_figure(
 ) -> Figure:
     """Draw maps, and what the teacher's estimate would change by in each pixel.
 
-    Parameters
-    ----------
-    attributions : Attributions
-        Of some maps.
-    pixel_arcmin : float
-        Arcmin per pixel.
-    symbol : str
-        The parameter, as figures write it.
-    narrow : bool
-        Two maps, each above its gradient.
+    `symbol` is the parameter, as figures write it. On a narrow page two maps, each above its gradient.
     """
     count = min(len(attributions.maps), 2 if narrow else 4)
     figure = Figure(figsize=(NARROW, 6.2) if narrow else (2.2 * count + 0.6, 5.0), layout="compressed")
@@ -151,19 +125,7 @@ def pixel_attributions_figure(
 def band_attributions_figure(
     attributions: Attributions, which: int, pixel_arcmin: float, *, narrow: bool = False
 ) -> Figure:
-    """Draw one map beside the magnitudes of the attributions in the bands of the wavelet, on one scale of colours.
-
-    Parameters
-    ----------
-    attributions : Attributions
-        With at least one band.
-    which : int
-        Number of the map.
-    pixel_arcmin : float
-        Arcmin per pixel.
-    narrow : bool
-        Two columns.
-    """
+    """Draw one map beside the magnitudes of the attributions in the bands of the wavelet, on one scale of colours."""
     names = list(attributions.bands)
     columns = 2 if narrow else min(4, len(names) + 1)
     rows = -(-(len(names) + 1) // columns)

@@ -8,23 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from awd_core.report import (
-    Table,
-    after,
-    distillation_part,
-    draw_pictures,
-    picture_count,
-    quality_part,
-    run_part,
-    save_report,
-)
+from awd_core.report import save_run_report
 from awd_core.run import RunFolder, check_run
 from awd_cosmo.report import sentences, tables
-from awd_cosmo.report.artefacts import Protocol, RunRecord
+from awd_cosmo.report.artefacts import RunRecord, read_record
 from awd_cosmo.report.pictures import bands, plan, shape_level
-from awd_cosmo.report.read import read_record
 
-UNCHECKED = "That was not checked in this run: there is no quality.json in its folder."
+OFF_PATH = "wavelet.json holds none of this path's wavelets. Shown is the point at α = {:g}."
 
 
 def write_report(
@@ -57,52 +47,30 @@ def write_report(
     """
     check_run(run, "awd-cosmo report FOLDER makes it")
     record = read_record(run)
-    planned, point = plan(record), record.shown
-    of_path = 0 if record.path is None else picture_count(record.scores)
-    pictures = draw_pictures(run, planned, progress, others=of_path)
-    distillation = (
-        None
-        if record.path is None or point is None
-        else distillation_part(
-            record.path,
-            point,
-            run,
-            scores=record.scores,
-            scored="test maps" if record.teacher else "the maps that there are gradients of",
-            progress=after(len(planned), progress),
-        )
-    )
-    trust = quality_part(record.quality or UNCHECKED, run)
-    if distillation is not None and record.chosen is None:
-        distillation.notes.append(
-            f"wavelet.json holds none of this path's wavelets. Shown is the point at α = {distillation.chosen.share:g}."
-        )
-    return save_report(
-        run,
-        "awd_cosmo.report/run.html.j2",
+    point = record.shown
+    return save_run_report(
+        run, "awd_cosmo.report/run.html.j2", plan(record), progress, path=record.path, point=point,
+        scores=record.scores, quality=record.quality,
+        scored="test maps" if record.teacher else "the maps that there are gradients of",
+        path_notes=[OFF_PATH.format(point.share)] if point is not None and record.chosen is None else [],
         made_with=("awd-cosmo", "awd-core", "python", "torch"),
         title=f"{record.symbol} from convergence maps, with a distilled wavelet",
-        packages=["awd_cosmo.report"],
         summary=sentences.summary(record),
-        facts=[*sentences.facts(record), *trust.facts],
+        facts=sentences.facts(record),
         record=record,
-        notes=sentences.honest_notes(record),
+        notes=sentences.caveats(record),
         paper=sentences.PAPER,
         data_sentences=sentences.data_sentences(record),
         split_sentences=sentences.split_sentences(record),
         observed_sentence=sentences.observed_sentence(record),
         calibration=sentences.calibration_sentence(record.predictions.get(record.main.name), record.main),
         rivals=[name for _, name in sentences.rivals(record, record.main)],
-        pictures=pictures,
         tables=_tables(record),
-        distillation=distillation,
-        quality=trust,
         split_warnings=list(dict.fromkeys(w for split in record.splits.values() for w in split.get("warnings", ()))),
         shape_level=shape_level(record),
         snippet=snippet(record),
         uses=_uses(record),
-        run=run_part(run),
-    )
+    )  # fmt: skip
 
 
 def snippet(record: RunRecord) -> str:
@@ -117,15 +85,11 @@ def snippet(record: RunRecord) -> str:
 
 
 def _tables(record: RunRecord) -> dict[str, Any]:
-    protocols: list[Protocol] = [record.main, *(p for n, p in record.protocols.items() if n != record.main.name)]
-    names = tables.row_names(protocols)
+    names = tables.row_names(record.ordered)
     scales, shares = bands(record)
-    results: list[tuple[Protocol, Table]] = [
-        (protocol, tables.results_table(protocol, names, record.symbol)) for protocol in protocols
-    ]
     return {
-        "results": results,
-        "ratios": tables.ratios_table(record) if record.ratios else None,
+        "results": [(one, tables.results_table(one, names, record.symbol)) for one in record.ordered],
+        "ratios": tables.ratios_table(record) if record.results.ratios else None,
         "costs": tables.costs_table(record, names),
         "split": tables.split_table(record),
         "cosmologies": tables.cosmologies_table(record),
@@ -140,7 +104,7 @@ def _tables(record: RunRecord) -> dict[str, Any]:
 
 def _uses(record: RunRecord) -> dict[str, bool]:
     """What must be cited beside the method."""
-    rows = [row for protocol in record.protocols.values() for row in protocol.rows]
+    rows = [row for protocol in record.ordered for row in protocol.rows]
     layout = f"{record.maps.get('layout', '')} {record.maps.get('account', '')}".lower()
     simulated = bool(record.maps.get("simulation"))
     return {

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from awd_core.report import Draw, Planned, error_curve_figure
+from awd_core.report import Draw, PlannedFigure, error_curve_figure
 from awd_core.student import CurvePoint, ErrorCurve
+from awd_cosmo.inference.results import ModelRow
 from awd_cosmo.report import map_figures, result_figures, run_figures, sentences, tables
-from awd_cosmo.report.artefacts import SYMBOLS, Row, RunRecord
+from awd_cosmo.report.artefacts import SYMBOLS, RunRecord
 from awd_cosmo.report.bands import BandShare, band_shares, model_levels, scales_of
 from awd_cosmo.statistics.undecimated import BandScale
 
@@ -16,20 +17,20 @@ MOST_BANDS = 15
 """Panels of wavelet attributions, at most."""
 
 
-def plan(record: RunRecord) -> list[Planned]:
+def plan(record: RunRecord) -> list[PlannedFigure]:
     """All pictures for which there are data."""
     return [*_of_results(record), *_of_data(record), *_of_wavelet(record), *_of_attributions(record)]
 
 
-def _of_results(record: RunRecord) -> list[Planned]:
-    protocols = [record.main, *(p for name, p in record.protocols.items() if name != record.main.name)]
+def _of_results(record: RunRecord) -> list[PlannedFigure]:
+    protocols = record.ordered
     names = tables.row_names(protocols)
     planned = [] if not record.main.curve else [_curve(record.main.curve)]
     planned += [
-        Planned(
+        PlannedFigure(
             "rmse",
             f"RMSE of {record.symbol} with error bars for each model and protocol; the tables have the numbers.",
-            lambda narrow: result_figures.rmse_figure(protocols, names, record.target, narrow=narrow),
+            lambda narrow: result_figures.rmse_figure(protocols, names, record.results.target, narrow=narrow),
         )
     ]
     for protocol in protocols:
@@ -40,59 +41,62 @@ def _of_results(record: RunRecord) -> list[Planned]:
         ]
         if predictions is not None and shown:
             planned.append(
-                Planned(
+                PlannedFigure(
                     f"predictions-{protocol.name.replace('_', '-')}",
                     f"Estimated against true {record.symbol} for {', '.join(row.name for row in shown)}, with the line "
                     "of perfect estimates.",
-                    _predicted(predictions, shown, {row.key: row.name for row in shown}, record.target),
+                    _predicted(predictions, shown, {row.key: row.name for row in shown}, record.results.target),
                 )
             )
     if record.histories:
         planned.append(
-            Planned(
+            PlannedFigure(
                 "teacher-history",
                 "Loss of the teacher on training and validation maps by epoch.",
                 lambda narrow: run_figures.history_figure(record.histories, narrow=narrow),
             )
         )
     if observed := record.observed:
-        trained = (record.maps.get("parameters") or {}).get(record.target)
+        trained = (record.maps.get("parameters") or {}).get(record.results.target)
         planned.append(
-            Planned(
+            PlannedFigure(
                 "observed",
                 f"Estimates of {record.symbol} for the observed maps with error bars; the table has the numbers.",
                 lambda narrow: run_figures.observed_figure(
-                    observed, record.target, None if trained is None else tuple(trained), narrow=narrow
+                    observed, record.results.target, None if trained is None else tuple(trained), narrow=narrow
                 ),
             )
         )
     return planned
 
 
-def _curve(rows: Sequence[Mapping[str, Any]]) -> Planned:
+def _curve(rows: Sequence[Mapping[str, Any]]) -> PlannedFigure:
     curve = ErrorCurve(tuple(CurvePoint(**row) for row in rows))
-    return Planned(
+    return PlannedFigure(
         "numbers",
         "R² on test maps by how many of the numbers are read, for AWD's wavelet and plain ones, and the teacher's.",
         lambda narrow: error_curve_figure(curve, narrow=narrow),
     )
 
 
-def _predicted(predictions: Any, shown: Sequence[Row], names: Mapping[str, str], target: str) -> Draw:
+def _predicted(predictions: Any, shown: Sequence[ModelRow], names: Mapping[str, str], target: str) -> Draw:
     return lambda narrow: result_figures.predictions_figure(predictions, shown, names, target, narrow=narrow)
 
 
-def _of_data(record: RunRecord) -> list[Planned]:
+def _of_data(record: RunRecord) -> list[PlannedFigure]:
     table = record.maps.get("table") or []
     varying = [name for name in SYMBOLS if len({row[name] for row in table if row.get(name) is not None}) > 1]
-    axes = [record.target, *(n for n in ("sigma8", "A_s", "M_nu", *varying) if n in varying and n != record.target)]
-    if len(axes) < 2 or record.target not in varying:
+    axes = [
+        record.results.target,
+        *(n for n in ("sigma8", "A_s", "M_nu", *varying) if n in varying and n != record.results.target),
+    ]
+    if len(axes) < 2 or record.results.target not in varying:
         return []
     held_out = record.predictions.get("held_out")
     test = [] if held_out is None else sorted(set(held_out.cosmology.tolist()))
     complete = [row for row in table if all(row.get(name) is not None for name in axes[:2])]
     return [
-        Planned(
+        PlannedFigure(
             "cosmologies",
             f"The cosmologies in the plane of {SYMBOLS.get(axes[0], axes[0])} and {SYMBOLS.get(axes[1], axes[1])}.",
             lambda narrow: run_figures.cosmologies_figure(complete, test, axes[0], axes[1], narrow=narrow),
@@ -100,7 +104,7 @@ def _of_data(record: RunRecord) -> list[Planned]:
     ]
 
 
-def _of_wavelet(record: RunRecord) -> list[Planned]:
+def _of_wavelet(record: RunRecord) -> list[PlannedFigure]:
     wavelet, path, pixel = record.wavelet, record.path, record.pixel_arcmin
     if wavelet is None or pixel is None:
         return []
@@ -108,12 +112,12 @@ def _of_wavelet(record: RunRecord) -> list[Planned]:
     if path is not None:
         start, level = path.start, shape_level(record)
         planned += [
-            Planned(
+            PlannedFigure(
                 "shapes",
                 f"The filters LL, LH, HL and HH of level {level} as images: {start.name} and the distilled wavelet.",
                 lambda narrow: map_figures.shapes_figure(wavelet, start, level, pixel, narrow=narrow),
             ),
-            Planned(
+            PlannedFigure(
                 "kernels",
                 "The four kernels of three by three pixels, with their numbers, before and after.",
                 lambda narrow: map_figures.kernels_figure(wavelet, start, narrow=narrow),
@@ -122,7 +126,7 @@ def _of_wavelet(record: RunRecord) -> list[Planned]:
     scales, shares = bands(record)
     if scales:
         planned.append(
-            Planned(
+            PlannedFigure(
                 "bands",
                 "Wavelengths that each band passes, and its share of the estimate; the table has the numbers.",
                 lambda narrow: run_figures.bands_figure(scales, shares, narrow=narrow),
@@ -131,23 +135,23 @@ def _of_wavelet(record: RunRecord) -> list[Planned]:
     return planned
 
 
-def _of_attributions(record: RunRecord) -> list[Planned]:
+def _of_attributions(record: RunRecord) -> list[PlannedFigure]:
     held, pixel = record.attributions, record.pixel_arcmin
     if held is None or pixel is None:
         return []
     planned = [
-        Planned(
+        PlannedFigure(
             "attribution-pixels",
             f"Test maps, and below them the gradient of the teacher's {record.symbol} by the convergence of pixels.",
             lambda narrow: map_figures.pixel_attributions_figure(
-                held, pixel, result_figures.written(record.target).removesuffix(" (eV)"), narrow=narrow
+                held, pixel, result_figures.written(record.results.target).removesuffix(" (eV)"), narrow=narrow
             ),
         )
     ]
     if held.bands:
         few = held.first_bands(MOST_BANDS)
         planned.append(
-            Planned(
+            PlannedFigure(
                 "attribution-bands",
                 "One test map, and the magnitudes of its attributions in each band of the wavelet.",
                 lambda narrow: map_figures.band_attributions_figure(few, 0, pixel, narrow=narrow),
@@ -159,7 +163,7 @@ def _of_attributions(record: RunRecord) -> list[Planned]:
 def bands(record: RunRecord) -> tuple[list[BandScale], list[BandShare]]:
     """Scales of the bands, and their shares of the estimate where these can be told."""
     wavelet, pixel = record.wavelet, record.pixel_arcmin
-    levels = model_levels(record.model) or (record.taken or {}).get("levels")
+    levels = model_levels(record.model) or (None if record.taken is None else record.taken.levels)
     if levels is None and record.path is not None:
         levels = record.path.settings["levels"]
     if wavelet is None or pixel is None or levels is None:

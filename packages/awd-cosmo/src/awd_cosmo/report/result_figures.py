@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from awd_core.plotting import BEFORE, DARK, label, panels, style_of
 from awd_core.report import Method, Score, comparison_figure
 from awd_core.typing import Array
-from awd_cosmo.report.artefacts import Predictions, Protocol, Row
+from awd_cosmo.inference.results import ModelRow, Protocol
+from awd_cosmo.report.artefacts import Predictions
 
 SERIES = {"held_out": "new cosmologies", "published": "known cosmologies"}
 MATH = {"Omega_m": r"$\Omega_\mathrm{m}$", "M_nu": r"$M_\nu$ (eV)", "A_s": r"$10^9 A_\mathrm{s}$",
@@ -30,19 +31,7 @@ def written(target: str) -> str:
 def rmse_figure(
     protocols: Sequence[Protocol], names: Mapping[tuple[str, str, str], str], target: str, *, narrow: bool = False
 ) -> Figure:
-    """Draw the RMSE of all models with error bars, the best on top.
-
-    Parameters
-    ----------
-    protocols : sequence of Protocol
-        The first one gives the order.
-    names : mapping
-        What to call each row, by `Row.identity`.
-    target : str
-        Name of the parameter.
-    narrow : bool
-        For a narrow page.
-    """
+    """Draw the RMSE of all models with error bars, the best on top; the first protocol gives the order."""
     scores: dict[tuple[str, str, str], list[Score | None]] = {}
     rows = {}
     for number, protocol in enumerate(protocols):
@@ -58,29 +47,15 @@ def rmse_figure(
     return comparison_figure(methods, quantity, series=[SERIES.get(p.name, p.name) for p in protocols], narrow=narrow)
 
 
-def _score(row: Row) -> Score:
+def _score(row: ModelRow) -> Score:
     """A row's RMSE with a bar of one standard deviation."""
-    return Score(row.rmse) if row.error is None else Score(row.rmse, row.rmse - row.error, row.rmse + row.error)
+    return Score(row.rmse, row.rmse - row.error, row.rmse + row.error)
 
 
 def predictions_figure(
-    predictions: Predictions, shown: Sequence[Row], names: Mapping[str, str], target: str, *, narrow: bool = False
+    predictions: Predictions, shown: Sequence[ModelRow], names: Mapping[str, str], target: str, *, narrow: bool = False
 ) -> Figure:
-    """Draw estimates against truths: maps as faint dots, cosmologies as points with the scatter of their maps.
-
-    Parameters
-    ----------
-    predictions : Predictions
-        Of one protocol.
-    shown : sequence of Row
-        Which models; their keys must be among the predictions.
-    names : mapping
-        What to call them, by key.
-    target : str
-        Name of the parameter.
-    narrow : bool
-        Panels below each other.
-    """
+    """Draw estimates against truths: maps as faint dots, cosmologies as points with the scatter of their maps."""
     count = len(shown)
     figure, drawn = panels(
         count, narrow, height=3.5 if narrow else 3.25, width=max(8.0 / min(count, 3), 3.4 / count), shared=True
@@ -94,16 +69,8 @@ def predictions_figure(
         axes.plot(limits, limits, color="black", linewidth=0.9, zorder=1)
         axes.plot(predictions.truth, estimate, ".", color=BEFORE, markersize=2.5, alpha=0.45, zorder=0)
         truth, mean, scatter = _by_cosmology(predictions, estimate)
-        axes.errorbar(
-            truth,
-            mean,
-            yerr=scatter,
-            fmt="o",
-            color=colour,
-            markersize=4 if len(truth) < 80 else 2.5,
-            elinewidth=0.9,
-            zorder=2,
-        )
+        size = 4 if len(truth) < 80 else 2.5
+        axes.errorbar(truth, mean, yerr=scatter, fmt="o", color=colour, markersize=size, elinewidth=0.9, zorder=2)
         label(axes, names[row.key], f"true {written(target)}", f"estimated {written(target)}")
         axes.set_xlim(limits)
         axes.set_ylim(limits)

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from awd_core.plotting import BEFORE, HIGH, LOW, NARROW, label, panels
-from awd_cosmo.report.artefacts import is_far
+from awd_cosmo.report.artefacts import is_outlier
 from awd_cosmo.report.bands import BandShare
 from awd_cosmo.report.result_figures import written
 from awd_cosmo.statistics.undecimated import BandScale
@@ -24,16 +24,7 @@ def cosmologies_figure(
 ) -> Figure:
     """Draw where the cosmologies lie in the plane of two parameters, those of the held-out test apart.
 
-    Parameters
-    ----------
-    table : sequence of mappings
-        One a cosmology, with its number as "cosmology" and its parameters.
-    test : sequence of int
-        Numbers of the cosmologies that no model saw in training.
-    x, y : str
-        Names of the parameters.
-    narrow : bool
-        For a narrow page.
+    Rows of the table have the cosmology's number as "cosmology", and its parameters; `test` has such numbers.
     """
     figure = Figure(figsize=(NARROW, 3.6) if narrow else (5.6, 3.6), layout="constrained")
     axes = figure.subplots()
@@ -52,17 +43,7 @@ def cosmologies_figure(
 
 
 def bands_figure(scales: Sequence[BandScale], shares: Sequence[BandShare], *, narrow: bool = False) -> Figure:
-    """Draw the wavelengths that bands pass, and beside them what they contribute to the estimate.
-
-    Parameters
-    ----------
-    scales : sequence of BandScale
-        From `awd_cosmo.report.bands.scales_of`.
-    shares : sequence of BandShare
-        From `awd_cosmo.report.bands.band_shares`; may be empty.
-    narrow : bool
-        Panels below each other.
-    """
+    """Draw the wavelengths that bands pass, and beside them what they contribute to the estimate, if that is known."""
     known = {share.band: share for share in shares}
     both = bool(known)
     height = 0.24 * len(scales) + 1.6
@@ -116,15 +97,7 @@ def _plain_log_ticks(axis: Any, low: float, high: float) -> None:
 
 
 def history_figure(histories: Mapping[str, Sequence[Mapping[str, Any]]], *, narrow: bool = False) -> Figure:
-    """Draw the teacher's losses by epoch, a panel for each protocol.
-
-    Parameters
-    ----------
-    histories : mapping
-        From the names of protocols to records with "epoch" and losses.
-    narrow : bool
-        Panels below each other.
-    """
+    """Draw the teacher's losses by epoch, a panel for each protocol."""
     count = len(histories)
     figure, drawn = panels(count, narrow, height=2.7, width=4.0)
     titles = {"held_out": "Cosmologies held out", "published": "Published protocol"}
@@ -151,16 +124,7 @@ def observed_figure(
 ) -> Figure:
     """Draw the estimates of observed maps with their error bars; hollow where a map is unlike those of training.
 
-    Parameters
-    ----------
-    observed : sequence of mappings
-        With "file", "estimate", "std" and "times".
-    target : str
-        Name of the parameter.
-    trained : (float, float) or None
-        Its range in the training maps.
-    narrow : bool
-        For a narrow page.
+    `trained` is the range of the parameter in the training maps.
     """
     height = 0.32 * len(observed) + 1.5
     figure = Figure(figsize=(NARROW if narrow else 7.0, height), layout="constrained")
@@ -168,7 +132,7 @@ def observed_figure(
     if trained is not None:
         axes.axvspan(*trained, color=TRAINED, zorder=0, label="range in training")
     for place, row in enumerate(observed):
-        far = is_far(row)
+        far = is_outlier(row)
         axes.errorbar(
             float(row["estimate"]), place, xerr=float(row.get("std") or 0.0), fmt="o", color=BEFORE if far else HIGH,
             capsize=3, markersize=6, markerfacecolor="white" if far else HIGH,

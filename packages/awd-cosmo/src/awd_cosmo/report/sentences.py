@@ -9,8 +9,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from awd_core.report import number
-from awd_cosmo.report.artefacts import Predictions, Protocol, Ratio, Row, RunRecord, is_far
+from awd_core.report import counted, interval, number
+from awd_cosmo.inference.results import ModelRow, Protocol, Ratio
+from awd_cosmo.report.artefacts import Predictions, RunRecord, is_outlier
 
 PAPER = {"network": 0.89, "classical": 0.82}
 """RMSE of AWD over that of the teacher and of the best classical filter, as published (Ha et al. 2021)."""
@@ -22,15 +23,15 @@ FEW = 10
 """Fewer test cosmologies than that give rough error bars."""
 
 
-def with_error(value: float, error: float | None) -> str:
+def with_error(value: float, error: float) -> str:
     """A number with its error, to two digits of that.
 
     Examples
     --------
-    >>> with_error(0.021967, 0.00112), with_error(0.0123, None)
+    >>> with_error(0.021967, 0.00112), with_error(0.0123, math.nan)
     ('0.0220 ± 0.0011', '0.0123')
     """
-    if error is None or not (math.isfinite(error) and error > 0):
+    if not (math.isfinite(error) and error > 0):
         return number(value, ".4f")
     digits = max(0, 1 - math.floor(math.log10(error)))
     return f"{number(value, f'.{digits}f')} ± {error:.{digits}f}"
@@ -46,17 +47,14 @@ def compared(ratio: Ratio, other: str) -> str:
     """
     if not math.isfinite(ratio.value):
         return f"not comparable with that of {other}"
-    percent = f"{abs(100 * (ratio.value - 1)):.1f} %"
-    if ratio.low is None or ratio.high is None:
-        known = f"(ratio {ratio.value:.3f}, without an error bar)"
-        return f"{percent} {'smaller' if ratio.value < 1 else 'larger'} than that of {other} {known}"
-    interval = f"(ratio {ratio.value:.3f}, 95 %: {ratio.low:.3f} to {ratio.high:.3f})"
-    if ratio.low <= 1 <= ratio.high:
-        return f"not distinguishable from that of {other} {interval}"
-    return f"{percent} {'smaller' if ratio.value < 1 else 'larger'} than that of {other} {interval}"
+    percent = f"{abs(100 * (ratio.value - 1)):.1f} % {'smaller' if ratio.value < 1 else 'larger'} than"
+    way = "not distinguishable from" if ratio.verdict == "open" else percent
+    return (
+        f"{way} that of {other} (ratio {ratio.value:.3f}, {interval(ratio.low, ratio.high) or 'without an error bar'})"
+    )
 
 
-def rivals(record: RunRecord, protocol: Protocol) -> list[tuple[Row, str]]:
+def rivals(record: RunRecord, protocol: Protocol) -> list[tuple[ModelRow, str]]:
     """Teacher and best classical statistic of a protocol, with what to call them in a sentence."""
     teacher, classical = protocol.of("teacher") or protocol.best("network"), record.classical(protocol)
     found = [] if teacher is None else [(teacher, "the teacher")]
@@ -72,8 +70,8 @@ def verdict(record: RunRecord, protocol: Protocol) -> str:
         return "AWD is not among the models that were scored."
     error = with_error(mine.rmse, mine.error)
     where = (
-        f"On {_count(protocol.test, 'map')} of {_count(protocol.test_cosmologies, 'cosmology', 'cosmologies')} that no "
-        "model was trained on"
+        f"On {counted(protocol.test, 'map')} of {counted(protocol.test_cosmologies, 'cosmology', 'cosmologies')} that "
+        "no model was trained on"
         if protocol.name == "held_out"
         else "In the published protocol, on new maps of cosmologies that are known from training"
     )
@@ -84,39 +82,38 @@ def verdict(record: RunRecord, protocol: Protocol) -> str:
     return f"{said}: {', and '.join(clauses)}, {HERE}." if clauses else f"{said}."
 
 
-def _against(record: RunRecord, protocol: Protocol, row: Row, name: str) -> str:
+def _against(record: RunRecord, protocol: Protocol, row: ModelRow, name: str) -> str:
     """One clause on AWD against a rival; a teacher that errs as much as the truths scatter is none."""
     if row.kind == "network" and protocol.spread is not None and row.rmse >= protocol.spread:
         return (
             f"the teacher has learnt nothing (its RMSE is {number(row.rmse, '.4f')}, the spread of the truths "
             f"{number(protocol.spread, '.4f')}), so a ratio to it says nothing"
         )
-    return compared(record.ratio(protocol, row), name)
+    return compared(record.results.ratio(protocol.name, row.key), name)
 
 
 def summary(record: RunRecord) -> str:
     """Summarise the run, for the head of the page."""
-    ordered = [record.main, *(p for name, p in record.protocols.items() if name != record.main.name)]
-    return " ".join(verdict(record, protocol) for protocol in ordered)
+    return " ".join(verdict(record, protocol) for protocol in record.ordered)
 
 
-def honest_notes(record: RunRecord) -> list[str]:
+def caveats(record: RunRecord) -> list[str]:
     """What the reader should beware of; may be empty."""
     notes = []
     protocol = record.main
     mine = protocol.of("awd")
     if mine is not None:
         for row, name in rivals(record, protocol):
-            ratio = record.ratio(protocol, row)
-            if (ratio.low if ratio.low is not None else ratio.value) > 1:
+            ratio = record.results.ratio(protocol.name, row.key)
+            if ratio.verdict == "above" or (ratio.verdict == "unknown" and ratio.value > 1):
                 notes.append(
                     f"AWD does worse here than {name}: its RMSE is {ratio.value:.2f} times as large. Where the "
                     "estimate alone counts, take that instead."
                 )
-            elif ratio.low is not None and ratio.high is not None and ratio.low <= 1 <= ratio.high:
+            elif ratio.verdict == "open":
                 notes.append(f"These test maps do not tell AWD and {name} apart.")
-        notes += _like_kin(record, protocol)
-        notes += _beaten_by_kin(protocol, mine)
+        notes += _like_variants(record, protocol)
+        notes += _beaten_by_variants(protocol, mine)
         if protocol.spread is not None and mine.rmse > 0.95 * protocol.spread:
             notes.append(
                 f"AWD's RMSE is hardly below {number(protocol.spread, '.4f')}, the spread of {record.symbol} among the "
@@ -130,26 +127,26 @@ def honest_notes(record: RunRecord) -> list[str]:
         )
     few = protocol.test_cosmologies
     if protocol.name == "held_out" and few is not None and few < FEW:
-        notes.append(f"The test has but {_count(few, 'cosmology', 'cosmologies')}, so all error bars are rough.")
+        notes.append(f"The test has but {counted(few, 'cosmology', 'cosmologies')}, so all error bars are rough.")
     if record.main.name != "held_out":
         notes.append("No cosmologies were held out, so nothing here says how the models do on a new one.")
     chosen = record.taken
-    if chosen is not None and chosen.get("share") is None:
+    if chosen is not None and chosen.share is None:
         notes.append(
-            f"Cross-validation preferred a wavelet that was not distilled, {chosen.get('wavelet')}: distillation "
+            f"Cross-validation preferred a wavelet that was not distilled, {chosen.wavelet}: distillation "
             "brought nothing that this data could tell."
         )
     return list(dict.fromkeys(notes))
 
 
-def _like_kin(record: RunRecord, protocol: Protocol) -> list[str]:
+def _like_variants(record: RunRecord, protocol: Protocol) -> list[str]:
     """Say where adapting the wavelet, or the interpretation term, made no difference that could be told."""
     mine = protocol.of("awd")
     statistic, same = None if mine is None else mine.statistic, []
-    for ratio in record.ratios:
+    for ratio in record.results.ratios:
         row = protocol.of(ratio.to) if (ratio.protocol, ratio.of) == (protocol.name, "awd") else None
-        within = ratio.low is not None and ratio.high is not None and ratio.low <= 1 <= ratio.high
-        if row is not None and row.kind in ("ablation", "wavelet") and row.statistic == statistic and within:
+        kin = row is not None and row.kind in ("ablation", "wavelet") and row.statistic == statistic
+        if row is not None and kin and ratio.verdict == "open":
             same.append(f"{row.name} ({ratio.value:.3f}, {ratio.low:.3f} to {ratio.high:.3f})")
     if not same:
         return []
@@ -160,7 +157,7 @@ def _like_kin(record: RunRecord, protocol: Protocol) -> list[str]:
     ]
 
 
-def _beaten_by_kin(protocol: Protocol, mine: Row) -> list[str]:
+def _beaten_by_variants(protocol: Protocol, mine: ModelRow) -> list[str]:
     kin = [row for row in protocol.rows if row.kind in ("ablation", "wavelet") and row.rmse < mine.rmse]
     if not kin:
         return []
@@ -179,11 +176,11 @@ def facts(record: RunRecord) -> list[tuple[str, str, str]]:
     if mine is not None:
         found.append((f"RMSE of {record.symbol}", number(mine.rmse, ".4f"), _plus_minus(mine)))
         for row, name in rivals(record, protocol):
-            ratio = record.ratio(protocol, row)
-            interval = "" if ratio.low is None else f"{ratio.low:.2f} to {ratio.high:.2f}; "
+            ratio = record.results.ratio(protocol.name, row.key)
+            ends = interval(ratio.low, ratio.high, ".2f").removeprefix("95 %: ")
             short = "AWD / teacher" if name == "the teacher" else "AWD / classical"
-            found.append((short, number(ratio.value, ".3f"), f"{interval}below 1: AWD is better"))
-        if mine.r2 is not None:
+            found.append((short, number(ratio.value, ".3f"), "; ".join(filter(None, [ends, "below 1: AWD is better"]))))
+        if math.isfinite(mine.r2):
             found.append(("R²", number(mine.r2, ".2f"), "on test maps"))
         if mine.parameters is not None:
             teacher = protocol.of("teacher")
@@ -196,15 +193,15 @@ def facts(record: RunRecord) -> list[tuple[str, str, str]]:
     return found
 
 
-def _plus_minus(row: Row) -> str:
-    return "AWD, new cosmologies" if row.error is None else f"± {number(row.error, '.2g')}, AWD"
+def _plus_minus(row: ModelRow) -> str:
+    return "AWD, new cosmologies" if math.isnan(row.error) else f"± {number(row.error, '.2g')}, AWD"
 
 
 def data_sentences(record: RunRecord) -> list[str]:
     """What maps these are."""
     maps = record.maps
     shape, scale = maps.get("shape"), maps.get("arcmin_per_pixel")
-    said = f"{maps.get('maps', 0):,} maps of {_count(maps.get('cosmologies'), 'cosmology', 'cosmologies')}"
+    said = f"{maps.get('maps', 0):,} maps of {counted(maps.get('cosmologies'), 'cosmology', 'cosmologies')}"
     if (per := maps.get("realisations_per_cosmology")) is not None:
         said += f", {per[0]} each" if per[0] == per[1] else f", {per[0]} to {per[1]} of each"
     if shape:
@@ -234,12 +231,12 @@ def _has_halos(simulation: Mapping[str, Any]) -> bool:
 def split_sentences(record: RunRecord) -> list[str]:
     """Which split, and why."""
     said = []
-    if "held_out" in record.protocols:
+    if "held_out" in record.results.protocols:
         said.append(
             "Cosmologies held out: whole cosmologies are kept for validation and for the test. A model that merely "
             "recognises the cosmologies of its training fails here. This is the protocol that counts."
         )
-    if "published" in record.protocols:
+    if "published" in record.results.protocols:
         said.append(
             "Published protocol: the realisations of every cosmology are divided, so test maps are new but their "
             "cosmologies are known. It is kept to compare with the paper; its errors are no forecast for a new "
@@ -250,7 +247,7 @@ def split_sentences(record: RunRecord) -> list[str]:
         "fold; bins and penalties come from training maps, error bars from validation maps. Tiles of a map are never "
         "in two parts."
     )
-    if len(record.protocols) > 1:
+    if len(record.ordered) > 1:
         said.append(
             "The choices are made in the first of these protocols and hold in both. Test maps of the second are kept "
             "out of them."
@@ -272,15 +269,15 @@ def split_sentences(record: RunRecord) -> list[str]:
 def observed_sentence(record: RunRecord) -> str:
     """What to make of the estimates of observed maps."""
     rows = record.observed or ()
-    far = sum(map(is_far, rows))
+    far = sum(map(is_outlier, rows))
     if not far:
         return (
-            f"{_count(len(rows), 'map was', 'maps were')} tested for two things: whether features lie where those of "
+            f"{counted(len(rows), 'map was', 'maps were')} tested for two things: whether features lie where those of "
             "maps from within the training box do, and whether the estimate keeps two error bars from its ends. "
             "Neither speaks against them. That is no proof that they are like the training maps, and says nothing of "
             "systematic errors which these have not."
         )
-    these = "The map is" if far == len(rows) == 1 else f"{far} of {_count(len(rows), 'map')} are"
+    these = "The map is" if far == len(rows) == 1 else f"{far} of {counted(len(rows), 'map')} are"
     return (
         f"{these} unlike the training maps, or estimated at the end of the training range. Such estimates may be "
         "extrapolations, and their error bars mean little: noise, smoothing, mask and pixel scale of the training maps "
@@ -291,19 +288,13 @@ def observed_sentence(record: RunRecord) -> str:
 def calibration_sentence(predictions: Predictions | None, protocol: Protocol) -> str | None:
     """Say how AWD's own error bars did on test maps, and no more than these can tell."""
     mine = protocol.of("awd")
-    if mine is None or mine.coverage68 is None or predictions is None:
+    if mine is None or math.isnan(mine.coverage68) or predictions is None:
         return None
     said = f"AWD's own 68 % error bars hold {100 * mine.coverage68:.0f} % of the test maps"
     low, high = mine.coverage68_low, mine.coverage68_high
-    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+    if not (math.isfinite(low) and math.isfinite(high)):
         return f"{said}; how sure that is, is not known."
     interval = f"(95 %: {100 * max(low, 0.0):.0f} to {100 * min(high, 1.0):.0f} %)"
     if low <= 0.68 <= high:
         return f"{said} {interval}: nothing speaks against them."
     return f"{said} {interval}: they are too {'small' if high < 0.68 else 'large'}."
-
-
-def _count(count: int | None, one: str, many: str | None = None) -> str:
-    if count is None:
-        return f"some {many or one + 's'}"
-    return f"{count:,} {one if count == 1 else many or one + 's'}"

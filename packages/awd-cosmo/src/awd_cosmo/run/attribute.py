@@ -30,7 +30,7 @@ QUALITY = QualitySettings(
 """A teacher in eight orientations takes its time: these checks take some ten seconds for maps of 64²."""
 
 
-def shown_rows(prepared: Prepared, number: int = 4) -> Rows:
+def example_rows(prepared: Prepared, number: int = 4) -> Rows:
     """Test maps at evenly spaced ranks of the target."""
     test = prepared.splits["held_out"].test
     order = test[np.argsort(prepared.target[test], kind="stable")]
@@ -43,7 +43,7 @@ def write_attributions(run: RunFolder, job: Job, prepared: Prepared, taught: Tau
 
     Attributions are Ψ₀∇f(x), the gradient with respect to the wavelet's coefficients (saliency).
     """
-    rows = shown_rows(prepared)
+    rows = example_rows(prepared)
     maps = prepared.maps.read(rows)
     slopes = input_gradients(taught.module, maps[:, None], taught.target(maps[:, None]))[:, 0]
     bands = band_magnitudes(wavelet, maps, np.asarray(slopes), job.path_levels)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from awd_core.distill import DistillationPath
+from awd_core.files import to_json
 from awd_core.run import Report, RunFolder
 from awd_core.student import StudentDistillation
 from awd_core.wavelets import Wavelet
@@ -85,10 +86,10 @@ def select(
     for key in CLASSICAL_NAMES:
         before = len(comparison.record)
         comparison.classical(key)
-        best = next(i for i, entry in enumerate(comparison.record[before:]) if entry["chosen"])
-        chosen["classical"][key] = [best // len(job.estimators), comparison.record[before + best]["regressor"]]
+        best = next(i for i, entry in enumerate(comparison.record[before:]) if entry.chosen)
+        chosen["classical"][key] = [best // len(job.estimators), comparison.record[before + best].regressor]
         advance(CLASSICAL_NAMES[key])
-    run.write_json("selection.json", comparison.record)
+    run.write_json("selection.json", to_json(comparison.record))
     run.write_json("choice.json", chosen)
 
 

@@ -6,7 +6,7 @@ validation maps. These took part in the choices, so the error bars may be a litt
 which did not, says by how much.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from awd_core.typing import Array, Rows
 from awd_core.wavelets import Wavelet
 from awd_cosmo.inference.estimators import CountRidge, EmulatorPosterior, NearestCosmology
 from awd_cosmo.inference.regressor import CountRegressor
-from awd_cosmo.inference.results import RECOGNISES, Answer
+from awd_cosmo.inference.results import RECOGNISES, ModelEstimates, TriedCandidate
 from awd_cosmo.inference.scores import rmse
 from awd_cosmo.run.features import Features, described, statistic_key
 from awd_cosmo.run.job import Job
@@ -89,7 +89,7 @@ class Comparison:
     job: Job
     prepared: Prepared
     features: Features
-    record: list[dict[str, Any]] = field(default_factory=list)
+    record: list[TriedCandidate] = field(default_factory=list)
     _known: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
 
     @property
@@ -120,13 +120,8 @@ class Comparison:
             self._known[same] = self._errors(statistic, estimator)
         held_out, error = self._known[same]
         choice = Choice(statistic, estimator, held_out, error)
-        self.record.append(
-            {
-                "key": key, "wavelet": name, "share": share, "levels": getattr(statistic, "levels", None),
-                "statistic": described(statistic), "regressor": estimator, "cv_rmse": held_out,
-                "validation_rmse": error, "chosen": False,
-            }
-        )  # fmt: skip
+        told, levels = described(statistic), getattr(statistic, "levels", None)
+        self.record.append(TriedCandidate(key, name, share, levels, told, estimator, held_out, error))
         return choice
 
     def _errors(self, statistic: Statistic, estimator: str) -> tuple[float, float]:
@@ -142,7 +137,8 @@ class Comparison:
     def best(self, choices: list[Choice]) -> Choice:
         """The best of the candidates that were tried last, by the error on cosmologies left out; marked as chosen."""
         best = min(range(len(choices)), key=lambda i: choices[i].cv_rmse)
-        self.record[len(self.record) - len(choices) + best]["chosen"] = True
+        place = len(self.record) - len(choices) + best
+        self.record[place] = replace(self.record[place], chosen=True)
         return choices[best]
 
     def classical(self, key: str) -> Choice:
@@ -158,7 +154,7 @@ class Comparison:
 
     def answer(
         self, choice: Choice, protocol: str, *, key: str, name: str, kind: str, angles: int = 0
-    ) -> tuple[Answer, CountRegressor]:
+    ) -> tuple[ModelEstimates, CountRegressor]:
         """Fit to the training maps of a protocol, calibrate on its validation maps, and ask for its test maps.
 
         `angles` are the free ones of a distilled wavelet, which count among the parameters.
@@ -171,9 +167,9 @@ class Comparison:
         estimate, std = fitted.predict(x[split.test], return_std=True)
         label = statistic_label(choice.statistic)
         numbers = _fitted_numbers(fitted) + angles
-        return Answer(key, name, kind, label, choice.estimator, estimate, std, validation, numbers), fitted
+        return ModelEstimates(key, name, kind, label, choice.estimator, estimate, std, validation, numbers), fitted
 
-    def nearest(self, filters: list[Any], key: str, name: str, kind: str) -> Answer:
+    def nearest(self, filters: list[Any], key: str, name: str, kind: str) -> ModelEstimates:
         """The published estimator by name: 22 bins of peak counts, the training cosmology of least χ².
 
         Of several statistics (the upper ends of a wavelet's bins) validation chooses.
@@ -189,7 +185,7 @@ class Comparison:
         error, statistic, fitted = min(found, key=lambda one: one[0])
         estimate = fitted.predict(self.features.of(statistic)[split.test])
         label = f"published peak counts, {statistic.bins} bins"
-        return Answer(key, name, kind, label, RECOGNISES, estimate, None, error, int(fitted.means_.size))
+        return ModelEstimates(key, name, kind, label, RECOGNISES, estimate, None, error, int(fitted.means_.size))
 
     def fit(self, estimator: str, statistic: Statistic, features: Array, rows: Rows) -> CountRegressor:
         """An estimator of the target, fitted to features of rows."""

@@ -13,7 +13,7 @@ from awd_core.typing import Array, Rows
 from awd_core.wavelets import Wavelet
 from awd_cosmo.inference.model import Model
 from awd_cosmo.inference.regressor import CountRegressor
-from awd_cosmo.inference.results import Answer, predictions_csv, ratio, score_row
+from awd_cosmo.inference.results import ModelEstimates, ModelRow, Protocol, Ratio, Results, predictions_csv
 from awd_cosmo.inference.scores import rmse
 from awd_cosmo.inference.training_range import TrainingDistribution
 from awd_cosmo.run.compare import (
@@ -26,8 +26,7 @@ from awd_cosmo.run.compare import (
 )
 from awd_cosmo.run.prepare import Prepared
 from awd_cosmo.run.student import few_peaks, number_curve
-from awd_cosmo.run.teach import Taught
-from awd_cosmo.run.teach import answers as teacher_answers
+from awd_cosmo.run.teach import Taught, teacher_estimates
 from awd_cosmo.statistics.kernels import wavelet_kernels
 from awd_cosmo.statistics.statistic import Statistic
 
@@ -64,11 +63,13 @@ def evaluate(
     for key, (index, estimator) in chosen["classical"].items():
         statistic = classical_statistics(key, maps.arcmin_per_pixel, min(maps.shape))[index]
         models.append((key, CLASSICAL_NAMES[key], "classical", statistic, estimator))
-    protocols, ratios, tables, timings = {}, [], {}, {}
+    protocols: dict[str, Protocol] = {}
+    ratios: list[Ratio] = []
+    tables, timings = {}, {}
     total = len(models) * len(prepared.splits)
     for number, (protocol, split) in enumerate(prepared.splits.items()):
         truth = prepared.target[split.test]
-        answers: list[Answer] = []
+        answers: list[ModelEstimates] = []
         fits: dict[str, tuple[Statistic, CountRegressor]] = {}
         for k, (key, name, kind, statistic, estimator) in enumerate(models):
             report(number * len(models) + k, total, name)
@@ -85,7 +86,7 @@ def evaluate(
         if protocol == "published":
             answers += _nearest(run, comparison, counted)
         units, drawn = independent_units(prepared, protocol)
-        rows = [score_row(answer, truth, units) for answer in answers]
+        rows = [ModelRow.of(answer, truth, units) for answer in answers]
         # Each statistic is tried once with each estimator, and validation of this protocol says which is best.
         best = min((a for a in main.values() if a.kind == "classical"), key=lambda a: a.validation_rmse or 0.0)
         rivals = ("teacher", best.key)
@@ -93,28 +94,24 @@ def evaluate(
             ("awd", (*rivals, "awd_peaks", "awd_counts", *(key for key in few if key != "awd"))),
             ("awd_counts", (*rivals, "awd_no_interpretation", "db5")),
         ):
-            ratios += [ratio(protocol, main[first], main[one], truth, units) for one in others if one in main]
-        protocols[protocol] = {
-            "rows": rows,
-            "train": len(split.train),
-            "validation": len(split.validation),
-            "test": len(split.test),
-            "test_cosmologies": len(np.unique(prepared.cosmology[split.test])),
-            "spread": float(truth.std()),
-            "best_classical": best.key,
-            "units": drawn,
-        }
+            there = [main[one] for one in others if one in main]
+            ratios += [Ratio.of_answers(protocol, main[first], one, truth, units) for one in there]
         tables[protocol] = _table(prepared, protocol, main, best.key)
+        curve = None
         if protocol == "held_out":
             timings = _timings(comparison, fits, taught.get(protocol), prepared)
-            summary = {row["key"]: row["rmse"] for row in rows if row["key"] in ("awd", "teacher", "mean")}
+            summary = {row.key: row.rmse for row in rows if row.key in ("awd", "teacher", "mean")}
             _save_model(run, comparison, fits["awd"], student.wavelet, main["awd"], summary)
             teacher = main["teacher"].estimate if "teacher" in main else None
             shown: dict[str, Wavelet | str] = {"student": student.wavelet, **{name: name for name in job.baselines}}
-            protocols[protocol]["curve"] = number_curve(comparison, shown, chosen["numbers"], teacher, units)
+            curve = number_curve(comparison, shown, chosen["numbers"], teacher, units)
+        protocols[protocol] = Protocol(
+            rows, len(split.train), len(split.validation), len(split.test),
+            len(np.unique(prepared.cosmology[split.test])), float(truth.std()), best.key, drawn, curve, protocol,
+        )  # fmt: skip
     run.write_bytes("predictions.csv", predictions_csv(tables))
     run.write_json("timings.json", {"ms_per_map": timings, "seconds": run.seconds()})
-    run.write_json("results.json", {"target": job.target, "protocols": protocols, "ratios": ratios})
+    run.write_json("results.json", Results(job.target, protocols, ratios).to_dict())
 
 
 def independent_units(prepared: Prepared, protocol: str) -> tuple[dict[str, Any], str]:
@@ -137,26 +134,26 @@ def independent_units(prepared: Prepared, protocol: str) -> tuple[dict[str, Any]
     return {"realisation": np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1)}, "maps"
 
 
-def _teacher_answer(run: RunFolder, prepared: Prepared, taught: Taught, protocol: str) -> Answer:
+def _teacher_answer(run: RunFolder, prepared: Prepared, taught: Taught, protocol: str) -> ModelEstimates:
     seed = int(run.config["settings"]["job"]["seed"])
-    rows, found = teacher_answers(run, taught, prepared, protocol, "validation", seed=seed)
+    rows, found = teacher_estimates(run, taught, prepared, protocol, "validation", seed=seed)
     error = rmse(prepared.target[rows], found)
-    _, estimate = teacher_answers(run, taught, prepared, protocol, "test", seed=seed)
+    _, estimate = teacher_estimates(run, taught, prepared, protocol, "test", seed=seed)
     std = np.full(len(estimate), error)
-    return Answer(
+    return ModelEstimates(
         "teacher", f"teacher ({taught.name})", "network", "maps", "network", estimate, std, error, taught.parameters
     )
 
 
-def _mean_answer(prepared: Prepared, protocol: str) -> Answer:
+def _mean_answer(prepared: Prepared, protocol: str) -> ModelEstimates:
     split, target = prepared.splits[protocol], prepared.target
     mean = float(target[split.train].mean())
     error = rmse(target[split.validation], np.full(len(split.validation), mean))
     estimate = np.full(len(split.test), mean)
-    return Answer("mean", "mean of the training maps", "trivial", "none", "mean", estimate, None, error, 1)
+    return ModelEstimates("mean", "mean of the training maps", "trivial", "none", "mean", estimate, None, error, 1)
 
 
-def _nearest(run: RunFolder, comparison: Comparison, awd: Wavelet) -> list[Answer]:
+def _nearest(run: RunFolder, comparison: Comparison, awd: Wavelet) -> list[ModelEstimates]:
     """The published estimators by name, for the protocol that they are for."""
     prepared = comparison.prepared
     if np.unique(prepared.cosmology[prepared.splits["published"].train], return_counts=True)[1].min() < 2:
@@ -173,7 +170,7 @@ def _nearest(run: RunFolder, comparison: Comparison, awd: Wavelet) -> list[Answe
     return [comparison.nearest(published_filters(filter), key, name, kind) for key, name, kind, filter in rows]
 
 
-def _table(prepared: Prepared, protocol: str, answers: Mapping[str, Answer], best: str) -> dict[str, Any]:
+def _table(prepared: Prepared, protocol: str, answers: Mapping[str, ModelEstimates], best: str) -> dict[str, Any]:
     rows = prepared.splits[protocol].test
     columns: dict[str, Any] = {
         "map": rows,
@@ -208,7 +205,7 @@ def _timings(
 
 def _save_model(
     run: RunFolder, comparison: Comparison, fit: tuple[Statistic, CountRegressor], wavelet: Wavelet,
-    answer: Answer, summary: Mapping[str, float],
+    answer: ModelEstimates, summary: Mapping[str, float],
 ) -> None:  # fmt: skip
     """Write model.json: what NumPy alone goes from maps to the target with."""
     job, prepared = comparison.job, comparison.prepared

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from awd_core.files import kept_array, make_atomically
+from awd_core.files import cached_array, make_atomically
 from awd_core.run import RunFolder, shortest_seconds
 from awd_core.typing import Array, Rows
 from awd_core.workers import Serial, Workers, available_cores
@@ -57,7 +57,7 @@ class Features:
     def of(self, statistic: Statistic, rows: Rows | None = None) -> Array:
         """Features (n, F) of some rows, or of all, which are kept. The statistic is not fitted."""
         place = self.run / "features" / f"{statistic_key(statistic)}.npy"
-        kept: Array | None = kept_array(place)
+        kept: Array | None = cached_array(place)
         if kept is not None and len(kept) == len(self.maps):
             return kept if rows is None else kept[rows]
         wanted = np.arange(len(self.maps)) if rows is None else rows
@@ -87,7 +87,7 @@ class Features:
             / f"{statistic_key(statistic)}-{hashlib.sha256(rows.tobytes()).hexdigest()[:16]}"
         )
         folder.mkdir(parents=True, exist_ok=True)
-        todo = [_Task(piece, folder / f"{k}.npy") for k, piece in enumerate(pieces_of(self.maps, rows))]
+        todo = [_Task(block, folder / f"{k}.npy") for k, block in enumerate(map_blocks(self.maps, rows))]
         places = list(self.workers.map(partial(_measure, ready), todo))
         found = stacked((np.load(place, allow_pickle=False) for place in places), len(rows))
         shutil.rmtree(folder)
@@ -100,7 +100,7 @@ class Features:
 
 
 @dataclass(frozen=True)
-class Piece:
+class MapBlock:
     """Maps that a worker is handed, rows 0 to `count` − 1 of a source, of which it reads `held` at a time."""
 
     source: Source
@@ -111,37 +111,37 @@ class Piece:
         return f"{self.count} maps"
 
 
-def pieces_of(maps: MapSet, rows: Rows) -> list[Piece]:
+def map_blocks(maps: MapSet, rows: Rows) -> list[MapBlock]:
     """Rows of a set, cut into what is worth handing out."""
     held = maps_at_a_time(maps.shape)
     blocks = [rows[start : start + HANDED * held] for start in range(0, len(rows), HANDED * held)]
-    return [Piece(maps.source.part(block), len(block), held) for block in blocks]
+    return [MapBlock(maps.source.part(block), len(block), held) for block in blocks]
 
 
-def features_of(statistic: Statistic, piece: Piece) -> Array:
+def features_of(statistic: Statistic, block: MapBlock) -> Array:
     """Features (count, F) of the maps of a piece."""
 
     def read(rows: Rows) -> Maps:
-        return piece.source(rows, available_cores(), None)
+        return block.source(rows, available_cores(), None)
 
-    return _part_by_part(statistic, read, np.arange(piece.count), piece.held)
+    return _part_by_part(statistic, read, np.arange(block.count), block.held)
 
 
 @dataclass(frozen=True)
 class _Task:
     """A piece of which features are wanted, and the file for them."""
 
-    piece: Piece
+    block: MapBlock
     place: Path
 
     def __str__(self) -> str:
-        return f"features of {self.piece} for {self.place}"
+        return f"features of {self.block} for {self.place}"
 
 
 def _measure(statistic: Statistic, task: _Task) -> Path:
     """Write the features of a piece, unless they are there."""
-    if (kept := kept_array(task.place)) is None or len(kept) != task.piece.count:
-        features = features_of(statistic, task.piece)
+    if (kept := cached_array(task.place)) is None or len(kept) != task.block.count:
+        features = features_of(statistic, task.block)
         make_atomically(task.place, lambda path: np.save(path, features))
     return task.place
 

@@ -5,7 +5,7 @@ not among them. A job is kept in the run's `config.json`, so that single steps g
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 from awd_core.run import RUN, AtLeast, OneOf, Panel, SettingError, Typed, check_settings, parse_shares
@@ -211,18 +211,10 @@ class Job:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Job":
-        """Job from what `to_dict` gave.
+        """Job from what `to_dict` gave; ValueError if it has fields that are not known, or of another kind."""
+        from awd_core.files import from_json  # which needs NumPy, as help does not
 
-        Raises
-        ------
-        ValueError
-            If it has fields that are not known.
-        """
-        values = {name: value for name, value in values.items() if name != "resamples"}  # of the bootstrap of before
-        unknown = sorted(set(values) - {entry.name for entry in fields(cls)})
-        if unknown:
-            raise ValueError(f"a run has no setting {unknown[0]!r}; another version of awd-cosmo may have made it")
-        return cls(**values)
+        return from_json(cls, {name: value for name, value in values.items() if name != "resamples"})
 
     def changed(self, **values: Any) -> "Job":
         """A job with other values for some fields; those that are None stay."""

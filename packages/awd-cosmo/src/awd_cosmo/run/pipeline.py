@@ -36,12 +36,12 @@ from awd_core.run import (
     Report,
     RunFolder,
     Step,
-    afresh,
+    files_exist,
     files_of,
     follow,
-    left,
+    never_done,
+    steps_until,
     stored_run,
-    through,
 )
 from awd_core.student import StudentDistillation
 from awd_core.typing import Rows
@@ -168,7 +168,7 @@ class Work(Distilling):
 
     @property
     def scored(self) -> tuple[Any, Any]:
-        """Test maps, as in the published work, drawn at random, `SCORED` at most; else those that are distilled from."""
+        """Test maps, as published, drawn at random, `SCORED` at most; without gradients of them what is distilled from."""
         rows = np.random.default_rng([self.job.seed, 0x5C0E]).permutation(self.prepared.splits["held_out"].test)
         rows = np.sort(rows[:SCORED]).astype(np.int64)
         X = self.prepared.maps.read(rows)[:, None]
@@ -197,7 +197,7 @@ class Work(Distilling):
         """Make the embedded suite, or what is missing of it."""
         simulate_first(self.job, self.data, workers=self.crew, progress=report)
 
-    def name_rows(self, report: Report) -> None:
+    def write_gradient_rows(self, report: Report) -> None:
         """Say of which maps there are gradients."""
         told = {"rows": self.rows.tolist(), "method": "saliency", "target": self.job.target}
         self.run.write_json("gradients.json", told)
@@ -212,7 +212,7 @@ class Work(Distilling):
         """The wavelet of the few counts of peaks, and which they are."""
         return StudentDistillation.load(self.run / "peaks.json")
 
-    def find_student(self, report: Report) -> None:
+    def distill_student_wavelets(self, report: Report) -> None:
         """Find the wavelets of which few numbers, and few counts, tell most of the teacher's answers."""
         find_wavelets(self.run, self.comparison, self.taught, report)
 
@@ -220,7 +220,7 @@ class Work(Distilling):
         """Choose statistic, estimator and wavelet by cross-validation."""
         select(self.run, self.comparison, self.student, self.peaks, self.paths, report)
 
-    def take_chosen(self, report: Report) -> None:
+    def write_chosen(self, report: Report) -> None:
         """Write the wavelet that was chosen, its path, and the wavelets on it."""
         start, index = self.chosen["awd_counts"]
         self.save_points(self.paths[start], "wavelets/share-{share:.3f}.json")
@@ -246,7 +246,7 @@ class Work(Distilling):
         self.run.write_json("observed.json", [asdict(one) for one in found])
         self.run.write_bytes("observed.csv", to_csv(found))
 
-    def tell(self, report: Report) -> None:
+    def write_page(self, report: Report) -> None:
         """Write the report."""
         from awd_cosmo.report.page import write_report
 
@@ -256,21 +256,21 @@ class Work(Distilling):
 RUN: tuple[Step[Work], ...] = (
     Step("prepare", "Simulation", Work.simulate, {
         "maps": "the simulated maps, where they were asked for",
-    }, done=lambda w: w.options["data"] != SIMULATED or left("maps.json", "maps")(w)),
+    }, done=lambda w: w.options["data"] != SIMULATED or files_exist("maps.json", "maps")(w)),
     Step("prepare", "", lambda w, report: w.prepared, {
         "maps.json": "what the maps are and what was done to them",
         "maps.ecsv": "the table of the prepared maps, one row a map",
         "split.json": "which maps train, validate and test, in both protocols",
         "cache": "the prepared maps",
-    }, done=afresh),
+    }, done=never_done),
     Step("teach", "", lambda w, report: w.taught, {
         "teacher.json": "what the teachers are, and how well they do on validation maps",
         "teacher": "the teachers' weights and histories",
-    }, done=afresh),
+    }, done=never_done),
     GRADIENTS,
-    Step("distill", "", Work.name_rows, {"gradients.json": "of which maps"}),
+    Step("distill", "", Work.write_gradient_rows, {"gradients.json": "of which maps"}),
     PATHS,
-    Step("distill", "Student", Work.find_student, {
+    Step("distill", "Student", Work.distill_student_wavelets, {
         "student.json": "the wavelet of which few numbers tell most of the teacher's answers, and how it was found",
         "peaks.json": "the same of few counts of peaks, and which they are",
     }),
@@ -278,7 +278,7 @@ RUN: tuple[Step[Work], ...] = (
         "selection.json": "every candidate that validation has compared",
         "choice.json": "what it chose",
     }),
-    Step("distill", "", Work.take_chosen, {**TAKEN, "wavelets": "the wavelet of each share of its path"}),
+    Step("distill", "", Work.write_chosen, {**TAKEN, "wavelets": "the wavelet of each share of its path"}),
     SCORES,
     Step("distill", "Attributions", Work.attribute, {
         "attributions.npz": "attributions of some test maps, in pixels and in the wavelet's bands",
@@ -290,12 +290,12 @@ RUN: tuple[Step[Work], ...] = (
         "predictions.csv": "what the main models say of each test map",
         "timings.json": "seconds of each step, milliseconds per map of each model",
         "features": "features of all maps, by statistic",
-    }, done=left("results.json", "model.json", "predictions.csv")),
+    }, done=files_exist("results.json", "model.json", "predictions.csv")),
     Step("evaluate", "Observed maps", Work.observe, {
         "observed.json": "what the model says of observed maps",
         "observed.csv": "the same as a table",
-    }, lambda w: w.options["observed"], afresh),
-    Step("report", "Report", Work.tell, PAGE, done=afresh),
+    }, lambda w: w.options["observed"], never_done),
+    Step("report", "Report", Work.write_page, PAGE, done=never_done),
 )  # fmt: skip
 STEPS = tuple(dict.fromkeys(step.name for step in RUN))
 """The parts of a run, each of which needs those before it."""
@@ -369,7 +369,7 @@ def run_pipeline(
     check_device(device)
     if job is not None:
         check_kind("job", job, Job)
-    steps = through(RUN, until)
+    steps = steps_until(RUN, until)
     place = Path(out)
     if data is None:
         if overwrite:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from awd_core.evidence import jackknife
+from awd_core.evidence import r_squared, r_squared_difference
 from awd_core.run import RunFolder
 from awd_core.student import Bands, StudentDistillation, StudentSearch, distill_student
 from awd_core.typing import Array, Rows
@@ -128,23 +128,8 @@ def number_curve(
 
     Numbers are taken one by one, each time the one with which the error on training cosmologies left out is least.
 
-    Parameters
-    ----------
-    comparison : Comparison
-        With the maps.
-    wavelets : mapping of str to Wavelet or str
-        By method; the first is the student's.
-    estimator : str
-        "ridge", with products, or "emulator".
-    teacher : ndarray, shape (n,), optional
-        Its estimates for the test maps.
-    units : mapping of str to ndarray
-        What the test maps are a draw of.
-
-    Returns
-    -------
-    list of dict
-        Rows of `awd_core.student.CurvePoint`.
+    The first wavelet of the mapping is the student's, `estimator` is "ridge", with products, or "emulator". `teacher`
+    are its estimates for the test maps, `units` what these are a draw of. Rows are of `awd_core.student.CurvePoint`.
     """
     prepared, split = comparison.prepared, comparison.prepared.splits["held_out"]
     truth = prepared.target[split.test]
@@ -177,12 +162,5 @@ def number_curve(
 
 def _beside(truth: Array, estimate: Array, other: Array, units: Mapping[str, Any]) -> dict[str, float]:
     """R² of estimates, and its difference to that of others with the standard error by the jackknife over units."""
-    columns = np.stack([np.ones_like(truth), truth, truth**2, (estimate - truth) ** 2, (other - truth) ** 2], axis=1)
-
-    def difference(sums: Array) -> Array:
-        count, total, squares, mine, others = sums
-        return np.asarray((others - mine) / (squares - total**2 / count))
-
-    found = jackknife(difference, columns, *units.values())
-    r2 = 1 - float(columns[:, 3].sum() / ((truth - truth.mean()) ** 2).sum())
-    return {"r2": r2, "difference": found.value, "standard_error": found.standard_error}
+    found = r_squared_difference(truth, estimate, other, *units.values())
+    return {"r2": r_squared(truth, estimate), "difference": found.value, "standard_error": found.standard_error}

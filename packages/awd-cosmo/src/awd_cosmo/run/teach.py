@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from awd_core.files import kept_array, make_atomically, read_json
+from awd_core.files import cached_array, make_atomically, read_json
 from awd_core.run import RunFolder
 from awd_core.typing import Array, Rows
 from awd_cosmo.inference.scores import rmse
@@ -105,7 +105,7 @@ def teach(run: RunFolder, job: Job, prepared: Prepared, weights: Path | None) ->
         with run.step("Teacher asked") as progress:
             for done, protocol in enumerate(prepared.splits):
                 progress(done, len(prepared.splits), protocol.replace("_", " "))
-                rows, found = answers(run, taught[protocol], prepared, protocol, "validation", seed=job.seed)
+                rows, found = teacher_estimates(run, taught[protocol], prepared, protocol, "validation", seed=job.seed)
                 told[protocol]["validation_rmse"] = rmse(prepared.target[rows], found)
         one = taught["held_out"]
         summary: Mapping[str, Any] = {
@@ -127,7 +127,7 @@ def trained_rows(job: Job, split: Split) -> Rows:
     return np.sort(drawn)
 
 
-def answers(
+def teacher_estimates(
     run: RunFolder, taught: Taught, prepared: Prepared, protocol: str, part: str, *, seed: int
 ) -> tuple[Rows, Array]:
     """Rows of the validation or test maps of a protocol, and what a teacher says of them: asked once, and kept.
@@ -138,7 +138,7 @@ def answers(
     if part == "validation" and len(rows) > ASKED:
         rows = np.sort(np.random.default_rng([seed, 0xA5CD]).permutation(rows)[:ASKED])
     place = run / "teacher" / f"{protocol}.{part}.npy"
-    found = kept_array(place)
+    found = cached_array(place)
     if found is None or len(found) != len(rows):
         found = taught.predict(prepared.maps, rows)
         place.parent.mkdir(exist_ok=True)

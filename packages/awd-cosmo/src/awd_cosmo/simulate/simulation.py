@@ -29,7 +29,7 @@ from awd_cosmo.simulate.halos import HaloModel
 from awd_cosmo.simulate.lensing import lensing_theory
 from awd_cosmo.simulate.map_model import MapModel, Setup, map_model
 from awd_cosmo.simulate.suite_folder import Values, begin_suite, suite_description
-from awd_cosmo.simulate.suite_writer import Shares, write_share
+from awd_cosmo.simulate.suite_writer import RealisationBatches, write_batch
 
 Floats = npt.NDArray[np.float32]
 
@@ -188,10 +188,10 @@ def simulate_suite(
             )
     with open_workers(workers) as crew:
         begin_suite(root, seed, cosmologies, realisations, setup)
-        shares = Shares(folders, cosmologies, realisations, seed, setup)
+        batches = RealisationBatches(folders, cosmologies, realisations, seed, setup)
         done, completed = 0, {}
-        for share, (values, written) in zip(shares, crew.map(write_share, shares), strict=True):
-            completed[share.cosmology] = values
+        for batch, (values, written) in zip(batches, crew.map(write_batch, batches), strict=True):
+            completed[batch.cosmology] = values
             done += written
             if progress is not None:
                 progress(done, realisations * len(cosmologies))

@@ -22,7 +22,7 @@ TOGETHER = 64
 
 
 @dataclass(frozen=True)
-class Share:
+class RealisationBatch:
     """Some maps of a suite.
 
     Attributes
@@ -52,7 +52,7 @@ class Share:
         return f"cosmology {self.cosmology}, realisations {self.first} to {self.last}"
 
 
-class Shares(Sequence[Share]):
+class RealisationBatches(Sequence[RealisationBatch]):
     """All maps of a suite, in shares that are put together when they are handed out."""
 
     def __init__(
@@ -66,38 +66,38 @@ class Shares(Sequence[Share]):
         return self.of_each * len(self.folders)
 
     @overload
-    def __getitem__(self, place: int) -> Share: ...
+    def __getitem__(self, place: int) -> RealisationBatch: ...
 
     @overload
-    def __getitem__(self, place: slice) -> list[Share]: ...
+    def __getitem__(self, place: slice) -> list[RealisationBatch]: ...
 
-    def __getitem__(self, place: int | slice) -> Share | list[Share]:
+    def __getitem__(self, place: int | slice) -> RealisationBatch | list[RealisationBatch]:
         if isinstance(place, slice):
             return [self[i] for i in range(len(self))[place]]
         if not 0 <= place < len(self):
             raise IndexError(place)
         i, k = divmod(place, self.of_each)
         last = min((k + 1) * TOGETHER, self.realisations)
-        return Share(self.folders[i], self.cosmologies[i], i, k * TOGETHER + 1, last, self.seed, self.setup)
+        return RealisationBatch(self.folders[i], self.cosmologies[i], i, k * TOGETHER + 1, last, self.seed, self.setup)
 
 
-def write_share(share: Share) -> tuple[Values, int]:
+def write_batch(batch: RealisationBatch) -> tuple[Values, int]:
     """Write what is missing of a share: the parameters of its cosmology, and its number of maps."""
-    setup = share.setup
-    numbers = range(share.first, share.last + 1)
-    names = {number: share.folder / map_name(setup.source_redshift, number) for number in numbers}
+    setup = batch.setup
+    numbers = range(batch.first, batch.last + 1)
+    names = {number: batch.folder / map_name(setup.source_redshift, number) for number in numbers}
     # What is whole is read no further than the header of one map: no spectrum is computed.
     missing = [number for number, path in names.items() if not path.exists()]
     if not missing:
-        _, header = read_map(names[share.first])
+        _, header = read_map(names[batch.first])
         return header.parameters, len(names)
-    model = _model(json.dumps(share.values), setup)
+    model = _model(json.dumps(batch.values), setup)
     # To the digits that headers are read with, so that a resumed suite has the very same table.
     parameters = {name: round(x, 12) for name, x in model.theory.parameters.items() if name in RANGES}
     cards: dict[str, Any] = {
         "OMEGA_B": (model.theory.parameters["Omega_b"], "baryon density"),
-        "SEED": (share.seed, "seed of the suite"),
-        "COSMO": (share.cosmology, "number of the cosmology, from 0"),
+        "SEED": (batch.seed, "seed of the suite"),
+        "COSMO": (batch.cosmology, "number of the cosmology, from 0"),
         "SHIFT": (model.theory.shift, "minus the convergence of an empty beam"),
         "PHASES": ("shared" if setup.shared_phases else "independent", "noise across cosmologies"),
         "PADDING": (setup.padding, "side of the periodic grid over that of the map"),
@@ -107,11 +107,11 @@ def write_share(share: Share) -> tuple[Values, int]:
     }
     if setup.halos is not None:
         cards["HALOMIN"] = (setup.halos.minimum_mass, "[solMass] least mass of halos")
-    share.folder.mkdir(parents=True, exist_ok=True)
+    batch.folder.mkdir(parents=True, exist_ok=True)
     for number in missing:
         write_map(
             names[number],
-            model.draw(share.seed, share.cosmology, number),
+            model.draw(batch.seed, batch.cosmology, number),
             pixel_scale=setup.arcmin_per_pixel * units.arcmin,
             source_redshift=setup.source_redshift,
             parameters=parameters,

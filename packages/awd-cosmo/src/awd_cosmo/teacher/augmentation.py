@@ -22,7 +22,7 @@ class WithChannel(nn.Module):
         return self.network(x.unsqueeze(1) if x.ndim == 3 else x)  # type: ignore[no-any-return]
 
 
-class OverTurns(nn.Module):
+class OrientationAverage(nn.Module):
     """The mean of a network's answers to a map in its eight orientations, or four if it is not square."""
 
     def __init__(self, network: nn.Module) -> None:
@@ -31,7 +31,7 @@ class OverTurns(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, …, ny, nx) to the mean answer."""
-        answers = [self.network(turned(x, element)) for element in range(0, 8, _step(x))]
+        answers = [self.network(oriented(x, element)) for element in range(0, 8, _step(x))]
         return torch.stack(answers).mean(dim=0)
 
 
@@ -80,17 +80,17 @@ class SkyAugmentation:
             out = torch.empty_like(x)
             for element in sorted(set(elements.tolist())):
                 here = (elements == element).to(x.device)
-                out[here] = turned(x[here], element)
+                out[here] = oriented(x[here], element)
             x = out
         return x + noise.to(x.device) if self.noise else x
 
 
-def turned(x: Tensor, element: int) -> Tensor:
+def oriented(x: Tensor, element: int) -> Tensor:
     """`awd_cosmo.maps.observe.turn` for tensors (…, ny, nx).
 
     Examples
     --------
-    >>> turned(torch.tensor([[[1, 2], [3, 4]]]), 4).tolist()
+    >>> oriented(torch.tensor([[[1, 2], [3, 4]]]), 4).tolist()
     [[[2, 1], [4, 3]]]
     """
     flipped = x.flip(-1) if element >= 4 else x

@@ -3,12 +3,12 @@
 import sys
 
 
-def tell(message: object, *, aside: bool = False) -> None:
+def echo(message: object, *, aside: bool = False) -> None:
     """Say something: what was asked for on standard output; aside, notes and errors on standard error.
 
     Examples
     --------
-    >>> tell("Written to run.")
+    >>> echo("Written to run.")
     Written to run.
     """
     print(message, file=sys.stderr if aside else sys.stdout)
