@@ -54,7 +54,8 @@ def write_report(run: RunFolder, *, progress: Progress = lambda done, total: Non
     return save_run_report(
         run, "awd_cme.report/report.html.j2", list(_drawings(found, effect_list)), progress, path=found.path,
         point=found.chosen, scores=found.scores, scored="the test tracks", quality=found.quality,
-        made_with=("awd-cme", "awd-core", "python"), title=summary.title(found), summary=f"{few} {summary.summary(found)}".strip(), facts=summary.facts(found),
+        made_with=("awd-cme", "awd-core", "python"), title=summary.title(found),
+        summary=f"{few} {summary.summary(found)}".strip(), facts=summary.facts(found),
         **_context(run, found, effect_list),
     )  # fmt: skip
 

@@ -168,7 +168,7 @@ class Work(Distilling):
 
     @property
     def scored(self) -> tuple[Any, Any]:
-        """Test maps, as published, drawn at random, `SCORED` at most; without gradients of them what is distilled from."""
+        """Test maps, as published, `SCORED` at most; without gradients of them the distilled maps."""
         rows = np.random.default_rng([self.job.seed, 0x5C0E]).permutation(self.prepared.splits["held_out"].test)
         rows = np.sort(rows[:SCORED]).astype(np.int64)
         X = self.prepared.maps.read(rows)[:, None]
