@@ -124,6 +124,7 @@ def card_of(problem: Problem, row: Fitted, result: dict[str, Any]) -> ModelCard:
         "train_tracks": result["train"],
         "test_tracks": result["test"],
         "series": problem.raw.settings.to_dict(),
+        "seconds_per_frame": problem.known.seconds_per_frame(),
     }
     return ModelCard.of(
         row.transformer, row.predictor, problem.training, problem.z_scores, intervals=intervals, notes=notes
