@@ -85,7 +85,8 @@ OPTIONS = {
     "awd-cme extract": """
         MOVIES required | --tracks required | --channels | --seconds-per-frame | --micrometres-per-pixel | --axes |
         --sigma | --format = auto | --on-error = raise | --compound = join | --columns | --position-unit = auto |
-        --master | --z | --series 0.. | --gain 0.. | --threads 1.. = 2 | --workers 1.. = 1 | --scheduler | --quiet | --out required |
+        --master | --z | --series 0.. | --gain 0.. | --threads 1.. = 2 | --workers 1.. = 1 | --scheduler |
+        --quiet | --out required |
     """,
     "awd-cme teach": """
         DATA required | --target | --settings | --tracks | --network | --epochs 1.. = 40 | --seed 0.. = 0 |
@@ -101,8 +102,9 @@ OPTIONS = {
         RUN required | --workers 1.. = 1 | --scheduler | --quiet |
     """,
     "awd-cme predict": """
-        CARD required | TRACKS required | --channels | --seconds-per-frame | --micrometres-per-pixel | --format = auto |
-        --on-error = skip | --compound = join | --columns | --position-unit = auto | --master | --resample | --out |
+        CARD required | TRACKS required | --channels | --seconds-per-frame | --micrometres-per-pixel |
+        --format = auto | --on-error = skip | --compound = join | --columns | --position-unit = auto | --master |
+        --resample | --out |
     """,
 }
 OPTIONS["awd-cosmo prepare"] = OPTIONS["awd-cosmo run"]

@@ -180,6 +180,8 @@ def _varying(stems: Sequence[str]) -> list[list[str]] | None:
 def _apart(column: list[str]) -> list[list[str]]:
     """A word that is the same but for a number in it, as that number."""
     split = [re.fullmatch(r"(\D*)(\d+)(\D*)", word) for word in column]
+    if all(word.lower().endswith("nm") for word in column):  # wavelengths
+        return [column]
     if all(split) and len({(one[1], one[3]) for one in split if one}) == 1:
         return [[one[2] for one in split if one]]
     return [column]

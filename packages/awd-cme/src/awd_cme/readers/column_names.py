@@ -230,7 +230,7 @@ class Roles:
         return need if {"frame", "time"} & set(self.columns) else [*need, "frame"]
 
     def __str__(self) -> str:
-        shown = self.columns | {
+        shown = {role: self.columns[role] for role in ROLES if role in self.columns} | {
             f"{channel}_{measure}" if channel else measure: name
             for channel, measures in self.channels.items()
             for measure, name in measures.items()

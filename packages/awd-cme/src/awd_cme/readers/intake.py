@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -12,7 +12,7 @@ import pandas as pd
 from awd_cme.movies.movie import default_names
 from awd_cme.movies.units import MICROMETRES, PIXELS, SECONDS, known_lengths, spelled
 from awd_cme.tracks.losses import LossReport, counted
-from awd_cme.tracks.table import PARTS, empty_table, make_table
+from awd_cme.tracks.table import PARTS, concat, empty_table, make_table
 from awd_core.checks import check_choice, real_number
 from awd_core.typing import AnyArray, Array, Flags
 
@@ -179,7 +179,8 @@ def take_in(
     ----------
     rows : DataFrame
         Columns `track`, `frame` (from 0), `y`, `x` (pixels from 0); where known `segment`, `part`, `category` and
-        columns of channels. Without `part`, a row without position is an error, not a gap.
+        columns of channels; `cell` where there are several. Without `part`, a row without position is an error, not a
+        gap.
     what : str
         The file, for messages and as `source`.
     options, report
@@ -197,6 +198,10 @@ def take_in(
     ValueError
         If anything is wrong and the options do not say to skip it.
     """
+    if "cell" in rows:
+        return _in_cells(
+            rows, what, options, report, channels=channels, known=(seconds_per_frame, micrometres_per_pixel)
+        )
     report.came += int(rows["track"].nunique())
     known = {"seconds_per_frame": seconds_per_frame, "micrometres_per_pixel": micrometres_per_pixel}
     if rows.empty:
@@ -230,6 +235,29 @@ def take_in(
     )
     report.kept += int(rows["track"].nunique())
     return table, report
+
+
+def _in_cells(
+    rows: pd.DataFrame,
+    what: str,
+    options: Options,
+    report: LossReport,
+    *,
+    channels: Sequence[str],
+    known: tuple[float | None, float | None],
+) -> Result:
+    """The same of the rows of several cells, whose tracks may have the same numbers."""
+    tables = []
+    for cell, own in rows.groupby("cell", sort=True):
+        lost = LossReport()
+        table, _ = take_in(
+            own.drop(columns="cell"), what, replace(options, cell=None), lost, channels=channels, cell=str(cell),
+            seconds_per_frame=known[0], micrometres_per_pixel=known[1],
+        )  # fmt: skip
+        tables.append(table)
+        report.merge(lost)
+    report.recognised.append(f"{what}: {counted(len(tables), 'cells')}")
+    return concat(tables), report
 
 
 def _count_unknown(rows: pd.DataFrame, channels: Sequence[str], report: LossReport) -> None:

@@ -10,7 +10,6 @@
 """
 
 import os
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -29,8 +28,8 @@ from awd_cme.readers.intake import (
     take_in,
 )
 from awd_cme.readers.text_tables import Table, read_table
-from awd_cme.tracks.losses import LossReport, counted
-from awd_cme.tracks.table import PARTS, concat
+from awd_cme.tracks.losses import LossReport
+from awd_cme.tracks.table import PARTS
 from awd_core.typing import Array, Rows
 
 COLUMNS = {
@@ -172,18 +171,11 @@ def _of_roles(
     if "z" in column:
         say_depth(table.numbers(column["z"]), report)
     names = _signals(table, roles, rows, options, report, whose)
-    cells = _cells(table, roles, options, report)
+    if (cells := cells_of(table, roles, options)) is not None:
+        rows["cell"] = cells
     rows = rows[~alone]
     _refuse_spots(rows, roles, path, report)
-    if cells is None:
-        return plain_result(rows, path, options, report, names, seconds, size)
-    tables = []
-    for cell, own in rows.groupby(cells[~alone], sort=True):
-        part, lost = plain_result(own, path, options, LossReport(), names, seconds, size, str(cell))
-        tables.append(part)
-        report.merge(lost)
-    report.recognised.append(f"{path}: {counted(len(tables), 'cells')}, by the column {column['cell']!r}")
-    return concat(tables), report
+    return plain_result(rows, path, options, report, names, seconds, size)
 
 
 def _numbers_of_tracks(table: Table, roles: Roles, path: str | os.PathLike[str], report: LossReport) -> Array:
@@ -284,8 +276,8 @@ def _signals(
     return names
 
 
-def _cells(table: Table, roles: Roles, options: Options, report: LossReport) -> pd.Series | None:
-    """Name of the cell of each row, where there are several."""
+def cells_of(table: Table, roles: Roles, options: Options) -> pd.Series | None:
+    """Name of the cell of each row, where there are several; its condition before it, where a column has that."""
     name = roles.columns.get("cell")
     if name is None:
         return None
@@ -320,16 +312,15 @@ def plain_result(
     names: list[str],
     seconds: float | None,
     size: float | None,
-    cell: str | None = None,
 ) -> Result:
     """Rows of a plain table taken in."""
     return take_in(
         rows,
         str(path),
-        options if cell is None else replace(options, cell=None),
+        options,
         report,
         channels=names,
-        cell=cell or bare_name(path),
+        cell=bare_name(path),
         seconds_per_frame=interval(seconds, "the column of times", options, report),
         micrometres_per_pixel=size,
     )

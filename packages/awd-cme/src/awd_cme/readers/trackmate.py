@@ -19,7 +19,7 @@ import pandas as pd
 
 from awd_cme.movies.units import MICROMETRES, PIXELS, SECONDS, spelled
 from awd_cme.readers.branches import track_rows
-from awd_cme.readers.column_names import named
+from awd_cme.readers.column_names import named, roles_of
 from awd_cme.readers.intake import (
     Options,
     Result,
@@ -31,6 +31,7 @@ from awd_cme.readers.intake import (
     step_of_times,
     take_in,
 )
+from awd_cme.readers.tables import cells_of
 from awd_cme.readers.text_tables import Table, read_table
 from awd_cme.tracks.losses import LossReport
 
@@ -60,6 +61,8 @@ def read_trackmate_csv(path: str | os.PathLike[str], options: Options | None = N
         {key: table.numbers(name) for key, (name, _) in list(parted.items())[::-1] if re.fullmatch(_NUMBERS, key)}
     )
     units = {key: table.unit(name) or unit for key, (name, unit) in parted.items()}
+    if (cells := cells_of(table, roles_of(table.names), options)) is not None:
+        spots = spots.assign(cell=cells)
     alone = spots["TRACK_ID"].isna()
     report.add("spots", int(alone.sum()), "in no track")
     spots = spots[~alone]
@@ -69,7 +72,10 @@ def read_trackmate_csv(path: str | os.PathLike[str], options: Options | None = N
     if "POSITION_Z" in spots:
         say_depth(spots["POSITION_Z"].to_numpy(), report)
     names = _intensities(spots, rows, options, report)
-    if len(twice := rows.loc[rows.duplicated(["track", "frame"]), "track"].unique()):
+    if cells is not None:
+        rows["cell"] = spots["cell"]
+    keys = [name for name in ("cell", "track", "frame") if name in rows]
+    if len(twice := rows.loc[rows.duplicated(keys), keys[:-1]].drop_duplicates()):
         report.assume(
             f"{len(twice)} tracks have several spots in a frame: they split or merge, and only TrackMate's XML file "
             "tells which spot follows which"

@@ -112,19 +112,24 @@ def read_positions(file: str, job: RunJob, movies: Mapping[str, Path]) -> tuple[
     """
     from awd_cme.readers.read import read_tracks
 
-    size, said = job.micrometres_per_pixel, ""
+    size, sizes_said = job.micrometres_per_pixel, ""
     if size is None:
         sizes = _sizes_of_pixels(movies, job)
         size = next(iter(sizes)) if len(sizes) == 1 else None
-        said = ", ".join(f"{cells[0]}: {value:g} µm" for value, cells in sizes.items()) or "none of the movies says it"
+        sizes_said = (
+            ", ".join(f"{cells[0]}: {value:g} µm" for value, cells in sizes.items()) or "none of the movies says it"
+        )
     try:
         table, losses = read_tracks(
             file, channels=None, seconds_per_frame=job.seconds_per_frame, micrometres_per_pixel=size, **_options(job)
         )
     except ValueError as error:
         if size is None and "micrometres_per_pixel" in str(error):
-            raise ValueError(f"{error}. Of a pixel's size: {said}") from error
+            raise ValueError(f"{error}. Of a pixel's size: {sizes_said}") from error
         raise
+    # Intensities, and times that are unknown, are those of the movies.
+    about = ("the file holds no intensities", "the channels, in the file's order", "the frame interval is unknown")
+    losses.assumed = [said for said in losses.assumed if not said.startswith(about)]
     if job.micrometres_per_pixel is None and size is not None:
         losses.assume(f"a pixel is {size:g} µm, as the movies tell")
     names = sorted(str(name) for name in table["cell"].unique())

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from awd_cme.tracks.intervals import are_alike, frame_intervals
+from awd_cme.tracks.intervals import are_alike, frame_intervals, with_interval
 from awd_cme.tracks.losses import LossReport, counted
 from awd_cme.tracks.table import concat, spans, starts
 from awd_cme.tracks.writers import read_parquet, write_parquet
@@ -207,20 +207,23 @@ def track_cell(
     else:
         own = read_parquet(positions, filters=[("cell", "==", cell)])
         own["cell"] = own["cell"].astype("category").cat.set_categories([cell])
-        _compare_intervals(own, movie, cell, losses)
+        own = _with_times(own, movie, cell, losses)
         table = extract(movie, own, losses=losses, **options)
         losses.came = losses.kept = 0
     return categorised(table, movie.shape[0]), losses, origin
 
 
-def _compare_intervals(own: pd.DataFrame, movie: "Movie", cell: str, losses: LossReport) -> None:
-    """Times of tracks that are not those of their movie are told: one of the two is wrong."""
+def _with_times(own: pd.DataFrame, movie: "Movie", cell: str, losses: LossReport) -> pd.DataFrame:
+    """Tracks with the times of their movie, if they have none; where both have, and others, that is told."""
     told = frame_intervals(own).get(cell)
+    if told is None and movie.seconds_per_frame is not None:
+        return with_interval(own, movie.seconds_per_frame)
     if told is not None and movie.seconds_per_frame is not None and not are_alike(told, movie.seconds_per_frame):
         losses.doubt(
             f"the tracks of {cell} have {told:g} s per frame, and its movie {movie.seconds_per_frame:g} s "
             f"({movie.origin['seconds_per_frame']}): the times are those of the tracks; --seconds-per-frame decides"
         )
+    return own
 
 
 def categorised(table: pd.DataFrame, frames: int) -> pd.DataFrame:

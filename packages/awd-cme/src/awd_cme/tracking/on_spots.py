@@ -2,7 +2,8 @@
 
 Wrong coordinates make no error: columns that were swapped, a unit that was taken for pixels, another movie's tracks all
 give amplitudes, of the background. So a sample of places is measured, and each of them again at eight places around it.
-Tracks lie on spots if their median amplitude is above that of the places around by more than its error.
+Tracks lie on spots if their median amplitude is above that of the places around by more than its error, in which places
+count once however many frames they are seen in.
 """
 
 from collections.abc import Iterator
@@ -11,12 +12,13 @@ import numpy as np
 
 from awd_cme.movies.movie import Movie
 from awd_cme.spots.fit import fit_spots
-from awd_core.typing import AnyArray, Array
+from awd_core.typing import Array
 
 FRAMES, PLACES = 12, 60
 """Frames of the sample, and places in each, at most."""
 FEWEST = 5
 """Places below which nothing is said."""
+HERE, AROUND, FROM_ONE = "as they are", "around", "one pixel less in y and x (counted from 1)"
 ERRORS = 3.0
 """Standard errors that amplitudes at tracks must be above those around."""
 
@@ -40,74 +42,70 @@ def off_spots(movie: Movie, channels: tuple[int, ...], places: Array, sigma: tup
     if not len(frames):
         return None
     some = np.unique(np.linspace(0, len(frames) - 1, FRAMES).round().astype(int))
-    better: dict[str, list[tuple[float, float]]] = {}
-    said = None
+    better: dict[str, float] = {}
+    said: tuple[str, float, float] | None = None
     for channel, width in zip(channels, sigma, strict=True):
         measured: dict[str, list[Array]] = {}
+        seen: list[Array] = []
         for k in some:
             rows = places[bounds[k] : bounds[k + 1], 1:]
             rows = rows[np.unique(np.linspace(0, len(rows) - 1, PLACES).round().astype(int))]
             image = movie.frame(int(frames[k]), channel)
-            for name, y, x in _variants(rows, image.shape, width):
+            seen.append(rows)
+            for name, y, x in _variants(rows, image.shape, width, movie.micrometres_per_pixel):
                 measured.setdefault(name, []).append(fit_spots(image, y, x, width).amplitude)
         found = {name: np.concatenate(parts) for name, parts in measured.items()}
-        here, around = (found.get(name, np.empty(0)) for name in ("as they are", "around"))
+        here, around = (found.get(name, np.empty(0)) for name in (HERE, AROUND))
         here, around = here[np.isfinite(here)], around[np.isfinite(around)]
         if len(here) < FEWEST or len(around) < FEWEST:
             return None
-        level, error = float(np.median(around)), _error(around, len(here))
-        own = float(np.median(here))
+        level, own = float(np.median(around)), float(np.median(here))
+        alone = len(np.unique(np.rint(np.concatenate(seen) / (2 * width)), axis=0))
+        stands_out = own > level + ERRORS * _error(around, alone)
+        # A mistake explains something if it stands out from the scatter of single places.
+        least = max(level + 2 * _error(around, 1), level + (2 if stands_out else 1) * (own - level))
+        found = {name: values[np.isfinite(values)] for name, values in found.items() if name not in (HERE, AROUND)}
         for name, values in found.items():
-            values = values[np.isfinite(values)]
-            if name not in ("as they are", "around") and len(values) >= FEWEST:
-                gain = (float(np.median(values)) - max(own, level)) / max(_error(around, len(values)), 1e-12)
-                better.setdefault(name, []).append((gain, float(np.median(values))))
-        if own > level + ERRORS * error:
-            said = None
-            best = _best(better)
-            if best is not None and best[1] > 1.1 * own:
-                return _sentence(own, level, best, movie.channels[channel], lie=False)
+            if len(values) >= FEWEST and (middle := float(np.median(values))) > max(least, better.get(name, -np.inf)):
+                better[name] = middle
+        if stands_out and not better:
+            beside = found.get(FROM_ONE, np.empty(0))
+            if len(beside) and (middle := float(np.median(beside))) > 1.1 * own:
+                return (
+                    f"the tracks lie beside the spots of {movie.channels[channel]}: their median amplitude is "
+                    f"{own:.3g}; {FROM_ONE} it would be {middle:.3g}. Check the origin of positions"
+                )
             return None
-        said = said or _sentence(own, level, _best(better), movie.channels[channel], lie=True)
-    return said
+        said = said or (movie.channels[channel], own, level)
+    if said is None:
+        return None
+    name = max(better, key=better.__getitem__, default=None)
+    hint = "" if name is None else f" {name[0].upper()}{name[1:]} it would be {better[name]:.3g}."
+    return (
+        f"the tracks do not lie on spots of {said[0]}: their median amplitude is {said[1]:.3g}, and {said[2]:.3g} "
+        f"around them.{hint} Check that they belong to this movie, the order of x and y, and the unit of positions "
+        "(--position-unit, --micrometres-per-pixel, --columns)"
+    )
 
 
-def _variants(rows: Array, shape: tuple[int, ...], sigma: float) -> Iterator[tuple[str, Array, Array]]:
+def _variants(
+    rows: Array, shape: tuple[int, ...], sigma: float, size: float | None
+) -> Iterator[tuple[str, Array, Array]]:
     """Places by what they are: of the tracks; around them; and where they would be by the usual mistakes."""
     y, x = rows.T
-    yield "as they are", y, x
+    yield HERE, y, x
     far = max(5.0, 4 * sigma)
     angles = np.arange(8) * np.pi / 4
-    yield "around", np.add.outer(y, far * np.sin(angles)).ravel(), np.add.outer(x, far * np.cos(angles)).ravel()
+    yield AROUND, np.add.outer(y, far * np.sin(angles)).ravel(), np.add.outer(x, far * np.cos(angles)).ravel()
     yield "with x and y exchanged", x, y
     yield "with y counted from the bottom", shape[0] - 1 - y, x
     yield "with x counted from the right", y, shape[1] - 1 - x
-    yield "one pixel less in y and x (counted from 1)", y - 1, x - 1
+    if size is not None:
+        yield "taken as micrometres", y / size, x / size
+    yield FROM_ONE, y - 1, x - 1
 
 
 def _error(values: Array, count: int) -> float:
     """Standard error of a median of so many values that scatter like these."""
     spread = 1.4826 * float(np.median(np.abs(values - np.median(values))))
     return float(1.2533 * spread / np.sqrt(count))
-
-
-def _best(better: dict[str, list[tuple[float, float]]]) -> tuple[str, float] | None:
-    """The mistake that explains most, if it explains anything: its name and the amplitude there."""
-    name = max(better, key=lambda name: max(better[name]), default=None)
-    if name is None or max(better[name])[0] <= ERRORS:
-        return None
-    return name, max(better[name])[1]
-
-
-def _sentence(own: float, level: float, best: tuple[str, float] | None, channel: AnyArray | str, *, lie: bool) -> str:
-    hint = f" {best[0][0].upper()}{best[0][1:]} it would be {best[1]:.3g}." if best else ""
-    if lie:
-        return (
-            f"the tracks do not lie on spots of {channel}: their median amplitude is {own:.3g}, and {level:.3g} around "
-            f"them.{hint} Check that they belong to this movie, the order of x and y, and the unit of positions "
-            "(--position-unit, --micrometres-per-pixel, --columns)"
-        )
-    return (
-        f"the tracks lie beside the spots of {channel}: their median amplitude is {own:.3g}.{hint} Check the origin of "
-        "positions"
-    )

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from awd_cme.tracks.losses import LossReport, counted
-from awd_cme.tracks.rules import channels, in_order, starts
+from awd_cme.tracks.rules import channels, in_order, spans, starts
 from awd_core.checks import real_number
 from awd_core.typing import Array
 
@@ -34,7 +34,7 @@ def frame_intervals(table: pd.DataFrame) -> dict[str, float | None]:
     told = table.attrs.get("seconds_per_frame")
     found: dict[str, float | None] = {}
     for cell in table["cell"].unique():
-        found[str(cell)] = None if told is None else float(told)
+        found[str(cell)] = None if told is None or not np.isfinite(told) else float(told)
         if cell in ends.index and (frames := ends.loc[cell, "last"] - ends.loc[cell, "first"]) > 0:
             found[str(cell)] = float((ends.loc[cell, "high"] - ends.loc[cell, "low"]) / frames)
     return found
@@ -52,6 +52,23 @@ def different(intervals: dict[str, float | None]) -> dict[float, list[str]]:
         if seconds is not None:
             found.setdefault(next((known for known in found if are_alike(seconds, known)), seconds), []).append(cell)
     return found
+
+
+def with_interval(table: pd.DataFrame, seconds: float) -> pd.DataFrame:
+    """The table with this frame interval: its times and lifetimes follow from its frames.
+
+    Examples
+    --------
+    >>> from awd_cme.tracks import make_table
+    >>> table = make_table(track=[1, 1], frame=[3, 4], y=[1, 1], x=[1, 1])
+    >>> with_interval(table, 2.0)[["t", "lifetime"]].values.tolist()
+    [[6.0, 4.0], [8.0, 4.0]]
+    """
+    first, last = spans(table)
+    counts = np.diff(np.append(starts(table), len(table)))
+    made = table.assign(t=table["frame"] * seconds, lifetime=np.repeat((last - first + 1) * seconds, counts))
+    made.attrs = dict(table.attrs) | {"seconds_per_frame": seconds}
+    return made
 
 
 def at_interval(table: pd.DataFrame, seconds: float, losses: LossReport) -> pd.DataFrame:
