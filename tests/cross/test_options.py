@@ -65,7 +65,8 @@ OPTIONS = {
     """,
     "awd-cme run": """
         DATA required | --tracks | --channels | --seconds-per-frame | --micrometres-per-pixel | --axes | --sigma |
-        --format = auto | --on-error = skip | --preset = quick | --cells 1.. = 16 | --target | --settings |
+        --format = auto | --on-error = skip | --compound = join | --columns | --position-unit = auto | --master | --z |
+        --series 0.. | --gain 0.. | --resample 1e-06.. | --preset = quick | --cells 1.. = 16 | --target | --settings |
         --scale-inputs = auto | --share = 0.7 | --test-cells | --network | --gradients | --epochs 1.. = 40 |
         --teacher-folds 0.. = 3 | --features = timed | --starts = db2,db3,db5 | --shares = 0,0.2,0.4,0.6,0.8,1 |
         --levels 1.. = 4 | --random-starts 0.. = 16 | --repeats 1.. = 3 | --seed 0.. = 0 |
@@ -78,12 +79,14 @@ OPTIONS = {
     """,
     "awd-cme tracks": """
         MOVIES|FILE required | --channels | --seconds-per-frame | --micrometres-per-pixel | --axes | --sigma |
-        --format = auto | --on-error = raise | --compound = join | --threads 1.. = 2 | --workers 1.. = 1 | --scheduler |
-        --quiet | --out required |
+        --format = auto | --on-error = raise | --compound = join | --columns | --position-unit = auto | --master | --z |
+        --series 0.. | --gain 0.. | --threads 1.. = 2 | --workers 1.. = 1 | --scheduler | --quiet | --out required |
     """,
     "awd-cme extract": """
-        MOVIES required | --tracks required | --channels | --seconds-per-frame | --axes | --sigma | --format = auto |
-        --on-error = raise | --threads 1.. = 2 | --workers 1.. = 1 | --scheduler | --quiet | --out required |
+        MOVIES required | --tracks required | --channels | --seconds-per-frame | --micrometres-per-pixel | --axes |
+        --sigma | --format = auto | --on-error = raise | --compound = join | --columns | --position-unit = auto |
+        --master | --z | --series 0.. | --gain 0.. | --threads 1.. = 2 | --workers 1.. = 1 | --scheduler |
+        --quiet | --out required |
     """,
     "awd-cme teach": """
         DATA required | --target | --settings | --tracks | --network | --epochs 1.. = 40 | --seed 0.. = 0 |
@@ -99,8 +102,9 @@ OPTIONS = {
         RUN required | --workers 1.. = 1 | --scheduler | --quiet |
     """,
     "awd-cme predict": """
-        CARD required | TRACKS required | --channels | --seconds-per-frame | --format = auto | --on-error = skip |
-        --out |
+        CARD required | TRACKS required | --channels | --seconds-per-frame | --micrometres-per-pixel |
+        --format = auto | --on-error = skip | --compound = join | --columns | --position-unit = auto | --master |
+        --resample | --out |
     """,
 }
 OPTIONS["awd-cosmo prepare"] = OPTIONS["awd-cosmo run"]
@@ -139,6 +143,8 @@ CHOICES = {
     "awd-cosmo simulate --preset": "tiny quick halos massivenus",
     "awd-cme run --format": "auto cmeanalysis napari trackmate trackpy yeast",
     "awd-cme run --on-error": "raise skip",
+    "awd-cme run --compound": "join split drop",
+    "awd-cme run --position-unit": "auto pixel micrometre nanometre",
     "awd-cme run --preset": "quick realistic",
     "awd-cme run --target": "success mean_significant max consecutive",
     "awd-cme run --settings": "published published-lstm published-success cmeanalysis yeast",

@@ -17,6 +17,7 @@ from awd_cme.model.regression import SeriesLogistic, SeriesRidge
 from awd_cme.series.resample import subsample
 from awd_cme.series.scaling import RULES, fit_z_scores
 from awd_cme.series.series_set import SETTINGS, example_set
+from awd_cme.tracks.intervals import with_interval
 from awd_cme.tracks.table import make_table
 
 RAW = example_set(n=300, cells=4)
@@ -311,6 +312,29 @@ def test_tracks_unlike_the_training_tracks_are_predicted_and_marked():
     category = [4] * len(usual)
     marked, _ = predict_tracks(card, tracks_of(usual, category=category))
     assert marked["outside"].tolist() == ["category"]
+
+
+def test_other_frame_intervals_and_missing_amplitudes_are_marked():
+    features, predictor, scores, *_ = fitted(which="both", most=2)
+    notes = {"series": SETTINGS["yeast"].to_dict(), "seconds_per_frame": RAW.seconds_per_frame()}
+    assert notes["seconds_per_frame"] == 1.0
+    card = ModelCard.of(features, predictor, RAW, scores, notes=notes)
+    holes = RAW.X[1].copy()
+    holes[::3] = np.nan
+    known, losses = predict_tracks(card, tracks_of(RAW.X[0], holes))
+    assert [mark.split() for mark in known["outside"]] == [[], ["missing"]]
+    assert any("missing in 1 track and were interpolated; in 1 more than 10% are" in said for said in losses.assumed)
+    slow = with_interval(tracks_of(RAW.X[0][::2]), 2.0)
+    marked, losses = predict_tracks(card, slow)
+    assert "interval" in marked["outside"][0].split()
+    assert "the card is of tracks of 1 s per frame, and those of cell1 have 2 s" in losses.doubts[0]
+    brought, losses = predict_tracks(card, slow, resample=True)
+    assert "interval" not in brought["outside"][0]
+    line = np.interp(np.arange(39), np.arange(0, 40, 2), RAW.X[0][::2])
+    assert brought["prediction"][0] == pytest.approx(card.predict([line], cell="cell1")[0])
+    told, losses = predict_tracks(card, with_interval(slow, np.nan))
+    assert told["outside"].tolist() == [""]
+    assert any("frame interval of 1 cell is unknown" in said for said in losses.assumed)
 
 
 def test_a_table_of_other_channels_is_told_how_to_name_them():

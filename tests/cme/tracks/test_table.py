@@ -212,5 +212,6 @@ def test_report_adds_up_and_reads_well():
         "dropped": [{"what": "tracks", "how_many": 3, "why": "cut"}],
         "assumed": ["pixels"],
         "recognised": ["b"],
+        "doubts": [],
     }
     assert str(report) == "b\n7 tracks came, 4 kept.\nDropped: 3 tracks (cut).\nAssumed: pixels"

@@ -45,7 +45,8 @@ def tracks(
     given: Annotated[
         Mapping[str, Any],
         Fields(
-            "channels seconds_per_frame micrometres_per_pixel axes sigma format on_error compound threads quiet",
+            "channels seconds_per_frame micrometres_per_pixel axes z series sigma gain format columns position_unit "
+            "master on_error compound threads quiet",
             of=RunJob,
             others={"on_error": "raise"},
         ),
@@ -77,7 +78,8 @@ def extract(
     given: Annotated[
         Mapping[str, Any],
         Fields(
-            "channels seconds_per_frame axes sigma format on_error threads quiet",
+            "channels seconds_per_frame micrometres_per_pixel axes z series sigma gain format columns position_unit "
+            "master on_error compound threads quiet",
             of=RunJob,
             others={"on_error": "raise"},
         ),
@@ -112,7 +114,7 @@ def _tracked(job: RunJob, source: "Source", positions: str | None, crew: "Crew")
     with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as beside:
         given, losses = None, LossReport()
         if positions is not None:
-            table, losses = read_positions(positions, job, list(source.cells))
+            table, losses = read_positions(positions, job, source.cells)
             given = Path(beside) / "given/positions.parquet"
             given.parent.mkdir()
             write_parquet(table, given)
@@ -126,7 +128,14 @@ def _tracked(job: RunJob, source: "Source", positions: str | None, crew: "Crew")
 def predict(
     card: Annotated[Path, ARGUMENTS, "A model card, card.json or student_card.json of a run, or the run's folder."],
     data: Annotated[str, ARGUMENTS, Typed("TRACKS"), "Tracks with intensities, of any format."],
-    given: Annotated[Mapping[str, Any], Fields("channels seconds_per_frame format on_error", of=RunJob)],
+    given: Annotated[
+        Mapping[str, Any],
+        Fields(
+            "channels seconds_per_frame micrometres_per_pixel format columns position_unit master on_error compound",
+            of=RunJob,
+        ),
+    ],
+    resample: Annotated[bool, "Bring tracks of another frame interval to the card's."] = False,
     out: Annotated[Path | None, Typed("FILE"), "Write all predictions, .csv; else some are printed."] = None,
 ) -> None:
     """Predict the partner of every track from what is seen, by a model card.
@@ -134,15 +143,14 @@ def predict(
     Tracks unlike those that the card was fitted to are predicted too, and marked: the column outside says why.
     """
     from awd_cme.model.predict import load_card, predict_tracks, predictions_text
-    from awd_cme.readers.read import read_tracks
+    from awd_cme.run.data import read_tracks_file
     from awd_cme.tracks.losses import counted
     from awd_core.files import write_atomically
 
     job = RunJob(data, str(out), **given)
-    options: dict[str, Any] = {"on_error": job.on_error, "format": job.format}
     model = load_card(card / "card.json" if card.is_dir() else card)
-    table, losses = read_tracks(data, channels=job.channels, seconds_per_frame=job.seconds_per_frame, **options)
-    predictions, lost = predict_tracks(model, table)
+    table, losses = read_tracks_file(job, Path(data))
+    predictions, lost = predict_tracks(model, table, resample=resample)
     losses.merge(lost)
     echo(str(losses))
     if out is None:
@@ -163,6 +171,8 @@ def _writer(job: RunJob) -> Callable[["pd.DataFrame", "LossReport"], None]:
         from awd_cme.tracks.writers import write_csv, write_parquet
 
         (write_csv if kind == ".csv" else write_parquet)(table, out)
+        for doubt in losses.doubts if job.quiet else ():
+            tell(f"Warning: {doubt}.", aside=True)
         if not job.quiet:
             echo(str(losses))
             echo(f"Written to {out}: {len(table)} rows.")

@@ -12,6 +12,7 @@ from awd_cme.model.student_card import FORMAT, StudentCard
 from awd_cme.series.problem import exclusions
 from awd_cme.series.resample import fill_gaps
 from awd_cme.series.series_set import SeriesSettings
+from awd_cme.tracks.intervals import are_alike, at_interval, different, frame_intervals
 from awd_cme.tracks.losses import LossReport, counted
 from awd_cme.tracks.table import channels as channels_of
 from awd_cme.tracks.table import starts
@@ -19,11 +20,15 @@ from awd_core.checks import check_file
 from awd_core.typing import AnyArray, Flags
 
 Card = ModelCard | StudentCard
+MISSING = 0.1
+"""Share of a track's amplitudes that are interpolated above which it is marked."""
 SHOWN = 20
 """Rows of a table of predictions that a terminal shows; of longer tables, half as many."""
 
 
-def predict_tracks(card: Card | str | os.PathLike[str], table: pd.DataFrame) -> tuple[pd.DataFrame, LossReport]:
+def predict_tracks(
+    card: Card | str | os.PathLike[str], table: pd.DataFrame, *, resample: bool = False
+) -> tuple[pd.DataFrame, LossReport]:
     """Predict for every track of a canonical table whose first channel was measured; the partner is not needed.
 
     Parameters
@@ -32,6 +37,8 @@ def predict_tracks(card: Card | str | os.PathLike[str], table: pd.DataFrame) -> 
         The model. Its notes say which parts of a track its series are made of.
     table : DataFrame
         Canonical table with the card's channel, or else with one channel of any name.
+    resample : bool
+        Whether tracks of another frame interval than the card's are brought to it (`awd_cme.tracks.intervals`).
 
     Returns
     -------
@@ -39,15 +46,17 @@ def predict_tracks(card: Card | str | os.PathLike[str], table: pd.DataFrame) -> 
         `cell`, `track`, `lifetime`, `prediction` and `outside`. Predictions are in the partner's unit, or the
         probability of success. Every track is predicted; `outside` names what sets one apart from those that the
         card was fitted to, several separated by a space, or is empty: "category", "lifetime" or "frames" where the
-        learning problem leaves such tracks out, "limit" where the prediction is the least or largest target of the
-        training tracks, beyond which no prediction goes.
+        learning problem leaves such tracks out, "interval" where the frame interval is another one, "missing" where
+        more than a tenth of the amplitudes are not known and were interpolated, "limit" where the prediction is the
+        least or largest target of the training tracks, beyond which no prediction goes.
     losses : LossReport
         Tracks without a value in the channel; what was assumed; how many tracks lie outside, and why.
 
     Raises
     ------
     ValueError
-        If the channel is not there, or no track is left.
+        If the channel is not there, or no track is left; if tracks are to be brought to a frame interval that is
+        unknown.
     """
     model = card if isinstance(card, ModelCard | StudentCard) else load_card(Path(card))
     known = channels_of(table)
@@ -61,17 +70,25 @@ def predict_tracks(card: Card | str | os.PathLike[str], table: pd.DataFrame) -> 
             )
         losses.assume(f"the channel {known[0]!r} is what the card calls {name!r}.")
         name = known[0]
+    step = model.notes.get("seconds_per_frame")
+    if resample:
+        if step is None:
+            raise ValueError("the card does not say its frame interval, so tracks cannot be brought to it; fit it anew")
+        table = at_interval(table, step, losses)
     settings = _settings_of(model)
     used = table[table["part"].isin(list(settings.parts))].reset_index(drop=True)
     first = starts(used)
     frame, values = used["frame"].to_numpy(), used[f"{name}_amplitude"].to_numpy(dtype=np.float64)
     series: list[Any] = []
     rows: list[int] = []
+    missing: list[float] = []
+    gap = used["part"].to_numpy() == "gap"
     for begin, end in zip(first, np.append(first, len(used))[1:], strict=True):
         filled, _ = fill_gaps(frame[begin:end], values[begin:end])
         if np.isfinite(filled).all() and len(filled):
             series.append(filled)
             rows.append(int(begin))
+            missing.append(float(np.mean(np.isnan(values[begin:end]) & ~gap[begin:end])))
     losses.add("tracks", len(first) - len(rows), f"no amplitude of {name}")
     if not rows:
         raise ValueError(f"no track of {len(first)} has an amplitude of {name!r}; extract it first (awd-cme extract)")
@@ -89,6 +106,15 @@ def predict_tracks(card: Card | str | os.PathLike[str], table: pd.DataFrame) -> 
                 f"the card holds for {count} of {counted(len(found), 'tracks')} although its training left such out: "
                 f"{why} (outside: {name})."
             )
+    share = np.array(missing)
+    if share.any():
+        losses.assume(
+            f"amplitudes of {name} are missing in {counted(int((share > 0).sum()), 'tracks')} and were interpolated; "
+            f"in {int((share > MISSING).sum())} more than {MISSING:.0%} are (outside: missing)."
+        )
+    marks.append(("missing", "", share > MISSING))
+    other = _other_interval(step, table, cells, losses)
+    marks.append(("interval", "", other))
     limited = _at_limit(model, found["prediction"].to_numpy(), cells)
     if limited.any():
         losses.assume(
@@ -149,6 +175,28 @@ def _settings_of(model: Card) -> SeriesSettings:
     if noted is None:
         return SeriesSettings(categories=None, longer_than=None)
     return SeriesSettings.from_dict(noted)
+
+
+def _other_interval(step: float | None, table: pd.DataFrame, cells: AnyArray, losses: LossReport) -> Flags:
+    """Which tracks have another frame interval than the card's; what is unknown of either is said, and marks none."""
+    intervals = frame_intervals(table)
+    known = {cell: seconds for cell, seconds in intervals.items() if seconds is not None}
+    if step is None:
+        if known:
+            losses.assume("the card does not say its frame interval: that of the tracks is taken to be the same.")
+        return np.zeros(len(cells), dtype=bool)
+    if unknown := [cell for cell in intervals if cell not in known]:
+        losses.assume(
+            f"the frame interval of {counted(len(unknown), 'cells')} is unknown ({', '.join(unknown[:3])}): it is "
+            f"taken to be the card's, {step:g} s; --seconds-per-frame tells it."
+        )
+    others = {cell: seconds for cell, seconds in known.items() if not are_alike(seconds, step)}
+    for seconds, which in different(dict(others)).items():
+        losses.doubt(
+            f"the card is of tracks of {step:g} s per frame, and those of {', '.join(which[:3])} have {seconds:g} s "
+            "(outside: interval): --resample brings them to the card's, --seconds-per-frame corrects a wrong one"
+        )
+    return np.isin(cells, list(others))
 
 
 def _at_limit(model: Card, predictions: AnyArray, cells: AnyArray) -> Flags:

@@ -5,9 +5,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
+import numpy.typing as npt
 import tifffile
 
-from awd_cme.movies.units import MICROMETRES, SECONDS, Fact, spelled
+from awd_cme.movies.units import MICROMETRES, PIXELS, SECONDS, Fact, spelled
 
 
 @dataclass(frozen=True)
@@ -67,51 +68,61 @@ def _of_ome(text: str, series: int) -> Metadata:
 
 def _ome_interval(pixels: ElementTree.Element) -> Fact:
     given, unit = _number(pixels.attrib.get("TimeIncrement")), pixels.attrib.get("TimeIncrementUnit", "s")
-    if given and unit in SECONDS:
-        return Fact(given * SECONDS[unit], f"TimeIncrement of the OME metadata ({given:g} {unit})")
+    if given:
+        return _in_seconds(given, unit, "TimeIncrement of the OME metadata")
     # Some microscopes give the time of each plane instead.
     times = {}
     for plane in pixels:
         time, unit = _number(plane.attrib.get("DeltaT")), plane.attrib.get("DeltaTUnit", "s")
-        if (
-            time is not None
-            and unit in SECONDS
-            and plane.attrib.get("TheC", "0") == plane.attrib.get("TheZ", "0") == "0"
-        ):
-            times[int(plane.attrib.get("TheT", 0))] = time * SECONDS[unit]
-    steps = np.diff([times[t] for t in sorted(times)])
-    if len(steps) and len(times) == max(times) - min(times) + 1 and np.median(steps) > 0:
-        return Fact(float(np.median(steps)), "DeltaT of the planes in the OME metadata (median of the differences)")
+        if time is not None and plane.attrib.get("TheC", "0") == plane.attrib.get("TheZ", "0") == "0":
+            if (length := SECONDS.get(spelled(unit))) is None:
+                return _in_seconds(time, unit, "DeltaT of the planes in the OME metadata")
+            times[int(plane.attrib.get("TheT", 0))] = time * length
+    if len(times) == max(times, default=0) - min(times, default=0) + 1:
+        return interval_of_times([times[t] for t in sorted(times)], "DeltaT of the planes in the OME metadata")
     return NOTHING.seconds_per_frame
+
+
+def interval_of_times(times: npt.ArrayLike, origin: str) -> Fact:
+    """The frame interval that the times of the frames tell, in seconds: the median of the differences.
+
+    Examples
+    --------
+    >>> interval_of_times([0, 2.0, 4.0, 9.0], "times")
+    Fact(value=2.0, origin='times (median of the differences, which reach from 2 to 5 s)')
+    """
+    steps = np.diff(np.asarray(times, dtype=np.float64))
+    if not len(steps) or not np.isfinite(steps).all() or np.median(steps) <= 0:
+        return NOTHING.seconds_per_frame
+    middle, low, high = float(np.median(steps)), float(steps.min()), float(steps.max())
+    uneven = f", which reach from {low:.4g} to {high:.4g} s" if max(high - middle, middle - low) > 0.1 * middle else ""
+    return Fact(middle, f"{origin} (median of the differences{uneven})")
 
 
 def _ome_size(pixels: ElementTree.Element) -> Fact:
     sizes = []
     for axis in "XY":
-        value, unit = (
-            _number(pixels.attrib.get(f"PhysicalSize{axis}")),
-            pixels.attrib.get(f"PhysicalSize{axis}Unit", "µm"),
-        )
-        unit = spelled(unit)
-        sizes.append(value * MICROMETRES[unit] if value and unit in MICROMETRES else None)
-    if sizes[0] is None:
+        value = _number(pixels.attrib.get(f"PhysicalSize{axis}"))
+        unit = pixels.attrib.get(f"PhysicalSize{axis}Unit", "µm")
+        sizes.append(_in_micrometres(value, unit, "PhysicalSizeX of the OME metadata") if value else None)
+    first, other = sizes
+    if first is None:
         return NOTHING.micrometres_per_pixel
-    oblong = sizes[1] is not None and abs(sizes[1] / sizes[0] - 1) > 0.01
-    note = f"; PhysicalSizeY differs, {sizes[1]:g} µm" if oblong else ""
-    return Fact(sizes[0], f"PhysicalSizeX of the OME metadata{note}")
+    if other is None or other.value is None or first.value is None or abs(other.value / first.value - 1) <= 0.01:
+        return first
+    return Fact(first.value, f"{first.origin}; PhysicalSizeY differs, {other.value:g} µm")
 
 
 def _of_imagej(tif: tifffile.TiffFile) -> Metadata:
     described = tif.imagej_metadata or {}
     interval, size = NOTHING.seconds_per_frame, NOTHING.micrometres_per_pixel
-    step, unit = _number(described.get("finterval")), str(described.get("tunit", "s"))
-    if step and unit in SECONDS:
-        interval = Fact(step * SECONDS[unit], f"finterval of the ImageJ metadata ({step:g} {unit})")
-    unit = spelled(str(described.get("unit", "")))
+    if step := _number(described.get("finterval")):
+        interval = _in_seconds(step, str(described.get("tunit", "s")), "finterval of the ImageJ metadata")
+    unit = str(described.get("unit", ""))
     resolution = tif.pages.first.tags.valueof("XResolution")
-    if unit in MICROMETRES and resolution and resolution[0]:
-        size = Fact(
-            MICROMETRES[unit] * resolution[1] / resolution[0], f"resolution and unit ({unit}) of the ImageJ metadata"
+    if spelled(unit) and resolution and resolution[0]:
+        size = _in_micrometres(
+            resolution[1] / resolution[0], unit, f"resolution and unit ({unit}) of the ImageJ metadata"
         )
     return Metadata(interval, size, NOTHING.channels)
 
@@ -121,13 +132,27 @@ def _of_stk(tif: tifffile.TiffFile) -> Metadata:
     interval, size = NOTHING.seconds_per_frame, NOTHING.micrometres_per_pixel
     created = described.get("DatetimeCreated")
     if created is not None and len(created) > 1:
-        step = float(np.median(np.diff(created) / np.timedelta64(1, "ms"))) / 1000
-        if step > 0:
-            interval = Fact(step, "creation times of the planes in the MetaMorph metadata (median of the differences)")
-    value, unit = _number(described.get("XCalibration")), spelled(str(described.get("CalibrationUnits", "")))
-    if value and unit in MICROMETRES and described.get("SpatialCalibration", 1):
-        size = Fact(value * MICROMETRES[unit], f"XCalibration of the MetaMorph metadata ({value:g} {unit})")
+        seconds = (np.asarray(created) - created[0]) / np.timedelta64(1, "ms") / 1000
+        interval = interval_of_times(seconds, "creation times of the planes in the MetaMorph metadata")
+    value, unit = _number(described.get("XCalibration")), str(described.get("CalibrationUnits", ""))
+    if value and spelled(unit) and described.get("SpatialCalibration", 1):
+        size = _in_micrometres(value, unit, f"XCalibration of the MetaMorph metadata ({value:g} {unit})")
     return Metadata(interval, size, NOTHING.channels)
+
+
+def _in_seconds(value: float, unit: str, where: str) -> Fact:
+    length = SECONDS.get(spelled(unit))
+    if length is None:
+        return Fact(None, f"unknown: {where} is {value:g} {unit!r}, which is no known unit; give seconds_per_frame")
+    return Fact(value * length, f"{where} ({value:g} {unit})")
+
+
+def _in_micrometres(value: float, unit: str, where: str) -> Fact:
+    if spelled(unit) in PIXELS:
+        return Fact(None, f"unknown: {where} is in pixels; give micrometres_per_pixel")
+    if (length := MICROMETRES.get(spelled(unit))) is None:
+        return Fact(None, f"unknown: {where} is in {unit!r}, which is no known unit; give micrometres_per_pixel")
+    return Fact(value * length, where)
 
 
 def _number(value: Any) -> float | None:

@@ -146,7 +146,7 @@ def _found(tif: tifffile.TiffFile, path: Path, series: int | None) -> Planes:
         shapes = ", ".join(f"{k}: {one.axes} {one.shape}" for k, one in enumerate(found[:8]))
         raise ValueError(
             f"{path} holds {len(found)} series of images ({shapes}), a movie is one with frames of one shape; "
-            "say which by series=0 and so on"
+            "say which by series=0 and so on (--series 0)"
         )
     number = series or 0
     if not 0 <= number < len(found):

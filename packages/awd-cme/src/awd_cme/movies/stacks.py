@@ -12,6 +12,7 @@ import numpy as np
 from awd_cme.movies.file_names import ENDINGS, folders_in, images_in
 from awd_cme.movies.file_sets import movies_in
 from awd_cme.movies.metadata import NOTHING
+from awd_cme.movies.plane_names import grid_of
 from awd_cme.movies.planes import Planes, open_planes
 from awd_cme.movies.units import Fact
 from awd_core.checks import is_whole_number
@@ -67,37 +68,47 @@ def open_stack(
     if join not in (None, "C", "T"):
         raise ValueError(f"join is {join!r}; a list is joined along 'C', channels, or 'T', time")
 
-    def one(item: Path, names: tuple[str, ...] | None) -> Stack:
-        return _of_file(open_planes(item, series=series), axes, names, z)
+    how = _How(axes, z, series)
 
     if not isinstance(path, (str, os.PathLike)):
         items = [Path(item) for item in path]
         if not items:
             raise ValueError("the list of paths is empty; give at least one file or folder")
         items = _each_set_once(items)
-        return _joined([_at(item, one, None if len(items) > 1 else channels) for item in items], join)
-    return _at(Path(path), one, channels)
+        return _joined([_at(item, how, None if len(items) > 1 else channels) for item in items], join)
+    return _at(Path(path), how, channels)
 
 
-_Opener = Callable[[Path, tuple[str, ...] | None], Stack]
+@dataclass(frozen=True)
+class _How:
+    """How a file is to be opened."""
+
+    axes: str | None
+    z: Depth
+    series: int | None
+
+    def file(self, path: Path, channels: tuple[str, ...] | None) -> Stack:
+        return _of_file(open_planes(path, series=self.series), self.axes, channels, self.z)
 
 
-def _at(path: Path, one: _Opener, channels: tuple[str, ...] | None) -> Stack:
+def _at(path: Path, how: _How, channels: tuple[str, ...] | None) -> Stack:
     if not path.is_dir():
-        return one(path, channels)
+        return how.file(path, channels)
     files = movies_in(images_in(path))
     if len(files) == 1:
-        return one(files[0], channels)
+        return how.file(files[0], channels)
     if files:
-        images = [one(file, channels) for file in files]
+        # Axes are told of all files together where each is one image.
+        alone = how.axes is not None and open_planes(files[0], series=how.series).count == 1
+        each = replace(how, axes=None) if alone else how
+        images = [each.file(file, None if alone else channels) for file in files]
         if long := [image.path.name for image in images if image.shape[0] > 1]:
             raise ValueError(
                 f"{path} holds {len(files)} files, and {len(long)} of them have more than one frame "
                 f"({', '.join(long[:3])}): it cannot be told whether they are channels, parts or movies. Give one of "
                 "them, or a list of them with join='C' for channels or join='T' for parts of time"
             )
-        whole = _in_time(images)
-        return replace(whole, path=path, origin=f"{len(files)} files of one frame each in the order of their names")
+        return replace(_of_images(files, images, how if alone else each, channels, alone), path=path)
     folders = [folder for folder in folders_in(path) if images_in(folder)]
     if not folders:
         raise FileNotFoundError(
@@ -106,11 +117,40 @@ def _at(path: Path, one: _Opener, channels: tuple[str, ...] | None) -> Stack:
     there = [folder.name for folder in folders]
     if channels is not None and set(channels) <= set(there):
         folders = [folders[there.index(name)] for name in channels]
-    parts = [_at(folder, one, None) for folder in folders]
+    parts = [_at(folder, how, None) for folder in folders]
     if len(parts) == 1:
         return replace(parts[0], path=path)
     names = Fact(tuple(folder.name for folder in folders), "names of the folders of the channels")
     return replace(_side_by_side(parts), path=path, channels=names)
+
+
+def _of_images(
+    files: list[Path], images: list[Stack], how: _How, channels: tuple[str, ...] | None, told: bool
+) -> Stack:
+    """Single images in their places; those that hold several channels by themselves are in time."""
+    grid = None
+    if all(image.shape[1] == 1 for image in images):
+        grid = grid_of(files, how.axes if told else None, None if channels is None else len(channels))
+    if grid is None:
+        return replace(_in_time(images), origin=f"{len(files)} files of one frame each in the order of their names")
+    _check_alike(images, slice(1, 4), "(channels, rows, columns)")
+    first = images[0]
+    frame, dtype, origin = _chosen(
+        grid.order, _Images([image.read for image in images]), how.z, first.dtype, files[0].parent
+    )
+    return replace(
+        first,
+        shape=(*grid.order.shape[:2], *first.shape[2:]),
+        dtype=dtype,
+        read=frame,
+        origin=f"{grid.origin}{origin}",
+        seconds_per_frame=grid.seconds_per_frame if grid.seconds_per_frame.value else first.seconds_per_frame,
+        micrometres_per_pixel=grid.micrometres_per_pixel
+        if grid.micrometres_per_pixel.value
+        else first.micrometres_per_pixel,
+        channels=grid.channels,
+        files=_files(images),
+    )
 
 
 def _each_set_once(items: list[Path]) -> list[Path]:
@@ -126,28 +166,8 @@ def _of_file(planes: Planes, axes: str | None, channels: tuple[str, ...] | None,
     for missing in set("TCZ") - set(letters):
         order, letters = order[None], missing + letters
     order = order.transpose([letters.index(letter) for letter in "TCZ"])
-    if order.shape[2] > 1 and z is None:
-        hint = ""
-        if order.shape[0] == 1:
-            hint = " If these are frames in time that were saved as depth, say axes='TYX', or 'TCYX' with channels."
-        raise ValueError(
-            f"{planes.path} is a stack of {order.shape[2]} planes in depth (Z); choose z='max', 'mean' or 'sum' to "
-            f"project them, or the number of a plane.{hint}"
-        )
-    dtype, read = planes.dtype, planes.read
-    if order.shape[2] == 1:
-        frame: Callable[[int, int], AnyArray] = _Frames(order[:, :, 0], read)
-    elif is_whole_number(z):
-        if not 0 <= z < order.shape[2]:
-            raise ValueError(f"z is {z}, but {planes.path} has {order.shape[2]} planes in depth, counted from 0")
-        frame = _Frames(order[:, :, z], read)
-        origin += f"; plane {z} in depth of {order.shape[2]}"
-    elif z in ("max", "mean", "sum"):
-        dtype = dtype if z == "max" else np.dtype(np.float32 if dtype.itemsize < 4 else np.float64)
-        frame = _Projected(order, read, z, dtype)
-        origin += f"; {z} of {order.shape[2]} planes in depth"
-    else:
-        raise ValueError(f"z is {z!r}; choose 'max', 'mean', 'sum', the number of a plane, or None")
+    frame, dtype, projected = _chosen(order, planes.read, z, planes.dtype, planes.path)
+    origin += projected
     names = planes.metadata.channels
     if names.value is not None and len(names.value) != order.shape[1]:
         names = NOTHING.channels
@@ -217,6 +237,41 @@ def _as_told(
     if letters == "T" and not sizes:
         return "", (), origin
     raise ValueError(f"axes is {axes!r}, but {path} has {what} before rows and columns; give one letter for each")
+
+
+def _chosen(
+    order: Rows, read: Callable[[int], AnyArray], z: Depth, dtype: np.dtype[Any], path: Path
+) -> tuple[Callable[[int, int], AnyArray], np.dtype[Any], str]:
+    """Frames of planes (t, c, z) by what is to be made of depth; their type; and what was made, in words."""
+    depth = order.shape[2]
+    if depth == 1:
+        return _Frames(order[:, :, 0], read), dtype, ""
+    if z is None:
+        hint = ""
+        if order.shape[0] == 1:
+            hint = " If these are frames in time that were saved as depth, say axes='TYX', or 'TCYX' with channels."
+        raise ValueError(
+            f"{path} is a stack of {depth} planes in depth (Z); choose z='max', 'mean' or 'sum' to "
+            f"project them, or the number of a plane (--z max and so on).{hint}"
+        )
+    if is_whole_number(z):
+        if not 0 <= z < depth:
+            raise ValueError(f"z is {z}, but {path} has {depth} planes in depth, counted from 0")
+        return _Frames(order[:, :, z], read), dtype, f"; plane {z} in depth of {depth}"
+    if z not in ("max", "mean", "sum"):
+        raise ValueError(f"z is {z!r}; choose 'max', 'mean', 'sum', the number of a plane, or None")
+    made = dtype if z == "max" else np.dtype(np.float32 if dtype.itemsize < 4 else np.float64)
+    return _Projected(order, read, z, made), made, f"; {z} of {depth} planes in depth"
+
+
+class _Images:
+    """Planes that are files of a single image each."""
+
+    def __init__(self, reads: list[Callable[[int, int], AnyArray]]) -> None:
+        self._reads = reads
+
+    def __call__(self, plane: int) -> AnyArray:
+        return self._reads[plane](0, 0)
 
 
 class _Frames:

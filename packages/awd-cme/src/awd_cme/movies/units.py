@@ -5,13 +5,25 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
-SECONDS = {"s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3, "msec": 1e-3, "µs": 1e-6, "us": 1e-6}
-SECONDS |= {"ns": 1e-9, "min": 60.0, "minute": 60.0, "minutes": 60.0, "h": 3600.0, "hour": 3600.0, "d": 86400.0}
-"""Length of each unit of time, in seconds."""
+SECONDS = {"s": 1.0, "sec": 1.0, "second": 1.0, "sek": 1.0, "sekunde": 1.0, "ms": 1e-3, "msec": 1e-3}
+SECONDS |= {"millisecond": 1e-3, "us": 1e-6, "usec": 1e-6, "microsecond": 1e-6, "ns": 1e-9, "nsec": 1e-9}
+SECONDS |= {"nanosecond": 1e-9, "min": 60.0, "minute": 60.0, "h": 3600.0, "hr": 3600.0, "hour": 3600.0}
+SECONDS |= {"d": 86400.0, "day": 86400.0}
+"""Length of each unit of time, in seconds, by the word that `spelled` makes of it."""
 
-MICROMETRES = {"µm": 1.0, "um": 1.0, "micron": 1.0, "microns": 1.0, "micrometer": 1.0, "micrometre": 1.0, "nm": 1e-3}
-MICROMETRES |= {"nanometer": 1e-3, "nanometre": 1e-3, "pm": 1e-6, "Å": 1e-4, "mm": 1e3, "cm": 1e4, "m": 1e6}
-"""Each unit of length, in micrometres."""
+MICROMETRES = {"um": 1.0, "micron": 1.0, "micrometer": 1.0, "micrometre": 1.0, "mikrometer": 1.0, "mikron": 1.0}
+MICROMETRES |= {"nm": 1e-3, "nanometer": 1e-3, "nanometre": 1e-3, "pm": 1e-6, "picometer": 1e-6, "picometre": 1e-6}
+MICROMETRES |= {"å": 1e-4, "angstrom": 1e-4, "ångström": 1e-4, "mm": 1e3, "millimeter": 1e3, "millimetre": 1e3}
+MICROMETRES |= {"cm": 1e4, "centimeter": 1e4, "centimetre": 1e4, "m": 1e6, "meter": 1e6, "metre": 1e6}
+MICROMETRES |= {"inch": 25400.0, "inche": 25400.0}
+"""Each unit of length, in micrometres, likewise."""
+
+PIXELS = ("pixel", "px", "pix", "pxl")
+"""What a pixel is called, likewise."""
+
+# The letter µ: two characters that look alike, both as `casefold` gives them; as ImageJ escapes it; as UTF-8 that was
+# read as something else, and the other way round.
+_MICRO = ("\\u00b5", "âμ", "î¼", "\N{GREEK SMALL LETTER MU}", "\ufffd\ufffd", "\ufffd")
 
 # `_1.5s` and `_100ms`, as cmeAnalysis expects them in the name of a cell's folder.
 _INTERVAL = r"_(\d+(?:\.\d+)?|\.\d+)(ms|s)"
@@ -25,14 +37,24 @@ class Fact(NamedTuple):
 
 
 def spelled(unit: str) -> str:
-    r"""A unit with the letter µ that the tables have: two that look alike are in use, and ImageJ writes "\u00B5".
+    r"""A unit as the tables here have it: no brackets, small letters, in the singular, and u for the letter µ.
 
     Examples
     --------
-    >>> MICROMETRES[spelled("\N{GREEK SMALL LETTER MU}m")], MICROMETRES[spelled(r"\u00B5m")]
-    (1.0, 1.0)
+    >>> [spelled(unit) for unit in ("(\N{GREEK SMALL LETTER MU}m)", r"\u00B5m", "Microns", "[Sec.]", "PIXELS")]
+    ['um', 'um', 'micron', 'sec', 'pixel']
     """
-    return unit.replace("\\u00B5", "µ").replace("\\u00b5", "µ").replace("\N{GREEK SMALL LETTER MU}", "µ")
+    word = " ".join(unit.split()).strip("()[]{}<>. ").casefold()
+    for letter in _MICRO:
+        word = word.replace(letter, "u")
+    single = word.removesuffix("s")
+    known = {*SECONDS, *MICROMETRES, *PIXELS}
+    return single if word not in known and single in known else word
+
+
+def known_lengths() -> str:
+    """The units of length that are known, for messages."""
+    return "pixel, µm (um, micron, micrometer), nm, mm, cm, m, Å, inch, in any usual spelling"
 
 
 def interval_in_path(path: str | os.PathLike[str]) -> Fact:

@@ -1,11 +1,18 @@
 """Spots and the links between them: rows of tracks whose segments are the branches between splits and merges."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from awd_cme.readers.column_names import squeezed, squeezed_key
+from awd_cme.readers.intake import Options, Result, bare_name, channel_names, pixel_scale
+from awd_cme.readers.tables import columns_of, plain_result
+from awd_cme.readers.text_tables import read_table
 from awd_cme.tracks.losses import LossReport
 from awd_core.typing import Indices
 
@@ -66,3 +73,59 @@ def track_rows(spots: pd.DataFrame, edges: pd.DataFrame, what: str, report: Loss
 def _components(source: Indices, target: Indices, size: int) -> npt.NDArray[np.int32]:
     graph = coo_array((np.ones(len(source), dtype=np.int8), (source, target)), shape=(size, size))
     return np.asarray(connected_components(graph, directed=False)[1])
+
+
+def read_links(path: str | os.PathLike[str], options: Options | None = None) -> Result:
+    """Read links between spots; the spots from the same table, or from the one beside it whose name ends in "_spots".
+
+    Raises
+    ------
+    ValueError
+        If there is no table of the spots, columns are missing, or the tables are wrong.
+    """
+    options, report = options or Options(), LossReport()
+    path = Path(path)
+    if bare_name(path).endswith("_spots"):
+        path = path.with_name(path.name.replace("_spots", "_edges"))
+    table = read_table(path, report)
+    source, target, track = columns_of(table, "links")
+    edges = pd.DataFrame({"source": table.numbers(source), "target": table.numbers(target)})
+    edges = edges.assign(track=table.numbers(track))
+    if (odd := int(edges.isna().any(axis=1).sum())) > 0:
+        raise ValueError(f"{path}: {odd} links lack a number of a spot or of the track; is the file whole?")
+    edges = edges.astype(np.int64)
+    beside = path.with_name(path.name.replace("_edges", "_spots"))
+    columns = {"frame": "frame", "y": "position_y", "x": "position_x"}
+    known = squeezed(table.names)
+    ends = {
+        end: {new: known.get(squeezed_key(f"{end}_{old}")) for new, old in columns.items()}
+        for end in ("source", "target")
+    }
+    if all(name is not None for end in ends.values() for name in end.values()):
+        both = [
+            pd.DataFrame({"id": edges[end]} | {new: table.numbers(name) for new, name in ends[end].items()})
+            for end in ("source", "target")
+        ]
+        spots = pd.concat(both).drop_duplicates("id", ignore_index=True)
+        report.recognised.append(f"{path}: links between spots, with the spots at both ends")
+    elif beside != path and beside.exists():
+        held = read_table(beside, report)
+        there = squeezed(held.names)
+        wanted = {"id": "id"} | columns
+        if missing := [name for name in wanted.values() if squeezed_key(name) not in there]:
+            raise ValueError(f"{beside}: the columns {missing} are missing; it has {held.names}")
+        spots = pd.DataFrame({new: held.numbers(there[squeezed_key(old)]) for new, old in wanted.items()})
+        if (odd := int(spots["id"].isna().sum())) > 0:
+            raise ValueError(f"{beside}: {odd} spots have no number in the column 'id'; is the file whole?")
+        spots = spots.astype({"id": np.int64})
+        report.recognised.append(f"{path}: links between the spots in {beside.name}")
+    else:
+        raise ValueError(
+            f"{path} holds links between spots (edges), but not where the spots are, and {beside} is not there; put "
+            "the table of spots beside it under this name, or export TrackMate's table of spots or its XML file"
+        )
+    scale, size = pixel_scale("", f"{path}", options, report)
+    rows = track_rows(spots.assign(y=spots["y"] * scale, x=spots["x"] * scale), edges, str(path), report)
+    names = channel_names(1, options, report)
+    report.assume("the file holds no intensities: amplitudes are NaN")
+    return plain_result(rows, path, options, report, names, None, size)

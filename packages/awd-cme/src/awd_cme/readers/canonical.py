@@ -1,18 +1,20 @@
 """Canonical tables in files that `awd_cme.tracks.writers` has written: CSV and Parquet."""
 
 import os
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from awd_cme.readers.intake import EXACT, Options, Result
+from awd_cme.readers.intake import Options, Result
+from awd_cme.readers.text_tables import read_table
 from awd_cme.tracks.losses import LossReport, counted
 from awd_cme.tracks.table import LEADING, PARTS, TRAILING, channels, columns, in_order, labels, starts, validate
-from awd_cme.tracks.writers import CONSTANTS, read_parquet
+from awd_cme.tracks.writers import CONSTANTS
 
 IDENTIFYING = (*LEADING, *TRAILING)
 """Columns by which a table is recognised as canonical."""
+
+WORDS = ("cell", "source", "part")
 
 
 def read_canonical(path: str | os.PathLike[str], options: Options | None = None) -> Result:
@@ -38,15 +40,19 @@ def read_canonical(path: str | os.PathLike[str], options: Options | None = None)
         frames beyond the movie.
     """
     options, report = options or Options(), LossReport()
-    parquet = Path(path).suffix == ".parquet"
-    words = {"cell": str, "source": str, "part": str}
-    table = read_parquet(path) if parquet else pd.read_csv(path, dtype=words, **EXACT)
+    held = read_table(path, report, texts=WORDS)
+    table, parquet = held.frame, held.layout is None
     if missing := [name for name in IDENTIFYING if name not in table.columns]:
         raise ValueError(
             f"{path}: the columns {missing} are missing from this canonical table; it has {list(table.columns)}"
         )
     attrs = dict(table.attrs)
     if not parquet:
+        numeric = {*IDENTIFYING, *CONSTANTS, *columns(channels(table))} - set(WORDS)
+        for name in (name for name in table if name in numeric):
+            table[name] = held.numbers(name)
+        if held.counted:
+            raise ValueError(f"{path}: a column of this canonical table holds no numbers: {report.dropped[-1].why}")
         for name in CONSTANTS:
             if name in table and len(table):
                 attrs[name] = None if pd.isna(table[name].iloc[0]) else float(table[name].iloc[0])

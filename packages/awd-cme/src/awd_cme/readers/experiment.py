@@ -134,6 +134,7 @@ def _of_master(cell: str, found: list[Path], master: str | None) -> Path:
     if len(found) > 1 or (master is not None and found[0].parents[1].name != master):
         names = [path.parents[1].name for path in found]
         raise ValueError(
-            f"cell {cell} was tracked in the channels {names}; name the one to take by master, got {master!r}"
+            f"cell {cell} was tracked in the channels {names}; name the one to take by master (--master NAME), got "
+            f"{master!r}"
         )
     return found[0]

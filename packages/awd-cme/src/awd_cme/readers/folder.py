@@ -12,7 +12,7 @@ from awd_cme.tracks.losses import Dropped, LossReport, counted
 from awd_cme.tracks.table import channels as channels_of
 from awd_cme.tracks.table import concat
 
-ENDINGS = (".csv", ".csv.gz", ".mat", ".parquet", ".tsv", ".txt", ".xml")
+ENDINGS = (".csv", ".csv.gz", ".mat", ".parquet", ".tsv", ".tsv.gz", ".txt", ".txt.gz", ".xlsx", ".xml")
 """How the names of track files end that are looked at in folders, in small or capital letters."""
 
 

@@ -2,26 +2,23 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 
 from awd_cme.movies.movie import default_names
+from awd_cme.movies.units import MICROMETRES, PIXELS, SECONDS, known_lengths, spelled
 from awd_cme.tracks.losses import LossReport, counted
-from awd_cme.tracks.table import PARTS, empty_table, make_table
+from awd_cme.tracks.table import PARTS, concat, empty_table, make_table
 from awd_core.checks import check_choice, real_number
-from awd_core.typing import AnyArray, Flags
+from awd_core.typing import AnyArray, Array, Flags
 
 Result = tuple[pd.DataFrame, LossReport]
 Compound = Literal["join", "split", "drop"]
 PositionUnit = Literal["auto", "pixel", "micrometre", "nanometre"]
-EXACT: dict[str, Any] = (
-    {"float_precision": "round_trip"} if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1) else {}
-)
-"""Has `pd.read_csv` give the very numbers that were written, as it does by itself from pandas 3.1 on."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +33,7 @@ class Options:
     on_error: Literal["raise", "skip"] = "raise"
     compound: Compound = "join"
     cell: str | None = None
+    columns: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
         allowed = {
@@ -95,6 +93,75 @@ def interval(found: float | None, where: str, options: Options, report: LossRepo
     return float(told)
 
 
+def step_of_times(frame: Array, t: Array, unit: str) -> float | None:
+    """Seconds per frame from the times of rows; without a unit only where these do not just count frames."""
+    known = np.isfinite(frame) & np.isfinite(t)
+    frame, t = frame[known], t[known]
+    length = SECONDS.get(spelled(unit)) if unit else 1.0
+    if length is None or not len(frame):
+        return None
+    later = frame != frame[0]
+    steps = (t[later] - t[0]) / (frame[later] - frame[0])
+    if (
+        not len(steps)
+        or not np.allclose(steps, np.median(steps), rtol=1e-3)
+        or (not unit and np.isclose(steps[0], 1.0))
+    ):
+        return None
+    return float(np.median(steps)) * length
+
+
+def say_depth(z: Array, report: LossReport) -> None:
+    """Say that positions in depth are left out, where they are not all the same."""
+    known = z[np.isfinite(z)]
+    if len(known) and known.min() < known.max():
+        report.assume(f"z, from {known.min():g} to {known.max():g}, is left out: positions are those of a projection")
+
+
+def pixel_scale(
+    unit: str, what: str, options: Options, report: LossReport, origin: str = ", from 0"
+) -> tuple[float, float | None]:
+    """What positions are multiplied by to be pixels, and micrometres per pixel.
+
+    Parameters
+    ----------
+    unit : str
+        As the file writes it; "" where it does not.
+    what : str
+        The file, for messages.
+    options, report
+        As for the readers.
+    origin : str
+        What is said of the origin where pixels are assumed.
+
+    Raises
+    ------
+    ValueError
+        If the unit is unknown, or one of length and nothing tells the size of a pixel.
+    """
+    size, unit = options.micrometres_per_pixel, unit.strip("()[] ")
+    word = spelled(unit)
+    if options.position_unit != "auto":
+        word = options.position_unit
+    elif not word:
+        report.assume(
+            f"positions are in pixels{origin}: the file does not name their unit; position_unit tells another"
+        )
+    elif word not in PIXELS and word not in MICROMETRES:
+        raise ValueError(
+            f"{what}: positions have the unit {unit!r}, which is not known; known are {known_lengths()}. Tell it: "
+            "--position-unit pixel, micrometre or nanometre (position_unit)"
+        )
+    if word not in MICROMETRES:
+        return 1.0, size
+    if size is None:
+        told = options.position_unit != "auto"
+        other = f"{what}: positions have the unit {unit}, and nothing tells a pixel's size"
+        why = f"positions in {word}s need the size of a pixel" if told else other
+        raise ValueError(f"{why}; give --micrometres-per-pixel UM (micrometres_per_pixel)")
+    return MICROMETRES[word] / size, size
+
+
 def take_in(
     rows: pd.DataFrame,
     what: str,
@@ -112,7 +179,8 @@ def take_in(
     ----------
     rows : DataFrame
         Columns `track`, `frame` (from 0), `y`, `x` (pixels from 0); where known `segment`, `part`, `category` and
-        columns of channels. Without `part`, a row without position is an error, not a gap.
+        columns of channels; `cell` where there are several. Without `part`, a row without position is an error, not a
+        gap.
     what : str
         The file, for messages and as `source`.
     options, report
@@ -130,6 +198,10 @@ def take_in(
     ValueError
         If anything is wrong and the options do not say to skip it.
     """
+    if "cell" in rows:
+        return _in_cells(
+            rows, what, options, report, channels=channels, known=(seconds_per_frame, micrometres_per_pixel)
+        )
     report.came += int(rows["track"].nunique())
     known = {"seconds_per_frame": seconds_per_frame, "micrometres_per_pixel": micrometres_per_pixel}
     if rows.empty:
@@ -144,6 +216,7 @@ def take_in(
         rows = _without(rows, bad(rows, options), why, what, options, report)
     if rows.empty:
         return empty_table(channels, **known), report
+    _count_unknown(rows, channels, report)
     rows = _simplified(rows.astype({"frame": np.int64}), options.compound, report)
     rows = _with_gaps(rows, what)
     table = make_table(
@@ -162,6 +235,39 @@ def take_in(
     )
     report.kept += int(rows["track"].nunique())
     return table, report
+
+
+def _in_cells(
+    rows: pd.DataFrame,
+    what: str,
+    options: Options,
+    report: LossReport,
+    *,
+    channels: Sequence[str],
+    known: tuple[float | None, float | None],
+) -> Result:
+    """The same of the rows of several cells, whose tracks may have the same numbers."""
+    tables = []
+    for cell, own in rows.groupby("cell", sort=True):
+        lost = LossReport()
+        table, _ = take_in(
+            own.drop(columns="cell"), what, replace(options, cell=None), lost, channels=channels, cell=str(cell),
+            seconds_per_frame=known[0], micrometres_per_pixel=known[1],
+        )  # fmt: skip
+        tables.append(table)
+        report.merge(lost)
+    report.recognised.append(f"{what}: {counted(len(tables), 'cells')}")
+    return concat(tables), report
+
+
+def _count_unknown(rows: pd.DataFrame, channels: Sequence[str], report: LossReport) -> None:
+    """Say how many amplitudes are unknown where others are known; in gaps nothing was measured."""
+    measured = rows["part"].to_numpy() != PARTS.index("gap")
+    for name in channels:
+        if (column := f"{name}_amplitude") in rows:
+            unknown = np.isnan(rows[column].to_numpy(dtype=np.float64)[measured])
+            if 0 < (count := int(unknown.sum())) < len(unknown):
+                report.assume(f"{count} of {len(unknown)} amplitudes of {name} are unknown (NaN)")
 
 
 def _is_signal(name: str, channels: Sequence[str]) -> bool:

@@ -3,7 +3,7 @@
 import gzip
 import os
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
@@ -23,14 +23,29 @@ FORMATS = {
     "trackmate-xml": "TrackMate's full XML file",
     "trackpy": "trackpy's linked features, CSV or Parquet",
     "napari": "napari's tracks, CSV",
+    "table": "any table whose columns have names, CSV, Parquet or Excel",
     "links": "spots and the links between them, CSV",
     "yeast": "goodTrackData of two-channel yeast tracks, MATLAB",
     "awd": "a canonical table, CSV or Parquet",
 }
 """What can be read, by the names that `format` takes."""
 
-GZIP = b"\x1f\x8b"
-"""How files begin that gzip compressed. Tables of text may be; pandas unpacks them by their ending."""
+_MOVIE, _IMAGE = "a movie or an image", "an image"
+FOREIGN = {
+    b"II*\0": _MOVIE,
+    b"MM\0*": _MOVIE,
+    b"II+\0": _MOVIE,
+    b"MM\0+": _MOVIE,
+    b"\xda\xce\xbe\n": "a movie of Nikon (ND2)",
+    b"ZISRAWFILE": "a movie of Zeiss (CZI)",
+    b"\x70\0\0\0": "a movie of Leica (LIF)",
+    b"%PDF": "a PDF",
+    b"\x89PNG": _IMAGE,
+    b"\xff\xd8\xff": _IMAGE,
+    b"\xd0\xcf\x11\xe0": "an old file of Excel (.xls) or the like; save it as .xlsx or CSV",
+    b"\x93NUMPY": "an array of NumPy",
+}
+"""How files begin that hold no tracks, and what they are."""
 
 
 def read_tracks(
@@ -46,6 +61,7 @@ def read_tracks(
     compound: Compound = "join",
     cell: str | None = None,
     master: str | None = None,
+    columns: Mapping[str, str] | None = None,
     workers: int | Workers = 1,
     folder: str | os.PathLike[str] | None = None,
 ) -> Result:
@@ -79,6 +95,10 @@ def read_tracks(
         Name of the cell. Default: the file's or its folder's name.
     master : str, optional
         For an experiment, the folder of the master channel, where cells were tracked in more than one.
+    columns : mapping of str to str, optional
+        Of a table: names of columns by what they are, where their names do not say it: `track`, `frame`, `time`, `x`,
+        `y`, `cell`, `amplitude`, `NAME_amplitude` of a channel and so on (`awd_cme.readers.column_names`). Of a table
+        without names, the numbers of columns from 1.
     workers, folder : int or Workers, path, optional
         For an experiment: processes, each of which reads a cell at a time, and where they put its table until all are
         there, which they must all reach. A temporary folder if not given.
@@ -113,10 +133,18 @@ def read_tracks(
     if not place.exists():
         raise FileNotFoundError(f"there is no file or folder {place}")
     options = Options(
-        channels, seconds_per_frame, micrometres_per_pixel, position_unit, frames, on_error, compound, cell
+        channels,
+        seconds_per_frame,
+        micrometres_per_pixel,
+        position_unit,
+        frames,
+        on_error,
+        compound,
+        cell,
+        columns,
     )
     try:
-        kind = recognise(place) if format == "auto" else format
+        kind = _told_or_seen(place, format, columns is not None)
         if kind == "experiment":
             from awd_cme.readers.experiment import read_experiment
 
@@ -127,12 +155,28 @@ def read_tracks(
             return read_experiment(place, options, master=master, workers=workers, store=folder)
         if place.is_dir():
             return _read_files(place, kind, options)
+        if columns is not None and kind not in ("table", "trackpy", "napari", "links", "trackmate", "cmeanalysis-csv"):
+            raise ValueError(f"{place} is {FORMATS[kind]}, which has no columns to be told (columns)")
+        if columns is not None:
+            kind = "table"
         return _reader(kind)(place, options)
     except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         if str(place) in str(error):
             raise
         # What the libraries say of a broken file does not name it.
         raise ValueError(f"{place} cannot be read: {error}") from error
+
+
+def _told_or_seen(place: Path, told: str, columns: bool) -> str:
+    """The format; where columns are told, that of a table whose columns nothing else tells."""
+    if told != "auto":
+        return told
+    try:
+        return recognise(place)
+    except UnknownColumnsError:
+        if columns:
+            return "table"
+        raise
 
 
 def recognise(path: str | os.PathLike[str]) -> str:
@@ -153,6 +197,9 @@ def recognise(path: str | os.PathLike[str]) -> str:
         head = file.read(4096)
     if not head.strip():
         raise ValueError(f"{place} is empty")
+    for start, what in FOREIGN.items():
+        if head.startswith(start):
+            raise ValueError(f"{place} is neither a MATLAB or Parquet file nor text, but {what}. {_known()}")
     from awd_cme.readers.matlab import is_matlab, variables
 
     if is_matlab(head):
@@ -163,7 +210,9 @@ def recognise(path: str | os.PathLike[str]) -> str:
         raise ValueError(f"{place} is a MATLAB file with the variables {names}; known are {list(known)}. {_known()}")
     if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith((b"<?xml", b"<TrackMate", b"<Tracks")):
         return "trackmate-xml"
-    if head.startswith(b"PAR1"):
+    from awd_cme.readers.text_tables import GZIP, PARQUET, head_of
+
+    if head.startswith(PARQUET):
         import pyarrow.parquet
 
         try:
@@ -171,28 +220,14 @@ def recognise(path: str | os.PathLike[str]) -> str:
                 names = pyarrow.parquet.read_schema(file).names
         except pyarrow.ArrowInvalid as error:
             raise ValueError(f"{place} is a damaged Parquet file ({error}); copy or export it again") from error
-        return _by_columns(place, list(names))
-    if head.startswith(GZIP):
-        head = _unpacked(place)
-    try:
-        first = head.decode("utf-8-sig").splitlines()[0]
-    except UnicodeDecodeError:
-        raise ValueError(f"{place} is neither a MATLAB or Parquet file nor text. {_known()}") from None
-    return _by_columns(place, [name.strip().strip('"') for name in first.replace("\t", ",").split(",")])
-
-
-def _unpacked(place: Path) -> bytes:
-    """The first bytes of a compressed table."""
-    if place.suffix.lower() != ".gz":
+        return _by_columns(place, list(names), 0)
+    if head.startswith(GZIP) and place.suffix.lower() != ".gz":
         raise ValueError(f"{place} is compressed by gzip and named otherwise; call it {place.name}.gz, or unpack it")
     try:
-        with gzip.open(place) as file:
-            head = file.read(4096)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{place} is a damaged file of gzip ({error}); copy or write it again") from error
-    if not head.strip():
-        raise ValueError(f"{place} is empty")
-    return head
+        layout = head_of(place)
+    except ValueError as error:
+        raise ValueError(f"{error}. {_known()}" if "nor text" in str(error) else str(error)) from error
+    return _by_columns(place, list(layout.names), layout.width)
 
 
 def _read_files(place: Path, kind: str, options: Options) -> Result:
@@ -210,38 +245,64 @@ def _read_files(place: Path, kind: str, options: Options) -> Result:
     return read_folder(place, options, read)
 
 
-def _by_columns(place: Path, names: list[str]) -> str:
+class UnknownColumnsError(ValueError):
+    """A table of which nothing says which column is what."""
+
+
+def _by_columns(place: Path, names: list[str], width: int) -> str:
     from awd_cme.readers.canonical import IDENTIFYING
+    from awd_cme.readers.column_names import roles_of, squeezed, squeezed_key
     from awd_cme.readers.tables import COLUMNS
 
-    required = {"awd": IDENTIFYING, "trackmate": ("TRACK_ID", "FRAME")} | COLUMNS
+    if not names:
+        if width in (4, 5):
+            return "napari"
+        raise UnknownColumnsError(
+            f"{place} has {width} columns without names, and napari's tracks have 4 or 5; tell their numbers, "
+            f"--columns track=1,frame=2,y=3,x=4 (columns). {_known()}"
+        )
+    if set(IDENTIFYING) <= set(names):
+        return "awd"
+    keys = squeezed(names)
+    required = {"trackmate": ("TRACK_ID", "FRAME", "POSITION_X", "POSITION_Y")} | COLUMNS
+    if {"TRACK_ID", "FRAME"} <= set(names) and any(name.startswith("POSITION_") for name in names):
+        return "trackmate"
     for kind, needed in required.items():
-        if set(needed) <= set(names):
+        if {squeezed_key(name) for name in needed} <= set(keys) and not _is_half_of_trackmate(place, kind, names):
             return kind
-    if "FRAME" not in names and ({"SPOT_SOURCE_ID", "SPOT_TARGET_ID"} <= set(names) or "NUMBER_SPOTS" in names):
-        what = "links between spots (edges)" if "SPOT_SOURCE_ID" in names else "whole tracks"
+    if "frame" not in keys and ({"spotsourceid", "spottargetid"} <= set(keys) or "numberspots" in keys):
+        what = "links between spots (edges)" if "spotsourceid" in keys else "whole tracks"
         raise ValueError(
             f"{place} is TrackMate's table of {what}, which does not say where the spots are; export the table of "
             "spots (Tracks, Spots, Export to CSV), or save TrackMate's XML file"
         )
-    if {"id", "frame", "position_x", "position_y"} <= set(names) and bare_name(place).endswith("_spots"):
+    if {"id", "frame", "positionx", "positiony"} <= set(keys) and bare_name(place).endswith("_spots"):
         return "links"
-    if len(names) in (4, 5) and (all(map(_is_number, names)) or names[0].lower() in ("track_id", "id")):
+    if set(keys) - {"z"} in ({"trackid", "t", "y", "x"}, {"id", "t", "y", "x"}):
         return "napari"
+    # Nearly cmeAnalysis' table, which counts from 1, is none that counts from 0; nearly a canonical one is cut.
+    nearly = {"trackid", "f"} <= set(keys) or len(set(IDENTIFYING) - set(names)) <= 2
+    if not nearly and not roles_of(names).missing:
+        return "table"
     # The nearest one, by its columns, tells what is missing.
-    kind = max(required, key=lambda kind: len(set(required[kind]) & set(names)) / len(required[kind]))
-    missing = [name for name in required[kind] if name not in names]
-    if len(missing) * 2 <= len(required[kind]):
-        raise ValueError(f"{place}: the columns {missing} are missing for {FORMATS[kind]}; it has {names}")
-    raise ValueError(f"{place} is a table with the columns {names[:12]}, which is no known one. {_known()}")
+    required = {"awd": IDENTIFYING} | required
+    lacking = {kind: [n for n in needed if squeezed_key(n) not in keys] for kind, needed in required.items()}
+    kind = min(required, key=lambda kind: len(lacking[kind]) / len(required[kind]))
+    tell = "--columns track=NAME,frame=NAME,x=NAME,y=NAME (columns) tells which is which"
+    if len(lacking[kind]) * 2 <= len(required[kind]):
+        raise UnknownColumnsError(
+            f"{place}: the columns {lacking[kind]} are missing for {FORMATS[kind]}; it has {names}; {tell}"
+        )
+    shown = [name if name.isprintable() else "…" for name in names[:12]]
+    raise UnknownColumnsError(
+        f"{place} is a table with the columns {shown}, which is no known one. {_known()}. Of others, {tell}"
+    )
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _is_half_of_trackmate(place: Path, kind: str, names: list[str]) -> bool:
+    """Whether these are TrackMate's own links, in its capitals, without the spots beside them."""
+    spots = place.with_name(place.name.replace("_edges", "_spots"))
+    return kind == "links" and "SPOT_SOURCE_ID" in names and (spots == place or not spots.exists())
 
 
 def _known() -> str:
@@ -249,7 +310,7 @@ def _known() -> str:
 
 
 def _reader(kind: str) -> Callable[[Path, Options], Result]:
-    from awd_cme.readers import canonical, cmeanalysis, tables, trackmate, yeast
+    from awd_cme.readers import branches, canonical, cmeanalysis, tables, trackmate, yeast
 
     return {
         "cmeanalysis": cmeanalysis.read_cmeanalysis,
@@ -258,7 +319,8 @@ def _reader(kind: str) -> Callable[[Path, Options], Result]:
         "trackmate-xml": trackmate.read_trackmate_xml,
         "trackpy": tables.read_trackpy,
         "napari": tables.read_napari,
-        "links": tables.read_links,
+        "table": tables.read_named,
+        "links": branches.read_links,
         "yeast": yeast.read_yeast,
         "awd": canonical.read_canonical,
         "files": _no_folder,

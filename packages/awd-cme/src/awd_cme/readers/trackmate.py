@@ -9,24 +9,34 @@ merges is a compound track, its branches are segments; only the XML file tells t
 neither numbers of spots nor intensities, and is refused.
 """
 
-import gzip
-import io
 import os
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from awd_cme.movies.units import MICROMETRES, SECONDS, spelled
+from awd_cme.movies.units import MICROMETRES, PIXELS, SECONDS, spelled
 from awd_cme.readers.branches import track_rows
-from awd_cme.readers.intake import EXACT, Options, Result, bare_name, channel_names, interval, take_in
+from awd_cme.readers.column_names import named, roles_of
+from awd_cme.readers.intake import (
+    Options,
+    Result,
+    bare_name,
+    channel_names,
+    interval,
+    pixel_scale,
+    say_depth,
+    step_of_times,
+    take_in,
+)
+from awd_cme.readers.tables import cells_of
+from awd_cme.readers.text_tables import Table, read_table
 from awd_cme.tracks.losses import LossReport
 
 NEEDED = ("TRACK_ID", "FRAME", "POSITION_X", "POSITION_Y")
-_PIXELS = ("pixel", "pixels", "px")
+_NUMBERS = r"(TRACK_ID|FRAME|POSITION_[XYZT]|(MEAN_INTENSITY|CONTRAST)(_CH)?_?\d*)"
 
 
 def read_trackmate_csv(path: str | os.PathLike[str], options: Options | None = None) -> Result:
@@ -36,40 +46,46 @@ def read_trackmate_csv(path: str | os.PathLike[str], options: Options | None = N
     ------
     ValueError
         If it is no such table, columns are missing, positions are in micrometres or another unit of length and
-        `micrometres_per_pixel` is not given, or rows are wrong in a way that the options do not say to skip.
+        `micrometres_per_pixel` is not given, or in a unit that is none, or rows are wrong in a way that the options do
+        not say to skip.
     """
     options, report = options or Options(), LossReport()
     path = Path(path)
-    opened = gzip.open if path.suffix.lower() == ".gz" else open
-    with opened(path, "rt", encoding="utf-8-sig", errors="replace") as file:
-        text = file.read()
-    separator = "\t" if "\t" in text[: text.find("\n")] else ","
-    raw = pd.read_csv(io.StringIO(text), sep=separator, skipinitialspace=True, low_memory=False, **EXACT)
-    if missing := [name for name in NEEDED if name not in raw.columns]:
-        raise ValueError(
-            f"{path}: the columns {missing} are missing; it has {list(raw.columns)}. Export the table of spots"
-        )
-    # Rows of names and units come before the first number of a frame.
-    is_data = pd.to_numeric(raw["FRAME"], errors="coerce").notna().to_numpy()
-    head = int(np.argmax(is_data)) if is_data.any() else len(raw)
-    units = raw.iloc[:head]
-    spots = raw.iloc[head:].replace({"None": np.nan, "": np.nan})
-    spots = (
-        spots.apply(pd.to_numeric, errors="coerce") if head else spots.assign(TRACK_ID=pd.to_numeric(spots["TRACK_ID"]))
+    table = read_table(path, report)
+    parted = {named(name).key.upper(): (name, named(name).unit) for name in table.names[::-1]}
+    if missing := [name for name in NEEDED if name not in parted]:
+        raise ValueError(f"{path}: the columns {missing} are missing; it has {table.names}. Export the table of spots")
+    heads = table.layout.heads if table.layout is not None else 1
+    report.recognised.append(f"{path}: spots of TrackMate, a table with {heads} header rows")
+    spots = pd.DataFrame(
+        {key: table.numbers(name) for key, (name, _) in list(parted.items())[::-1] if re.fullmatch(_NUMBERS, key)}
     )
-    report.recognised.append(f"{path}: spots of TrackMate, a table with {head + 1} header rows")
+    units = {key: table.unit(name) or unit for key, (name, unit) in parted.items()}
+    if (cells := cells_of(table, roles_of(table.names), options)) is not None:
+        spots = spots.assign(cell=cells)
     alone = spots["TRACK_ID"].isna()
     report.add("spots", int(alone.sum()), "in no track")
     spots = spots[~alone]
-    rows = pd.DataFrame({"track": spots["TRACK_ID"].astype(np.int64), "frame": spots["FRAME"].astype(np.float64)})
-    size = _pixel_size(_unit(units, "POSITION_X"), None, f"{path}", options, report)
-    rows["y"], rows["x"] = spots["POSITION_Y"] / size[0], spots["POSITION_X"] / size[0]
+    rows = pd.DataFrame({"track": spots["TRACK_ID"].astype(np.int64), "frame": spots["FRAME"]})
+    scale, size = pixel_scale(units["POSITION_X"], f"{path}", options, report, "")
+    rows["y"], rows["x"] = spots["POSITION_Y"] * scale, spots["POSITION_X"] * scale
+    if "POSITION_Z" in spots:
+        say_depth(spots["POSITION_Z"].to_numpy(), report)
     names = _intensities(spots, rows, options, report)
-    if len(twice := rows.loc[rows.duplicated(["track", "frame"]), "track"].unique()):
+    if cells is not None:
+        rows["cell"] = spots["cell"]
+    keys = [name for name in ("cell", "track", "frame") if name in rows]
+    if len(twice := rows.loc[rows.duplicated(keys), keys[:-1]].drop_duplicates()):
         report.assume(
             f"{len(twice)} tracks have several spots in a frame: they split or merge, and only TrackMate's XML file "
             "tells which spot follows which"
         )
+    step = None
+    if "POSITION_T" in spots:
+        clock = units["POSITION_T"].strip("() ")
+        step = step_of_times(spots["FRAME"].to_numpy(), spots["POSITION_T"].to_numpy(), clock)
+        if clock and spelled(clock) not in (*SECONDS, "frame"):
+            report.assume(f"POSITION_T has the unit {clock!r}, which is not known: it is not looked at")
     return take_in(
         rows,
         str(path),
@@ -77,8 +93,8 @@ def read_trackmate_csv(path: str | os.PathLike[str], options: Options | None = N
         report,
         channels=names,
         cell=bare_name(path),
-        seconds_per_frame=interval(_step(spots, _unit(units, "POSITION_T")), "POSITION_T", options, report),
-        micrometres_per_pixel=size[1],
+        seconds_per_frame=interval(step, "POSITION_T", options, report),
+        micrometres_per_pixel=size,
     )
 
 
@@ -92,19 +108,20 @@ def read_trackmate_xml(path: str | os.PathLike[str], options: Options | None = N
     """
     options, report = options or Options(), LossReport()
     path = Path(path)
-    spots, edges, kept, settings = _parsed(path)
+    spots, edges, kept, settings = _parsed(path, report)
     version = settings.get("version", "of an unknown version")
     report.recognised.append(
         f"{path}: the full XML file of TrackMate {version}, {len(spots)} spots, {len(edges)} links"
     )
-    unit = _length(settings.get("spatialunits", "").lower())
-    size = _pixel_size(unit, float(settings.get("pixelwidth", "nan")), f"{path}", options, report)
+    size = _pixel_size(settings, f"{path}", options, report)
     if spots.empty or edges.empty:
         rows = pd.DataFrame({"track": [0]})[:0]
         names = channel_names(1, options, report)
     else:
         table = pd.DataFrame({"id": spots["ID"].astype(np.int64), "frame": spots["FRAME"].astype(np.float64)})
         table["y"], table["x"] = spots["POSITION_Y"] / size[0], spots["POSITION_X"] / size[0]
+        if "POSITION_Z" in spots:
+            say_depth(spots["POSITION_Z"].to_numpy(), report)
         names = _intensities(spots, table, options, report)
         rows = track_rows(table, edges, str(path), report)
         filtered = ~rows["track"].isin(kept)
@@ -112,7 +129,10 @@ def read_trackmate_xml(path: str | os.PathLike[str], options: Options | None = N
         report.came += count
         report.add("tracks", count, "filtered out in TrackMate")
         rows = rows[~filtered]
-    seconds = SECONDS.get(spelled(settings.get("timeunits", "").lower()), np.nan)
+    clock = settings.get("timeunits", "")
+    seconds = SECONDS.get(spelled(clock), np.nan)
+    if spelled(clock) not in ("", "frame", *SECONDS, *PIXELS):
+        report.assume(f"the file gives times in {clock!r}, which is no known unit: they are not looked at")
     step = float(settings.get("timeinterval", "nan")) * seconds
     return take_in(
         rows,
@@ -126,7 +146,7 @@ def read_trackmate_xml(path: str | os.PathLike[str], options: Options | None = N
     )
 
 
-def _parsed(path: Path) -> tuple[pd.DataFrame, pd.DataFrame, list[int], dict[str, str]]:
+def _parsed(path: Path, report: LossReport) -> tuple[pd.DataFrame, pd.DataFrame, list[int], dict[str, str]]:
     """Spots, edges with their tracks, numbers of the filtered tracks, and what Model and ImageData say."""
     spots: list[dict[str, str]] = []
     edges: list[tuple[int, int, int]] = []
@@ -159,8 +179,9 @@ def _parsed(path: Path) -> tuple[pd.DataFrame, pd.DataFrame, list[int], dict[str
     table = pd.DataFrame(spots)
     if spots and (missing := [name for name in columns if name not in table.columns]):
         raise ValueError(f"{path}: the spots lack the attributes {missing}; they have {list(table.columns)}")
-    numbers = [n for n in table.columns if n in columns or re.match(r"(MEAN_INTENSITY|CONTRAST)", n)]
-    table = table[numbers].apply(pd.to_numeric, errors="coerce")
+    numbers = [n for n in table.columns if n in columns or re.match(r"(MEAN_INTENSITY|CONTRAST|POSITION_Z)", n)]
+    held = Table(str(path), table, None, report)
+    table = pd.DataFrame({name: held.numbers(name) for name in numbers})
     return table, pd.DataFrame(edges, columns=["source", "target", "track"]), kept, settings
 
 
@@ -198,52 +219,21 @@ def _intensities(spots: pd.DataFrame, rows: pd.DataFrame, options: Options, repo
     return names
 
 
-def _unit(units: pd.DataFrame, column: str) -> str:
-    """Unit of a column, from the last header row, as "(micron)"."""
-    text = str(units[column].iloc[-1]).strip("() ").lower() if len(units) else ""
-    return spelled(text) if column == "POSITION_T" else _length(text)
-
-
-def _length(unit: str) -> str:
-    """A unit of length as `MICROMETRES` spells it, "pixel", or "unknown"."""
-    if unit in _PIXELS:
-        return "pixel"
-    return spelled(unit) if spelled(unit) in MICROMETRES else "unknown"
-
-
 def _pixel_size(
-    unit: str, pixelwidth: float | None, what: str, options: Options, report: LossReport
+    settings: dict[str, str], what: str, options: Options, report: LossReport
 ) -> tuple[float, float | None]:
     """Size of a pixel in the file's unit of positions, and in micrometres, None where unknown."""
-    if options.position_unit != "auto":
-        unit = options.position_unit
-    told = options.micrometres_per_pixel
-    if pixelwidth is not None and 0 < pixelwidth < np.inf:
-        # The file says how many of its units a pixel has, whatever they are called.
-        known = pixelwidth * MICROMETRES[unit] if unit in MICROMETRES else None
-        if known is not None and told is not None and not np.isclose(told, known, rtol=1e-3):
-            report.assume(f"a pixel is {told:g} µm as told; {what} says {known:g} µm")
-            return told / MICROMETRES[unit], told
-        return pixelwidth, told if told is not None else known
-    if unit in MICROMETRES:
-        if told is None:
-            raise ValueError(
-                f"{what}: positions have the unit {unit}, and nothing tells a pixel's size; give micrometres_per_pixel"
-            )
-        return told / MICROMETRES[unit], told
-    if unit == "unknown":
-        report.assume("positions are in pixels: the file does not name their unit; position_unit tells another")
-    return 1.0, told
-
-
-def _step(spots: pd.DataFrame, unit: str) -> float | None:
-    """Seconds per frame from the times of the spots; without a unit only where they do not just count frames."""
-    if "POSITION_T" not in spots.columns or unit not in ("", *SECONDS):
-        return None
-    frame = spots["FRAME"].to_numpy(dtype=np.float64)
-    t = spots["POSITION_T"].to_numpy(dtype=np.float64)
-    later = frame > 0
-    steps: Any = t[later] / frame[later]
-    if not len(steps) or not np.allclose(steps, steps[0], rtol=1e-3) or (unit == "" and np.isclose(steps[0], 1.0)):
-        return None
-    return float(np.median(steps)) * SECONDS.get(unit, 1.0)
+    told, unit = options.micrometres_per_pixel, settings.get("spatialunits", "")
+    word = spelled(unit) if options.position_unit == "auto" else options.position_unit
+    width = float(settings.get("pixelwidth", "nan"))
+    if not 0 < width < np.inf:
+        scale, size = pixel_scale(unit, what, options, report)
+        return 1 / scale, size
+    # The file says how many of its units a pixel has, whatever they are called.
+    known = width * MICROMETRES[word] if word in MICROMETRES else None
+    if known is None and told is None and word not in PIXELS:
+        report.assume(f"the file gives the size of a pixel as {width:g} {unit!r}, which is no known unit of length")
+    if known is not None and told is not None and not np.isclose(told, known, rtol=1e-3):
+        report.assume(f"a pixel is {told:g} µm as told; {what} says {known:g} µm")
+        return told / MICROMETRES[word], told
+    return width, told if told is not None else known

@@ -1,16 +1,20 @@
 """The first part of a run: movies or files to one table of tracks, with an account of what became of them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
+from awd_cme.movies.units import without_interval
 from awd_cme.readers.source import SIMULATED, Source, recognise_source
 from awd_cme.run.job import RunJob
 from awd_cme.tracking.cells import Cells, TrackingSettings, track_cells
+from awd_cme.tracks.intervals import at_interval, different, frame_intervals
 from awd_cme.tracks.losses import LossReport
+from awd_cme.tracks.table import in_order
 from awd_cme.tracks.writers import write_parquet
 from awd_core.run import RunFolder
 from awd_core.workers import Workers, open_workers
@@ -31,7 +35,34 @@ def tracks_of(run: RunFolder, job: RunJob, source: Source, workers: int | Worker
     """Read, or track and extract; what is in the run's folder already is not done again.
 
     Of movies it gets `tracks.parquet`. The tracks do not depend on the workers.
+
+    Raises
+    ------
+    ValueError
+        If frame intervals of cells differ, and the job does not say which one all are to be brought to.
     """
+    tracked = _tracks_of(run, job, source, workers)
+    if job.resample is not None:
+        return replace(tracked, table=at_interval(tracked.table, job.resample, tracked.losses))
+    intervals = frame_intervals(tracked.table)
+    unknown = [cell for cell, seconds in intervals.items() if seconds is None]
+    if 0 < len(unknown) < len(intervals):
+        tracked.losses.doubt(
+            f"the frame interval of {', '.join(unknown[:3])} is unknown ({len(unknown)} of {len(intervals)} cells), "
+            "and is taken to be that of the others; --seconds-per-frame tells it"
+        )
+    if len(found := different(intervals)) > 1:
+        said = "; ".join(f"{seconds:g} s ({', '.join(cells[:3])})" for seconds, cells in found.items())
+        raise ValueError(
+            f"the cells have different frame intervals, {said}, and a series counts frames: --resample {max(found):g} "
+            "(resample) brings all to one, or run those of one interval at a time. Where a file is wrong, "
+            "--seconds-per-frame tells the interval of all"
+        )
+    return tracked
+
+
+def _tracks_of(run: RunFolder, job: RunJob, source: Source, workers: int | Workers = 1) -> Tracked:
+    """Read, or track and extract."""
     with open_workers(workers) as crew:
         if source.kind == "tracks":
             with run.step("Reading tracks"):
@@ -46,7 +77,7 @@ def tracks_of(run: RunFolder, job: RunJob, source: Source, workers: int | Worker
             source = recognise_source(run / "movies")
         positions, losses = None, LossReport()
         if job.tracks is not None:
-            given, losses = read_positions(job.tracks, job, only=list(source.cells))
+            given, losses = read_positions(job.tracks, job, source.cells)
             positions = run / "tracks/given/positions.parquet"
             positions.parent.mkdir(parents=True, exist_ok=True)
             if not positions.exists():
@@ -69,22 +100,120 @@ def tracking_settings(job: RunJob) -> TrackingSettings:
     return TrackingSettings(**{item.name: getattr(job, item.name) for item in fields(TrackingSettings)})
 
 
-def read_positions(file: str, job: RunJob, only: list[str]) -> tuple[pd.DataFrame, LossReport]:
-    """Tracks for movies, by the names of their cells; those of a file without names belong to the only movie."""
+def read_positions(file: str, job: RunJob, movies: Mapping[str, Path]) -> tuple[pd.DataFrame, LossReport]:
+    """Tracks for movies, by the names of their cells; those of a file without names belong to the only movie.
+
+    A table in micrometres becomes one in pixels by the size that the movies tell, if no option does.
+
+    Raises
+    ------
+    ValueError
+        If a movie has no tracks, or names fit several; if positions need a size that the movies do not share.
+    """
     from awd_cme.readers.read import read_tracks
 
-    options: dict[str, Any] = {"format": job.format, "on_error": job.on_error, "compound": job.compound}
-    alone = len(only) == 1
-    table, losses = read_tracks(file, **options)
+    size, sizes_said = job.micrometres_per_pixel, ""
+    if size is None:
+        sizes = _sizes_of_pixels(movies, job)
+        size = next(iter(sizes)) if len(sizes) == 1 else None
+        sizes_said = (
+            ", ".join(f"{cells[0]}: {value:g} µm" for value, cells in sizes.items()) or "none of the movies says it"
+        )
+    try:
+        table, losses = read_tracks(
+            file, channels=None, seconds_per_frame=job.seconds_per_frame, micrometres_per_pixel=size, **_options(job)
+        )
+    except ValueError as error:
+        if size is None and "micrometres_per_pixel" in str(error):
+            raise ValueError(f"{error}. Of a pixel's size: {sizes_said}") from error
+        raise
+    # Intensities, and times that are unknown, are those of the movies.
+    about = ("the file holds no intensities", "the channels, in the file's order", "the frame interval is unknown")
+    losses.assumed = [said for said in losses.assumed if not said.startswith(about)]
+    if job.micrometres_per_pixel is None and size is not None:
+        losses.assume(f"a pixel is {size:g} µm, as the movies tell")
     names = sorted(str(name) for name in table["cell"].unique())
-    if alone and len(names) == 1 and names != only:
-        table["cell"] = table["cell"].cat.remove_unused_categories().cat.rename_categories(only)
-        losses.assume(f"the tracks of {names[0]!r} in {Path(file).name} belong to the movie {only[0]!r}.")
-    elif lacking := sorted(set(only) - set(names)):
+    known = matched(names, list(movies))
+    if len(movies) == 1 and len(names) == 1 and not known:
+        known = {names[0]: next(iter(movies))}
+    if lacking := sorted(set(movies) - set(known.values())):
         raise ValueError(
             f"{file} has no tracks of the cells {lacking}, but of {names}; name the cells as the movies are named"
         )
-    return table, losses
+    for name, cell in known.items():
+        if name != cell:
+            losses.assume(f"the tracks of {name!r} in {Path(file).name} belong to the movie {cell!r}.")
+    if foreign := [name for name in names if name not in known]:
+        tracks = table[table["cell"].isin(foreign)].groupby("cell", observed=True)["track"].nunique()
+        losses.add("tracks", int(tracks.sum()), f"of {', '.join(foreign[:3])}, for which there is no movie")
+        losses.kept -= int(tracks.sum())
+    attrs = dict(table.attrs)
+    table = table[table["cell"].isin(list(known))].reset_index(drop=True)
+    table["cell"] = table["cell"].cat.remove_unused_categories().cat.rename_categories(known)
+    table.attrs = attrs
+    return in_order(table), losses
+
+
+def matched(names: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
+    """Cells by the names that tracks give them: the same, or but for a frame interval, or for words about tracks.
+
+    Raises
+    ------
+    ValueError
+        If a name fits several cells, or a cell several names, equally well.
+
+    Examples
+    --------
+    >>> matched(["cell1_1s", "Cell2_tracks", "cell4"], ["cell1", "cell2", "cell3"])
+    {'cell1_1s': 'cell1', 'Cell2_tracks': 'cell2'}
+    """
+    found: dict[str, str] = {}
+    for same in (str, without_interval, _bare):
+        left = [name for name in names if name not in found]
+        free = [cell for cell in cells if cell not in found.values()]
+        for cell in free:
+            fits = [name for name in left if same(name) == same(cell)]
+            also = [other for other in free if same(other) == same(cell)]
+            if len(fits) > 1 or (fits and len(also) > 1):
+                raise ValueError(
+                    f"tracks of {', '.join(fits)} all fit the movie of {cell!r}, or it and {', '.join(also)} the same "
+                    "tracks; name each as its movie"
+                )
+            found |= dict.fromkeys(fits, cell)
+    return found
+
+
+def _bare(name: str) -> str:
+    """A cell's name without its folder, its frame interval, and words of tracking programs, in small letters."""
+    word = re.sub(r"\.ome$", "", name.rpartition("/")[2], flags=re.IGNORECASE).casefold()
+    about = r"(all|my|merged|filtered|linked|exported?)?[_\-. ]?(tracks?|spots?|trackmate|trajector(y|ies)|positions?)"
+    before = None
+    while before != word:
+        before = word
+        word = without_interval(re.sub(rf"([_\-. ]+{about}([_\-. ]?(statistics|table|export))?)$", "", word))
+        word = re.sub(rf"^({about}[_\-. ]+)", "", word)
+    return word
+
+
+def _sizes_of_pixels(movies: Mapping[str, Path], job: RunJob) -> dict[float, list[str]]:
+    """Sizes of a pixel that the movies tell, and of which cells; what cannot be opened says nothing here."""
+    from awd_cme.movies.open import open_movie
+
+    found: dict[float, list[str]] = {}
+    for cell, path in movies.items():
+        try:
+            size = open_movie(path, axes=job.axes, channels=job.channels, z=cast(Any, job.z), series=job.series)
+        except (ValueError, OSError):
+            continue
+        if (value := size.micrometres_per_pixel) is not None:
+            found.setdefault(next((one for one in found if abs(one / value - 1) < 1e-3), value), []).append(cell)
+    return found
+
+
+def _options(job: RunJob) -> dict[str, Any]:
+    """What a job says of tracks."""
+    names = ("format", "on_error", "compound", "columns", "position_unit", "master")
+    return {name: getattr(job, name) for name in names}
 
 
 def read_tracks_file(
@@ -93,10 +222,9 @@ def read_tracks_file(
     """Tracks of a file or an experiment, with the job's options."""
     from awd_cme.readers.read import read_tracks
 
-    options: dict[str, Any] = {"on_error": job.on_error, "compound": job.compound, "format": job.format}
     return read_tracks(
         path, channels=job.channels, seconds_per_frame=job.seconds_per_frame,
-        micrometres_per_pixel=job.micrometres_per_pixel, workers=workers, folder=folder, **options,
+        micrometres_per_pixel=job.micrometres_per_pixel, workers=workers, folder=folder, **_options(job),
     )  # fmt: skip
 
 

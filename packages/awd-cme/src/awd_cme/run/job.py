@@ -27,6 +27,30 @@ STEPS: tuple[Step, ...] = get_args(Step)
 DATA, LEARNING, MODEL = Panel("Data", 1), Panel("Learning problem", 2), Panel("Model", 3)
 
 
+def parse_columns(text: str) -> dict[str, str]:
+    """Roles and names of columns, as "track=ID,frame=t".
+
+    Raises
+    ------
+    SettingError
+        If it is something else.
+
+    Examples
+    --------
+    >>> parse_columns("track=ID, frame=Slice no.")
+    {'track': 'ID', 'frame': 'Slice no.'}
+    """
+    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+    if not pairs or not all(role.strip() and sign and name.strip() for role, sign, name in pairs):
+        raise SettingError("{columns} is {text!r}; give roles and names, as track=ID,frame=t,x=X,y=Y", text=text)
+    return {role.strip(): name.strip() for role, _, name in pairs}
+
+
+def parse_depth(text: str) -> str | int:
+    """What to make of depth: a word, or the number of a plane."""
+    return int(text) if text.strip().isdecimal() else text
+
+
 @dataclass(frozen=True)
 class RunJob:
     """Data in, report out.
@@ -61,6 +85,20 @@ class RunJob:
         What becomes of tracks with wrong rows.
     compound
         What becomes of compound tracks.
+    columns
+        Which column of a table of tracks is what, where names do not say it: track, frame, time, x, y, cell, amplitude.
+    position_unit
+        Unit of the positions of tracks, in place of the file's.
+    master
+        Folder of the channel that an experiment was tracked in, where there are several.
+    z
+        What to make of movies with depth: max, mean, sum, or the number of a plane.
+    series
+        Which series of a movie file with several, from 0.
+    gain
+        Counts for one photon, in place of what is measured; 0 leaves shot noise out.
+    resample
+        Frame interval in seconds that all tracks are brought to.
     scale_inputs
         Whose tracks standardise a cell's series; auto: what cross-validation over the training cells finds better.
     share
@@ -121,7 +159,14 @@ class RunJob:
     sigma: Annotated[float | None, DATA, Typed("PX")] = None
     format: Annotated[str, DATA, OneOf("awd_cme.readers.read:FORMATS", ("auto",))] = "auto"
     on_error: Annotated[Literal["raise", "skip"], DATA] = "skip"
-    compound: Literal["join", "split", "drop"] = "join"
+    compound: Annotated[Literal["join", "split", "drop"], DATA] = "join"
+    columns: Annotated[Mapping[str, str] | None, DATA, Typed("ROLE=NAME,…", parse_columns)] = None
+    position_unit: Annotated[Literal["auto", "pixel", "micrometre", "nanometre"], DATA] = "auto"
+    master: Annotated[str | None, DATA, Typed("NAME")] = None
+    z: Annotated[str | int | None, DATA, Typed("max|mean|sum|N", parse_depth)] = None
+    series: Annotated[int | None, DATA, AtLeast(0), Typed("N")] = None
+    gain: Annotated[float | None, DATA, AtLeast(0), Typed("COUNTS")] = None
+    resample: Annotated[float | None, DATA, AtLeast(1e-6), Typed("S")] = None
     scale_inputs: Annotated[Literal["auto", "training", "own"], LEARNING] = "auto"
     share: Annotated[float, LEARNING] = 0.7
     test_cells: Annotated[tuple[str, ...], LEARNING, Typed("C1,C2")] = ()
@@ -157,6 +202,8 @@ class RunJob:
             raise SettingError(
                 "{shares} are {given}; the first is 0, which the ablation without attributions needs", given=self.shares
             )
+        if self.z is not None and not isinstance(self.z, int) and self.z not in ("max", "mean", "sum"):
+            raise SettingError("{z} is {given!r}; choose max, mean or sum, or the number of a plane", given=self.z)
         if not 0 < self.share < 1:
             raise SettingError("{share} is {given}; it is the part to train on, above 0 and below 1", given=self.share)
         if self.gradients and self.network:

@@ -113,6 +113,7 @@ def card_of(problem: Problem, row: Fitted, results: Results) -> ModelCard:
         "train_tracks": results.train,
         "test_tracks": results.test,
         "series": problem.raw.settings.to_dict(),
+        "seconds_per_frame": problem.known.seconds_per_frame(),
     }
     return ModelCard.of(
         row.transformer, row.predictor, problem.training, problem.z_scores, intervals=intervals, notes=notes

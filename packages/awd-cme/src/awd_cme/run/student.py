@@ -103,6 +103,7 @@ def distill_headline(run: RunFolder, job: RunJob, problem: Problem, taught: Taug
         "wavelet": found.wavelet.name, "cv_score": problem.score_of_training(unseen),
         "free": found.wavelet.free_angle_count if found.wavelet.name == "student" else 0,
         "train_tracks": len(training), "series": problem.raw.settings.to_dict(),
+        "seconds_per_frame": problem.known.seconds_per_frame(),
     }  # fmt: skip
     found.save(run / "student.json")
     run.write_json("curve.json", {"points": [list(point) for point in curve.points]})

@@ -145,6 +145,14 @@ class SeriesSet:
         chosen = np.asarray(rows)
         return replace(self, **{name: getattr(self, name)[chosen] for name in ("X", "mask", *PER_TRACK)})
 
+    def seconds_per_frame(self) -> float | None:
+        """Frame interval of the tracks, the median of those that are known; None where none is."""
+        samples = np.maximum(self.X.shape[1] - 1, 1)
+        subsampled = self.frames > self.X.shape[1] if self.settings.resampling != "interpolate" else True
+        frames = np.where(subsampled, np.maximum(self.frames - 1, 1) / samples, 1.0)
+        known = (self.seconds_per_sample / frames)[np.isfinite(self.seconds_per_sample)]
+        return float(np.median(known)) if len(known) else None
+
     def groups(self, by: str = "auto") -> AnyArray:
         """What may not be torn apart by a split, one entry a track.
 

@@ -12,16 +12,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from awd_cme.tracks.intervals import are_alike, frame_intervals, with_interval
 from awd_cme.tracks.losses import LossReport, counted
 from awd_cme.tracks.table import concat, spans, starts
 from awd_cme.tracks.writers import read_parquet, write_parquet
 from awd_core.files import read_json, write_json
 from awd_core.workers import Lost, LostItemError, Progress, Workers
+
+if TYPE_CHECKING:
+    from awd_cme.movies.movie import Movie
 
 WHOLE, CUT, THROUGHOUT = 1, 3, 4
 FAILURES = (ValueError, OSError, IndexError, MemoryError)
@@ -36,8 +40,12 @@ class TrackingSettings:
     ----------
     axes, channels, seconds_per_frame, micrometres_per_pixel : optional
         As for `awd_cme.movies.open_movie`.
+    z, series : optional
+        As for `awd_cme.movies.open_movie`, too.
     sigma : float, optional
         Width of the spots, pixels; measured if not given.
+    gain : float, optional
+        Counts for one photon; measured if not given.
     on_error : {"skip", "raise"}
         What becomes of a movie that cannot be tracked, where there are others.
     threads : int
@@ -48,7 +56,10 @@ class TrackingSettings:
     channels: tuple[str, ...] | None = None
     seconds_per_frame: float | None = None
     micrometres_per_pixel: float | None = None
+    z: Any = None
+    series: int | None = None
     sigma: float | None = None
+    gain: float | None = None
     on_error: str = "skip"
     threads: int = 2
 
@@ -173,16 +184,20 @@ def track_cell(
 
     movie = open_movie(
         path, axes=settings.axes, channels=settings.channels, seconds_per_frame=settings.seconds_per_frame,
-        micrometres_per_pixel=settings.micrometres_per_pixel,
+        micrometres_per_pixel=settings.micrometres_per_pixel, z=settings.z, series=settings.series,
     )  # fmt: skip
     losses, origin = LossReport(), dict(movie.origin)
     sigma = settings.sigma
     if sigma is None:
         sigma = measured_width(movie, workers=workers).sigma
         origin["sigma"] = f"{sigma:.4f}"
-    gains = {name: measured_gain(movie, c, workers=workers) for c, name in enumerate(movie.channels)}
-    known = {name: found.gain if found.known else 0.0 for name, found in gains.items()}
-    origin["gain"] = json.dumps(known)
+    if settings.gain is None:
+        gains = {name: measured_gain(movie, c, workers=workers) for c, name in enumerate(movie.channels)}
+        known = {name: found.gain if found.known else 0.0 for name, found in gains.items()}
+        origin["gain"] = json.dumps(known)
+    else:
+        known = dict.fromkeys(movie.channels, settings.gain)
+        losses.assume(f"Errors of amplitudes have the shot noise of {settings.gain:g} counts for a photon, as told.")
     options: dict[str, Any] = {
         "sigma": sigma, "gain": known, "test": "noise", "threads": settings.threads, "workers": workers,
         "folder": folder, "progress": progress or False,
@@ -192,9 +207,23 @@ def track_cell(
     else:
         own = read_parquet(positions, filters=[("cell", "==", cell)])
         own["cell"] = own["cell"].astype("category").cat.set_categories([cell])
+        own = _with_times(own, movie, cell, losses)
         table = extract(movie, own, losses=losses, **options)
         losses.came = losses.kept = 0
     return categorised(table, movie.shape[0]), losses, origin
+
+
+def _with_times(own: pd.DataFrame, movie: "Movie", cell: str, losses: LossReport) -> pd.DataFrame:
+    """Tracks with the times of their movie, if they have none; where both have, and others, that is told."""
+    told = frame_intervals(own).get(cell)
+    if told is None and movie.seconds_per_frame is not None:
+        return with_interval(own, movie.seconds_per_frame)
+    if told is not None and movie.seconds_per_frame is not None and not are_alike(told, movie.seconds_per_frame):
+        losses.doubt(
+            f"the tracks of {cell} have {told:g} s per frame, and its movie {movie.seconds_per_frame:g} s "
+            f"({movie.origin['seconds_per_frame']}): the times are those of the tracks; --seconds-per-frame decides"
+        )
+    return own
 
 
 def categorised(table: pd.DataFrame, frames: int) -> pd.DataFrame:
@@ -263,8 +292,8 @@ def _outcome(cells: Cells, skip: bool, item: tuple[str, str], work: Callable[[st
 def _together(cells: Cells, movies: Mapping[str, Path]) -> tuple[pd.DataFrame, LossReport, dict[str, str]]:
     """All cells from their files."""
     tables, losses, widths = [], LossReport(), []
+    origins: dict[str, dict[str, int]] = {}
     gains: dict[str, list[float]] = {}
-    origin: dict[str, str] = {}
     for name in movies:
         said = read_json(cells.place(name, "json"))
         if "lost" in said:
@@ -277,6 +306,9 @@ def _together(cells: Cells, movies: Mapping[str, Path]) -> tuple[pd.DataFrame, L
             widths.append(float(origin.pop("sigma")))
         for channel, gain in json.loads(origin.pop("gain", "{}")).items():
             gains.setdefault(channel, []).append(gain)
+        for fact, said_of_it in origin.items():
+            counts = origins.setdefault(fact, {})
+            counts[said_of_it] = counts.get(said_of_it, 0) + 1
     if not tables:
         raise ValueError(f"none of the {len(movies)} movies could be tracked; the first: {losses.dropped[0][2]}")
     if widths:
@@ -286,7 +318,15 @@ def _together(cells: Cells, movies: Mapping[str, Path]) -> tuple[pd.DataFrame, L
         )
     for channel, found in gains.items():
         losses.assume(_about_gain(channel, found))
-    return concat(tables), losses, origin
+    return concat(tables), losses, {fact: _of_cells(counts) for fact, counts in origins.items()}
+
+
+def _of_cells(counts: dict[str, int]) -> str:
+    """What is said of the cells, each thing once, with how many it is said of where they differ."""
+    if len(counts) == 1:
+        return next(iter(counts))
+    shown = [f"{text} ({counted(count, 'cells')})" for text, count in list(counts.items())[:3]]
+    return "; ".join([*shown, f"and others ({len(counts) - 3} more)"] if len(counts) > 3 else shown)
 
 
 def _about_gain(channel: str, found: list[float]) -> str:

@@ -20,9 +20,11 @@ from awd_cme.spots.fit import Neighbours
 from awd_cme.spots.fit import SpotFits as SpotFits
 from awd_cme.spots.fit import fit_spots as fit_spots
 from awd_cme.spots.windows import checked_sigma, inside
-from awd_cme.tracking.measure import Measurement, Method, Test, measured, measured_in_parts
+from awd_cme.tracking.measure import FLAGS, Measurement, Method, Test, measured, measured_in_parts
 from awd_cme.tracking.movie_spots import measured_gain
+from awd_cme.tracking.on_spots import off_spots
 from awd_cme.tracking.positions import frames_of_tracks, shifts_of_channels
+from awd_cme.tracks.losses import counted
 from awd_cme.tracks.table import MEASURES, LossReport, columns, validate
 from awd_core.checks import check_choice, check_kind, warn, whole_number
 from awd_core.typing import AnyArray, Array, Flags
@@ -49,6 +51,7 @@ def extract(
     progress: bool | Progress = False,
     workers: int | Workers = 1,
     folder: str | os.PathLike[str] | None = None,
+    check_places: bool = True,
 ) -> pd.DataFrame:
     """Amplitude and background of every track in every channel.
 
@@ -88,14 +91,17 @@ def extract(
         Processes, each of which takes ranges of frames. The table does not depend on them.
     folder : path, optional
         For what they measure until all is there; they must all reach it. A temporary one if not given.
+    check_places : bool
+        Whether `losses` gets a doubt where the places cannot be those of spots (`awd_cme.tracking.on_spots`).
 
     Returns
     -------
     DataFrame
         Canonical table with a row for every frame of every track, gaps included (with positions), and these columns
-        more, true if true in any channel: `crowded`, whether another track is nearer than 3σ, and `edge`, whether the
-        image's border cuts the window (both false for apertures). Rows whose places lie outside the image stay, with
-        NaN.
+        more, true if true in any channel: `crowded`, whether another track is nearer than 3σ, `edge`, whether the
+        image's border cuts the window (both false for apertures), and `saturated`, whether pixels of the spot have the
+        largest value that the camera gives. Rows whose places lie outside the image stay, with NaN; so do rows in
+        frames that are all of one value, or of no known one.
 
     Raises
     ------
@@ -108,12 +114,13 @@ def extract(
     Warns
     -----
     UserWarning
-        If frames are dropped and `losses` is None.
+        If frames are dropped, or are empty or saturated, and `losses` is None.
     """
     names = _names(movie, channels)
     widths = {name: checked_sigma(_one(sigma, name, "sigma")) for name in names}
     check_choice("method", method, get_args(Method), required=True)
     check_choice("test", test, get_args(Test), required=True)
+    check_choice("neighbours", neighbours, get_args(Neighbours), required=True)
     if method == "aperture" and test == "noise":
         raise ValueError("test='noise' compares an amplitude with residuals, and a sum has none; use method='fit'")
     before, after = whole_number("before", before, 0), whole_number("after", after, 0)
@@ -143,18 +150,46 @@ def extract(
         else:
             told = progress if callable(progress) else None
             measures = measured_in_parts(movie, places, how, crew, folder=folder, progress=told)
+    own = _own_places(rows, order)
     del places
     back = np.empty(len(order), dtype=np.intp)
     back[order] = np.arange(len(order))
     for measure in measures:
         measure[:] = measure[back]
-    found = dict(zip(names.values(), measures[:-2].reshape(len(names), len(MEASURES), -1), strict=True))
+    found = dict(zip(names.values(), measures[: -len(FLAGS)].reshape(len(names), len(MEASURES), -1), strict=True))
     outside = ~inside(y, x, (height, width))
     if outside.any():
         report.assume(f"{int(outside.sum())} places outside the image have no values (NaN).")
     if test == "noise":
         report.assume("p-values test the amplitude against 1.96 standard deviations of the residuals.")
-    return _filled(rows, found, measures[-2:] == 1, movie)
+    flags = measures[-len(FLAGS) :] == 1
+    _say_damage(rows, flags, report)
+    if losses is None and report.doubts:
+        warn(". ".join(report.doubts))
+    if losses is not None and check_places and (doubt := off_spots(movie, how.channels, own, how.sigma)):
+        report.doubt(doubt)
+    return _filled(rows, found, flags, movie)
+
+
+def _own_places(rows: pd.DataFrame, order: npt.NDArray[np.intp]) -> Array:
+    """Frame, y, x of the rows of the tracks themselves, by frames."""
+    own = order[(rows["part"].to_numpy() == "track")[order]]
+    return np.asarray(rows[["frame", "y", "x"]].to_numpy(dtype=np.float64)[own])
+
+
+def _say_damage(rows: pd.DataFrame, flags: Flags, report: LossReport) -> None:
+    frames = np.unique(rows["frame"].to_numpy()[flags[2]])
+    if len(frames):
+        some = ", ".join(map(str, frames[:5])) + (", …" if len(frames) > 5 else "")
+        report.doubt(
+            f"frames that are empty in a channel, of one value alone or of none: {len(frames)} ({some}, from 0); the "
+            f"amplitudes of {counted(int(flags[2].sum()), 'places')} there are unknown"
+        )
+    if saturated := int(flags[3].sum()):
+        report.doubt(
+            f"pixels are saturated at {counted(saturated, 'places')} of {len(rows)}, where amplitudes are too small "
+            "(column saturated)"
+        )
 
 
 def _names(movie: Movie, channels: Sequence[str] | Mapping[str, str] | None) -> dict[str, str]:
@@ -197,8 +232,8 @@ def _filled(rows: pd.DataFrame, found: dict[str, Array], flags: Flags, movie: Mo
         for name, values in found.items()
         for measure, column in zip(MEASURES, values, strict=True)
     }
-    measured |= {"crowded": flags[0], "edge": flags[1]}
-    order = [*columns(list(found)), "crowded", "edge"]
+    measured |= {"crowded": flags[0], "edge": flags[1], "saturated": flags[3]}
+    order = [*columns(list(found)), "crowded", "edge", "saturated"]
     result = pd.DataFrame({name: measured.get(name, rows.get(name)) for name in order}, copy=False)
     known = rows.attrs
     result.attrs = {

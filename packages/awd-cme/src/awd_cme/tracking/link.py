@@ -253,9 +253,9 @@ def track_movie(
         series = LossReport()
         # Nothing is named in between, so that the table of spots goes when there are tracks, and that of tracks later.
         result = extract(
-            movie, link_spots(movie_spots(movie, how, **shared), losses=report, **linking), sigma=sigma,
+            movie, link_spots(movie_spots(movie, how, losses=report, **shared), losses=report, **linking), sigma=sigma,
             before=before, after=after, channels=channels, shifts=shifts, test=test, neighbours=neighbours, gain=gain,
-            losses=series, **shared,
+            losses=series, check_places=False, **shared,
         )  # fmt: skip
     # Its tracks are those that were kept above.
     series.came = series.kept = 0

@@ -19,6 +19,7 @@ from awd_cme.movies.movie import Movie
 from awd_cme.movies.open import MovieFile
 from awd_cme.spots.apertures import aperture_sums
 from awd_cme.spots.fit import Neighbours, fit_spots
+from awd_cme.spots.soundness import at_top, is_empty
 from awd_cme.tracks.table import MEASURES
 from awd_core.files import cached_array, make_atomically
 from awd_core.typing import Array
@@ -26,6 +27,8 @@ from awd_core.workers import Progress, Workers
 
 Method = Literal["fit", "aperture"]
 Test = Literal["amplitude", "noise"]
+FLAGS = ("crowded", "edge", "empty", "saturated")
+"""What is said of a place in all channels together."""
 RADII = (2.0, 3.0, 5.0)
 """Radii of disc and ring for `method="aperture"`, in units of σ."""
 
@@ -72,13 +75,14 @@ def measured(
 
     Returns
     -------
-    ndarray, shape (5c + 2, n)
-        Of each channel the `awd_cme.tracks.table.MEASURES`; then 1 where another place is near in any of them, and 1
-        where the border cuts a window in any of them.
+    ndarray, shape (5c + 4, n)
+        Of each channel the `awd_cme.tracks.table.MEASURES`; then 1 where, in any of them, another place is near, the
+        border cuts a window, the image is empty (all of one value, or none known: nothing is measured there), or
+        pixels of the spot are saturated.
     """
     count = len(MEASURES)
-    found = np.full((count * len(how.channels) + 2, len(places)), np.nan)
-    flags = np.zeros((2, len(places)), dtype=bool)
+    found = np.full((count * len(how.channels) + len(FLAGS), len(places)), np.nan)
+    flags = np.zeros((len(FLAGS), len(places)), dtype=bool)
     lock = Lock()
 
     def measure(task: tuple[int, slice, int]) -> None:
@@ -87,6 +91,13 @@ def measured(
             image = movie.frame(frame, how.channels[number])
         y, x = places[here, 1 + 2 * number], places[here, 2 + 2 * number]
         s, gain, rows = how.sigma[number], how.gain[number], slice(count * number, count * (number + 1))
+        if is_empty(image):
+            with lock:
+                flags[2, here] = True
+            return
+        saturated = at_top(image, y, x, s)
+        with lock:
+            flags[3, here] |= saturated
         if how.method == "aperture":
             radius, inner, outer = (max(0.5, r * s) for r in RADII)
             sums = aperture_sums(image, y, x, radius=radius, inner=inner, outer=outer, gain=gain)
@@ -96,13 +107,13 @@ def measured(
         p = fits.p if how.test == "amplitude" else fits.p_noise
         found[rows, here] = (fits.amplitude, fits.background, fits.amplitude_error, fits.background_error, p)
         with lock:
-            flags[:, here] |= (fits.crowded, fits.edge)
+            flags[:2, here] |= (fits.crowded, fits.edge)
 
     tasks = [(f, here, number) for f, here in _by_frame(places[:, 0]) for number in range(len(how.channels))]
     with ThreadPoolExecutor(threads) as pool:
         for _ in _shown(pool.map(measure, tasks), len(tasks), progress):
             pass
-    found[-2:] = flags
+    found[-len(FLAGS) :] = flags
     return found
 
 
@@ -118,7 +129,7 @@ def measured_in_parts(
     """The same by workers, which find the places in a file in `folder` and put there what they measured."""
     file = file_of(movie)
     key = key_of("places", file, file.identity(), how, places)
-    found = np.empty((len(MEASURES) * len(how.channels) + 2, len(places)))
+    found = np.empty((len(MEASURES) * len(how.channels) + len(FLAGS), len(places)))
     parts = [part for part in parts_of(movie.shape[0]) if len(range(*_rows(places, part).indices(len(places))))]
     with place_for_parts(folder) as place:
         table = place / f"{key}-places.npy"

@@ -17,6 +17,8 @@ from awd_cme.movies.open import MovieFile
 from awd_cme.spots.detect import Control, Width, detect_spots, estimate_sigma
 from awd_cme.spots.fit import fit_spots
 from awd_cme.spots.gain import FEWEST, PIXELS, Gain, estimate_gain
+from awd_cme.spots.soundness import is_empty, without_holes
+from awd_cme.tracks.losses import LossReport
 from awd_core.typing import AnyArray, Array
 from awd_core.workers import Progress, Workers, open_workers
 
@@ -95,6 +97,7 @@ def movie_spots(
     progress: bool | Progress = False,
     workers: int | Workers = 1,
     folder: str | os.PathLike[str] | None = None,
+    losses: LossReport | None = None,
 ) -> pd.DataFrame:
     """Spots of all frames.
 
@@ -113,6 +116,8 @@ def movie_spots(
     folder : path, optional
         For what they find until all is there, so that it is not asked for again; they must all reach it. A temporary
         one if not given.
+    losses : LossReport, optional
+        Gets the frames that are empty: all of one value, or of none that is known.
 
     Returns
     -------
@@ -132,6 +137,14 @@ def movie_spots(
                 found = list(in_parts(crew, work, parts_of(count), place, key, what=_named(file), progress=told))
     columns = {name: np.concatenate([part[:, place] for part in found]) for place, name in enumerate(FOUND)}
     del found  # of a long movie there should not be two
+    if (empty := np.isnan(columns["y"])).any():
+        if losses is not None:
+            frames = columns["frame"][empty].astype(int)
+            losses.doubt(
+                f"frames of {movie.channels[how.channel]} that are empty, of one value alone or of none: {len(frames)} "
+                f"({', '.join(map(str, frames[:5]))}, from 0); no spots are there"
+            )
+        columns = {name: values[~empty] for name, values in columns.items()}
     return pd.DataFrame(columns | {"frame": columns["frame"].astype(np.int64)}, copy=False)
 
 
@@ -154,7 +167,9 @@ def mean_of(frames: int | None, seconds_per_frame: float | None) -> int:
 
 def _width(movie: Movie, channel: int) -> Width:
     some = np.unique(np.linspace(0, movie.shape[0] - 1, FRAMES_FOR_SIGMA).round().astype(int))
-    return estimate_sigma(np.stack([movie.frame(int(t), channel) for t in some]))
+    frames = [movie.frame(int(t), channel) for t in some]
+    sound = [without_holes(frame) for frame in frames if not is_empty(frame)]
+    return estimate_sigma(np.stack(sound or frames))
 
 
 def _width_of_file(channel: int, file: MovieFile) -> Width:
@@ -186,6 +201,8 @@ def _spots(movie: Movie, how: Detection, part: Part, threads: int, progress: boo
     """Columns `FOUND` of the frames of a part."""
 
     def detect(frame: int, image: AnyArray, mean: AnyArray) -> Array:
+        if is_empty(image) or is_empty(mean):
+            return np.array([[float(frame), np.nan, np.nan, np.nan]])
         spots = detect_spots(mean, sigma=how.sigma, level=how.level, control=how.control)
         y, x, p = (spots[name].to_numpy() for name in FOUND[1:])
         if how.window > 1:
@@ -202,9 +219,11 @@ def _means(movie: Movie, how: Detection, part: Part) -> Iterator[tuple[int, AnyA
     held: dict[int, AnyArray] = {}
     for frame in range(*part):
         for ahead in range(max(held, default=max(frame - half, 0) - 1) + 1, min(frame + half, last) + 1):
-            held[ahead] = movie.frame(ahead, how.channel)
+            held[ahead] = without_holes(movie.frame(ahead, how.channel))
         held.pop(frame - half - 1, None)
-        mean = np.asarray(np.mean([*held.values()], axis=0, dtype=np.float64)) if how.window > 1 else held[frame]
+        # An empty frame has no part in the mean of those around it.
+        sound = [image for image in held.values() if not is_empty(image)] or [held[frame]]
+        mean = np.asarray(np.mean(sound, axis=0, dtype=np.float64)) if how.window > 1 else held[frame]
         yield frame, held[frame], mean
 
 

@@ -47,6 +47,8 @@ class LossReport(Record):
         Sentences on what the input did not say and was taken as given, or stays unknown.
     recognised : list of str
         What the input was taken for, one sentence a file.
+    doubts : list of str
+        What cannot be right though it is no error, such as tracks that do not lie on spots.
 
     Examples
     --------
@@ -62,6 +64,7 @@ class LossReport(Record):
     dropped: list[Dropped] = field(default_factory=list)
     assumed: list[str] = field(default_factory=list)
     recognised: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
 
     def add(self, what: str, how_many: int, why: str) -> None:
         """Note that so many of something were dropped; the same thing for the same reason adds up, none is no line."""
@@ -78,6 +81,11 @@ class LossReport(Record):
         if sentence not in self.assumed:
             self.assumed.append(sentence)
 
+    def doubt(self, sentence: str) -> None:
+        """Note what cannot be right; once said is enough."""
+        if sentence not in self.doubts:
+            self.doubts.append(sentence)
+
     def merge(self, other: "LossReport") -> None:
         """Add the account of another input of the same step."""
         self.came += other.came
@@ -86,10 +94,13 @@ class LossReport(Record):
             self.add(what, how_many, why)
         for sentence in other.assumed:
             self.assume(sentence)
+        for sentence in other.doubts:
+            self.doubt(sentence)
         self.recognised.extend(other.recognised)
 
     def __str__(self) -> str:
         lines = [*self.recognised, f"{counted(self.came, 'tracks')} came, {self.kept} kept."]
         lines += [f"Dropped: {counted(how_many, what)} ({why})." for what, how_many, why in self.dropped]
         lines += [f"Assumed: {sentence}" for sentence in self.assumed]
+        lines += [f"Warning: {sentence}." for sentence in self.doubts]
         return "\n".join(lines)

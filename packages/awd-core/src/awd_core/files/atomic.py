@@ -184,6 +184,10 @@ def make_atomically(path: str | os.PathLike[str], make: Callable[[Path], object]
             with suppress(OSError):  # nothing is there yet, or the file system knows no permissions
                 beside.chmod(stat.S_IMODE(target.stat().st_mode))
         beside.replace(target)
+    except OSError as error:
+        if error.filename is None:  # what a write that fails leaves unsaid
+            error.filename = os.fspath(target)
+        raise
     finally:
         if beside.is_dir():
             shutil.rmtree(beside, ignore_errors=True)

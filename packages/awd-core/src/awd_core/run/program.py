@@ -39,6 +39,7 @@ SYSTEM = {
     errno.EEXIST: ("this is there already, and no folder", "take another name"),
     errno.EISDIR: ("this is a folder", "name a file"),
     errno.ENOSPC: ("no space is left there", "make some, then give the same command again"),
+    errno.EDQUOT: ("your quota is used up there", "make space, then give the same command again"),
 }
 """What the system's own errors mean, and what to do: their words are for programmers."""
 
@@ -168,9 +169,9 @@ def _callable(command: Command) -> Callable[..., None]:
 
 
 def _one_line(error: Exception) -> str:
-    if isinstance(error, OSError) and error.errno in SYSTEM and error.filename is not None:
+    if isinstance(error, OSError) and error.errno in SYSTEM:
         what, hint = SYSTEM[error.errno]
-        return f"{os.fsdecode(error.filename)}: {what}; {hint}"
+        return f"{'a file' if error.filename is None else os.fsdecode(error.filename)}: {what}; {hint}"
     first, *others = [" ".join(line.split()) for line in str(error).splitlines() if line.strip()] or [""]
     # After a colon, lines are items of a list.
     message = f"{first} {'; '.join(others)}" if first.endswith(":") else " ".join([first, *others])
