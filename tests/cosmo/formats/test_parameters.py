@@ -110,7 +110,7 @@ def test_another_order_under_a_header(text):
 
 def test_without_a_header_the_columns_must_be_told(text):
     place = text(ROWS)
-    with pytest.raises(ValueError, match=r"5 columns and no header.*pass columns=.*'index', 'M_nu'.*0 0 0.3 2.1 0.85"):
+    with pytest.raises(ValueError, match=r"5 columns and no header.*--columns index,M_nu,.*0 0 0.3 2.1 0.85"):
         read_parameter_file(place)
     found = read_parameter_file(place, columns=COPY_COLUMNS)
     np.testing.assert_array_equal(found["sigma8"], [0.85, 0.83, 0.88])

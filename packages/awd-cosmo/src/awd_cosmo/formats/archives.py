@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+_MAP = re.compile(r"(?:^|/)[^./][^/]*\.fits?(\.gz|\.fz)?$", re.IGNORECASE)  # not ._map.fits of macOS
 MEMBER = "!"
 """Between the path of a tar and the name of a member, in one string."""
 
@@ -95,7 +96,7 @@ def _tar_members(name: str, size: int, mtime_ns: int) -> Mapping[str, tuple[int,
     try:
         with tarfile.open(name, "r:") as archive:
             for member in archive:
-                if member.isfile() and re.search(r"\.fits?(\.gz|\.fz)?$", member.name):
+                if member.isfile() and _MAP.search(member.name):
                     if member.offset_data + member.size > size:
                         raise tarfile.ReadError("unexpected end of data")
                     members[member.name.removeprefix("./")] = (member.offset_data, member.size)

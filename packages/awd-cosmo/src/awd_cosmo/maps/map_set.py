@@ -25,7 +25,7 @@ from awd_cosmo.formats.parameters import RANGES, UNITS, check_parameters
 from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
 from awd_cosmo.maps import derived, observe
 from awd_cosmo.maps.masks import Masks, mask_step, read_mask_of
-from awd_cosmo.maps.sources import Files, InMemory, Mapped, Maps, Mask, Report, Selected, Source, Tiled, bad_files
+from awd_cosmo.maps.sources import Files, InMemory, Item, Mapped, Maps, Mask, Report, Selected, Source, Tiled, bad_files
 
 LOOK = 64
 """Files that a worker looks through at a time."""
@@ -315,13 +315,14 @@ class MapSet:
         folder: str | os.PathLike[str],
         *,
         verify: bool = False,
+        intact: bool = False,
         progress: Report | None = None,
         workers: int | Workers = 1,
     ) -> "MapSet":
         """The same maps out of a zarr cache in a folder, which is built if it is not there; see `maps.cache`."""
         from awd_cosmo.maps.cache import cached
 
-        source = cached(self, folder, verify=verify, progress=progress, workers=workers)
+        source = cached(self, folder, verify=verify, intact=intact, progress=progress, workers=workers)
         return self._with(source, self.table, self.shape, self.arcmin_per_pixel, self._masks)
 
     def _rows(self, rows: npt.ArrayLike | slice | None) -> Rows:
@@ -370,7 +371,7 @@ def _column(values: Any, name: str, n: int) -> Array:
     return np.broadcast_to(column, (n,))
 
 
-def _file(item: tuple[str, int]) -> str:
+def _file(item: Item) -> str:
     return item[0]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from awd_core.evidence import jackknife
 from awd_core.run import RunFolder
 from awd_core.student import Bands, StudentSearch, distill_student
-from awd_core.typing import Array, Rows
+from awd_core.typing import Array, Flags, Rows
 from awd_core.wavelets import Wavelet
 from awd_cosmo.inference.estimators import with_products
 from awd_cosmo.run.compare import Comparison
@@ -52,11 +52,19 @@ def find_wavelet(run: RunFolder, comparison: Comparison, taught: Mapping[str, Ta
     by = "the teacher's answers" if taught else "labels, since there is no teacher"
     run.log(f"The wavelet of the few numbers is chosen by {by}, on {len(rows)} maps")
     found = distill_student(
-        prepared.maps.read(rows), outputs, wavelet=["haar", "db2", "db3"], lengths=LENGTHS, levels=1, ndim=2,
-        numbers=[NumbersOfMaps(comparison.block_sizes)], groups=prepared.cosmology[rows], search=SEARCH, seed=job.seed,
-        progress=report,
+        prepared.filled(rows), outputs, wavelet=["haar", "db2", "db3"], lengths=LENGTHS, levels=1, ndim=2,
+        numbers=[NumbersOfMaps(comparison.block_sizes, shared_mask(prepared, rows))],
+        groups=prepared.cosmology[rows], search=SEARCH, seed=job.seed, progress=report,
     )  # fmt: skip
     found.save(run / "student.json")
+
+
+def shared_mask(prepared: Prepared, rows: Rows) -> Flags | None:
+    """Which pixels of maps were observed, if they share a mask; else none: where they differ, fill stands for data."""
+    if not prepared.masked:
+        return None
+    seen = np.isfinite(prepared.maps.read(rows))
+    return seen[0] if (seen == seen[0]).all() and not seen[0].all() else None
 
 
 class NumbersOfMaps:
@@ -65,13 +73,13 @@ class NumbersOfMaps:
     signed, bands = False, ()  # details are squared, and filtered along lines
     __name__ = "shifted lognormal"
 
-    def __init__(self, block_sizes: int) -> None:
-        self.block_sizes = block_sizes
+    def __init__(self, block_sizes: int, mask: Flags | None = None) -> None:
+        self.block_sizes, self.mask = block_sizes, mask
 
     def __call__(self, bands: Bands) -> Array:
         """Table (n, K) for the wavelet whose filters made the bands."""
         maps = bands.inputs.numpy().astype(np.float32)
-        statistic = ShiftedLognormal(bands.banks[0][0].detach().numpy(), self.block_sizes)
+        statistic = ShiftedLognormal(bands.banks[0][0].detach().numpy(), self.block_sizes, mask=self.mask)
         numbers = statistic.fit_transform(maps)
         return with_products((numbers - numbers.mean(axis=0)) / np.maximum(numbers.std(axis=0), 1e-12), 2)
 
