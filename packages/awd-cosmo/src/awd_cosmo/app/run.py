@@ -91,6 +91,11 @@ class Asked:
         if "galaxies" in given and "noise" not in given:
             raise SettingError("{galaxies} is {given:g}, but no noise is added: give {noise} lenstools or fair too",
                                given=given["galaxies"])  # fmt: skip
+        if simulate:
+            from awd_cosmo.formats.parameters import RANGES
+
+            for name in (given.get("target"), *given.get("more_targets", ())):
+                check_choice("--target", name, RANGES)
         values = dict(given)
         if self.realisations is not None:
             values["suite_realisations" if simulate else "maps_per_cosmology"] = self.realisations

@@ -34,6 +34,10 @@ class BadMap(ValueError):  # noqa: N818 - a map is bad; the message says the err
         lines = [f"{file}: {reason}" for file, reason in self.bad]
         if len(lines) == 1:
             return lines[0]
+        advice = {reason.partition("; ")[2] for _, reason in self.bad}
+        if len(advice) == 1 and (same := advice.pop()):  # said once
+            lines = [line.removesuffix(f"; {same}") for line in lines]
+            lines[min(len(lines), 10) - 1] += f". For all: {same}"
         more = [f"… and {len(lines) - 10} more"] if len(lines) > 10 else []
         return "\n  ".join(
             [

@@ -132,6 +132,7 @@ def list_maps(
     hdu: int | str | None = None,
     ranges: Ranges | None = None,
     itype: str | None = None,
+    own: Sequence[str] = (),
     workers: int | Workers = 1,
 ) -> Listing:
     """The maps of a suite with their cosmologies, from names, tables and one header a model.
@@ -155,6 +156,8 @@ def list_maps(
         HDU of the maps, by number or name; otherwise the first image.
     ranges, itype
         As of `awd_cosmo.formats.read_map`.
+    own : sequence of str
+        Columns of numbers of a table that are parameters, beside those that are known.
     workers : int or Workers, optional
         Processes, or open `awd_core.workers.open`, that read headers.
 
@@ -172,7 +175,9 @@ def list_maps(
     notes: list[str] = [str(layout), *layout.notes]
     problems: list[tuple[str, str]] = []
     if layout.name == "table":
-        models = read_map_table(layout.root / layout.entries[0], notes, problems, columns=columns, ranges=ranges)
+        models = read_map_table(
+            layout.root / layout.entries[0], notes, problems, columns=columns, ranges=ranges, own=own
+        )
     elif layout.name == "lenstools":
         models = [_model_of_files(layout)]
     else:

@@ -26,6 +26,13 @@ MASSIVENUS_SIDE = 3.5
 COLUMNS = ("file", "hdu", "cosmology", "realisation", "tile", "tile_y", "tile_x", "z_s")
 """The columns of every table of maps, in front of the parameters."""
 
+
+def parameter_columns(table: QTable) -> list[str]:
+    """Names of the columns of parameters, ours first, in our order."""
+    there = [name for name in table.colnames if name not in COLUMNS]
+    return [*(name for name in RANGES if name in there), *(name for name in there if name not in RANGES)]
+
+
 _Sets = dict[tuple[tuple[str, float], ...], dict[str, float]]
 
 
@@ -279,7 +286,8 @@ def _scale(layout: str, headers: Sequence[MapHeader], notes: list[str]) -> float
 
 
 def _table(rows: Sequence[Row], root: Path) -> QTable:
-    names = [name for name in RANGES if any(name in row.parameters for row in rows)]
+    told = dict.fromkeys(name for row in rows for name in row.parameters)
+    names = [*(name for name in RANGES if name in told), *(name for name in told if name not in RANGES)]
     sets: dict[tuple[float, ...], int] = {}
     values = np.full((len(rows), len(names)), np.nan)
     cosmology = np.empty(len(rows), np.int64)
@@ -298,6 +306,6 @@ def _table(rows: Sequence[Row], root: Path) -> QTable:
     table["tile_x"] = np.zeros(n, np.int64)
     table["z_s"] = np.array([row.z_s for row in rows], np.float64)
     for name, column in zip(names, values.T, strict=True):
-        table[name] = column * units.Unit(UNITS[name]) if UNITS[name] else column
+        table[name] = column * units.Unit(UNITS[name]) if UNITS.get(name) else column
     table.meta["root"] = str(root)
     return table

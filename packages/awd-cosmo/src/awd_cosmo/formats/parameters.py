@@ -1,8 +1,8 @@
 """Cosmological parameters: their names, the ranges that are plausible, and where files write them.
 
 One name each, everywhere: `M_nu` (sum of the neutrino masses, eV), `Omega_m`, `A_s` (this is 10⁹ A_s, as MassiveNuS
-writes it), `sigma8`, `h`, `n_s`, `w`. Every value that is read from a name, a header or a table is held against its
-range, because the commonest mistake with such files is two columns that were swapped, and that mistake is silent.
+writes it), `sigma8`, `S8`, `h`, `n_s`, `w`. Every value that is read from a name, a header or a table is held against
+its range, because the commonest mistake with such files is two columns that were swapped, and that mistake is silent.
 """
 
 import itertools
@@ -36,6 +36,7 @@ PARAMETERS: dict[str, Parameter] = {
     "Omega_m": Parameter("matter density", "", 0.05, 0.6, ("omegam", "om", "om0", "omegam0", "ωm"), "OMEGA_M"),
     "A_s": Parameter("10⁹ × primordial amplitude", "", 1.0, 4.0, ("as", "as9", "109as", "1e9as", "10as9"), "A_S"),
     "sigma8": Parameter("amplitude at 8 Mpc/h", "", 0.3, 1.3, ("sigma8", "si", "si8", "sig8", "σ8"), "SIGMA8"),
+    "S8": Parameter("σ8 √(Ω_m / 0.3)", "", 0.2, 1.5, ("s8",), "S8"),
     "h": Parameter("Hubble constant / (100 km/s/Mpc)", "", 0.4, 1.0, ("h", "hubble", "littleh"), "H"),
     "n_s": Parameter("slope of the primordial spectrum", "", 0.7, 1.3, ("ns", "spectralindex"), "N_S"),
     "w": Parameter("equation of state of dark energy", "", -3.0, 0.0, ("w", "w0"), "W0"),
@@ -125,8 +126,8 @@ def parameter_name(label: str) -> str | None:
 
     Examples
     --------
-    >>> parameter_name("OMEGA_M"), parameter_name("Mnu [eV]"), parameter_name("S8")
-    ('Omega_m', 'M_nu', None)
+    >>> parameter_name("OMEGA_M"), parameter_name("Mnu [eV]"), parameter_name("S_8")
+    ('Omega_m', 'M_nu', 'S8')
     """
     if is_ambiguous(label):
         return None

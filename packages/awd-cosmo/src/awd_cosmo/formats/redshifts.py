@@ -5,10 +5,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from awd_cosmo.formats.claims import REDSHIFT_TOLERANCE
 from awd_cosmo.formats.headers import MapHeader
 from awd_cosmo.formats.suite_models import Found, Model
 
+REDSHIFT_TOLERANCE = 0.005
+"""Difference of source redshifts that is taken for none: names have two decimals."""
 DEFAULT_REDSHIFT = 1.0
 """Redshift of the sources that is read from a suite with several, unless told otherwise; the account says so."""
 

@@ -113,6 +113,7 @@ def read_map_table(
     *,
     columns: Columns = None,
     ranges: Ranges | None = None,
+    own: Sequence[str] = (),
 ) -> list[Model]:
     """Models and their files from a table with one row a map.
 
@@ -127,6 +128,8 @@ def read_map_table(
         From our name, "file", "realisation", "hdu", "z_s" or a parameter's, to the column's.
     ranges : mapping, optional
         As of `awd_cosmo.formats.parameters.check_parameters`.
+    own : sequence of str
+        Further columns of numbers that are parameters.
 
     Returns
     -------
@@ -154,6 +157,8 @@ def read_map_table(
             continue
         asked = ours.get(label, label)
         found = _parameter(table, label, asked) if table[label].dtype.kind in "fiu" else None
+        if found is None and label in own and table[label].dtype.kind in "fiu":
+            found = label, np.asarray(np.ma.filled(np.ma.asarray(table[label], dtype=np.float64), np.nan))
         if found is None or (label not in ours and found[0] in told):
             left.append(label)
         elif found[0] in values:
@@ -231,11 +236,11 @@ def _outside(path: Path, values: Mapping[str, np.ndarray[Any, Any]], ranges: Ran
     """Rows with a parameter outside its range; an error where columns seem swapped, for then no row is right."""
     bad: set[int] = set()
     for name, column in values.items():
-        low, high = {**RANGES, **(ranges or {})}[name]
+        low, high = {**RANGES, **(ranges or {})}.get(name, (-math.inf, math.inf))
         bad |= set(np.flatnonzero((column < low - 1e-9) | (column > high + 1e-9) | np.isinf(column)).tolist())
     if bad:
         whole = np.all([np.isfinite(column) for column in values.values()], axis=0)
-        known = {name: column[whole] for name, column in values.items()}
+        known = {name: column[whole] for name, column in values.items() if name in RANGES}
         if whole.any() and (hint := exchange(known, ranges)):
             row = min(bad)
             said = outside({name: float(column[row]) for name, column in values.items()}, ranges, row=f" (row {row})")

@@ -60,6 +60,7 @@ from awd_cosmo.maps.sources import (
     maps_at_a_time,
     room_for,
 )
+from awd_cosmo.maps.stacks import Stacked
 
 if TYPE_CHECKING:
     from awd_cosmo.maps.map_set import MapSet
@@ -300,7 +301,9 @@ def _key(maps: "MapSet", block: int) -> str:
         while isinstance(source, Selected | Mapped | Tiled):
             source = source.parent
         # maps in memory have no file: their own bytes are their identity
-        if isinstance(source, InMemory):
+        if isinstance(source, Stacked):
+            digest.update(source.digest())
+        elif isinstance(source, InMemory):
             digest.update(np.ascontiguousarray(source.maps).view(np.uint8).data)
     return digest.hexdigest()[:24]
 

@@ -20,7 +20,7 @@ from astropy.table import QTable
 from awd_core.checks import check_kind, is_whole_number, plain_array, real_array, whole_number
 from awd_core.typing import AnyArray, Array, Rows
 from awd_core.workers import Lost, OnDemand, Workers, available_cores, open_workers
-from awd_cosmo.formats.listing import COLUMNS
+from awd_cosmo.formats.listing import COLUMNS, parameter_columns
 from awd_cosmo.formats.parameters import RANGES, UNITS, check_parameters
 from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
 from awd_cosmo.maps import derived, observe
@@ -218,7 +218,7 @@ class MapSet:
         """Columns of parameters as (n, p) float64, M_nu in eV; NaN where a map has none of that name."""
         if isinstance(names, str) or not isinstance(names, Iterable):
             raise TypeError(f"names must be a sequence of names, as [{names!r}]")
-        known = [name for name in RANGES if name in self.table.colnames]
+        known = parameter_columns(self.table)
         if missing := [name for name in names if name not in known]:
             raise ValueError(
                 f"the maps have no parameter {missing[0]!r}; they have {', '.join(known) or 'none'}; put a "
@@ -376,4 +376,4 @@ def _file(item: Item) -> str:
 
 
 def _plain(column: Any, name: str) -> Any:
-    return column.to_value(UNITS[name]) if isinstance(column, units.Quantity) else column
+    return column.to_value(UNITS.get(name) or column.unit) if isinstance(column, units.Quantity) else column

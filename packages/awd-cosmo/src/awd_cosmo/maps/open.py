@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -10,15 +11,17 @@ import numpy.typing as npt
 from awd_core.checks import check_choice, whole_number
 from awd_core.workers import Workers, open_workers
 from awd_cosmo.formats.archives import BadMap
-from awd_cosmo.formats.claims import Claims
 from awd_cosmo.formats.headers import ANY
 from awd_cosmo.formats.layouts import list_maps, recognise
 from awd_cosmo.formats.listing import Listing
 from awd_cosmo.formats.parameters import RANGES, Ranges, check_redshift
-from awd_cosmo.formats.tables import named_columns
+from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
+from awd_cosmo.formats.tables import Columns, named_columns
+from awd_cosmo.maps.claims import Claims
 from awd_cosmo.maps.map_set import MapSet
-from awd_cosmo.maps.masks import mask_step, read_mask_of
+from awd_cosmo.maps.masks import mask_step, read_any_mask, read_mask_of
 from awd_cosmo.maps.sources import Files, Mask, Report
+from awd_cosmo.maps.stacks import is_stack, open_stack
 
 Invalid = Literal["raise", "mask", "zero"]
 
@@ -39,6 +42,7 @@ def open_maps(
     pattern: str | None = None,
     hdu: int | str | None = None,
     ranges: Ranges | None = None,
+    own: Sequence[str] = (),
     itype: str | None = None,
     headers: Literal["check", "ignore"] = "check",
     constant: bool = True,
@@ -54,7 +58,7 @@ def open_maps(
     path : str or path
         A suite's folder, one model's folder or tar, one FITS file, or the table that names the files.
     layout : str
-        One of `awd_cosmo.formats.layouts.LAYOUTS`, or "auto".
+        One of `awd_cosmo.formats.layouts.LAYOUTS`, "stack" (`awd_cosmo.maps.stacks`), or "auto".
     on_error : {"raise", "skip"}
         What to do about bad maps (truncated, of another size, with NaN, without parameters, twice there): an error
         that names them, or leave them out, them alone, and list them in `skipped`.
@@ -79,6 +83,8 @@ def open_maps(
         HDU of the maps, by number or name; otherwise the first image of each file.
     ranges : mapping of str to (low, high), optional
         Plausible ranges of parameters, in place of `awd_cosmo.formats.parameters.RANGES`.
+    own : sequence of str
+        Columns of numbers of a table that are parameters, beside those that are known.
     itype : str, optional
         Another ITYPE of headers than ConvergenceMap that is convergence; "any": whatever they say.
     headers : {"check", "ignore"}
@@ -129,6 +135,11 @@ def open_maps(
     check_redshift(source_redshift)
     check_redshift(relabel_redshift)
     told = named_columns(columns)
+    if layout == "stack" or (layout == "auto" and is_stack(Path(path))):
+        return _from_stack(
+            Path(path), on_error, invalid, mask, pixel_scale, source_redshift, relabel_redshift, told, ranges, constant,
+            threads,
+        )  # fmt: skip
     if threads is not None:
         whole_number("threads", threads, none="all cores")
     with open_workers(workers) as crew:
@@ -141,6 +152,7 @@ def open_maps(
             pattern=pattern,
             hdu=hdu,
             ranges=ranges,
+            own=own,
             itype=ANY if headers == "ignore" else itype,
             workers=crew,
         )
@@ -167,6 +179,46 @@ def open_maps(
     listing.problems += bad.values()
     kept.skipped, kept.account = listing.problems, listing.account
     return kept
+
+
+def _from_stack(
+    path: Path, on_error: str, invalid: Invalid, mask: Any, pixel_scale: Any, source_redshift: float | None,
+    relabel_redshift: float | None, columns: Columns, ranges: Ranges | None, constant: bool, threads: int | None,
+) -> MapSet:  # fmt: skip
+    if not path.exists():
+        raise FileNotFoundError(f"no maps at {path}: there is no such file or folder")
+    seen = None if mask is None else read_any_mask(mask)
+    z = source_redshift if relabel_redshift is None else relabel_redshift
+    scale = None if pixel_scale is None else arcmin_per_pixel(pixel_scale)
+    stack = open_stack(
+        path, mask=seen, pixel_scale=scale, source_redshift=z, columns=columns, ranges=ranges, invalid=invalid
+    )
+    problems = list(stack.problems)
+    if problems and on_error == "raise":
+        raise BadMap(problems)
+    maps = MapSet(
+        stack.table, stack.source.shape, stack.arcmin_per_pixel, stack.source, mask=stack.mask,
+        processing=(f"invalid={invalid}",) * (invalid != "raise") + mask_step(stack.mask), threads=threads,
+    )  # fmt: skip
+    if on_error == "skip":
+        names = {name for name, _ in problems}
+        for row, name in enumerate(maps.table["file"].tolist()):
+            if name in names:
+                continue
+            try:
+                pixels = maps.read([row])
+            except BadMap as error:
+                problems += error.bad
+                continue
+            if not constant and not np.nanmax(pixels) > np.nanmin(pixels):
+                problems.append((name, "all its pixels are equal: there is nothing in it to learn from; leave it out"))
+        names = {name for name, _ in problems}
+        maps = maps.select(np.array([name not in names for name in maps.table["file"].tolist()]))
+        if not len(maps):
+            raise BadMap(problems)
+    left = [f"{len(problems)} left out:", *(f"  {name}: {reason}" for name, reason in problems)] if problems else []
+    maps.skipped, maps.account = problems, "\n".join([*stack.notes, *left])
+    return maps
 
 
 def _claims(listing: Listing, scale: bool, redshift: bool, itype: str | None) -> Claims:

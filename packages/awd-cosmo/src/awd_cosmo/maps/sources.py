@@ -18,8 +18,8 @@ import numpy.typing as npt
 from awd_core.typing import AnyArray, Flags, Rows
 from awd_core.workers import available_cores
 from awd_cosmo.formats.archives import BadMap, read_bytes
-from awd_cosmo.formats.claims import Claims
 from awd_cosmo.formats.fits import image
+from awd_cosmo.maps.claims import Claims
 
 Maps = npt.NDArray[np.float32]
 Mask = Flags

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Annotated, Any, Literal
 
-from awd_core.run import RUN, AtLeast, OneOf, Panel, SettingError, Typed, check_settings, parse_shares
+from awd_core.run import RUN, AtLeast, Panel, SettingError, Typed, check_settings, parse_shares
 
 SIMULATED = "simulated"
 """In place of a folder of maps: the embedded suite is made first, in the run's folder."""
@@ -20,8 +20,6 @@ DATA, MAPS, TEACHER, LEARNING = (
 )  # fmt: skip
 Estimator = Literal["ridge", "emulator"]
 Suite = Literal["tiny", "quick", "halos", "massivenus"]
-KNOWN = OneOf("awd_cosmo.formats.parameters:RANGES")
-"""Names of parameters."""
 
 
 def parse_ranges(text: str) -> dict[str, tuple[float, float]]:
@@ -57,7 +55,7 @@ class Job:
     Attributes
     ----------
     target
-        Parameter to estimate.
+        Parameter to estimate: Omega_m, sigma8, S8 …, or any column of numbers of the table or labels.
     more_targets
         More parameters for the teacher: M_nu,A_s.
     layout
@@ -172,8 +170,8 @@ class Job:
     (('Omega_m', 'A_s'), True)
     """
 
-    target: Annotated[str, LEARNING, KNOWN] = "Omega_m"
-    more_targets: Annotated[tuple[str, ...], TEACHER, KNOWN, Typed("NAMES", name="--also")] = ()
+    target: Annotated[str, LEARNING] = "Omega_m"
+    more_targets: Annotated[tuple[str, ...], TEACHER, Typed("NAMES", name="--also")] = ()
     layout: Annotated[str, DATA] = "auto"
     source_redshift: Annotated[float | None, DATA] = None
     relabel_redshift: Annotated[float | None, DATA] = None

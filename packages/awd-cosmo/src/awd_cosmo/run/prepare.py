@@ -18,7 +18,7 @@ from awd_core.files import json_bytes, read_json
 from awd_core.run import RunFolder, SettingError
 from awd_core.typing import Array, Rows
 from awd_core.workers import Workers, available_cores
-from awd_cosmo.formats.parameters import RANGES
+from awd_cosmo.formats.listing import parameter_columns
 from awd_cosmo.inference.partition import count_parts, shared_numbers
 from awd_cosmo.inference.splits import PUBLISHED_FRACTIONS, Split, split_maps
 from awd_cosmo.maps.map_set import MapSet
@@ -103,9 +103,17 @@ def open_data(job: Job, data: str | Path, workers: Workers, mask: str | os.PathL
         data, job.layout, on_error="skip" if job.on_error == "skip" else "raise",
         source_redshift=job.source_redshift, relabel_redshift=job.relabel_redshift, pixel_scale=job.pixel_scale,
         hdu=int(hdu) if (hdu := job.hdu) is not None and hdu.isdecimal() else hdu, pattern=job.pattern,
-        columns=job.columns or None, ranges=job.ranges, itype=job.itype, headers=job.headers, invalid=job.invalid,
-        mask=mask, constant=False, workers=workers,
+        columns=job.columns or None, ranges=job.ranges, own=job.targets, itype=job.itype, headers=job.headers,
+        invalid=job.invalid, mask=mask, constant=False, workers=workers,
     )  # fmt: skip
+    if (
+        "S8" in job.targets
+        and not {"S8"} & set(maps.table.colnames)
+        and {"sigma8", "Omega_m"} <= set(maps.table.colnames)
+    ):
+        sigma8, omega_m = maps.parameters(["sigma8", "Omega_m"]).T
+        maps.table["S8"] = sigma8 * np.sqrt(omega_m / 0.3)
+        maps.account += "\nS8 is σ8 √(Ω_m / 0.3) of the maps' parameters"
     for name in job.targets:
         if np.isnan(maps.parameters([name])).any():
             raise ValueError(f"some maps have no {name}; it is to be learnt, so leave them out or complete their table")
@@ -127,9 +135,10 @@ def data_identity(maps: MapSet) -> dict[str, Any]:
         maps.table["file"], maps.files, maps.table["hdu"], maps.table["cosmology"], strict=True
     ):
         file = path.split("!")[0]
-        sizes[file] = sizes[file] if file in sizes else Path(file).stat().st_size
+        if file not in sizes:  # a map of a stack is no file of its own
+            sizes[file] = Path(file).stat().st_size if maps.table.meta.get("root") else 0
         digest.update(f"{name}|{hdu}|{cosmology}|{sizes[file]}\n".encode(errors="surrogateescape"))
-    digest.update(maps.parameters([name for name in RANGES if name in maps.table.colnames]).tobytes())
+    digest.update(maps.parameters(parameter_columns(maps.table)).tobytes())
     return {"maps": len(maps), "sha256": digest.hexdigest()}
 
 
@@ -314,7 +323,7 @@ def _account(
 ) -> dict[str, Any]:
     ids = _integers(maps, "cosmology")
     first = np.unique(ids, return_index=True)[1]
-    known = [name for name in RANGES if name in maps.table.colnames]
+    known = parameter_columns(maps.table)
     values = maps.parameters(known)
     redshifts = np.unique(np.asarray(maps.table["z_s"], np.float64))
     numbers = _integers(maps, "realisation")
@@ -397,16 +406,24 @@ def _told(suite: dict[str, Any]) -> dict[str, Any]:
 
 
 def _varying(maps: MapSet, target: str) -> list[str]:
-    """Parameters that vary from cosmology to cosmology and do not follow from the others, the target first."""
-    known = [name for name in RANGES if name in maps.table.colnames]
-    values = maps.parameters(known)
+    """Parameters that vary from cosmology to cosmology and do not follow from the others, the target first.
+
+    What varies within a cosmology is a nuisance: it tells nothing of which cosmology a map is of.
+    """
+    known = parameter_columns(maps.table)
+    values, ids = maps.parameters(known), _integers(maps, "cosmology")
+    first = np.unique(ids, return_index=True)[1][np.unique(ids, return_inverse=True)[1].reshape(-1)]
     vary = [
         name
         for k, name in enumerate(known)
         if np.isfinite(values[:, k]).all() and np.ptp(values[:, k]) > 1e-9 and name != target
-    ]
-    # σ8 follows from A_s and the others, which are what is varied.
-    return [target, *(name for name in vary if not (name == "sigma8" and "A_s" in vary))]
+        and np.allclose(values[:, k], values[first, k], rtol=1e-9, atol=0)
+    ]  # fmt: skip
+    # σ8 follows from A_s and the others, which are what is varied; S8 from σ8 and Ω_m, or the other way round.
+    if target == "S8":
+        return [target, *(name for name in vary if name not in ("sigma8", "A_s"))]
+    follow = {"sigma8": {"A_s"}, "S8": {"A_s", "sigma8"}}
+    return [target, *(name for name in vary if not follow.get(name, set()) & {target, *vary})]
 
 
 def _integers(maps: MapSet, column: str) -> Rows:

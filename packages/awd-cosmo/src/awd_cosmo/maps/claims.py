@@ -15,11 +15,10 @@ from awd_core.typing import Array, Rows
 from awd_cosmo.formats.archives import BadMap
 from awd_cosmo.formats.headers import Cards, MapHeader, describe
 from awd_cosmo.formats.parameters import RANGES
+from awd_cosmo.formats.redshifts import REDSHIFT_TOLERANCE
 
 SCALE_TOLERANCE = 0.01
 """Relative difference of pixel scales that is taken for none."""
-REDSHIFT_TOLERANCE = 0.005
-"""Difference of source redshifts that is taken for none: names have two decimals."""
 PARAMETER_TOLERANCE = 0.01
 """Difference of a parameter that is taken for none, as a share of its plausible range: names round."""
 
