@@ -134,6 +134,8 @@ class Program:
         if not isinstance(error, CycloptsError):
             return None
         told = " ".join(str(error).split()).removesuffix(".")
+        if type(error).__name__ == "RepeatArgumentError":
+            told += ": give it once, since nothing says which is meant"
         command = " ".join([self.name, *(error.command_chain or ())])
         return f"{told} See {command} --help" if told.endswith("?") else f"{told}; see {command} --help"
 

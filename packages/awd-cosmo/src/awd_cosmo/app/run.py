@@ -94,8 +94,9 @@ class Asked:
         if simulate:
             from awd_cosmo.formats.parameters import RANGES
 
-            for name in (given.get("target"), *given.get("more_targets", ())):
-                check_choice("--target", name, RANGES)
+            for option, names in (("--target", [given.get("target")]), ("--also", given.get("more_targets", ()))):
+                for name in names:
+                    check_choice(option, name, RANGES)
         values = dict(given)
         if self.realisations is not None:
             values["suite_realisations" if simulate else "maps_per_cosmology"] = self.realisations

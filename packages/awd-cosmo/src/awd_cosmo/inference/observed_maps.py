@@ -104,8 +104,48 @@ def tiles_of(model: Model, image: Array, scale: float, file: str) -> tuple[AnyAr
     return np.stack(tiles), shares
 
 
-def read_observed(file: Path, hdu: int | str | None = None, itype: str | None = None) -> tuple[Array, float, float]:
+def stacked(file: Path, seen: Flags | None) -> int | None:
+    """How many maps a stack of NumPy holds, (n, ny, nx) or (n, pixels inside the mask); None for what is no stack.
+
+    Raises
+    ------
+    BadMap
+        If the file cannot be read, or holds something else than maps.
+    """
+    if file.suffix.lower() != ".npy":
+        return None
+    array = _array(file)
+    flat = seen is not None and array.ndim == 2 and array.shape != seen.shape and array.shape[1] == int(seen.sum())
+    return len(array) if flat or array.ndim == 3 else None
+
+
+def _array(file: Path) -> AnyArray:
+    from awd_cosmo.formats.archives import BadMap
+
+    try:
+        array = np.load(file, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        reason = "it is no array of numbers that NumPy has saved, or not all of it; save it again with numpy.save"
+        raise BadMap([(str(file), reason)]) from error
+    if not (hasattr(array, "ndim") and array.ndim in (2, 3) and array.dtype.kind in "fiub" and array.size):
+        held = f"{array.dtype} of the shape {array.shape}" if hasattr(array, "ndim") else "several arrays"
+        reason = (
+            f"it holds {held}; give maps of numbers, (ny, nx) or (n, ny, nx), or (n, pixels inside a mask) with --mask"
+        )
+        raise BadMap([(str(file), reason)])
+    return array  # type: ignore[no-any-return]
+
+
+def read_observed(
+    file: Path,
+    hdu: int | str | None = None,
+    itype: str | None = None,
+    number: int | None = None,
+    seen: Flags | None = None,
+) -> tuple[Array, float, float]:
     """Convergence, arcmin per pixel and redshift of the sources, NaN where the file does not tell.
+
+    Of a stack the map of that number; its pixels fill those that were seen, where it has no others.
 
     Raises
     ------
@@ -115,15 +155,15 @@ def read_observed(file: Path, hdu: int | str | None = None, itype: str | None = 
     from awd_cosmo.formats.archives import BadMap
 
     if file.suffix.lower() == ".npy":
-        try:
-            values = np.load(file, allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            reason = f"it is no array of NumPy that can be read ({error}); save it again with numpy.save"
-            raise BadMap([(str(file), reason)]) from error
-        if values.ndim != 2 or values.dtype.kind not in "fiub" or not values.size:
-            reason = f"it holds {values.dtype} of the shape {values.shape}; a map is an array of numbers (ny, nx)"
-            raise BadMap([(str(file), reason)])
-        return np.asarray(values, np.float64), math.nan, math.nan
+        array = _array(file)
+        values = np.asarray(array if number is None else array[number], np.float64)
+        if values.ndim == 1 and seen is not None:
+            whole = np.full(seen.shape, np.nan)
+            whole[seen] = values
+            return whole, math.nan, math.nan
+        if values.ndim != 2:
+            raise BadMap([(str(file), f"it holds an array of the shape {array.shape}; one map (ny, nx) is asked for")])
+        return values, math.nan, math.nan
     from awd_cosmo.formats.fits import read_map
 
     kappa, header = read_map(file, hdu, itype=itype)

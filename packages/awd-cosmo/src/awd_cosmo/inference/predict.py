@@ -25,7 +25,7 @@ from awd_core.checks import check_file, check_kind, warn
 from awd_core.typing import Array, Flags
 from awd_core.workers import Lost, Workers, open_workers
 from awd_cosmo.inference.model import Model, Prediction
-from awd_cosmo.inference.observed_maps import map_files, read_mask, read_observed, tiles_of
+from awd_cosmo.inference.observed_maps import map_files, read_mask, read_observed, stacked, tiles_of
 
 LEAST_OBSERVED = 0.8
 """Share of a tile that must have been observed."""
@@ -113,8 +113,8 @@ def predict_files(
     model : Model or path
         As `Model.load` reads it, or its file. Workers read the file themselves; a model in memory is sent to them.
     names : collection of path
-        FITS files or .npy arrays of one map each, or folders of them. Maps that hold nothing but 0 and 1 are masks,
-        and are left out of folders.
+        FITS files, .npy arrays of one map or of a stack, (n, ny, nx) or (n, pixels inside the mask), or folders of
+        them. Maps that hold nothing but 0 and 1 are masks, and are left out of folders.
     pixel_scale : float, optional
         Arcmin per pixel, where headers do not tell it, or to overrule them.
     mask : path, optional
@@ -147,15 +147,24 @@ def predict_files(
     if not isinstance(model, Model):
         model = Path(model).absolute()
         check_file(model)
-    if mask is not None:
-        read_mask(Path(mask))  # what is wrong with it is no fault of a map
+    seen = None if mask is None else read_mask(Path(mask))  # what is wrong with it is no fault of a map
     folders = {Path(name).absolute() for name in names if Path(name).is_dir()}
-    files = [(file.absolute(), str(file), file.absolute().parent in folders) for file in map_files(names, pattern)]
+    files: list[_File] = []
+    for file in map_files(names, pattern):
+        place, in_folder = file.absolute(), file.absolute().parent in folders
+        try:
+            count = stacked(place, seen)
+        except ValueError:
+            count = None  # it is said where it is read
+        if count is None:
+            files.append((place, str(file), in_folder, None))
+        else:
+            files += [(place, f"{file}[{k}]", in_folder, k) for k in range(count)]
     told = _Asked(pixel_scale, None if mask is None else Path(mask).absolute(), source_redshift, hdu, itype)
     ask: Callable[..., list[Any]] = partial(_predicted, model, told, bad is None)
     found: list[MapPrediction] = []
     with open_workers(workers) as crew:
-        for (_, name, _), answer in zip(files, crew.map_blocks(ask, files, TOGETHER, names=_file_name), strict=True):
+        for (_, name, *_), answer in zip(files, crew.map_blocks(ask, files, TOGETHER, names=_file_name), strict=True):
             if isinstance(answer, Lost):
                 if bad is None:
                     raise answer.error()
@@ -322,6 +331,10 @@ def to_json(predictions: Sequence[MapPrediction]) -> bytes:
     )
 
 
+_File = tuple[Path, str, bool, int | None]
+"""A file, the name of its map, whether it is from a folder, and the number of the map in a stack."""
+
+
 @dataclass(frozen=True)
 class _Asked:
     """What is told about maps beside their files; see `predict_files`."""
@@ -334,7 +347,7 @@ class _Asked:
 
 
 def _predicted(
-    model: Model | Path, told: _Asked, stop: bool, files: Sequence[tuple[Path, str, bool]]
+    model: Model | Path, told: _Asked, stop: bool, files: Sequence[_File]
 ) -> list[MapPrediction | str | None]:
     """Predictions for files, each with its name and whether it is from a folder; None for a mask in a folder.
 
@@ -343,9 +356,10 @@ def _predicted(
     ready = model if isinstance(model, Model) else _loaded(model, model.stat().st_mtime_ns)
     seen = None if told.mask is None else read_mask(told.mask)
     found: list[MapPrediction | str | None] = []
-    for file, name, in_folder in files:
+    for one in files:
+        file, name = one[:2]
         try:
-            found.append(_one(ready, told, seen, file, name, in_folder))
+            found.append(_one(ready, told, seen, one))
         except (ValueError, OSError, MemoryError) as error:
             if stop:
                 raise
@@ -357,10 +371,9 @@ def _predicted(
     return found
 
 
-def _one(
-    model: Model, told: _Asked, seen: Flags | None, file: Path, name: str, in_folder: bool
-) -> MapPrediction | None:
-    kappa, scale, z = read_observed(file, told.hdu, told.itype)
+def _one(model: Model, told: _Asked, seen: Flags | None, one: _File) -> MapPrediction | None:
+    file, name, in_folder, number = one
+    kappa, scale, z = read_observed(file, told.hdu, told.itype, number, seen)
     if in_folder and np.isin(kappa, (0, 1)).all():
         return None
     scale = told.pixel_scale if told.pixel_scale is not None else scale
@@ -377,7 +390,7 @@ def _loaded(file: Path, changed: int) -> Model:
     return Model.load(file)
 
 
-def _file_name(file: tuple[Path, str, bool]) -> str:
+def _file_name(file: _File) -> str:
     return file[1]
 
 
