@@ -118,6 +118,12 @@ def test_predict_takes_real_maps_and_says_how_far_they_are(run, real_data, tmp_p
         (["run", "--simulate", "--preset", "huge", "--out", "x"], "choose one of quick, full, tiny"),
         (["run", "no-such-folder", "--out", "x"], "no-such-folder"),
         (["run", "--simulate", "--teacher", "awd_core.teacher.networks:MLP", "--out", "x"], "its weights"),
+        (["run", "maps", "--target", "Omega_m", "--target", "A_s", "--out", "x"], "--target specified multiple times"),
+        (
+            ["run", "maps", "--ranges", "sigma8=2:1", "--out", "x"],
+            "--ranges of sigma8 is 2:1; the lower end",
+        ),
+        (["run", "maps", "--ranges", "sigma8", "--out", "x"], "--ranges is 'sigma8'; give NAME=LOW:HIGH"),
         (["simulate", "x", "--preset", "huge"], "choose one of tiny, quick"),
         (["teach", "no-run"], "holds no run"),
         (["predict", "no-model.json", "map.fits"], "no-model.json"),

@@ -219,7 +219,7 @@ def test_the_pixel_scale_and_where_it_comes_from(tmp_path, kappa):
     assert scale({"CDELT1": 1.0, "CDELT2": 1.0})[1] == ""  # a linear axis is no angle
     assert np.isnan(scale({"SIDE": 245.0})[0])
     assert scale({**sky, "ANGLE": 9.9, "CDELT1": 0.01, "CDELT2": 0.01}, shape=(10, 20)) == (pytest.approx(0.6), "CDELT")
-    with pytest.raises(BadMap, match=r"ANGLE gives 8.75 arcmin per pixel, but CDELT 0.6; pass pixel_scale="):
+    with pytest.raises(BadMap, match=r"ANGLE gives 8.75 arcmin per pixel, but CDELT 0.6; give --pixel-scale "):
         scale({**sky, "ANGLE": 3.5, "CDELT1": -0.01, "CDELT2": 0.01})
     with pytest.raises(BadMap, match=r"not square by CDELT: 0.6 × 1.2 arcmin"):
         scale({**sky, "CDELT1": -0.01, "CDELT2": 0.02})

@@ -205,7 +205,7 @@ def test_pixels_that_were_not_observed_are_never_silently_zero(copy):
     wrong[[2, 5, 0], [3, 5, 0]] = True
     expected = np.where(wrong, np.nan, stack(1)[0])
     options = {"pixel_scale": 0.5}
-    with pytest.raises(BadMap, match=r"3 of 144 pixels are NaN.* pass mask=, or invalid='mask'"):
+    with pytest.raises(BadMap, match=r"3 of 144 pixels are NaN.* --training-mask \(mask=\), or --invalid mask"):
         open_maps(copy, **options).read([0])
     np.testing.assert_array_equal(open_maps(copy, invalid="mask", **options).read([0])[0], expected)
     np.testing.assert_array_equal(open_maps(copy, invalid="zero", **options).read([0])[0], np.nan_to_num(expected))

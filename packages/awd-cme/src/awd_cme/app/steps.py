@@ -172,7 +172,7 @@ def _writer(job: RunJob) -> Callable[["pd.DataFrame", "LossReport"], None]:
 
         (write_csv if kind == ".csv" else write_parquet)(table, out)
         for doubt in losses.doubts if job.quiet else ():
-            tell(f"Warning: {doubt}.", aside=True)
+            echo(f"Warning: {doubt}.", aside=True)
         if not job.quiet:
             echo(str(losses))
             echo(f"Written to {out}: {len(table)} rows.")

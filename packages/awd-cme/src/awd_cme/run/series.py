@@ -19,7 +19,7 @@ from awd_cme.series.series_set import SETTINGS, SeriesSet, SeriesSettings
 from awd_cme.series.targets import NEED_P
 from awd_cme.tracks.losses import LossReport
 from awd_core.files import read_json
-from awd_core.run import RunFolder, tell
+from awd_core.run import RunFolder, echo
 from awd_core.typing import AnyArray, Array, Indices
 
 SUCCESS = "consecutive"
@@ -103,7 +103,7 @@ def make_problem(run: RunFolder, job: RunJob, tracked: Tracked) -> None:
     )  # fmt: skip
     run.write_json("data.json", account(job, tracked, raw))
     for doubt in raw.losses.doubts:
-        tell(f"Warning: {doubt}.", aside=True)
+        echo(f"Warning: {doubt}.", aside=True)
 
 
 def choose_z_scores(run: RunFolder, job: RunJob) -> None:

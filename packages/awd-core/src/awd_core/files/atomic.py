@@ -5,14 +5,15 @@ Who is killed in between leaves what was there before, and at most that hidden f
 place do not mix: the later one wins.
 """
 
+import errno
 import json
 import math
 import os
 import secrets
 import shutil
 import stat
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,19 @@ def json_values(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+@contextmanager
+def _named(target: Path) -> Iterator[None]:
+    """Give an error of the system, such as a full disk, the name of what was to be written, which it lacks."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None and "requested and" in str(error):  # NumPy says so of a full disk
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.fspath(target)) from error
+        if error.errno is not None and error.filename is None:
+            error.filename = os.fspath(target)
+        raise
+
+
 def make_atomically(path: str | os.PathLike[str], make: Callable[[Path], object]) -> None:
     """Have a file or a folder made beside its place, and move it there when it is whole.
 
@@ -173,21 +187,18 @@ def make_atomically(path: str | os.PathLike[str], make: Callable[[Path], object]
     # The ending stays: some writers go by it, and some add it where it lacks.
     beside = target.with_name(f".{target.stem}.{secrets.token_hex(4)}.tmp{target.suffix}")
     try:
-        make(beside)
-        if not beside.exists():
-            raise FileNotFoundError(f"cannot write {target}: nothing was made at the path {beside} that was given")
-        if beside.is_file():
-            if target.is_dir():
-                raise IsADirectoryError(f"cannot write {target}: it is a folder; give the name of a file")
-            with beside.open("rb+") as file:
-                os.fsync(file.fileno())
-            with suppress(OSError):  # nothing is there yet, or the file system knows no permissions
-                beside.chmod(stat.S_IMODE(target.stat().st_mode))
-        beside.replace(target)
-    except OSError as error:
-        if error.filename is None:  # what a write that fails leaves unsaid
-            error.filename = os.fspath(target)
-        raise
+        with _named(target):
+            make(beside)
+            if not beside.exists():
+                raise FileNotFoundError(f"cannot write {target}: nothing was made at the path {beside} that was given")
+            if beside.is_file():
+                if target.is_dir():
+                    raise IsADirectoryError(f"cannot write {target}: it is a folder; give the name of a file")
+                with beside.open("rb+") as file:
+                    os.fsync(file.fileno())
+                with suppress(OSError):  # nothing is there yet, or the file system knows no permissions
+                    beside.chmod(stat.S_IMODE(target.stat().st_mode))
+            beside.replace(target)
     finally:
         if beside.is_dir():
             shutil.rmtree(beside, ignore_errors=True)

@@ -135,6 +135,8 @@ class Program:
         if not isinstance(error, CycloptsError):
             return None
         told = " ".join(str(error).split()).removesuffix(".")
+        if type(error).__name__ == "RepeatArgumentError":
+            told += ": give it once, since nothing says which is meant"
         command = " ".join([self.name, *(error.command_chain or ())])
         return f"{told} See {command} --help" if told.endswith("?") else f"{told}; see {command} --help"
 
@@ -153,7 +155,7 @@ def _callable(command: Command) -> Callable[..., None]:
         how = Parameter(
             name=option.name, help=f"{option.help} [{option.takes}]" if option.takes else option.help, negative="",
             group=groups[option.panel], metavar=option.value or None, show_default=option.default or False,
-            show=not option.hidden, allow_repeating=True,
+            show=not option.hidden, allow_repeating=option.is_repeated,
         )  # fmt: skip
         kind = inspect.Parameter.POSITIONAL_ONLY if option.panel is ARGUMENTS else inspect.Parameter.KEYWORD_ONLY
         default = inspect.Parameter.empty if option.required else None
@@ -171,7 +173,11 @@ def _callable(command: Command) -> Callable[..., None]:
 def _one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in SYSTEM:
         what, hint = SYSTEM[error.errno]
-        return f"{'a file' if error.filename is None else os.fsdecode(error.filename)}: {what}; {hint}"
+        return f"{os.fsdecode(error.filename)}: {what}; {hint}"
+    if isinstance(error, OSError) and error.errno is not None and error.filename is None and error.strerror:
+        # Without a name the number is all that the system adds: ours are better words.
+        ours = error.strerror != os.strerror(error.errno) or error.errno not in SYSTEM
+        return " ".join(error.strerror.split()) if ours else "; ".join(SYSTEM[error.errno])
     first, *others = [" ".join(line.split()) for line in str(error).splitlines() if line.strip()] or [""]
     # After a colon, lines are items of a list.
     message = f"{first} {'; '.join(others)}" if first.endswith(":") else " ".join([first, *others])

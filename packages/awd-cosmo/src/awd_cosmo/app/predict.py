@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from awd_core.run import ARGUMENTS, Scheduler, Typed, Workers, echo
+
+SOME_BAD = 1
+"""Exit code where there are predictions for some of the files alone."""
 
 
 def predict(
@@ -12,6 +15,14 @@ def predict(
     maps: Annotated[list[Path], ARGUMENTS, Typed("MAPS…"), "FITS files, .npy files, or folders of them."],
     mask: Annotated[Path | None, "Of the maps: 1 where seen."] = None,
     pixel_scale: Annotated[float | None, Typed("ARCMIN"), "If headers do not tell it."] = None,
+    source_redshift: Annotated[float | None, "Of their sources, if headers and names do not tell it."] = None,
+    hdu: Annotated[str | None, "Of the maps, number or name; the first image, if not given."] = None,
+    itype: Annotated[str | None, "Another ITYPE of headers that is convergence; any: whatever they say."] = None,
+    pattern: Annotated[str | None, "Only files of folders whose name matches, as 'kappa_*.fits'."] = None,
+    on_error: Annotated[
+        Literal["tell", "skip", "raise"],
+        "Of files that cannot be used: tell names them, and the exit code is 1; skip names them; raise stops there.",
+    ] = "tell",
     workers: Workers = 1,
     scheduler: Scheduler = None,
     out: Annotated[Sequence[Path], Typed("FILE"), "Write .csv or .json; may be given twice."] = (),
@@ -21,6 +32,7 @@ def predict(
 
     from awd_core.files import write_atomically
     from awd_core.workers import open_workers
+    from awd_cosmo.formats.archives import BadMap
     from awd_cosmo.inference.model import Model
     from awd_cosmo.inference.predict import predict_files, table_text, to_csv, to_json
 
@@ -30,11 +42,18 @@ def predict(
             raise ValueError(f"--out is {file}; its ending must be .csv or .json")
     place = model / "model.json" if model.is_dir() else model
     model_scale = Model.load(place).pixel_scale  # what is wrong with it is said here, and not by workers
+    bad: list[tuple[str, str]] = []
     with warnings.catch_warnings(record=True) as said, open_workers(workers, scheduler) as crew:
         warnings.simplefilter("always", UserWarning)
-        found = predict_files(place, maps, pixel_scale=pixel_scale, mask=mask, workers=crew)
+        found = predict_files(
+            place, maps, pixel_scale=pixel_scale, mask=mask, source_redshift=source_redshift, itype=itype,
+            hdu=int(hdu) if hdu is not None and hdu.isdecimal() else hdu, pattern=pattern,
+            bad=None if on_error == "raise" else bad, workers=crew,
+        )  # fmt: skip
     for warning in said:
         echo(f"Note: {warning.message}", aside=True)
+    if bad and not found:
+        raise BadMap(bad)
     for scale in sorted({one.arcmin_per_pixel for one in found}):
         if (side := round(model_scale / scale)) > 1:
             echo(
@@ -45,3 +64,9 @@ def predict(
     echo(table_text(found))
     for file in out:
         write_atomically(file, writers[file.suffix](found))
+    if bad:
+        echo(f"{len(bad)} of {len(bad) + len(found)} files cannot be used, and are in no table:", aside=True)
+        for name, reason in bad:
+            echo(f"  {name}: {reason}", aside=True)
+        if on_error == "tell":
+            raise SystemExit(SOME_BAD)

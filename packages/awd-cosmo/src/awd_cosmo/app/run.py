@@ -45,6 +45,8 @@ class Asked:
         The settings that are not given.
     realisations
         Of each, simulated; else the first so many are read.
+    training_mask
+        Survey mask of the training maps, read or simulated: 1 where seen.
     weights
         Its weights, .safetensors.
     gradients
@@ -63,6 +65,7 @@ class Asked:
     realisations: Annotated[int | None, DATA, AtLeast(1)] = None
     observed: Observed = ()
     mask: Mask = None
+    training_mask: Annotated[Path | None, DATA, Typed("FILE")] = None
     weights: Annotated[Path | None, TEACHER, Typed("FILE")] = None
     gradients: Annotated[Path | None, TEACHER, Typed("G.npy")] = None
     workers: Workers = 1
@@ -88,6 +91,12 @@ class Asked:
         if "galaxies" in given and "noise" not in given:
             raise SettingError("{galaxies} is {given:g}, but no noise is added: give {noise} lenstools or fair too",
                                given=given["galaxies"])  # fmt: skip
+        if simulate:
+            from awd_cosmo.formats.parameters import RANGES
+
+            for option, names in (("--target", [given.get("target")]), ("--also", given.get("more_targets", ()))):
+                for name in names:
+                    check_choice(option, name, RANGES)
         values = dict(given)
         if self.realisations is not None:
             values["suite_realisations" if simulate else "maps_per_cosmology"] = self.realisations
@@ -134,11 +143,13 @@ def _begin(asked: Asked, given: Mapping[str, Any], until: str) -> None:
     if data is not None and not Path(data).exists() and get_close_matches(data, [SIMULATED], cutoff=0.8):
         check_choice("DATA", data, [SIMULATED, "a folder, tar or table of maps"])
     job = asked.job(given)
-    check_parts(job.wavelets, job.teacher, [asked.mask, asked.weights, asked.gradients, *asked.observed])
+    check_parts(
+        job.wavelets, job.teacher, [asked.mask, asked.training_mask, asked.weights, asked.gradients, *asked.observed]
+    )
     _go(
         data or SIMULATED, asked.out, until, asked.quiet, job=job, weights=asked.weights, gradients=asked.gradients,
-        observed=asked.observed, mask=asked.mask, workers=asked.workers, scheduler=asked.scheduler,
-        device=asked.device, quality=asked.quality, overwrite=asked.overwrite,
+        observed=asked.observed, mask=asked.mask, training_mask=asked.training_mask, workers=asked.workers,
+        scheduler=asked.scheduler, device=asked.device, quality=asked.quality, overwrite=asked.overwrite,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+_MAP = re.compile(r"(?:^|/)[^./][^/]*\.fits?(\.gz|\.fz)?$", re.IGNORECASE)  # not ._map.fits of macOS
 MEMBER = "!"
 """Between the path of a tar and the name of a member, in one string."""
 
@@ -33,6 +34,10 @@ class BadMap(ValueError):  # noqa: N818 - a map is bad; the message says the err
         lines = [f"{file}: {reason}" for file, reason in self.bad]
         if len(lines) == 1:
             return lines[0]
+        advice = {reason.partition("; ")[2] for _, reason in self.bad}
+        if len(advice) == 1 and (same := advice.pop()):  # said once
+            lines = [line.removesuffix(f"; {same}") for line in lines]
+            lines[min(len(lines), 10) - 1] += f". For all: {same}"
         more = [f"… and {len(lines) - 10} more"] if len(lines) > 10 else []
         return "\n  ".join(
             [
@@ -95,7 +100,7 @@ def _tar_members(name: str, size: int, mtime_ns: int) -> Mapping[str, tuple[int,
     try:
         with tarfile.open(name, "r:") as archive:
             for member in archive:
-                if member.isfile() and re.search(r"\.fits?(\.gz|\.fz)?$", member.name):
+                if member.isfile() and _MAP.search(member.name):
                     if member.offset_data + member.size > size:
                         raise tarfile.ReadError("unexpected end of data")
                     members[member.name.removeprefix("./")] = (member.offset_data, member.size)

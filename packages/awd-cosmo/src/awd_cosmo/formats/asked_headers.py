@@ -12,8 +12,8 @@ from awd_cosmo.formats.fits import read_header
 from awd_cosmo.formats.headers import MapHeader
 from awd_cosmo.formats.suite_models import Found, Model
 
-TRIES = 3
-"""Maps of a model that are asked, one after the other, until one has a header that can be read."""
+SAMPLE = 3
+"""Maps of the only model of a suite that are asked: its first may be the odd one."""
 TOGETHER = 64
 """Files that a worker is given at a time."""
 
@@ -24,7 +24,12 @@ Ask = Callable[[list[File]], list[Any]]
 
 
 def read_headers(
-    root: str, pixel_scale: Any, source_redshift: float | None, hdu: int | None, files: Sequence[File]
+    root: str,
+    pixel_scale: Any,
+    source_redshift: float | None,
+    hdu: int | str | None,
+    files: Sequence[File],
+    **options: Any,
 ) -> list[MapHeader | str]:
     """Headers of files, or the reasons why they cannot be read; parameters as of `awd_cosmo.formats.fits`."""
     found: list[MapHeader | str] = []
@@ -33,11 +38,12 @@ def read_headers(
             # not joined by a Path, which would keep every name among the interned strings
             place = os.path.join(root, file)  # noqa: PTH118
             asked = hdu if number < 0 else number
-            found.append(read_header(place, asked, pixel_scale=pixel_scale, source_redshift=source_redshift))
+            told = {"pixel_scale": pixel_scale, "source_redshift": source_redshift, **options}
+            found.append(read_header(place, asked, **told))
         except BadMap as error:
             found.append(error.bad[0][1])
         except OSError as error:
-            found.append(f"unreadable: {error}")
+            found.append(f"unreadable: {error.strerror or error}")
         except MemoryError:
             found.append("too large for the memory that there is")
     return found
@@ -49,7 +55,8 @@ def asked_headers(models: Sequence[Model], ask: Ask, workers: Workers) -> list[l
     Parameters
     ----------
     models : sequence of Model
-        Of one with `ask_all` all maps are asked; of others the first, or, where that is bad, some of the next.
+        Of one with `ask_all` all maps are asked; of others the first, or, where that is bad, as many of the next as it
+        takes to find a good one. Of a model that is the only one three are.
     ask : callable
         `read_headers` for the root of these models.
     workers : Workers
@@ -58,12 +65,14 @@ def asked_headers(models: Sequence[Model], ask: Ask, workers: Workers) -> list[l
     Returns
     -------
     list of list
-        Headers that say the same are one object, with the name of the first file: most maps of a suite are alike.
+        Of each model those that were asked, the first files first. Headers that say the
+        same are one object, with the name of the first file: most maps of a suite are alike.
     """
     answers: list[list[MapHeader | str]] = [[] for _ in models]
     known: dict[str, MapHeader] = {}
-    wanted = [(m, model.files if model.ask_all else model.files[:1]) for m, model in enumerate(models)]
-    for tried in range(1, TRIES + 1):
+    first = SAMPLE if len(models) == 1 else 1
+    wanted = [(m, model.files if model.ask_all else model.files[:first]) for m, model in enumerate(models)]
+    while any(some for _, some in wanted):
         files = [file for _, some in wanted for file in some]
         owners = [m for m, some in wanted for _ in some]
         items = OnDemand(partial(_item, files), range(len(files)))
@@ -72,10 +81,11 @@ def asked_headers(models: Sequence[Model], ask: Ask, workers: Workers) -> list[l
                 answers[m].append(known.setdefault(repr(replace(found, file="")), found))
             else:
                 answers[m].append(found.reason if isinstance(found, Lost) else found)
+        # Twice as many each time, so that a model of which all maps are bad takes few rounds.
         wanted = [
-            (m, models[m].files[tried : tried + 1])
+            (m, models[m].files[len(answers[m]) : 2 * len(answers[m])])
             for m, some in wanted
-            if some and not models[m].ask_all and isinstance(answers[m][-1], str)
+            if some and all(isinstance(one, str) for one in answers[m])
         ]
     return answers
 

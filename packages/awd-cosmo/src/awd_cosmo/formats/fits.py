@@ -27,7 +27,8 @@ from astropy.io import fits
 from awd_core.checks import is_whole_number
 from awd_core.typing import AnyArray
 from awd_cosmo.formats.archives import MEMBER, BadMap, read_bytes
-from awd_cosmo.formats.headers import MapHeader, describe
+from awd_cosmo.formats.headers import Cards, MapHeader, describe
+from awd_cosmo.formats.parameters import Ranges
 
 UNSEEN = -1.6375e30
 """HEALPix' value of a pixel that was not observed."""
@@ -35,6 +36,7 @@ UNSEEN = -1.6375e30
 Floats = npt.NDArray[np.floating[Any]]
 
 _BLOCK, _CARD = 2880, 80
+_DATASUM = re.compile(rb"DATASUM = '(\d+) *'")
 _END = b"END" + b" " * 77
 # astropy's warnings about a file are silenced while it is read, and Python keeps that setting for all threads at once.
 _astropy_lock = threading.Lock()
@@ -46,6 +48,8 @@ def read_map(
     *,
     pixel_scale: Any = None,
     source_redshift: float | None = None,
+    ranges: Ranges | None = None,
+    itype: str | None = None,
 ) -> tuple[Floats, MapHeader]:
     """Read one map.
 
@@ -59,6 +63,10 @@ def read_map(
         Side of a pixel (arcmin if a number), where the header has none, or to overrule it.
     source_redshift : float, optional
         Where header and name have none, or to overrule them.
+    ranges : mapping of str to (low, high), optional
+        Plausible ranges of parameters, in place of those of `awd_cosmo.formats.parameters.RANGES`.
+    itype : str, optional
+        Another ITYPE of headers than ConvergenceMap that is convergence; "any": whatever they say.
 
     Returns
     -------
@@ -70,7 +78,8 @@ def read_map(
     Raises
     ------
     BadMap
-        A ValueError: if the file is truncated, is no FITS, holds no image, or its header contradicts itself.
+        A ValueError: if the file is truncated, is no FITS, holds no image or another one than its DATASUM says, no
+        convergence, or its header contradicts itself.
     FileNotFoundError
         If there is no such file or member.
 
@@ -88,7 +97,10 @@ def read_map(
     """
     name = os.fspath(path)
     pixels, cards, number = image(read_bytes(name), name, hdu)
-    header = describe(cards, name, number, pixels.shape, pixel_scale=pixel_scale, source_redshift=source_redshift)
+    header = describe(
+        cards, name, number, pixels.shape, pixel_scale=pixel_scale, source_redshift=source_redshift, ranges=ranges,
+        itype=itype,
+    )  # fmt: skip
     return np.ascontiguousarray(pixels.astype(pixels.dtype.newbyteorder("="))), header
 
 
@@ -98,12 +110,14 @@ def read_header(
     *,
     pixel_scale: Any = None,
     source_redshift: float | None = None,
+    ranges: Ranges | None = None,
+    itype: str | None = None,
 ) -> MapHeader:
     """What a file says of its map; of a plain file, only its first blocks are read.
 
     Parameters
     ----------
-    path, hdu, pixel_scale, source_redshift
+    path, hdu, pixel_scale, source_redshift, ranges, itype
         As in `read_map`.
 
     Returns
@@ -119,6 +133,12 @@ def read_header(
         If there is no such file or member.
     """
     name = os.fspath(path)
+    told: dict[str, Any] = {
+        "pixel_scale": pixel_scale,
+        "source_redshift": source_redshift,
+        "ranges": ranges,
+        "itype": itype,
+    }
     shape: tuple[int, ...]
     if MEMBER not in name and hdu in (None, 0):
         with io.FileIO(name) as file:
@@ -127,9 +147,9 @@ def read_header(
         if simple is not None:
             offset, dtype, shape, cards = simple
             _check_length(size, offset + dtype.itemsize * math.prod(shape), name)
-            return describe(cards, name, 0, shape, pixel_scale=pixel_scale, source_redshift=source_redshift)
+            return describe(cards, name, 0, shape, **told)
     pixels, cards, number = image(read_bytes(name), name, hdu)
-    return describe(cards, name, number, pixels.shape, pixel_scale=pixel_scale, source_redshift=source_redshift)
+    return describe(cards, name, number, pixels.shape, **told)
 
 
 def image(content: bytes, name: str, hdu: int | str | None = None) -> tuple[Floats, Mapping[str, Any], int]:
@@ -167,7 +187,9 @@ def image(content: bytes, name: str, hdu: int | str | None = None) -> tuple[Floa
         simple = _simple(content)
         if simple is not None:
             offset, dtype, shape, cards = simple
-            _check_length(len(content), offset + dtype.itemsize * math.prod(shape), name)
+            size = dtype.itemsize * math.prod(shape)
+            _check_length(len(content), offset + size, name)
+            _check_sum(memoryview(content)[offset : offset + -(-size // _BLOCK) * _BLOCK], cards, name)
             return np.frombuffer(content, dtype, math.prod(shape), offset).reshape(shape), cards, 0
     return _by_astropy(content, name, hdu)
 
@@ -195,7 +217,7 @@ def _end(header: bytes) -> int:
 
 @lru_cache(maxsize=256)  # the maps of a suite share their header
 def _parse(header: bytes, offset: int) -> _Simple | None:
-    cards: dict[str, Any] = {}
+    cards = Cards()
     for at in range(0, len(header) - _CARD, _CARD):
         card = header[at : at + _CARD]
         key = card[:8].rstrip()
@@ -241,6 +263,20 @@ def _check_length(length: int, needed: int, name: str) -> None:
         raise BadMap([(name, f"truncated: {length} bytes where its header promises {needed}")])
 
 
+def _check_sum(data: memoryview, cards: Mapping[str, Any], name: str) -> None:
+    """Compare data, padded to whole blocks, with DATASUM: a sum of 32-bit words whose carries come back at the end."""
+    promised = str(cards.get("DATASUM") or "").strip()
+    if not promised.isdecimal():
+        return
+    whole = len(data) // 4 * 4
+    total = int(np.frombuffer(data[:whole], ">u4").sum(dtype=np.uint64))
+    total += int.from_bytes(bytes(data[whole:]).ljust(4, b"\0"), "big") if whole < len(data) else 0
+    while total >> 32:
+        total = (total & 0xFFFFFFFF) + (total >> 32)
+    if total != int(promised):
+        raise BadMap([(name, f"damaged: its data add up to {total}, but DATASUM = {promised}; fetch it again")])
+
+
 def _by_astropy(content: bytes, name: str, hdu: int | str | None) -> tuple[Floats, Mapping[str, Any], int]:
     if not content.startswith(b"SIMPLE  ="):
         what = "an empty file" if not content else f"no FITS file (it starts with {content[:9]!r})"
@@ -253,10 +289,16 @@ def _by_astropy(content: bytes, name: str, hdu: int | str | None) -> tuple[Float
                 found = hdus[number]
                 place = found.fileinfo()
                 # astropy fills what lies behind the end with nothing, and only warns
-                _check_length(len(content), place["datLoc"] + place["datSpan"] if place else 0, name)
+                if place:
+                    start, stop = place["datLoc"], place["datLoc"] + place["datSpan"]
+                    _check_length(len(content), stop, name)
+                    # Of compressed images astropy shows another header than the one that its table has.
+                    found_sum = _DATASUM.search(content, place["hdrLoc"], start)
+                    cards_sum = {"DATASUM": found_sum[1].decode()} if found_sum else {}
+                    _check_sum(memoryview(content)[start:stop], cards_sum, name)
                 blank = found.header.get("BLANK")
                 data: AnyArray = np.asarray(found.data) if found.data is not None else np.zeros(0)
-                cards = {key: found.header[key] for key in found.header if key not in ("COMMENT", "HISTORY", "")}
+                cards = Cards({key: found.header[key] for key in found.header if key not in ("COMMENT", "HISTORY", "")})
         except BadMap:
             raise
         except Exception as error:  # whatever astropy's many readers raise is one thing here: this file is bad
@@ -264,7 +306,7 @@ def _by_astropy(content: bytes, name: str, hdu: int | str | None) -> tuple[Float
     while data.ndim > 2 and data.shape[0] == 1:
         data = data[0]
     if data.ndim != 2 or data.size == 0 or data.dtype.kind not in "fiu":
-        raise BadMap([(name, f"HDU {number} holds no map, but an array of shape {data.shape}; pass hdu=")])
+        raise BadMap([(name, f"HDU {number} holds no map, but an array of shape {data.shape}; give --hdu (hdu=)")])
     if data.dtype.kind in "iu":
         whole = data
         data = whole.astype(np.float32 if whole.dtype.itemsize <= 2 else np.float64)
@@ -290,4 +332,4 @@ def _image_hdu(hdus: Any, name: str) -> int:
         shape: tuple[int, ...] = found.shape if found.is_image else ()
         if math.prod(shape[:-2]) == 1 and len(shape) >= 2:
             return number
-    raise BadMap([(name, f"none of its {len(hdus)} HDUs holds a map; pass hdu= to name one")])
+    raise BadMap([(name, f"none of its {len(hdus)} HDUs holds a map; give --hdu (hdu=) to name one")])

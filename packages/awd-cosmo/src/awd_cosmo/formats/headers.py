@@ -9,18 +9,23 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from astropy import units
 
 from awd_cosmo.formats.archives import BadMap
-from awd_cosmo.formats.parameters import as_parameter, check_parameters
+from awd_cosmo.formats.parameters import Ranges, as_parameter, check_parameters
 from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
 
 _REDSHIFT_CARDS = ("Z", "ZS", "Z_S", "ZSOURCE")
 _PARAMETER_CARDS = ("OMEGA_M", "OMEGAM", "M_NU", "MNU", "A_S", "SIGMA8", "SIGMA_8", "H0", "H", "N_S", "NS", "W0")
-_DECIMAL_Z = re.compile(r"(?:^|_)z(\d+\.\d+)(?=_|r|\.fit|$)")
-_HUNDREDTHS_Z = re.compile(r"(?:^|_)z(\d{2,4})(?=_|\.fit|$)")
+_DECIMAL_Z = re.compile(r"(?:^|_)z(\d+\.\d+)(?=_|r|\.(?i:fit)|$)")
+_HUNDREDTHS_Z = re.compile(r"(?:^|_)z(\d{2,4})(?=_|\.(?i:fit)|$)")
+_CONVERGENCE = ("convergence", "kappa")
+_UNITS = ("UNIT", "BUNIT")
+ANY = "any"
+"""In place of an ITYPE: whatever headers say that their maps are."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,14 @@ class MapHeader:
         return self.arcmin_per_pixel * units.arcmin / units.pixel
 
 
+class Cards(dict[str, Any]):
+    """Keyword to value; `said` is what was once read of them, which maps with the same header share."""
+
+    def __init__(self, cards: Mapping[str, Any] | None = None) -> None:
+        super().__init__(cards or {})
+        self.said: dict[Any, MapHeader] = {}
+
+
 def describe(
     cards: Mapping[str, Any],
     name: str,
@@ -73,6 +86,8 @@ def describe(
     *,
     pixel_scale: Any = None,
     source_redshift: float | None = None,
+    ranges: Ranges | None = None,
+    itype: str | None = None,
 ) -> MapHeader:
     """What the cards of a header, the name of the file and the caller's options say of a map.
 
@@ -82,7 +97,7 @@ def describe(
         Keyword to value.
     name, hdu, shape
         As in `MapHeader`.
-    pixel_scale, source_redshift
+    pixel_scale, source_redshift, ranges, itype
         As in `read_map`.
 
     Returns
@@ -93,25 +108,60 @@ def describe(
     Raises
     ------
     BadMap
-        If ANGLE and WCS disagree, pixels are not square, or a parameter is outside its range.
+        If it holds no convergence, ANGLE and WCS disagree, pixels are not square, or a parameter is outside its range.
     """
     notes: list[str] = []
     ny, nx = shape
     try:
+        _check_convergence(cards, itype)
         scale, scale_source = _pixel_scale(cards, ny, nx) if pixel_scale is None else (math.nan, "")
         if pixel_scale is not None:
             scale, scale_source = arcmin_per_pixel(pixel_scale), "option"
         z, z_source = _redshift(cards, name, notes)
         if source_redshift is not None:
             z, z_source = float(source_redshift), "option"
-        parameters: dict[str, float] = {}
-        for card in _PARAMETER_CARDS:
-            if (value := _number(cards, card)) is not None and (found := as_parameter(card, value)) is not None:
-                parameters.setdefault(found[0], round(float(found[1]), 12))
-        check_parameters(parameters, "its header")
+        parameters = _parameters(cards)
+        check_parameters(parameters, "its header", ranges)
     except ValueError as error:
         raise BadMap([(name, str(error))]) from error
     return MapHeader(name, hdu, (ny, nx), scale, scale_source, z, z_source, parameters, tuple(notes))
+
+
+def _parameters(cards: Mapping[str, Any]) -> dict[str, float]:
+    parameters: dict[str, float] = {}
+    for card in _PARAMETER_CARDS:
+        if (value := _number(cards, card)) is not None and (found := as_parameter(card, value)) is not None:
+            parameters.setdefault(found[0], round(float(found[1]), 12))
+    return parameters
+
+
+def _check_convergence(cards: Mapping[str, Any], itype: str | None) -> None:
+    """Refuse potential, density, shear: what a header calls otherwise, or gives a unit."""
+    kind = str(cards.get("ITYPE") or "").strip()
+    if itype == ANY or (kind and kind == itype):
+        return
+    if kind and not any(word in kind.lower() for word in _CONVERGENCE):
+        raise ValueError(
+            f"it is no convergence map, but ITYPE = {kind!r}; if that is convergence, give --itype {kind} "
+            f"(itype={kind!r})"
+        )
+    for key in _UNITS:
+        text = str(cards.get(key) or "").strip()
+        if not _is_dimensionless(text):
+            raise ValueError(
+                f"it is no convergence map, which has no unit: {key} = {text!r}; if it is one, give --itype any "
+                "(itype='any')"
+            )
+
+
+@lru_cache(maxsize=64)
+def _is_dimensionless(text: str) -> bool:
+    """Whether a unit says nothing: words that are no unit, such as kappa, do not either."""
+    try:
+        unit = units.Unit(text)
+    except (ValueError, TypeError):
+        return True
+    return bool(unit.is_equivalent(units.dimensionless_unscaled)) and unit.decompose().scale == 1
 
 
 def _number(cards: Mapping[str, Any], key: str) -> float | None:
@@ -125,14 +175,18 @@ def _pixel_scale(cards: Mapping[str, Any], ny: int, nx: int) -> tuple[float, str
     if angle is None:
         return wcs, source
     if angle <= 0:
-        raise ValueError(f"ANGLE = {angle:g} must be the side of the map in degrees; pass pixel_scale=")
+        raise ValueError(f"ANGLE = {angle:g} must be the side of the map in degrees; give --pixel-scale (pixel_scale=)")
     if ny != nx:
         if source:
             return wcs, source
-        raise ValueError(f"ANGLE is the side of a square map, but this one is {ny} × {nx}; pass pixel_scale=")
+        raise ValueError(
+            f"ANGLE is the side of a square map, but this one is {ny} × {nx}; give --pixel-scale (pixel_scale=)"
+        )
     arcmin = 60.0 * angle / nx
     if source and abs(wcs / arcmin - 1) > 0.01:
-        raise ValueError(f"ANGLE gives {arcmin:.4g} arcmin per pixel, but {source} {wcs:.4g}; pass pixel_scale=")
+        raise ValueError(
+            f"ANGLE gives {arcmin:.4g} arcmin per pixel, but {source} {wcs:.4g}; give --pixel-scale (pixel_scale=)"
+        )
     return arcmin, "ANGLE"
 
 

@@ -13,10 +13,8 @@ table        a CSV, ECSV or FITS table with a column of files and columns of par
 lenstools    FITS files in one folder, parameters (if any) in their headers
 """
 
-import math
 import os
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -29,18 +27,16 @@ from awd_cosmo.formats.asked_headers import read_headers
 from awd_cosmo.formats.headers import redshift_from_name
 from awd_cosmo.formats.listing import Listing, build_listing
 from awd_cosmo.formats.map_names import realisation_of, redshift_folder, redshift_of_folder
-from awd_cosmo.formats.parameters import is_massivenus_name, parse_name
+from awd_cosmo.formats.parameters import Ranges, check_ranges, is_massivenus_name, parse_name
+from awd_cosmo.formats.redshifts import DEFAULT_REDSHIFT, models_at_redshift
 from awd_cosmo.formats.suite_models import Found, Model
-from awd_cosmo.formats.tables import find_table, read_map_table, read_parameter_file
+from awd_cosmo.formats.tables import Columns, find_table, read_map_table, read_parameter_file
 
 LAYOUTS = ("massivenus", "model", "names", "table", "lenstools")
 
-DEFAULT_REDSHIFT = 1.0
-"""Redshift of the sources that is read from a suite with several, unless told otherwise; the account says so."""
-
 PARAMETER_FILE = "cosmological_parameters.txt"
 
-_FITS = re.compile(r"\.fits?(\.gz|\.fz)?$")
+_FITS = re.compile(r"\.fits?(\.gz|\.fz)?$", re.IGNORECASE)
 _MODEL = re.compile(r"^model_?(\d+)$")
 
 
@@ -58,18 +54,21 @@ class Layout:
         Models (folders, tars) or files that belong to it, relative to the root, in order.
     reason : str
         What it was recognised by.
+    notes : tuple of str
+        What lies there and was not used.
     """
 
     name: str
     root: Path
     entries: tuple[str, ...]
     reason: str
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"layout {self.name}: {self.reason}"
 
 
-def recognise(path: str | os.PathLike[str], layout: str = "auto") -> Layout:
+def recognise(path: str | os.PathLike[str], layout: str = "auto", columns: Columns = None) -> Layout:
     """How the maps at a path are laid out.
 
     Parameters
@@ -78,6 +77,8 @@ def recognise(path: str | os.PathLike[str], layout: str = "auto") -> Layout:
         A folder, or one model's folder or tar, or one FITS file, or the table that names the files.
     layout : str
         One of `LAYOUTS`, or "auto" to go by the names.
+    columns
+        As for `list_maps`.
 
     Returns
     -------
@@ -103,7 +104,7 @@ def recognise(path: str | os.PathLike[str], layout: str = "auto") -> Layout:
     check_choice("layout", layout, ["auto", *LAYOUTS], required=True)
     if not root.exists():
         raise FileNotFoundError(f"no maps at {root}: there is no such file or folder")
-    found = _candidates(root)
+    found = _candidates(root, columns)
     if layout != "auto":
         match = next((candidate for candidate in found if candidate.name == layout), None)
         if match is None:
@@ -114,7 +115,8 @@ def recognise(path: str | os.PathLike[str], layout: str = "auto") -> Layout:
         raise ValueError(f"no layout recognised in {root}; {_seen(root, found)}")
     if len(suites) > 1:
         raise ValueError(
-            f"{root} holds more than one layout: {'; '.join(map(str, suites))}. Pass layout= with one of their names"
+            f"{root} holds more than one layout: {'; '.join(map(str, suites))}. Give --layout (layout=) with one of "
+            "their names"
         )
     return suites[0]
 
@@ -123,10 +125,14 @@ def list_maps(
     layout: Layout,
     *,
     source_redshift: float | None = None,
+    relabel_redshift: float | None = None,
     pixel_scale: object = None,
-    columns: Sequence[str] | None = None,
+    columns: Columns = None,
     pattern: str | None = None,
-    hdu: int | None = None,
+    hdu: int | str | None = None,
+    ranges: Ranges | None = None,
+    itype: str | None = None,
+    own: Sequence[str] = (),
     workers: int | Workers = 1,
 ) -> Listing:
     """The maps of a suite with their cosmologies, from names, tables and one header a model.
@@ -137,14 +143,21 @@ def list_maps(
         From `recognise`.
     source_redshift : float, optional
         Which redshift to read where there are several (1.00 if not told), or the redshift where nothing tells it.
+    relabel_redshift : float, optional
+        What the redshift is whatever maps say.
     pixel_scale : Quantity or float, optional
         Side of a pixel, in arcmin if a number, to overrule the headers.
-    columns : sequence of str, optional
-        Names of the columns of `cosmological_parameters.txt`, where it has no header.
+    columns : sequence of str, or mapping of str to str, optional
+        Names of the columns of `cosmological_parameters.txt`, where it has no header; or, of any table, which of its
+        columns is our "file", "Omega_m" ….
     pattern : str, optional
         Take only files whose name matches, as "convergence_*.fit".
-    hdu : int, optional
-        HDU of the maps; otherwise the first image.
+    hdu : int or str, optional
+        HDU of the maps, by number or name; otherwise the first image.
+    ranges, itype
+        As of `awd_cosmo.formats.read_map`.
+    own : sequence of str
+        Columns of numbers of a table that are parameters, beside those that are known.
     workers : int or Workers, optional
         Processes, or open `awd_core.workers.open`, that read headers.
 
@@ -158,28 +171,35 @@ def list_maps(
     ValueError
         If no map is left, a redshift is not there, or the parameters cannot be read.
     """
-    notes: list[str] = [str(layout)]
+    check_ranges(ranges or {})
+    notes: list[str] = [str(layout), *layout.notes]
     problems: list[tuple[str, str]] = []
     if layout.name == "table":
-        models = read_map_table(layout.root / layout.entries[0], notes, problems)
+        models = read_map_table(
+            layout.root / layout.entries[0], notes, problems, columns=columns, ranges=ranges, own=own
+        )
     elif layout.name == "lenstools":
         models = [_model_of_files(layout)]
     else:
-        models = _models(layout, source_redshift, columns, notes, problems)
+        models = _models(layout, source_redshift, columns, notes, problems, ranges)
     if pattern is not None:
         models = [model.matching(pattern) for model in models]
         notes.append(f"only files that match {pattern!r}")
-    if layout.name in ("massivenus", "model", "names"):
-        models = _at_one_redshift(models, source_redshift, notes)
+    chosen = source_redshift is not None or relabel_redshift is None
+    if layout.name != "lenstools" and chosen and any(model.parameters for model in models):
+        models = models_at_redshift(models, source_redshift, notes)
 
-    ask = partial(read_headers, str(layout.root.absolute()), pixel_scale, source_redshift, hdu)
+    ask = partial(read_headers, str(layout.root.absolute()), pixel_scale, None, hdu, ranges=ranges, itype=itype)
     with open_workers(workers) as crew:
-        return build_listing(layout.name, layout.root, models, ask, crew, notes, problems)
+        return build_listing(
+            layout.name, layout.root, models, ask, crew, notes, problems, source_redshift=source_redshift,
+            relabel_redshift=relabel_redshift, ranges=ranges,
+        )  # fmt: skip
 
 
-def _candidates(root: Path) -> list[Layout]:
+def _candidates(root: Path, columns: Columns = None) -> list[Layout]:
     if root.is_file():
-        return _candidates_of_file(root)
+        return _candidates_of_file(root, columns)
     names = sorted(entry.name for entry in os.scandir(root) if not entry.name.startswith("."))
     few = len(names) < 100_000
     folders = sorted(entry.name for entry in os.scandir(root) if entry.name[0] != "." and entry.is_dir()) if few else []
@@ -201,22 +221,26 @@ def _candidates(root: Path) -> list[Layout]:
     elif telling:
         found.append(_telling(root, telling))
     files = [name for name in names if _FITS.search(name)]
-    table = find_table(root, names)
+    unused: list[str] = []
+    table = find_table(root, names, columns, unused)
     if table is not None:
-        found.append(Layout("table", root, (table,), f"the table {table} names files"))
+        found.append(Layout("table", root, (table,), f"the table {table} names files", tuple(unused)))
         files = [name for name in files if name != table]
     if files:
-        found.append(Layout("lenstools", root, tuple(files), f"{_count(files, 'FITS file')} in one folder"))
+        reason = f"{_count(files, 'FITS file')} in one folder"
+        found.append(Layout("lenstools", root, tuple(files), reason, tuple(unused)))
     return found
 
 
-def _candidates_of_file(path: Path) -> list[Layout]:
+def _candidates_of_file(path: Path, columns: Columns) -> list[Layout]:
     root, name = path.parent, path.name
     if name.endswith(".tar"):
         return [_released(root, [name])] if is_massivenus_name(name) else []
-    table = find_table(root, [name])
-    if table is not None:
+    unused: list[str] = []
+    if find_table(root, [name], columns, unused) is not None:
         return [Layout("table", root, (name,), f"the table {name} names files")]
+    if unused:
+        raise ValueError(f"{path}: {unused[0]}")
     return [Layout("lenstools", root, (name,), "one FITS file")] if _FITS.search(name) else []
 
 
@@ -254,9 +278,10 @@ def _seen(root: Path, found: list[Layout]) -> str:
 def _models(
     layout: Layout,
     source_redshift: float | None,
-    columns: Sequence[str] | None,
+    columns: Columns,
     notes: list[str],
     problems: list[tuple[str, str]],
+    ranges: Ranges | None,
 ) -> list[Model]:
     wanted = DEFAULT_REDSHIFT if source_redshift is None else source_redshift
     entries = list(layout.entries)
@@ -280,7 +305,7 @@ def _models(
             notes.append(f"parameters without maps: {name} holds none")
         found = [_found(file) for file in sorted(files)]
         models.append(Model(name, parameters, found, elsewhere=tuple(elsewhere)))
-    return _with_parameters(layout, models, columns, notes, problems) if layout.name == "model" else models
+    return _with_parameters(layout, models, columns, notes, problems, ranges) if layout.name == "model" else models
 
 
 def _files(root: Path, folder: str, wanted: float, elsewhere: set[float]) -> list[str]:
@@ -309,20 +334,21 @@ def _model_of_files(layout: Layout) -> Model:
 def _with_parameters(
     layout: Layout,
     models: list[Model],
-    columns: Sequence[str] | None,
+    columns: Columns,
     notes: list[str],
     problems: list[tuple[str, str]],
+    ranges: Ranges | None,
 ) -> list[Model]:
     place = layout.root / PARAMETER_FILE
     if not place.is_file():
         raise ValueError(f"maps without parameters: {layout.root} has folders model%03d, but no {PARAMETER_FILE}")
-    table = read_parameter_file(place, columns, notes)
+    table = read_parameter_file(place, columns, notes, ranges, every=False)
     numbers = [int(_MODEL.match(model.name)[1]) for model in models]  # type: ignore[index]
     if "index" not in table.colnames:
         if len(table) != len(models):
             raise ValueError(
                 f"{place} has {len(table)} rows and no column that numbers them, but there are {len(models)} folders "
-                f'model%03d: name the column of numbers "index" in columns= or in the header'
+                f'model%03d: name the column of numbers "index" in --columns (columns=) or in the header'
             )
         notes.append(f"{PARAMETER_FILE} has no index: its rows are the folders in order of their numbers")
         rows = {number: row for row, number in enumerate(sorted(numbers))}
@@ -333,7 +359,8 @@ def _with_parameters(
         if number not in rows:
             other = number - 1 in rows or number + 1 in rows
             hint = "; does its index count from another number?" if other and len(rows) == len(models) else ""
-            problems.append((model.name, f"maps without parameters: {PARAMETER_FILE} has no row {number}{hint}"))
+            reason = f"maps without parameters: {PARAMETER_FILE} has no row {number}{hint}"
+            problems += [(found.file, reason) for found in model.files]
             continue
         values = {name: float(table[name][rows[number]]) for name in table.colnames if name != "index"}
         known.append(replace(model, parameters=values))
@@ -342,26 +369,3 @@ def _with_parameters(
         shown = ", ".join(map(str, lonely[:10])) + (", …" if len(lonely) > 10 else "")
         notes.append(f"parameters without maps: {_count(lonely, 'row')} of {PARAMETER_FILE} (index {shown})")
     return known
-
-
-def _at_one_redshift(models: list[Model], wanted: float | None, notes: list[str]) -> list[Model]:
-    there = Counter(found.z_s for model in models for found in model.files if not math.isnan(found.z_s))
-    if not there:
-        return models
-    for model in models:
-        there.update(dict.fromkeys(model.elsewhere, 0))
-    shown = ", ".join(f"{z:g}" for z in sorted(there))
-    if wanted is not None:
-        chosen = next((z for z in there if math.isclose(z, wanted, abs_tol=0.005)), None)
-        if chosen is None:
-            raise ValueError(f"no maps of source redshift {wanted:g}; there are {shown}. Pass one as source_redshift=")
-        notes.append(f"source redshift {chosen:g}, as asked")
-    elif len(there) == 1:
-        chosen = next(iter(there))
-        notes.append(f"source redshift {chosen:g}, the only one")
-    elif DEFAULT_REDSHIFT in there:
-        chosen = DEFAULT_REDSHIFT
-        notes.append(f"source redshift {chosen:g} taken of {shown}; pass source_redshift= for another")
-    else:
-        raise ValueError(f"the maps have the source redshifts {shown}: pass one as source_redshift=")
-    return [model.at_redshift(chosen) for model in models]

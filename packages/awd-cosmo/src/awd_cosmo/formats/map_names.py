@@ -7,7 +7,7 @@ from pathlib import Path
 from awd_cosmo.formats.parameters import massivenus_name
 
 _FOLDER = re.compile(r"^Maps(\d+)$")
-_REALISATION = re.compile(r"_(\d+)r?\.fits?(\.gz|\.fz)?$")
+_REALISATION = re.compile(r"_(\d+)r?\.fits?(\.gz|\.fz)?$", re.IGNORECASE)
 
 
 def map_name(source_redshift: float, realisation: int) -> str:

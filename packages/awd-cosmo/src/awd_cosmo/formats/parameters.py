@@ -1,8 +1,8 @@
 """Cosmological parameters: their names, the ranges that are plausible, and where files write them.
 
 One name each, everywhere: `M_nu` (sum of the neutrino masses, eV), `Omega_m`, `A_s` (this is 10⁹ A_s, as MassiveNuS
-writes it), `sigma8`, `h`, `n_s`, `w`. Every value that is read from a name, a header or a table is held against its
-range, because the commonest mistake with such files is two columns that were swapped, and that mistake is silent.
+writes it), `sigma8`, `S8`, `h`, `n_s`, `w`. Every value that is read from a name, a header or a table is held against
+its range, because the commonest mistake with such files is two columns that were swapped, and that mistake is silent.
 """
 
 import itertools
@@ -36,11 +36,14 @@ PARAMETERS: dict[str, Parameter] = {
     "Omega_m": Parameter("matter density", "", 0.05, 0.6, ("omegam", "om", "om0", "omegam0", "ωm"), "OMEGA_M"),
     "A_s": Parameter("10⁹ × primordial amplitude", "", 1.0, 4.0, ("as", "as9", "109as", "1e9as", "10as9"), "A_S"),
     "sigma8": Parameter("amplitude at 8 Mpc/h", "", 0.3, 1.3, ("sigma8", "si", "si8", "sig8", "σ8"), "SIGMA8"),
+    "S8": Parameter("σ8 √(Ω_m / 0.3)", "", 0.2, 1.5, ("s8",), "S8"),
     "h": Parameter("Hubble constant / (100 km/s/Mpc)", "", 0.4, 1.0, ("h", "hubble", "littleh"), "H"),
     "n_s": Parameter("slope of the primordial spectrum", "", 0.7, 1.3, ("ns", "spectralindex"), "N_S"),
     "w": Parameter("equation of state of dark energy", "", -3.0, 0.0, ("w", "w0"), "W0"),
 }
 """Every parameter that is known, by name."""
+
+Ranges = Mapping[str, tuple[float, float]]
 
 RANGES: dict[str, tuple[float, float]] = {name: (p.low, p.high) for name, p in PARAMETERS.items()}
 """Plausible range of each parameter, both ends included."""
@@ -118,15 +121,29 @@ def parse_name(name: str) -> dict[str, float]:
 def parameter_name(label: str) -> str | None:
     """The name of the parameter that a column or a header card is called by, or None.
 
-    Units in brackets, case, underscores and spaces do not matter. S8 is not σ8, and is not taken for it.
+    Units in brackets, case, underscores and spaces do not matter. S8 is not σ8, and is not taken for it; nor is
+    `omega_m`, which is Ω_m h² for CLASS, for Ω_m.
 
     Examples
     --------
-    >>> parameter_name("OMEGA_M"), parameter_name("Mnu [eV]"), parameter_name("S8")
-    ('Omega_m', 'M_nu', None)
+    >>> parameter_name("OMEGA_M"), parameter_name("Mnu [eV]"), parameter_name("S_8")
+    ('Omega_m', 'M_nu', 'S8')
     """
+    if is_ambiguous(label):
+        return None
     bare = re.sub(r"\[.*?\]|\(.*?\)", "", label)
     return _LABELS.get(re.sub(r"[^a-z0-9σων]", "", bare.lower()))
+
+
+def is_ambiguous(label: str) -> bool:
+    """Whether a label is Ω_m for some and Ω_m h² for others: small letters are physical densities for CLASS.
+
+    Examples
+    --------
+    >>> is_ambiguous("omega_m"), is_ambiguous("Omega_m"), is_ambiguous("OMEGA_M")
+    (True, False, False)
+    """
+    return re.sub(r"\[.*?\]|\(.*?\)|[\s_]", "", label) == "omegam"
 
 
 def as_parameter(label: str, values: npt.ArrayLike) -> tuple[str, Array] | None:
@@ -184,7 +201,7 @@ def check_redshift(source_redshift: float | None) -> None:
         )
 
 
-def check_parameters(values: Mapping[str, npt.ArrayLike], where: str) -> None:
+def check_parameters(values: Mapping[str, npt.ArrayLike], where: str, ranges: Ranges | None = None) -> None:
     """Hold parameters against their plausible ranges.
 
     Parameters
@@ -193,6 +210,8 @@ def check_parameters(values: Mapping[str, npt.ArrayLike], where: str) -> None:
         By our names; columns of equal length, or single values.
     where : str
         What they were read from, for the message.
+    ranges : mapping of str to (low, high), optional
+        In place of those of `RANGES`.
 
     Raises
     ------
@@ -205,39 +224,91 @@ def check_parameters(values: Mapping[str, npt.ArrayLike], where: str) -> None:
     >>> check_parameters({"Omega_m": 0.26, "sigma8": 0.8}, "a header")
     """
     check_kind("parameters", values, Mapping)
-    columns = {}
-    for name, column in values.items():
-        columns[name] = np.atleast_1d(real_array(column, f"{where}: {name}").astype(np.float64))
+    columns = _columns(values, where)
+    known = RANGES | dict(ranges or {})
     for name in columns:
-        if name not in RANGES:
+        if name not in known:
             raise ValueError(f"unknown parameter {name!r} in {where}; known are {', '.join(RANGES)}")
     for name, column in columns.items():
-        bad = np.flatnonzero(~_fits(name, column))
+        bad = np.flatnonzero(~_fits(name, column, known))
         if len(bad):
-            low, high = RANGES[name]
             row = f" (row {bad[0]})" if len(column) > 1 else ""
+            hint = (
+                exchange(columns, ranges) or "check which column is which, and the units (M_nu in eV, A_s as 10⁹ A_s)"
+            )
             raise ValueError(
-                f"{where}: {name} = {column[bad[0]]:g}{row} is outside its plausible range, {low:g} to {high:g}"
-                f"{_exchange(columns)}"
+                f"{where}: {_outside(name, column[bad[0]], known, row)}; {hint}{_wider(name, column[bad[0]])}"
             )
 
 
-def _fits(name: str, column: Array) -> Flags:
-    low, high = RANGES[name]
-    # NaN compares false; written decimals may lie a rounding outside.
-    inside: Flags = (column >= low - 1e-9) & (column <= high + 1e-9)
-    return inside
+def outside(values: Mapping[str, float], ranges: Ranges | None = None, *, row: str = "") -> str:
+    """Which parameter of a map is outside its range, in words; empty if none is.
+
+    Examples
+    --------
+    >>> outside({"Omega_m": 0.26}), outside({"Omega_m": 0.26, "sigma8": 1.5}, {"sigma8": (0.3, 2.0)})
+    ('', '')
+    """
+    known = RANGES | dict(ranges or {})
+    for name, value in values.items():
+        if name in known and not _fits(name, np.array([value]), known)[0]:
+            return f"{_outside(name, value, known, row)}{_wider(name, value)}"
+    return ""
 
 
-def _exchange(columns: dict[str, Array]) -> str:
+def exchange(values: Mapping[str, npt.ArrayLike], ranges: Ranges | None = None) -> str:
+    """Which exchange of columns puts every value into its range, in words; empty if none does."""
+    columns, known = _columns(values, "the parameters"), RANGES | dict(ranges or {})
     names = list(columns)
     for one, other in itertools.combinations(names, 2):
         swapped = columns | {one: columns[other], other: columns[one]}
-        if all(_fits(name, column).all() for name, column in swapped.items()):
-            return f"; with {one} and {other} exchanged every value fits: are these two swapped?"
+        if all(_fits(name, column, known).all() for name, column in swapped.items()):
+            return f"with {one} and {other} exchanged every value fits: are these two swapped?"
     orders = itertools.permutations(names) if len(names) <= 5 else iter(())
     for order in orders:
-        if all(_fits(name, columns[source]).all() for name, source in zip(names, order, strict=True)):
+        if all(_fits(name, columns[source], known).all() for name, source in zip(names, order, strict=True)):
             right = {source: name for name, source in zip(names, order, strict=True)}
-            return f"; every value fits if the columns are in fact {', '.join(right[name] for name in names)}"
-    return "; check which column is which, and the units (M_nu in eV, A_s as 10⁹ A_s)"
+            return f"every value fits if the columns are in fact {', '.join(right[name] for name in names)}"
+    return ""
+
+
+def check_ranges(ranges: Mapping[str, tuple[float, float]]) -> None:
+    """Refuse ranges that are none.
+
+    Raises
+    ------
+    ValueError
+        If an end is no finite number, or the lower is not below the upper.
+
+    Examples
+    --------
+    >>> check_ranges({"sigma8": (0.2, 1.6)})
+    """
+    for name, ends in check_kind("ranges", ranges, Mapping).items():
+        if len(ends) != 2 or not all(map(is_real_number, ends)) or not ends[0] < ends[1]:
+            raise ValueError(f"the range of {name} is {ends!r}; give its two ends, the lower first, as (0.2, 1.6)")
+
+
+def _columns(values: Mapping[str, npt.ArrayLike], where: str) -> dict[str, Array]:
+    return {
+        name: np.atleast_1d(real_array(column, f"{where}: {name}").astype(np.float64))
+        for name, column in values.items()
+    }
+
+
+def _outside(name: str, value: float, known: Ranges, row: str = "") -> str:
+    low, high = known[name]
+    return f"{name} = {value:g}{row} is outside its plausible range, {low:g} to {high:g}"
+
+
+def _wider(name: str, value: float) -> str:
+    if not np.isfinite(value):
+        return ""
+    return f"; if it is right, give --ranges {name}=LOW:HIGH (ranges={{{name!r}: (low, high)}})"
+
+
+def _fits(name: str, column: Array, known: Ranges) -> Flags:
+    low, high = known[name]
+    # NaN compares false; written decimals may lie a rounding outside.
+    inside: Flags = (column >= low - 1e-9) & (column <= high + 1e-9)
+    return inside

@@ -3,8 +3,7 @@
 import math
 import os
 import re
-import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,38 +12,109 @@ from astropy import units
 from astropy.table import Table
 
 from awd_core.typing import Array
+from awd_cosmo.formats.headers import redshift_from_name
 from awd_cosmo.formats.map_names import realisation_of
-from awd_cosmo.formats.parameters import RANGES, UNITS, as_parameter, check_parameters, parameter_name
+from awd_cosmo.formats.parameters import (
+    RANGES,
+    UNITS,
+    Ranges,
+    as_parameter,
+    check_parameters,
+    exchange,
+    is_ambiguous,
+    outside,
+    parameter_name,
+)
 from awd_cosmo.formats.suite_models import Found, Model
+from awd_cosmo.formats.table_files import find_columns, read_table
 
 COPY_COLUMNS = ("index", "M_nu", "Omega_m", "A_s", "sigma8")
 """The order that `cosmological_parameters.txt` most likely has. Never assumed: to be passed by who has looked."""
+Columns = Sequence[str] | Mapping[str, str] | None
+"""Names of columns in their order; or which column of a table is which of ours."""
 
 _INDEX_LABELS = ("index", "idx", "model", "id", "number", "i")
-_FILE = ("file", "filename", "path", "name", "map", "fits", "file_name")
 _REALISATION = ("realisation", "realization", "seed", "real")
 _REDSHIFT = ("z_s", "zs", "z", "z_source", "source_redshift", "redshift")
 _LIKELY = re.compile(r"table|param|catalog|cosmolog|index|list", re.IGNORECASE)
 
 
-def find_table(root: Path, names: Sequence[str]) -> str | None:
+def find_table(root: Path, names: Sequence[str], columns: Columns, unused: list[str]) -> str | None:
     """The one among some files that is a table with a column of files; None if there is none.
+
+    Parameters
+    ----------
+    root : Path
+        The folder that they lie in.
+    names : sequence of str
+    columns
+        As for `read_map_table`.
+    unused : list of str
+        Text tables that are not used, with the reason; added to.
 
     Raises
     ------
     ValueError
         If there are several; the message names them.
     """
-    likely = [name for name in names if name.lower().endswith((".csv", ".ecsv"))]
+    texts = [name for name in names if name.lower().endswith((".csv", ".ecsv", ".tsv"))]
     # A folder of ten thousand maps is not opened one by one for the one table among them: its name has to hint at it.
-    likely += [n for n in names if n.lower().endswith((".fits", ".fit")) and (_LIKELY.search(n) or len(names) == 1)]
-    found = [name for name in likely if _file_column(_columns(root / name)) is not None]
+    likely = [n for n in names if n.lower().endswith((".fits", ".fit")) and (_LIKELY.search(n) or len(names) == 1)]
+    found = []
+    for name in [*texts, *likely]:
+        try:
+            table = read_table(root / name)
+            column = find_columns(table, root, file_label(columns))
+        except ValueError as error:
+            column, said = None, str(error)
+        else:
+            said = (
+                f"none of its columns ({', '.join(table.colnames)}) names files; if one does, give --columns file=NAME "
+                "(columns={'file': NAME})"
+            )
+        if column is not None:
+            found.append(name)
+        elif name in texts:
+            unused.append(f"{name} was not used: {said}")
     if len(found) > 1:
         raise ValueError(f"{root} holds several tables that name files: {', '.join(found)}; pass the path of one")
     return found[0] if found else None
 
 
-def read_map_table(path: Path, notes: list[str], problems: list[tuple[str, str]]) -> list[Model]:
+def named_columns(columns: Columns) -> Columns:
+    """Names of columns, or, of "ours=theirs", a mapping.
+
+    Raises
+    ------
+    ValueError
+        If some are of the one kind and some of the other.
+
+    Examples
+    --------
+    >>> named_columns(["file=kappa", "Omega_m=om"]), named_columns(["index", "Omega_m"])
+    ({'file': 'kappa', 'Omega_m': 'om'}, ['index', 'Omega_m'])
+    """
+    if columns is None or isinstance(columns, Mapping) or not any("=" in name for name in columns):
+        return columns or None
+    if not all("=" in name for name in columns):
+        raise ValueError(f"columns={tuple(columns)!r}: give names in their order, or all as OURS=THEIRS")
+    return {ours.strip(): theirs.strip() for ours, _, theirs in (name.partition("=") for name in columns)}
+
+
+def file_label(columns: Columns) -> str | None:
+    """What the column of files is called, if that is told."""
+    return columns.get("file") if isinstance(columns, Mapping) else None
+
+
+def read_map_table(
+    path: Path,
+    notes: list[str],
+    problems: list[tuple[str, str]],
+    *,
+    columns: Columns = None,
+    ranges: Ranges | None = None,
+    own: Sequence[str] = (),
+) -> list[Model]:
     """Models and their files from a table with one row a map.
 
     Parameters
@@ -54,6 +124,12 @@ def read_map_table(path: Path, notes: list[str], problems: list[tuple[str, str]]
         they have any), and, if they are known, `realisation`, `hdu` and `z_s`.
     notes, problems
         The account, and the rows that cannot be used; both are added to.
+    columns : mapping of str to str, optional
+        From our name, "file", "realisation", "hdu", "z_s" or a parameter's, to the column's.
+    ranges : mapping, optional
+        As of `awd_cosmo.formats.parameters.check_parameters`.
+    own : sequence of str
+        Further columns of numbers that are parameters.
 
     Returns
     -------
@@ -63,28 +139,44 @@ def read_map_table(path: Path, notes: list[str], problems: list[tuple[str, str]]
     Raises
     ------
     ValueError
-        If the table cannot be read or has no column of files, or a parameter is outside its range.
+        If the table cannot be read, has no column of files or lacks one that is told, or two columns seem swapped.
     """
-    table = _read(path)
-    column = _file_column(table.colnames)
+    table = read_table(path)
+    told = _told(path, table, columns)
+    column = find_columns(table, path.parent, told.get("file"))
     if column is None:
-        raise ValueError(f"{path} has no column of files; name it 'file' (it has {', '.join(table.colnames)})")
+        raise ValueError(
+            f"{path} has no column of files; name it 'file', or give --columns file=NAME (columns={{'file': NAME}}); "
+            f"it has {', '.join(table.colnames)}"
+        )
     values: dict[str, np.ndarray[Any, Any]] = {}
     left = []
+    ours = {label: name for name, label in told.items()}
     for label in table.colnames:
-        found = _parameter(table, label) if table[label].dtype.kind in "fiu" else None
-        if found is None:
+        if label == column:
+            continue
+        asked = ours.get(label, label)
+        found = _parameter(table, label, asked) if table[label].dtype.kind in "fiu" else None
+        if found is None and label in own and table[label].dtype.kind in "fiu":
+            found = label, np.asarray(np.ma.filled(np.ma.asarray(table[label], dtype=np.float64), np.nan))
+        if found is None or (label not in ours and found[0] in told):
             left.append(label)
         elif found[0] in values:
-            raise ValueError(f"{path}: the columns of {found[0]} come twice; {label!r} is the second")
+            raise ValueError(
+                f"{path}: the columns of {found[0]} come twice; {label!r} is the second. Give --columns "
+                f"{found[0]}=NAME (columns=) to say which is right"
+            )
         else:
             values[found[0]] = found[1]
-    known = {name: column_[np.isfinite(column_)] for name, column_ in values.items()}
-    check_parameters({name: column_ for name, column_ in known.items() if len(column_)}, str(path))
-    hdu, realisation, z = (_named(table, names) for names in (("hdu",), _REALISATION, _REDSHIFT))
-    other = [label for label in left if label not in (column, hdu, realisation, z)]
+    refuse_ambiguous(path, left, values)
+    bad = _outside(path, values, ranges)
+    hdu, realisation, z = (
+        told.get(name) or _named(table, names)
+        for name, names in (("hdu", ("hdu",)), ("realisation", _REALISATION), ("z_s", _REDSHIFT))
+    )
+    other = [label for label in left if label not in (hdu, realisation, z)]
     notes.append(
-        f"parameters of {path.name}: {', '.join(values) or 'none'}"
+        f"files of {path.name} by its column {column!r}, parameters: {', '.join(values) or 'none'}"
         + (f"; left out: {', '.join(other)}" if other else "")
     )
 
@@ -97,18 +189,73 @@ def read_map_table(path: Path, notes: list[str], problems: list[tuple[str, str]]
         if any(map(math.isnan, parameters.values())):
             problems.append((file, f"row {i} of {path.name} lacks a parameter"))
             continue
+        if i in bad:
+            problems.append((file, f"{path.name}: {outside(parameters, ranges, row=f' (row {i})')}"))
+            continue
         entry = Found(
             file,
             int(table[hdu][i]) if hdu else -1,
             int(table[realisation][i]) if realisation else realisation_of(file),
-            float(table[z][i]) if z else math.nan,
+            float(table[z][i]) if z else redshift_from_name(file)[0],
+            told=bool(realisation),
         )
         key = tuple(map(repr, parameters.values()))
-        models.setdefault(key, Model(f"row {i} of {path.name}", parameters, [])).files.append(entry)
+        model = Model(f"row {i} of {path.name}", parameters, [], ask_all=not values)
+        models.setdefault(key, model).files.append(entry)
     return list(models.values())
 
 
-def read_parameter_file(path: Path, columns: Sequence[str] | None = None, notes: list[str] | None = None) -> Table:
+def refuse_ambiguous(path: Path, labels: Sequence[str], values: Mapping[str, object]) -> None:
+    """Refuse a column of which nobody can say whether it is Ω_m or Ω_m h², where it would be the only one of Ω_m."""
+    label = next((label for label in labels if is_ambiguous(label)), None)
+    if label is not None and "Omega_m" not in values:
+        raise ValueError(
+            f"{path}: the column {label!r} is Ω_m h² for CLASS, and Ω_m for others. If it is Ω_m, call it Omega_m, or "
+            f"give --columns Omega_m={label} (columns={{'Omega_m': {label!r}}})"
+        )
+
+
+def _told(path: Path, table: Table, columns: Columns) -> dict[str, str]:
+    """Which columns of the table are which, as told."""
+    if columns is None:
+        return {}
+    if not isinstance(columns, Mapping):
+        raise ValueError(
+            f"columns={tuple(columns)!r} are names for a table without a header, but {path} has one: say which is "
+            "which, as --columns file=NAME,Omega_m=NAME (columns={'file': NAME})"
+        )
+    if missing := [label for label in columns.values() if label not in table.colnames]:
+        raise ValueError(f"{path} has no column {missing[0]!r}; it has {', '.join(table.colnames)}")
+    allowed = ("file", "hdu", "realisation", "z_s", *RANGES)
+    if unknown := [name for name in columns if name not in allowed]:
+        raise ValueError(f"columns: {unknown[0]!r} is none of ours; say which column is {', '.join(allowed)}")
+    return dict(columns)
+
+
+def _outside(path: Path, values: Mapping[str, np.ndarray[Any, Any]], ranges: Ranges | None) -> set[int]:
+    """Rows with a parameter outside its range; an error where columns seem swapped, for then no row is right."""
+    bad: set[int] = set()
+    for name, column in values.items():
+        low, high = {**RANGES, **(ranges or {})}.get(name, (-math.inf, math.inf))
+        bad |= set(np.flatnonzero((column < low - 1e-9) | (column > high + 1e-9) | np.isinf(column)).tolist())
+    if bad:
+        whole = np.all([np.isfinite(column) for column in values.values()], axis=0)
+        known = {name: column[whole] for name, column in values.items() if name in RANGES}
+        if whole.any() and (hint := exchange(known, ranges)):
+            row = min(bad)
+            said = outside({name: float(column[row]) for name, column in values.items()}, ranges, row=f" (row {row})")
+            raise ValueError(f"{path}: {said}; {hint}")
+    return bad
+
+
+def read_parameter_file(
+    path: Path,
+    columns: Columns = None,
+    notes: list[str] | None = None,
+    ranges: Ranges | None = None,
+    *,
+    every: bool = True,
+) -> Table:
     r"""Read the parameters of the models from text, one row a model, as `cosmological_parameters.txt`.
 
     Parameters
@@ -117,9 +264,14 @@ def read_parameter_file(path: Path, columns: Sequence[str] | None = None, notes:
         Text that `numpy.loadtxt` reads: numbers parted by spaces or commas. A header, behind # or not, is used.
     columns : sequence of str, optional
         Names of the columns, when there is no header, or to overrule it: parameters, "index" for the number of the
-        model, "-" for a column to leave out. For instance `COPY_COLUMNS`.
+        model, "-" for a column to leave out. For instance `COPY_COLUMNS`. Or a mapping from our names to those of the
+        header.
     notes : list of str, optional
         The account, which is added to.
+    ranges : mapping, optional
+        As of `awd_cosmo.formats.parameters.check_parameters`.
+    every : bool
+        Whether every row must be in its ranges; else only columns that seem swapped are an error.
 
     Returns
     -------
@@ -144,7 +296,9 @@ def read_parameter_file(path: Path, columns: Sequence[str] | None = None, notes:
     """
     notes = [] if notes is None else notes
     header, numbers = _read_text(path)
-    if columns is not None:
+    if isinstance(columns, Mapping):
+        header = _renamed(path, header, columns)
+    if columns is not None and not isinstance(columns, Mapping):
         names = [_column(label) or label for label in columns]
         unknown = [name for name in names if name not in RANGES and name not in ("index", "-")]
         if unknown:
@@ -159,8 +313,9 @@ def read_parameter_file(path: Path, columns: Sequence[str] | None = None, notes:
             notes.append(f"columns of {path.name} that are no parameter and were left out: {', '.join(left)}")
     else:
         raise ValueError(
-            f"{path} has {numbers.shape[1]} columns and no header that names them: pass columns=, for instance "
-            f"columns={COPY_COLUMNS!r}; its first row is {' '.join(f'{x:g}' for x in numbers[0])}"
+            f"{path} has {numbers.shape[1]} columns and no header that names them: give --columns (columns=) in their "
+            f"order, for instance --columns {','.join(COPY_COLUMNS)}; its first row is "
+            f"{' '.join(f'{x:g}' for x in numbers[0])}"
         )
     if len(names) != numbers.shape[1]:
         raise ValueError(f"{path} has {numbers.shape[1]} columns, but {len(names)} names were given: {tuple(names)!r}")
@@ -173,7 +328,13 @@ def read_parameter_file(path: Path, columns: Sequence[str] | None = None, notes:
         raise ValueError(f"{path} has no column that is a parameter; known are {', '.join(RANGES)}")
     if "A_s" in known:
         table["A_s"] = as_parameter("A_s", table["A_s"])[1]  # type: ignore[index]
-    check_parameters({name: np.asarray(table[name]) for name in known}, str(path))
+    if header is not None:
+        refuse_ambiguous(path, header, dict.fromkeys(known))
+    values = {name: np.asarray(table[name]) for name in known}
+    if every:
+        check_parameters(values, str(path), ranges)
+    else:
+        _outside(path, values, ranges)
     if "index" in names:
         column = np.asarray(table["index"])
         if (odd := column != column.round()).any():
@@ -193,35 +354,14 @@ def _exists(folder: Path, file: str) -> bool:
     return Path(os.path.join(folder, archive + ".tar" if found else file)).is_file()  # noqa: PTH118
 
 
-def _columns(path: Path) -> list[str]:
-    try:
-        return list(_read(path).colnames)
-    except ValueError:
-        return []
-
-
-def _read(path: Path) -> Table:
-    formats = {".csv": "ascii.csv", ".ecsv": "ascii.ecsv"}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # unknown units and the like: what counts is checked column by column
-        try:
-            return Table.read(path, format=formats.get(path.suffix.lower(), "fits"))
-        except Exception as error:  # astropy's readers raise nearly everything; here it is one fault of one file
-            raise ValueError(f"{path} cannot be read as a table: {error}") from error
-
-
-def _file_column(names: Sequence[str]) -> str | None:
-    return next((name for name in names if name.lower() in _FILE), None)
-
-
 def _named(table: Table, names: Sequence[str]) -> str | None:
     return next((label for label in table.colnames if label.lower() in names), None)
 
 
-def _parameter(table: Table, label: str) -> tuple[str, np.ndarray[Any, Any]] | None:
+def _parameter(table: Table, label: str, asked: str) -> tuple[str, np.ndarray[Any, Any]] | None:
     column = table[label]
     numbers = np.asarray(np.ma.filled(np.ma.asarray(column, dtype=np.float64), np.nan))
-    found = as_parameter(label, numbers)
+    found = as_parameter(asked, numbers)
     if found is None:
         return None
     name, values = found
@@ -232,6 +372,14 @@ def _parameter(table: Table, label: str) -> tuple[str, np.ndarray[Any, Any]] | N
         except (ValueError, TypeError, units.UnitConversionError):
             raise ValueError(f"the column {label!r} is in {unit}, which is no unit of {name} ({UNITS[name]})") from None
     return name, values
+
+
+def _renamed(path: Path, header: list[str] | None, columns: Mapping[str, str]) -> list[str]:
+    """A header with the names that are told in place of its own."""
+    if missing := [label for label in columns.values() if label not in (header or ())]:
+        raise ValueError(f"{path} has no column {missing[0]!r}; its header has {', '.join(header or ['no names'])}")
+    ours = {label: name for name, label in columns.items()}
+    return [ours.get(label, label) for label in header or ()]
 
 
 def _read_text(path: Path) -> tuple[list[str] | None, Array]:

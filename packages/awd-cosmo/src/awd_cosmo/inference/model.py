@@ -334,18 +334,26 @@ class Model:
                     f"{observed.dtype} of the shape {observed.shape}"
                 )
             stack = np.where(observed, stack, np.asarray(np.nan, stack.dtype))
-        return block_means(stack, self._coarser(pixel_scale))
+        return block_means(stack, self.coarser(pixel_scale))
 
-    def _coarser(self, pixel_scale: Any) -> int:
-        """Side of the blocks that bring maps to the model's pixel scale."""
+    def coarser(self, pixel_scale: Any, file: str = "") -> int:
+        """Side of the blocks that bring maps to the model's pixel scale.
+
+        Raises
+        ------
+        ValueError
+            If the maps are coarser than the model's, or no whole number of their pixels makes one of the model's.
+        """
         if pixel_scale is None:
             return 1
-        ratio = self.pixel_scale / arcmin_per_pixel(pixel_scale)
+        scale = arcmin_per_pixel(pixel_scale)
+        ratio = self.pixel_scale / scale
         factor = max(1, round(ratio))
         if abs(ratio / factor - 1) > SCALE_TOLERANCE:
+            why = "which is finer" if ratio < 1 else f"which is no multiple ({ratio:.3g} of theirs)"
             raise ValueError(
-                f"the maps have {arcmin_per_pixel(pixel_scale):g} arcmin per pixel and the model {self.pixel_scale:g}, "
-                "which is no multiple; regrid the maps, or train a model at their scale"
+                f"{f'{file}: ' if file else ''}the maps have {scale:g} arcmin per pixel and the model "
+                f"{self.pixel_scale:g}, {why}; regrid to {self.pixel_scale:g} arcmin, or train a model at their scale"
             )
         return factor
 

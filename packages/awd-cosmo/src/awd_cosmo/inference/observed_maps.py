@@ -1,5 +1,6 @@
 """Observed maps as a saved model wants them: the files that hold some, their pixels and scale, and tiles of them."""
 
+import fnmatch
 import math
 import os
 from collections.abc import Collection
@@ -13,8 +14,11 @@ from awd_cosmo.inference.model import Model
 ENDINGS = (".fits", ".fit", ".fits.gz", ".fit.gz", ".fits.fz", ".npy")
 
 
-def map_files(names: Collection[str | os.PathLike[str]]) -> list[Path]:
+def map_files(names: Collection[str | os.PathLike[str]], pattern: str | None = None) -> list[Path]:
     """Files of maps: those named, and those in folders that are named, by their endings.
+
+    Files in folders whose names begin with a dot, such as ._map.fits of macOS, are left out, and those whose names do
+    not match the pattern.
 
     Raises
     ------
@@ -25,15 +29,23 @@ def map_files(names: Collection[str | os.PathLike[str]]) -> list[Path]:
     for name in names:
         path = Path(name)
         if path.is_dir():
-            inside = sorted(file for file in path.iterdir() if file.name.lower().endswith(ENDINGS))
+            inside = sorted(file for file in path.iterdir() if _is_map(file, pattern))
             if not inside:
-                raise FileNotFoundError(f"{path} holds no maps; their names end in {', '.join(ENDINGS)}")
+                matching = "" if pattern is None else f" and match {pattern!r} (--pattern)"
+                raise FileNotFoundError(f"{path} holds no maps; their names end in {', '.join(ENDINGS)}{matching}")
             found += inside
         elif path.is_file():
             found.append(path)
         else:
             raise FileNotFoundError(f"there is no file or folder {path}")
     return found
+
+
+def _is_map(file: Path, pattern: str | None) -> bool:
+    name = file.name
+    if name.startswith(".") or not name.lower().endswith(ENDINGS):
+        return False
+    return pattern is None or fnmatch.fnmatch(name, pattern)
 
 
 def tiles_of(model: Model, image: Array, scale: float, file: str) -> tuple[AnyArray, Array]:
@@ -64,7 +76,7 @@ def tiles_of(model: Model, image: Array, scale: float, file: str) -> tuple[AnyAr
     ValueError
         If the map is smaller than a tile, or has a pixel scale that the model's is no multiple of.
     """
-    factor = max(1, round(model.pixel_scale / scale))
+    factor = model.coarser(scale, file)
     ny, nx = (side * factor for side in model.shape)
     if image.shape[0] < ny or image.shape[1] < nx:
         raise ValueError(
@@ -92,19 +104,75 @@ def tiles_of(model: Model, image: Array, scale: float, file: str) -> tuple[AnyAr
     return np.stack(tiles), shares
 
 
-def read_observed(file: Path) -> tuple[Array, float, float]:
-    """Convergence, arcmin per pixel and redshift of the sources, NaN where the file does not tell."""
-    if file.suffix == ".npy":
-        return np.asarray(np.load(file, allow_pickle=False), np.float64), math.nan, math.nan
+def stacked(file: Path, seen: Flags | None) -> int | None:
+    """How many maps a stack of NumPy holds, (n, ny, nx) or (n, pixels inside the mask); None for what is no stack.
+
+    Raises
+    ------
+    BadMap
+        If the file cannot be read, or holds something else than maps.
+    """
+    if file.suffix.lower() != ".npy":
+        return None
+    array = _array(file)
+    flat = seen is not None and array.ndim == 2 and array.shape != seen.shape and array.shape[1] == int(seen.sum())
+    return len(array) if flat or array.ndim == 3 else None
+
+
+def _array(file: Path) -> AnyArray:
+    from awd_cosmo.formats.archives import BadMap
+
+    try:
+        array = np.load(file, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        reason = "it is no array of numbers that NumPy has saved, or not all of it; save it again with numpy.save"
+        raise BadMap([(str(file), reason)]) from error
+    if not (hasattr(array, "ndim") and array.ndim in (2, 3) and array.dtype.kind in "fiub" and array.size):
+        held = f"{array.dtype} of the shape {array.shape}" if hasattr(array, "ndim") else "several arrays"
+        reason = (
+            f"it holds {held}; give maps of numbers, (ny, nx) or (n, ny, nx), or (n, pixels inside a mask) with --mask"
+        )
+        raise BadMap([(str(file), reason)])
+    return array  # type: ignore[no-any-return]
+
+
+def read_observed(
+    file: Path,
+    hdu: int | str | None = None,
+    itype: str | None = None,
+    number: int | None = None,
+    seen: Flags | None = None,
+) -> tuple[Array, float, float]:
+    """Convergence, arcmin per pixel and redshift of the sources, NaN where the file does not tell.
+
+    Of a stack the map of that number; its pixels fill those that were seen, where it has no others.
+
+    Raises
+    ------
+    BadMap
+        If the file holds no map; the message names it.
+    """
+    from awd_cosmo.formats.archives import BadMap
+
+    if file.suffix.lower() == ".npy":
+        array = _array(file)
+        values = np.asarray(array if number is None else array[number], np.float64)
+        if values.ndim == 1 and seen is not None:
+            whole = np.full(seen.shape, np.nan)
+            whole[seen] = values
+            return whole, math.nan, math.nan
+        if values.ndim != 2:
+            raise BadMap([(str(file), f"it holds an array of the shape {array.shape}; one map (ny, nx) is asked for")])
+        return values, math.nan, math.nan
     from awd_cosmo.formats.fits import read_map
 
-    kappa, header = read_map(file)
+    kappa, header = read_map(file, hdu, itype=itype)
     return np.asarray(kappa, np.float64), float(header.arcmin_per_pixel), float(header.source_redshift)
 
 
 def read_mask(file: Path) -> Flags:
     """A mask, True where observed."""
-    values, _, _ = read_observed(file)
+    values, _, _ = read_observed(file, itype="any")
     if not np.isin(values, (0, 1)).all():
         raise ValueError(f"{file} is no mask: it must hold 1 where observed and 0 elsewhere")
     return values > 0

@@ -22,10 +22,10 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import check_file, check_kind, warn
-from awd_core.typing import Array
+from awd_core.typing import Array, Flags
 from awd_core.workers import Lost, Workers, open_workers
 from awd_cosmo.inference.model import Model, Prediction
-from awd_cosmo.inference.observed_maps import map_files, read_mask, read_observed, tiles_of
+from awd_cosmo.inference.observed_maps import map_files, read_mask, read_observed, stacked, tiles_of
 
 LEAST_OBSERVED = 0.8
 """Share of a tile that must have been observed."""
@@ -99,6 +99,11 @@ def predict_files(
     *,
     pixel_scale: float | None = None,
     mask: str | os.PathLike[str] | None = None,
+    source_redshift: float | None = None,
+    hdu: int | str | None = None,
+    itype: str | None = None,
+    pattern: str | None = None,
+    bad: list[tuple[str, str]] | None = None,
     workers: int | Workers = 1,
 ) -> list[MapPrediction]:
     """Ask a model for the maps in files.
@@ -108,12 +113,22 @@ def predict_files(
     model : Model or path
         As `Model.load` reads it, or its file. Workers read the file themselves; a model in memory is sent to them.
     names : collection of path
-        FITS files or .npy arrays of one map each, or folders of them. Maps that hold nothing but 0 and 1 are masks,
-        and are left out of folders.
+        FITS files, .npy arrays of one map or of a stack, (n, ny, nx) or (n, pixels inside the mask), or folders of
+        them. Maps that hold nothing but 0 and 1 are masks, and are left out of folders.
     pixel_scale : float, optional
         Arcmin per pixel, where headers do not tell it, or to overrule them.
     mask : path, optional
         A map of 1 where observed and 0 elsewhere, for all maps.
+    source_redshift : float, optional
+        Of the maps' sources, where headers and names do not tell it, or to overrule them.
+    hdu : int or str, optional
+        HDU of the maps, by number or name; otherwise the first image of each file.
+    itype : str, optional
+        As for `awd_cosmo.formats.read_map`.
+    pattern : str, optional
+        Take only files of folders whose name matches.
+    bad : list, optional
+        Takes (file, reason) of every file that cannot be used; without it the first one is an error.
     workers : int or Workers, optional
         Processes, or open `awd_core.workers.open`; each holds one map at a time.
 
@@ -132,20 +147,34 @@ def predict_files(
     if not isinstance(model, Model):
         model = Path(model).absolute()
         check_file(model)
+    seen = None if mask is None else read_mask(Path(mask))  # what is wrong with it is no fault of a map
     folders = {Path(name).absolute() for name in names if Path(name).is_dir()}
-    files = [(file.absolute(), str(file), file.absolute().parent in folders) for file in map_files(names)]
-    ask: Callable[..., list[Any]] = partial(
-        _predicted, model, pixel_scale, None if mask is None else Path(mask).absolute()
-    )
+    files: list[_File] = []
+    for file in map_files(names, pattern):
+        place, in_folder = file.absolute(), file.absolute().parent in folders
+        try:
+            count = stacked(place, seen)
+        except ValueError:
+            count = None  # it is said where it is read
+        if count is None:
+            files.append((place, str(file), in_folder, None))
+        else:
+            files += [(place, f"{file}[{k}]", in_folder, k) for k in range(count)]
+    told = _Asked(pixel_scale, None if mask is None else Path(mask).absolute(), source_redshift, hdu, itype)
+    ask: Callable[..., list[Any]] = partial(_predicted, model, told, bad is None)
     found: list[MapPrediction] = []
     with open_workers(workers) as crew:
-        for (_, name, _), answer in zip(files, crew.map_blocks(ask, files, TOGETHER, names=_file_name), strict=True):
+        for (_, name, *_), answer in zip(files, crew.map_blocks(ask, files, TOGETHER, names=_file_name), strict=True):
             if isinstance(answer, Lost):
-                raise answer.error()
-            if answer is None:
+                if bad is None:
+                    raise answer.error()
+                bad.append((name, answer.reason))
+            elif isinstance(answer, str) and bad is not None:
+                bad.append((name, answer))
+            elif answer is None:
                 warn(f"{name} holds nothing but 0 and 1: it is a mask, and left out")
-                continue
-            found.append(answer)
+            else:
+                found.append(answer)
     return found
 
 
@@ -230,7 +259,15 @@ def predict_map(
             "the truth may lie beyond it, where the model knows nothing"
         )
     trained = model.provenance.get("z_s")
-    if source_redshift is not None and trained is not None and abs(source_redshift - trained) > REDSHIFTS:
+    if trained is None:
+        own = "" if source_redshift is None else f" (its own are at z = {source_redshift:.3g})"
+        said.append(
+            "the redshift of the training maps' sources is not known, so nothing tells whether its sources are like "
+            f"them{own}"
+        )
+    elif source_redshift is None:
+        said.append(f"its source redshift is not known; the sources of the training maps are at z = {trained:.3g}")
+    elif abs(source_redshift - trained) > REDSHIFTS:
         said.append(f"its sources are at z = {source_redshift:.3g}, those of the training maps at z = {trained:.3g}")
     share = float(np.isfinite(image).mean())
     if share < 1:
@@ -294,27 +331,58 @@ def to_json(predictions: Sequence[MapPrediction]) -> bytes:
     )
 
 
+_File = tuple[Path, str, bool, int | None]
+"""A file, the name of its map, whether it is from a folder, and the number of the map in a stack."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is told about maps beside their files; see `predict_files`."""
+
+    pixel_scale: float | None
+    mask: Path | None
+    source_redshift: float | None
+    hdu: int | str | None
+    itype: str | None
+
+
 def _predicted(
-    model: Model | Path,
-    pixel_scale: float | None,
-    mask: Path | None,
-    files: Sequence[tuple[Path, str, bool]],
-) -> list[MapPrediction | None]:
-    """Predictions for files, each with its name and whether it is from a folder; None for a mask in a folder."""
+    model: Model | Path, told: _Asked, stop: bool, files: Sequence[_File]
+) -> list[MapPrediction | str | None]:
+    """Predictions for files, each with its name and whether it is from a folder; None for a mask in a folder.
+
+    In place of one that there cannot be, the reason, unless it shall stop there.
+    """
     ready = model if isinstance(model, Model) else _loaded(model, model.stat().st_mtime_ns)
-    seen = None if mask is None else read_mask(mask)
-    found: list[MapPrediction | None] = []
-    for file, name, in_folder in files:
-        kappa, scale, z = read_observed(file)
-        if in_folder and np.isin(kappa, (0, 1)).all():
-            found.append(None)
-            continue
-        scale = pixel_scale if pixel_scale is not None else scale
-        if not (math.isfinite(scale) and scale > 0):
-            raise ValueError(f"{name} does not tell its pixel scale (ANGLE, or a WCS); give it, in arcmin")
-        z_s = z if math.isfinite(z) else None
-        found.append(predict_map(ready, kappa, pixel_scale=scale, mask=seen, file=name, source_redshift=z_s))
+    seen = None if told.mask is None else read_mask(told.mask)
+    found: list[MapPrediction | str | None] = []
+    for one in files:
+        file, name = one[:2]
+        try:
+            found.append(_one(ready, told, seen, one))
+        except (ValueError, OSError, MemoryError) as error:
+            if stop:
+                raise
+            text = str(error) if not isinstance(error, OSError) else f"unreadable: {error.strerror or error}"
+            text = "too large for the memory that there is" if isinstance(error, MemoryError) else text
+            for shown in (str(file), name):
+                text = text.removeprefix(f"{shown}: ").removeprefix(f"{shown} ")
+            found.append(text)
     return found
+
+
+def _one(model: Model, told: _Asked, seen: Flags | None, one: _File) -> MapPrediction | None:
+    file, name, in_folder, number = one
+    kappa, scale, z = read_observed(file, told.hdu, told.itype, number, seen)
+    if in_folder and np.isin(kappa, (0, 1)).all():
+        return None
+    scale = told.pixel_scale if told.pixel_scale is not None else scale
+    if not (math.isfinite(scale) and scale > 0):
+        raise ValueError(
+            f"{name}: nothing tells its pixel scale (ANGLE, or a WCS); give --pixel-scale (pixel_scale=), in arcmin"
+        )
+    z_s = told.source_redshift if told.source_redshift is not None else z if math.isfinite(z) else None
+    return predict_map(model, kappa, pixel_scale=scale, mask=seen, file=name, source_redshift=z_s)
 
 
 @lru_cache(maxsize=2)
@@ -322,7 +390,7 @@ def _loaded(file: Path, changed: int) -> Model:
     return Model.load(file)
 
 
-def _file_name(file: tuple[Path, str, bool]) -> str:
+def _file_name(file: _File) -> str:
     return file[1]
 
 

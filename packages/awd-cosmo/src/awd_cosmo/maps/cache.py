@@ -1,11 +1,12 @@
 """A zarr cache of maps: built once, block by block, and used as long as the files behind it hold what they held.
 
 What is it a cache of? Its folder is named by a digest of the rows (file, HDU, tile) and of what was done to them. The
-contents of the files are kept beside it: of every block a digest (BLAKE2b) of the sizes and times of its files, and one
-of their bytes. When the cache is opened, a block whose files have unchanged sizes and times (of the content and of the
-inode, which no ordinary program can set back) is trusted; the files of any other are digested again. A file that was
-copied or touched costs one reading of its block; a file that holds something else has the block made anew. With
-`verify=True` every file is digested, whatever its times say.
+contents of the files are kept beside it: of every block a digest (BLAKE2b) of the sizes and times of its files, one of
+their bytes, and one of its own. When the cache is opened, a block whose files have unchanged sizes and times (of the
+content and of the inode, which no ordinary program can set back) is trusted; the files of any other are digested again.
+A file that was copied or touched costs one reading of its block; a file that holds something else has the block made
+anew. With `verify=True` every file is digested, whatever its times say, and every chunk, which a disk may have damaged:
+what is not what it was is said, and read again from the maps.
 
 What if it is interrupted? A block counts when it is marked, which is done after the block is on the disk; the next
 attempt goes on from there, also where some blocks of an earlier cache have changed.
@@ -19,6 +20,7 @@ import io
 import json
 import math
 import os
+import shutil
 import sys
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
@@ -28,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from awd_core.checks import warn
 from awd_core.files import BlockStore, lock_file
 from awd_core.typing import Rows
 from awd_core.workers import Lost, OnDemand, Workers, open_workers
@@ -37,6 +40,7 @@ from awd_cosmo.maps.cache_blocks import (
     MAPS,
     Block,
     chunk_path,
+    digest_of_chunk,
     digest_of_contents,
     digest_of_states,
     file_states,
@@ -56,11 +60,12 @@ from awd_cosmo.maps.sources import (
     maps_at_a_time,
     room_for,
 )
+from awd_cosmo.maps.stacks import Stacked
 
 if TYPE_CHECKING:
     from awd_cosmo.maps.map_set import MapSet
 
-FORMAT = 2
+FORMAT = 3
 """Part of every key: a cache of another format is another cache."""
 
 
@@ -107,6 +112,7 @@ def cached(
     folder: str | os.PathLike[str],
     *,
     verify: bool = False,
+    intact: bool = False,
     block: int | None = None,
     progress: Report | None = None,
     workers: int | Workers = 1,
@@ -121,6 +127,8 @@ def cached(
         Holds caches, each in a folder of its own; made if it is not there.
     verify : bool
         Digest every file again, even if its size and times say that it is as it was.
+    intact : bool
+        Digest every block of the cache itself, as `verify` does too.
     block : int, optional
         Maps in a block, which is what a worker needs memory for; otherwise as many as
         `awd_cosmo.maps.sources.maps_at_a_time` says.
@@ -145,6 +153,11 @@ def cached(
         If the disk is full; what is done is kept for the next attempt.
     RuntimeError
         If a file changes while it is read, or another process is building the same cache.
+
+    Warns
+    -----
+    UserWarning
+        If the cache was damaged, and what of it is read again.
     """
     if len(maps) == 0:
         raise ValueError("there is no map to be cached: the set is empty")
@@ -156,8 +169,13 @@ def cached(
     final = place / _key(maps, per_block)
     with _locked(place / f".{final.name}.lock"):
         try:
-            builder = _Builder(maps, final, per_block)
-            todo = builder.missing(verify)
+            builder = _builder(maps, final, per_block)
+            todo = builder.missing(verify, intact or verify)
+            if builder.damaged:
+                warn(
+                    f"the cache {final} was damaged: {len(builder.damaged)} of {builder.blocks} blocks are read again "
+                    "from the maps"
+                )
             if todo:
                 with open_workers(workers if builder.root else 1) as crew:
                     builder.build(todo, progress, crew)
@@ -185,21 +203,30 @@ class _Builder:
             "processing": list(maps.processing),
         }
         shape = (len(maps), *maps.shape)
+        self.damaged: list[int] = []
+        self.blocks = -(-len(maps) // block)
         self.store = BlockStore(folder, MAPS, {"key": folder.name}, shape, np.dtype(np.float32), block, about)
 
-    def missing(self, verify: bool) -> list[int]:
+    def missing(self, verify: bool, intact: bool) -> list[int]:
         """Blocks that are not on the disk, or whose files hold something else by now."""
-        return [number for number in range(-(-len(self.maps) // self.block)) if not self._holds(number, verify)]
+        return [number for number in range(self.blocks) if not self._holds(number, verify, intact)]
 
-    def _holds(self, number: int, verify: bool) -> bool:
+    def _holds(self, number: int, verify: bool, intact: bool) -> bool:
         mark, chunk = self.store.mark(number), chunk_path(self.folder, number)
-        if not mark.any() or not chunk.is_file() or chunk.stat().st_size != 4 * math.prod(self.store.array.chunks):
+        if not mark.any():
+            return False
+        size = 4 * len(self._rows(number)) * math.prod(self.maps.shape)
+        whole = chunk.is_file() and chunk.stat().st_size == 4 * math.prod(self.store.array.chunks)
+        pixels = mark[2 * DIGEST :].tobytes()
+        if not whole or (intact and digest_of_chunk(self.folder, number, size) != pixels):
+            self.damaged.append(number)
             return False
         files = self._files(number)
-        now = mark_of(digest_of_states(file_states(files)), mark[DIGEST:].tobytes())
+        contents = mark[DIGEST : 2 * DIGEST].tobytes()
+        now = mark_of(digest_of_states(file_states(files)), contents, pixels)
         if verify or (now != mark).any():
             try:
-                if digest_of_contents(files, self.maps.threads) != now[DIGEST:].tobytes():
+                if digest_of_contents(files, self.maps.threads) != contents:
                     return False
             except (OSError, ValueError):
                 return False  # a file is gone, or its tar is damaged
@@ -247,6 +274,16 @@ class _Builder:
         return {name: str(self.root / name) for name in self.names[self._rows(number)].tolist()}
 
 
+def _builder(maps: "MapSet", folder: Path, block: int) -> _Builder:
+    """Of a cache that is made anew if it cannot be opened: its folder is named by what it is of, and nobody else's."""
+    try:
+        return _Builder(maps, folder, block)
+    except (ValueError, KeyError, TypeError) as error:
+        warn(f"the cache {folder} was damaged ({' '.join(str(error).split())}), and is made anew from the maps")
+        shutil.rmtree(folder, ignore_errors=True)
+        return _Builder(maps, folder, block)
+
+
 def _read_one(source: Source) -> None:
     source(np.array([0]), 1, None)
 
@@ -264,7 +301,9 @@ def _key(maps: "MapSet", block: int) -> str:
         while isinstance(source, Selected | Mapped | Tiled):
             source = source.parent
         # maps in memory have no file: their own bytes are their identity
-        if isinstance(source, InMemory):
+        if isinstance(source, Stacked):
+            digest.update(source.digest())
+        elif isinstance(source, InMemory):
             digest.update(np.ascontiguousarray(source.maps).view(np.uint8).data)
     return digest.hexdigest()[:24]
 

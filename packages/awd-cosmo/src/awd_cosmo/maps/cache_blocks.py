@@ -1,10 +1,12 @@
 """One block of a cache of maps: what it is made of, how it is written, and the mark that says that it is there.
 
 A block is written by whoever is given it, in this process or in another: the files are read and digested, and the
-block's own chunk is written, then its mark, which holds two digests: of the states of its files, and of their contents.
+block's own chunk is written, then its mark, which holds three digests: of the states of its
+files, of their contents, and of the chunk itself.
 """
 
 import hashlib
+import io
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,11 +20,11 @@ import numpy.typing as npt
 from awd_core.files import BlockStore, Kind
 from awd_core.workers import available_cores
 from awd_cosmo.formats.archives import MEMBER, read_bytes
-from awd_cosmo.maps.sources import Source
+from awd_cosmo.maps.sources import Maps, Source
 
 DIGEST = 16
 """Bytes of a digest."""
-MAPS = Kind("maps", "awd_cache", "MapSet.cached", mark=(2 * DIGEST,), compressors=None)
+MAPS = Kind("maps", "awd_cache", "MapSet.cached", mark=(3 * DIGEST,), compressors=None)
 
 State = tuple[int, int, int]
 """Size of a file, and the times of its content and of its inode."""
@@ -93,12 +95,23 @@ def write_block(folder: str, threads: int | None, block: Block) -> None:
     store.put(block.number, pixels)
     with chunk_path(place, block.number).open("rb+") as file:
         os.fsync(file.fileno())
-    store.set_mark(block.number, mark_of(digest_of_states(before), contents))
+    store.set_mark(block.number, mark_of(digest_of_states(before), contents, digest_of_pixels(pixels)))
 
 
-def mark_of(states: bytes, contents: bytes) -> Mark:
-    """The mark of a block whose files have these digests."""
-    return np.frombuffer(states + contents, np.uint8)
+def mark_of(states: bytes, contents: bytes, pixels: bytes) -> Mark:
+    """The mark of a block whose files and chunk have these digests."""
+    return np.frombuffer(states + contents + pixels, np.uint8)
+
+
+def digest_of_pixels(pixels: Maps) -> bytes:
+    """Digest of maps as they lie in a chunk."""
+    return hashlib.blake2b(np.ascontiguousarray(pixels, "<f4").data, digest_size=DIGEST).digest()
+
+
+def digest_of_chunk(folder: Path, number: int, size: int) -> bytes:
+    """Digest of the first bytes of a chunk, which are those of its maps."""
+    with io.FileIO(chunk_path(folder, number)) as file:
+        return hashlib.blake2b(file.read(size) or b"", digest_size=DIGEST).digest()
 
 
 def digest_of_states(states: Mapping[str, State]) -> bytes:

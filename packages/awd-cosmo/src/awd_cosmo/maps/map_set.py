@@ -20,12 +20,12 @@ from astropy.table import QTable
 from awd_core.checks import check_kind, is_whole_number, plain_array, real_array, whole_number
 from awd_core.typing import AnyArray, Array, Rows
 from awd_core.workers import Lost, OnDemand, Workers, available_cores, open_workers
-from awd_cosmo.formats.listing import COLUMNS
+from awd_cosmo.formats.listing import COLUMNS, parameter_columns
 from awd_cosmo.formats.parameters import RANGES, UNITS, check_parameters
 from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
 from awd_cosmo.maps import derived, observe
 from awd_cosmo.maps.masks import Masks, mask_step, read_mask_of
-from awd_cosmo.maps.sources import Files, InMemory, Mapped, Maps, Mask, Report, Selected, Source, Tiled, bad_files
+from awd_cosmo.maps.sources import Files, InMemory, Item, Mapped, Maps, Mask, Report, Selected, Source, Tiled, bad_files
 
 LOOK = 64
 """Files that a worker looks through at a time."""
@@ -218,7 +218,7 @@ class MapSet:
         """Columns of parameters as (n, p) float64, M_nu in eV; NaN where a map has none of that name."""
         if isinstance(names, str) or not isinstance(names, Iterable):
             raise TypeError(f"names must be a sequence of names, as [{names!r}]")
-        known = [name for name in RANGES if name in self.table.colnames]
+        known = parameter_columns(self.table)
         if missing := [name for name in names if name not in known]:
             raise ValueError(
                 f"the maps have no parameter {missing[0]!r}; they have {', '.join(known) or 'none'}; put a "
@@ -315,13 +315,14 @@ class MapSet:
         folder: str | os.PathLike[str],
         *,
         verify: bool = False,
+        intact: bool = False,
         progress: Report | None = None,
         workers: int | Workers = 1,
     ) -> "MapSet":
         """The same maps out of a zarr cache in a folder, which is built if it is not there; see `maps.cache`."""
         from awd_cosmo.maps.cache import cached
 
-        source = cached(self, folder, verify=verify, progress=progress, workers=workers)
+        source = cached(self, folder, verify=verify, intact=intact, progress=progress, workers=workers)
         return self._with(source, self.table, self.shape, self.arcmin_per_pixel, self._masks)
 
     def _rows(self, rows: npt.ArrayLike | slice | None) -> Rows:
@@ -370,9 +371,9 @@ def _column(values: Any, name: str, n: int) -> Array:
     return np.broadcast_to(column, (n,))
 
 
-def _file(item: tuple[str, int]) -> str:
+def _file(item: Item) -> str:
     return item[0]
 
 
 def _plain(column: Any, name: str) -> Any:
-    return column.to_value(UNITS[name]) if isinstance(column, units.Quantity) else column
+    return column.to_value(UNITS.get(name) or column.unit) if isinstance(column, units.Quantity) else column

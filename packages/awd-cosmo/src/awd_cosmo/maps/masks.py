@@ -17,6 +17,7 @@ import numpy.typing as npt
 from awd_core.checks import check_file, plain_array
 from awd_core.typing import AnyArray, Rows
 from awd_cosmo.formats.fits import read_map
+from awd_cosmo.formats.headers import ANY
 from awd_cosmo.maps import observe
 from awd_cosmo.maps.sources import Mask
 
@@ -76,11 +77,22 @@ def read_mask_of(mask: Any, shape: tuple[int, int]) -> Mask | None:
     """A mask as bool from an array or a FITS file, of which every pixel is known to be 0 or 1."""
     if mask is None:
         return None
-    if isinstance(mask, str | os.PathLike):
-        check_file(Path(mask))
-    seen = read_map(mask)[0] if isinstance(mask, str | os.PathLike) else plain_array(mask, "mask")
+    seen = read_any_mask(mask)
     if seen.shape != shape:
         raise ValueError(f"the mask has the shape {seen.shape}, but the maps have {shape}")
+    return seen
+
+
+def read_any_mask(mask: Any) -> Mask:
+    """A mask as bool from an array, a FITS file or one of NumPy's, of whatever shape."""
+    if isinstance(mask, str | os.PathLike):
+        check_file(Path(mask))
+        if Path(mask).suffix.lower() == ".npy":
+            seen = np.load(mask, allow_pickle=False)
+        else:
+            seen = read_map(mask, itype=ANY)[0]
+    else:
+        seen = plain_array(mask, "mask")
     if seen.dtype != np.bool_ and not np.isin(seen, (0, 1)).all():
         raise ValueError("a mask must hold 1 where observed and 0 elsewhere, and nothing else")
     return np.asarray(seen, np.bool_)

@@ -1,7 +1,8 @@
 """Open maps, whatever their layout: names, tables and a few headers are read now, pixels when they are asked for."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -10,12 +11,17 @@ import numpy.typing as npt
 from awd_core.checks import check_choice, whole_number
 from awd_core.workers import Workers, open_workers
 from awd_cosmo.formats.archives import BadMap
+from awd_cosmo.formats.headers import ANY
 from awd_cosmo.formats.layouts import list_maps, recognise
 from awd_cosmo.formats.listing import Listing
-from awd_cosmo.formats.parameters import check_redshift
+from awd_cosmo.formats.parameters import RANGES, Ranges, check_redshift
+from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
+from awd_cosmo.formats.tables import Columns, named_columns
+from awd_cosmo.maps.claims import Claims
 from awd_cosmo.maps.map_set import MapSet
-from awd_cosmo.maps.masks import mask_step, read_mask_of
+from awd_cosmo.maps.masks import mask_step, read_any_mask, read_mask_of
 from awd_cosmo.maps.sources import Files, Mask, Report
+from awd_cosmo.maps.stacks import is_stack, open_stack
 
 Invalid = Literal["raise", "mask", "zero"]
 
@@ -31,9 +37,15 @@ def open_maps(
     mask: npt.ArrayLike | str | os.PathLike[str] | None = None,
     pixel_scale: Any = None,
     source_redshift: float | None = None,
-    columns: Sequence[str] | None = None,
+    relabel_redshift: float | None = None,
+    columns: Sequence[str] | Mapping[str, str] | None = None,
     pattern: str | None = None,
-    hdu: int | None = None,
+    hdu: int | str | None = None,
+    ranges: Ranges | None = None,
+    own: Sequence[str] = (),
+    itype: str | None = None,
+    headers: Literal["check", "ignore"] = "check",
+    constant: bool = True,
     check: bool | None = None,
     threads: int | None = None,
     workers: int | Workers = 1,
@@ -46,24 +58,40 @@ def open_maps(
     path : str or path
         A suite's folder, one model's folder or tar, one FITS file, or the table that names the files.
     layout : str
-        One of `awd_cosmo.formats.layouts.LAYOUTS`, or "auto".
+        One of `awd_cosmo.formats.layouts.LAYOUTS`, "stack" (`awd_cosmo.maps.stacks`), or "auto".
     on_error : {"raise", "skip"}
         What to do about bad maps (truncated, of another size, with NaN, without parameters, twice there): an error
-        that names them, or leave them out and list them in `skipped`.
+        that names them, or leave them out, them alone, and list them in `skipped`.
     invalid : {"raise", "mask", "zero"}
-        What NaN, infinite and UNSEEN pixels are: a fault of the map; not observed (NaN when read); or zeros.
+        What NaN, infinite, UNSEEN and impossible pixels (10³ and more) are: a fault of the map; not observed (NaN when
+        read); or zeros.
     mask : array_like of bool, shape (ny, nx), or path, optional
         True, or 1 in a FITS file, where observed. Pixels outside are NaN when read (0 with invalid="zero").
     pixel_scale : Quantity or float, optional
         Side of a pixel, arcmin if a number, where the headers do not tell it, or to overrule them.
     source_redshift : float, optional
-        Which to read where there are several (1.00 if not told), or what it is where nothing tells it.
-    columns : sequence of str, optional
-        Names of the columns of `cosmological_parameters.txt`, where it has no header.
+        Which to read where there are several (of maps with parameters 1.00 if not told), or what it is where no map
+        tells it.
+    relabel_redshift : float, optional
+        What it is for all maps that are read, whatever they say.
+    columns : sequence of str, or mapping of str to str, optional
+        Names of the columns of `cosmological_parameters.txt`, where it has no header. Or which columns of a table are
+        which: from "file", "realisation", "z_s", "hdu" or the name of a parameter to the column's.
     pattern : str, optional
         Take only files whose name matches, as "convergence_*.fit".
-    hdu : int, optional
-        HDU of the maps; otherwise the first image of each file.
+    hdu : int or str, optional
+        HDU of the maps, by number or name; otherwise the first image of each file.
+    ranges : mapping of str to (low, high), optional
+        Plausible ranges of parameters, in place of `awd_cosmo.formats.parameters.RANGES`.
+    own : sequence of str
+        Columns of numbers of a table that are parameters, beside those that are known.
+    itype : str, optional
+        Another ITYPE of headers than ConvergenceMap that is convergence; "any": whatever they say.
+    headers : {"check", "ignore"}
+        Whether the header of each map that is read must not contradict the pixel scale, the redshift and the cosmology
+        that it has by names and tables.
+    constant : bool
+        Whether maps of which all pixels are equal are maps; else they are bad.
     check : bool, optional
         Whether every map is read once now. By default only with on_error="skip": a bad map must be known before rows
         are counted. Without it, a bad map is an error when it is read.
@@ -103,26 +131,42 @@ def open_maps(
     """
     check_choice("on_error", on_error, ("raise", "skip"), required=True)
     check_choice("invalid", invalid, ("raise", "mask", "zero"), required=True)
+    check_choice("headers", headers, ("check", "ignore"), required=True)
     check_redshift(source_redshift)
+    check_redshift(relabel_redshift)
+    told = named_columns(columns)
+    if layout == "stack" or (layout == "auto" and is_stack(Path(path))):
+        return _from_stack(
+            Path(path), on_error, invalid, mask, pixel_scale, source_redshift, relabel_redshift, told, ranges, constant,
+            threads,
+        )  # fmt: skip
     if threads is not None:
         whole_number("threads", threads, none="all cores")
     with open_workers(workers) as crew:
         listing = list_maps(
-            recognise(path, layout),
+            recognise(path, layout, told),
             source_redshift=source_redshift,
+            relabel_redshift=relabel_redshift,
             pixel_scale=pixel_scale,
-            columns=columns,
+            columns=told,
             pattern=pattern,
             hdu=hdu,
+            ranges=ranges,
+            own=own,
+            itype=ANY if headers == "ignore" else itype,
             workers=crew,
         )
         if listing.problems and on_error == "raise":
             raise BadMap(listing.problems)
         if not listing.arcmin_per_pixel > 0:
             raise ValueError(
-                f"no pixel scale in the headers of {path} (ANGLE in degrees, or a WCS): pass pixel_scale=, in arcmin"
+                f"no pixel scale in the headers of {path} (ANGLE in degrees, or a WCS): give --pixel-scale "
+                "(pixel_scale=), in arcmin"
             )
-        maps = _from_files(listing, read_mask_of(mask, listing.shape), invalid, threads)
+        claims = None
+        if headers == "check":
+            claims = _claims(listing, pixel_scale is None, relabel_redshift is None, itype)
+        maps = _from_files(listing, read_mask_of(mask, listing.shape), invalid, threads, claims, constant)
         if not (on_error == "skip" if check is None else check):
             return maps
         bad = maps.check(progress, workers=crew)
@@ -132,15 +176,79 @@ def open_maps(
     if not len(good):
         raise BadMap(list(bad.values()))
     kept = maps.select(good)
-    kept.skipped = [*listing.problems, *bad.values()]
+    listing.problems += bad.values()
+    kept.skipped, kept.account = listing.problems, listing.account
     return kept
 
 
-def _from_files(listing: Listing, mask: Mask | None, invalid: Invalid, threads: int | None) -> MapSet:
+def _from_stack(
+    path: Path, on_error: str, invalid: Invalid, mask: Any, pixel_scale: Any, source_redshift: float | None,
+    relabel_redshift: float | None, columns: Columns, ranges: Ranges | None, constant: bool, threads: int | None,
+) -> MapSet:  # fmt: skip
+    if not path.exists():
+        raise FileNotFoundError(f"no maps at {path}: there is no such file or folder")
+    seen = None if mask is None else read_any_mask(mask)
+    z = source_redshift if relabel_redshift is None else relabel_redshift
+    scale = None if pixel_scale is None else arcmin_per_pixel(pixel_scale)
+    stack = open_stack(
+        path, mask=seen, pixel_scale=scale, source_redshift=z, columns=columns, ranges=ranges, invalid=invalid
+    )
+    problems = list(stack.problems)
+    if problems and on_error == "raise":
+        raise BadMap(problems)
+    maps = MapSet(
+        stack.table, stack.source.shape, stack.arcmin_per_pixel, stack.source, mask=stack.mask,
+        processing=(f"invalid={invalid}",) * (invalid != "raise") + mask_step(stack.mask), threads=threads,
+    )  # fmt: skip
+    if on_error == "skip":
+        names = {name for name, _ in problems}
+        for row, name in enumerate(maps.table["file"].tolist()):
+            if name in names:
+                continue
+            try:
+                pixels = maps.read([row])
+            except BadMap as error:
+                problems += error.bad
+                continue
+            if not constant and not np.nanmax(pixels) > np.nanmin(pixels):
+                problems.append((name, "all its pixels are equal: there is nothing in it to learn from; leave it out"))
+        names = {name for name, _ in problems}
+        maps = maps.select(np.array([name not in names for name in maps.table["file"].tolist()]))
+        if not len(maps):
+            raise BadMap(problems)
+    left = [f"{len(problems)} left out:", *(f"  {name}: {reason}" for name, reason in problems)] if problems else []
+    maps.skipped, maps.account = problems, "\n".join([*stack.notes, *left])
+    return maps
+
+
+def _claims(listing: Listing, scale: bool, redshift: bool, itype: str | None) -> Claims:
+    """What every header must not contradict; options say what need not be compared."""
+    table = listing.table
+    names = [name for name in RANGES if name in table.colnames]
+    which = np.asarray(table["cosmology"], np.int64)
+    first = np.unique(which, return_index=True)[1]
+    sets = [
+        {name: value for name in names if np.isfinite(value := float(getattr(table[name][i], "value", table[name][i])))}
+        for i in first
+    ]
+    redshifts = np.asarray(table["z_s"], np.float64)
+    return Claims(
+        listing.arcmin_per_pixel if scale else np.nan,
+        redshifts if redshift else np.full(len(redshifts), np.nan),
+        sets,
+        which,
+        itype,
+    )
+
+
+def _from_files(
+    listing: Listing, mask: Mask | None, invalid: Invalid, threads: int | None, claims: Claims | None, constant: bool
+) -> MapSet:
     root = listing.table.meta["root"]
     source = Files(
-        root, np.asarray(listing.table["file"]), np.asarray(listing.table["hdu"]), listing.shape, mask, invalid
-    )
+        root, np.asarray(listing.table["file"]), np.asarray(listing.table["hdu"]), listing.shape, mask, invalid,
+        claims, constant,
+    )  # fmt: skip
     return MapSet(
         listing.table,
         listing.shape,

@@ -5,7 +5,6 @@ process, or a part of it with what belongs to its rows alone; and they work in b
 large ones never holds all the large ones.
 """
 
-import math
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,9 +19,12 @@ from awd_core.typing import AnyArray, Flags, Rows
 from awd_core.workers import available_cores
 from awd_cosmo.formats.archives import BadMap, read_bytes
 from awd_cosmo.formats.fits import image
+from awd_cosmo.maps.claims import Claims
 
 Maps = npt.NDArray[np.float32]
 Mask = Flags
+Item = tuple[str, int, Claims | None]
+"""A file by the name that a table has, its HDU, and what its header must not contradict."""
 Report = Callable[[int, int], object]
 """Told how many maps are done, of how many."""
 
@@ -33,8 +35,17 @@ HELD_BYTES = 16 * 2**20
 HANDED = 4
 """So many times as many are handed to a worker: enough work that it costs little to hand it out."""
 
+LARGEST = 1e3
+"""Convergence is far below, whatever its noise: a pixel beyond, UNSEEN (−1.6375e30) among them, holds none."""
+
 _PART = 16
-_LEAST = -1e30  # UNSEEN is −1.6375e30, in whatever precision it was written
+
+
+NOT_OBSERVED = (
+    "give --training-mask (mask=), or --invalid mask (invalid='mask') to take them for not observed, or --invalid zero "
+    "(invalid='zero')"
+)
+"""What to do about pixels that hold no convergence."""
 
 
 class Source(Protocol):
@@ -64,7 +75,11 @@ class Files:
     mask : ndarray, shape (ny, nx), optional
         True where observed.
     invalid : {"raise", "mask", "zero"}
-        What to do with NaN, infinite and UNSEEN pixels that the mask says were observed.
+        What to do with NaN, infinite, UNSEEN and impossible pixels that the mask says were observed.
+    claims : Claims, optional
+        What headers must not contradict.
+    constant : bool
+        Whether a map of which all pixels are equal is a map.
     """
 
     root: str
@@ -73,6 +88,8 @@ class Files:
     shape: tuple[int, int]
     mask: Mask | None
     invalid: str
+    claims: Claims | None = None
+    constant: bool = True
 
     def __call__(self, rows: Rows, threads: int, report: Report | None, out: Maps | None = None) -> Maps:
         """Read, in parallel if asked; all bad maps are named in one error."""
@@ -96,15 +113,18 @@ class Files:
 
     def part(self, rows: Rows) -> "Files":
         """These files alone, by paths that hold wherever a process was started."""
-        return replace(self, root=str(Path.cwd() / self.root), names=self.names[rows], hdus=self.hdus[rows])
+        claims = None if self.claims is None else self.claims.part(rows)
+        root = str(Path.cwd() / self.root)
+        return replace(self, root=root, names=self.names[rows], hdus=self.hdus[rows], claims=claims)
 
     def path(self, row: int) -> str:
         """Path of a row's file."""
         return str(Path(self.root) / str(self.names[row]))
 
-    def item(self, row: int) -> tuple[str, int]:
-        """A row for `bad_files`: its file, by the name that it has here, and its HDU."""
-        return str(self.names[row]), int(self.hdus[row])
+    def item(self, row: int) -> "Item":
+        """A row for `bad_files`: its file, by the name that it has here, its HDU, and what is claimed of it."""
+        claims = None if self.claims is None else self.claims.of(row)
+        return str(self.names[row]), int(self.hdus[row]), claims
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -128,13 +148,14 @@ class Files:
     def __reduce__(self) -> tuple[Any, ...]:
         # A mask is most of what would be sent, and most of it is alike; an array of names has four bytes a character.
         mask = None if self.mask is None else (zlib.compress(np.packbits(self.mask).tobytes()), self.mask.shape)
-        return _files, (self.root, self.names.tolist(), self.hdus, self.shape, mask, self.invalid)
+        more = (self.claims, self.constant)
+        return _files, (self.root, self.names.tolist(), self.hdus, self.shape, mask, self.invalid, *more)
 
     def fill(self, row: int, out: Maps) -> str:
         """Read one map into `out`, shape (ny, nx); the reason why it is bad, or nothing."""
         path, hdu = self.path(row), int(self.hdus[row])
         try:
-            pixels, _, _ = image(read_bytes(path), path, None if hdu < 0 else hdu)
+            pixels, cards, _ = image(read_bytes(path), path, None if hdu < 0 else hdu)
         except BadMap as error:
             return error.bad[0][1]
         except OSError as error:
@@ -143,22 +164,27 @@ class Files:
             return "too large for the memory that there is"
         if pixels.shape != self.shape:
             return f"wrong size: {pixels.shape[0]} × {pixels.shape[1]} where {self.shape[0]} × {self.shape[1]} is right"
+        if self.claims is not None and (reason := self.claims.contradicted(row, cards, path, pixels.shape)):
+            return reason
         with np.errstate(over="ignore", invalid="ignore"):
             np.copyto(out, pixels, casting="same_kind")
             # Least and largest are NaN if anything is: two cheap passes say that all is well, as it nearly always is.
-            fine = out.min() > _LEAST and out.max() < math.inf
+            least, most = out.min(), out.max()
+            fine = least > -LARGEST and most < LARGEST
         if not fine:
-            wrong = ~((out > _LEAST) & (out < math.inf))
+            wrong = ~(np.abs(out) < LARGEST)
             if self.mask is not None:
                 wrong &= self.mask
             if self.invalid == "raise" and wrong.any():
-                return (
-                    f"{int(wrong.sum())} of {out.size} pixels are NaN, infinite or UNSEEN; pass mask=, or "
-                    f"invalid='mask' to take them for not observed"
-                )
+                return f"{int(wrong.sum())} of {out.size} pixels are {_what(out[wrong])}; {NOT_OBSERVED}"
             out[wrong] = 0.0 if self.invalid == "zero" else np.nan
         if self.mask is not None:
             out[~self.mask] = 0.0 if self.invalid == "zero" else np.nan
+        if not self.constant and (least == most or not fine or self.mask is not None):
+            seen = out[np.isfinite(out)] if self.mask is None else out[self.mask & np.isfinite(out)]
+            if not seen.size or seen.min() == seen.max():
+                said = f"all its pixels are {seen[0]:g}" if seen.size else "no pixel of it was observed"
+                return f"{said}: there is nothing in it to learn from; leave it out"
         return ""
 
 
@@ -176,10 +202,9 @@ class InMemory:
             out[...] = self.maps[rows]
         if self.mask is not None:
             out[:, ~self.mask] = np.nan
-        if not (
-            np.fmin.reduce(out, axis=None, initial=0.0) > _LEAST and np.fmax.reduce(out, None, initial=0.0) < math.inf
-        ):
-            wrong = ((out <= _LEAST) | (out == math.inf)).sum(axis=(1, 2))
+        least, most = np.fmin.reduce(out, None, initial=0.0), np.fmax.reduce(out, None, initial=0.0)
+        if not (least > -LARGEST and most < LARGEST):
+            wrong = (np.abs(out) >= LARGEST).sum(axis=(1, 2))
             said = "{} of {} pixels are infinite or UNSEEN; pass mask=, or NaN where nothing was observed"
             raise BadMap([(f"row {rows[i]}", said.format(wrong[i], out[i].size)) for i in np.flatnonzero(wrong)])
         return out
@@ -294,14 +319,21 @@ def in_parallel(function: Callable[[range], int], parts: list[range], threads: i
         yield from pool.map(function, parts)
 
 
-def bad_files(like: Files, threads: int | None, items: Sequence[tuple[str, int]]) -> list[str]:
+def bad_files(like: Files, threads: int | None, items: Sequence["Item"]) -> list[str]:
     """Read maps of some files and HDUs, all of them like others, and keep none: why each is bad, or nothing.
 
     Threads are those of whoever reads, as many as it has cores if their number is None.
     """
-    names, hdus = zip(*items, strict=True)
-    files = replace(like, names=np.array(names, np.str_), hdus=np.array(hdus, np.int64))
+    names, hdus, claims = zip(*items, strict=True)
+    told = None if claims[0] is None else Claims.together(claims)
+    files = replace(like, names=np.array(names, np.str_), hdus=np.array(hdus, np.int64), claims=told)
     return files.reasons(available_cores() if threads is None else threads)
+
+
+def _what(pixels: Maps) -> str:
+    """What is wrong with pixels: not there, or there and impossible."""
+    real = pixels[np.isfinite(pixels) & (np.abs(pixels) < 1e30)]
+    return f"no convergence (one is {real[0]:.3g})" if real.size else "NaN, infinite or UNSEEN"
 
 
 def _parts(count: int) -> list[range]:
@@ -315,8 +347,10 @@ def _files(
     shape: tuple[int, int],
     mask: tuple[bytes, tuple[int, int]] | None,
     invalid: str,
+    claims: Claims | None,
+    constant: bool,
 ) -> Files:
-    files = Files(root, np.array(names, np.str_), hdus, shape, None, invalid)
+    files = Files(root, np.array(names, np.str_), hdus, shape, None, invalid, claims, constant)
     if mask is None:
         return files
     packed, (ny, nx) = mask

@@ -44,9 +44,11 @@ def write_attributions(run: RunFolder, job: Job, prepared: Prepared, taught: Tau
     Attributions are Ψ₀∇f(x), the gradient with respect to the wavelet's coefficients (saliency).
     """
     rows = example_rows(prepared)
-    maps = prepared.maps.read(rows)
-    slopes = input_gradients(taught.module, maps[:, None], taught.target(maps[:, None]))[:, 0]
-    bands = band_magnitudes(wavelet, maps, np.asarray(slopes), job.path_levels)
+    maps = prepared.filled(rows)
+    slopes = np.asarray(input_gradients(taught.module, maps[:, None], taught.target(maps[:, None]))[:, 0])
+    if prepared.masked:
+        slopes = np.where(np.isfinite(prepared.maps.read(rows)), slopes, 0)
+    bands = band_magnitudes(wavelet, maps, slopes, job.path_levels)
     arrays = {f"wavelet_{name}": image for name, image in bands.items()}
     held: dict[str, Any] = {
         "maps": maps, "gradients": slopes, "rows": rows, "truth": prepared.target[rows],

@@ -51,7 +51,7 @@ class Features:
                 rng = np.random.default_rng([self.seed, 0xB125])
                 rows = rng.permutation(self.bins_from)[:BIN_MAPS]
                 self._sample = self.maps.read(np.sort(rows))
-            self._fitted[key] = statistic.fit(self._sample)
+            self._fitted[key] = learnt(statistic, self._sample)
         return self._fitted[key]
 
     def of(self, statistic: Statistic, rows: Rows | None = None) -> Array:
@@ -96,7 +96,7 @@ class Features:
     def milliseconds(self, statistic: Statistic, rows: Rows) -> float:
         """Milliseconds that the statistic takes for a map, reading left out: the shortest of repeated calls."""
         ready, maps = self.fitted(statistic), self.maps.read(rows)
-        return 1000 * shortest_seconds(partial(ready.transform, maps)) / len(maps)
+        return 1000 * shortest_seconds(partial(measured, ready, maps)) / len(maps)
 
 
 @dataclass(frozen=True)
@@ -146,10 +146,33 @@ def _measure(statistic: Statistic, task: _Task) -> Path:
     return task.place
 
 
+def measured(statistic: Statistic, maps: Maps) -> Array:
+    """Features (n, F) of maps (n, ny, nx), NaN where not observed."""
+    seen = np.isfinite(maps)
+    if seen.all():
+        return statistic.transform(maps)
+    return statistic.transform(maps, mask=seen[0] if (seen == seen[0]).all() else seen)
+
+
+def learnt(statistic: Statistic, maps: Maps) -> Statistic:
+    """The statistic with bins learnt from maps; of those with holes, from those that share the commonest mask."""
+    seen = np.isfinite(maps)
+    if seen.all():
+        return statistic.fit(maps)
+    kinds, which = np.unique(seen.reshape(len(seen), -1), axis=0, return_inverse=True)
+    # Of masks that are as common the one that hides least.
+    common = max(range(len(kinds)), key=lambda k: (int((which.reshape(-1) == k).sum()), int(kinds[k].sum())))
+    some, mask = maps[which.reshape(-1) == common], kinds[common].reshape(maps.shape[1:])
+    if mask.all():
+        return statistic.fit(some)
+    # Bins hold for maps with any mask: this one is not kept.
+    return statistic.set_params(mask=mask).fit(some).set_params(mask=None)
+
+
 def _part_by_part(statistic: Statistic, read: Callable[[Rows], Maps], rows: Rows, held: int) -> Array:
     """Features of rows, of which `held` are read at a time."""
     parts = (rows[start : start + held] for start in range(0, len(rows), held))
-    return stacked((statistic.transform(read(part)) for part in parts), len(rows))
+    return stacked((measured(statistic, read(part)) for part in parts), len(rows))
 
 
 def stacked(parts: Iterable[Array], count: int) -> Array:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Any, Literal
 
-from awd_core.run import RUN, AtLeast, OneOf, Panel, SettingError, Typed, check_settings, parse_shares
+from awd_core.run import RUN, AtLeast, Panel, SettingError, Typed, check_settings, parse_shares
 
 SIMULATED = "simulated"
 """In place of a folder of maps: the embedded suite is made first, in the run's folder."""
@@ -20,8 +20,32 @@ DATA, MAPS, TEACHER, LEARNING = (
 )  # fmt: skip
 Estimator = Literal["ridge", "emulator"]
 Suite = Literal["tiny", "quick", "halos", "massivenus"]
-KNOWN = OneOf("awd_cosmo.formats.parameters:RANGES")
-"""Names of parameters."""
+
+
+def parse_ranges(text: str) -> dict[str, tuple[float, float]]:
+    """Ranges of parameters, "NAME=LOW:HIGH" with commas between them.
+
+    Raises
+    ------
+    SettingError
+        If it is something else.
+
+    Examples
+    --------
+    >>> parse_ranges("sigma8=0.2:1.6, Omega_m=0.05:0.9")
+    {'sigma8': (0.2, 1.6), 'Omega_m': (0.05, 0.9)}
+    """
+    found = {}
+    for part in text.split(","):
+        name, _, ends = part.partition("=")
+        try:
+            low, high = map(float, ends.split(":"))
+        except ValueError:
+            raise SettingError(
+                "{ranges} is {text!r}; give NAME=LOW:HIGH, several with commas, such as sigma8=0.2:1.6", text=text
+            ) from None
+        found[name.strip()] = (low, high)
+    return found
 
 
 @dataclass(frozen=True)
@@ -31,17 +55,39 @@ class Job:
     Attributes
     ----------
     target
-        Parameter to estimate.
+        Parameter to estimate: Omega_m, sigma8, S8 …, or any column of numbers of the table or labels.
     more_targets
         More parameters for the teacher: M_nu,A_s.
     layout
         How the data are laid out: auto, or a name of docs/formats.md.
     source_redshift
-        Which maps to read; or of all maps, if headers do not tell it.
+        Which maps to read, where they say theirs; or what it is, where none does.
+    relabel_redshift
+        What it is of all maps that are read, whatever they say.
     pixel_scale
         If headers do not tell it [arcmin].
+    hdu
+        Of the maps, number or name; the first image, if not given.
+    pattern
+        Only files whose name matches, as 'kappa_*.fits'.
+    columns
+        Of a table: file=NAME,Omega_m=NAME says which column is which; or names in their order, where it has no header.
+    ranges
+        Plausible ranges in place of ours: sigma8=0.2:1.6,Omega_m=0.05:0.9.
+    itype
+        Another ITYPE of headers that is convergence; any: whatever they say.
+    headers
+        check: the header of no map may contradict names and tables; ignore.
+    invalid
+        Pixels without convergence (NaN, UNSEEN): raise an error; mask: not observed; zero.
+    mask_digest
+        Identifies the mask of training maps.
+    least_observed
+        Share of a tile that must have been observed.
+    fill
+        What the teacher sees where nothing was observed; κ has mean 0.
     on_error
-        raise, or skip: leave bad maps out.
+        raise, or skip: leave bad maps out, them alone, and list them.
     suite
         Simulated suite.
     suite_cosmologies
@@ -124,11 +170,22 @@ class Job:
     (('Omega_m', 'A_s'), True)
     """
 
-    target: Annotated[str, LEARNING, KNOWN] = "Omega_m"
-    more_targets: Annotated[tuple[str, ...], TEACHER, KNOWN, Typed("NAMES", name="--also")] = ()
+    target: Annotated[str, LEARNING] = "Omega_m"
+    more_targets: Annotated[tuple[str, ...], TEACHER, Typed("NAMES", name="--also")] = ()
     layout: Annotated[str, DATA] = "auto"
     source_redshift: Annotated[float | None, DATA] = None
+    relabel_redshift: Annotated[float | None, DATA] = None
     pixel_scale: Annotated[float | None, DATA, Typed("ARCMIN")] = None
+    hdu: Annotated[str | None, DATA] = None
+    pattern: Annotated[str | None, DATA] = None
+    columns: Annotated[tuple[str, ...], DATA, Typed("LIST")] = ()
+    ranges: Annotated[Mapping[str, Any], DATA, Typed("NAME=LOW:HIGH", parse_ranges)] = field(default_factory=dict)
+    itype: Annotated[str | None, DATA] = None
+    headers: Annotated[Literal["check", "ignore"], DATA] = "check"
+    invalid: Annotated[Literal["raise", "mask", "zero"], DATA] = "raise"
+    mask_digest: str | None = None
+    least_observed: Annotated[float, MAPS, AtLeast(0, 1)] = 0.8
+    fill: Annotated[float, TEACHER] = 0.0
     on_error: Annotated[Literal["raise", "skip"], DATA] = "raise"
     suite: Annotated[Suite, DATA] = "quick"
     suite_cosmologies: Annotated[int | None, DATA, AtLeast(8), Typed(name="--cosmologies")] = None
@@ -181,11 +238,17 @@ class Job:
 
     def __post_init__(self) -> None:
         """Check what can be checked before any map is read."""
-        lists = {"more_targets", "fractions", "wavelets", "shares", "statistics", "estimators", "baselines"}
+        lists = {"more_targets", "columns", "fractions", "wavelets", "shares", "statistics", "estimators", "baselines"}
         for name in lists:
             object.__setattr__(self, name, tuple(getattr(self, name)))
         check_settings(self)
         object.__setattr__(self, "tile", self.tile or None)
+        object.__setattr__(self, "ranges", {name: tuple(ends) for name, ends in self.ranges.items()})
+        for name, (low, high) in self.ranges.items():
+            if not low < high:
+                raise SettingError(
+                    "{ranges} of {name} is {low:g}:{high:g}; the lower end comes first", name=name, low=low, high=high
+                )
         if self.tile is not None and self.tile < 16:
             raise SettingError("{tile} is {given}; tiles must have 16 pixels a side or more, or 0", given=self.tile)
         if not self.shares or self.shares[0] != 0 or any(b <= a for a, b in zip(self.shares, self.shares[1:])):  # noqa: B905

@@ -24,7 +24,7 @@ from torch import nn
 from awd_core.attribution import input_gradients
 from awd_core.checks import check_device, check_kind
 from awd_core.distill import SearchSettings
-from awd_core.files import identity, read_array, read_json
+from awd_core.files import identity, json_bytes, read_array, read_json
 from awd_core.run import (
     GRADIENTS,
     PAGE,
@@ -54,7 +54,7 @@ from awd_cosmo.run.compare import Comparison
 from awd_cosmo.run.evaluate import evaluate
 from awd_cosmo.run.features import Features
 from awd_cosmo.run.job import SIMULATED, Job
-from awd_cosmo.run.prepare import Prepared, data_identity, open_data, prepare, simulate_first
+from awd_cosmo.run.prepare import Prepared, data_identity, keep, open_data, prepare, say_account, simulate_first
 from awd_cosmo.run.student import find_wavelets
 from awd_cosmo.run.teach import Taught, teach
 
@@ -63,6 +63,8 @@ PathLike = str | os.PathLike[str]
 PROGRAM = "awd-cosmo run"
 SCORED = 256
 """Test maps on which sparsity is told, at most: a teacher in eight orientations takes its time."""
+UNTOLD = ("cache", "maps", "features")
+"""What a report tells nothing of, though it is made of it."""
 PACKAGES = ("awd-cosmo", "astropy", "scikit-learn", "lightning", "pyccl")
 
 
@@ -70,9 +72,11 @@ class Work(Distilling):
     """What the steps share: what was asked, and what they have left, read when it is first needed."""
 
     def __init__(
-        self, run: RunFolder, job: Job, options: Mapping[str, Any], device: str | None, quality: bool, crew: Workers
-    ) -> None:
+        self, run: RunFolder, job: Job, options: Mapping[str, Any], device: str | None, quality: bool, crew: Workers,
+        redraw: bool,
+    ) -> None:  # fmt: skip
         self.run, self.job, self.options, self.quality, self.crew = run, job, options, quality, crew
+        self.redraw = redraw  # the report, whatever is there
         self.data = run / "maps" if options["data"] == SIMULATED else Path(options["data"])
         self.ready, self.starts = options["gradients"], job.wavelets
         search = SearchSettings(
@@ -84,12 +88,12 @@ class Work(Distilling):
     @cached_property
     def maps(self) -> MapSet:
         """As they lie there."""
-        return open_data(self.job, self.data, self.crew)
+        return open_data(self.job, self.data, self.crew, self.options["training_mask"])
 
     @cached_property
     def prepared(self) -> Prepared:
         """Ready to be learnt from. They are looked at whenever a run goes on: they might be others."""
-        self.run.say(f"{len(self.maps)} maps: {self.maps.account.splitlines()[0] if self.maps.account else self.data}")
+        say_account(self.run, self.maps, self.data)
         return prepare(self.run, self.job, self.data, self.maps, self.crew)
 
     @cached_property
@@ -126,7 +130,7 @@ class Work(Distilling):
     @cached_property
     def X(self) -> Any:  # noqa: N802 - as in the theory
         """These maps, (m, 1, ny, nx)."""
-        return self.prepared.maps.read(self.rows)[:, None]
+        return self.prepared.filled(self.rows)[:, None]
 
     @cached_property
     def count(self) -> int:
@@ -159,19 +163,28 @@ class Work(Distilling):
 
         In units of it the thresholds of scores mean what they meant in the paper. The path does not depend on it.
         """
-        return np.float32(self.X.std(dtype=np.float64))
+        return np.float32(self.X[:, 0].std(dtype=np.float64, where=self.seen(self.rows)))
+
+    def seen(self, rows: Rows) -> Any:
+        """Which pixels of maps were observed."""
+        return np.isfinite(self.prepared.maps.read(rows)) if self.prepared.masked else np.ones(1, np.bool_)
+
+    def standardised(self, X: Any, gradients: Any, rows: Rows) -> tuple[Any, Any]:
+        """Maps and gradients in units of the scale. What was not observed is nothing, and no attribution is its."""
+        seen = self.seen(rows)
+        return np.where(seen, X[:, 0], 0) / self.scale, np.where(seen, gradients[:, 0], 0) * self.scale
 
     @property
     def distilled(self) -> tuple[Any, Any]:
         """The maps and gradients that are distilled from."""
-        return self.X[:, 0] / self.scale, self.gradients[:, 0] * self.scale
+        return self.standardised(self.X, self.gradients, self.rows)
 
     @property
     def scored(self) -> tuple[Any, Any]:
         """Test maps, as published, `SCORED` at most; without gradients of them the distilled maps."""
         rows = np.random.default_rng([self.job.seed, 0x5C0E]).permutation(self.prepared.splits["held_out"].test)
         rows = np.sort(rows[:SCORED]).astype(np.int64)
-        X = self.prepared.maps.read(rows)[:, None]
+        X = self.prepared.filled(rows)[:, None]
         if self.ready is None:
             gradients = input_gradients(self.model, X, **self.asked)
         else:
@@ -180,7 +193,7 @@ class Work(Distilling):
             except ValueError as error:
                 self.run.say(f"Note: sparsity is told on the maps that are distilled from; of test maps: {error}")
                 return self.distilled
-        return X[:, 0] / self.scale, gradients[:, 0] * self.scale
+        return self.standardised(X, gradients, rows)
 
     @cached_property
     def comparison(self) -> Comparison:
@@ -240,11 +253,26 @@ class Work(Distilling):
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always", UserWarning)
             files, mask = self.options["observed"], self.options["mask"]
-            found = predict_files(self.run / "model.json", files, mask=mask, workers=self.crew)
+            bad: list[tuple[str, str]] = []
+            found = predict_files(self.run / "model.json", files, mask=mask, bad=bad, workers=self.crew)
         for warning in said:
             self.run.say(f"Note: {warning.message}")
-        self.run.write_json("observed.json", [asdict(one) for one in found])
-        self.run.write_bytes("observed.csv", to_csv(found))
+        for file, reason in bad:
+            self.run.say(f"Note: the observed map {file} is left out: {reason}.")
+        keep(self.run, "observed.json", json_bytes([asdict(one) for one in found]))
+        keep(self.run, "observed.csv", to_csv(found))
+
+    def drawn(self) -> bool:
+        """Whether the report is there, and younger than all that it tells of, by the same versions."""
+        page = self.run / "report.html"
+        if self.redraw or not (page.exists() and (self.run / "figures").exists()):
+            return False
+        told = [self.run / name for name in ARTEFACTS if name not in PAGE and name not in UNTOLD]
+        files = [file for place in told for file in (place.rglob("*") if place.is_dir() else [place])]
+        newest = max((file.stat().st_mtime_ns for file in files if file.is_file()), default=0)
+        *before, now = self.run.sessions
+        same = any(session["finished"] and session["versions"] == now["versions"] for session in before)
+        return same and page.stat().st_mtime_ns > newest
 
     def write_page(self, report: Report) -> None:
         """Write the report."""
@@ -295,7 +323,7 @@ RUN: tuple[Step[Work], ...] = (
         "observed.json": "what the model says of observed maps",
         "observed.csv": "the same as a table",
     }, lambda w: w.options["observed"], never_done),
-    Step("report", "Report", Work.write_page, PAGE, done=never_done),
+    Step("report", "Report", Work.write_page, PAGE, done=Work.drawn),
 )  # fmt: skip
 STEPS = tuple(dict.fromkeys(step.name for step in RUN))
 """The parts of a run, each of which needs those before it."""
@@ -312,6 +340,7 @@ def run_pipeline(
     gradients: PathLike | None = None,
     observed: Sequence[PathLike] = (),
     mask: PathLike | None = None,
+    training_mask: PathLike | None = None,
     workers: int | Workers = 1,
     scheduler: str | None = None,
     device: str | None = None,
@@ -340,6 +369,8 @@ def run_pipeline(
         Files or folders of observed maps, which the model is asked for at the end.
     mask : path, optional
         Of the observed maps.
+    training_mask : path, optional
+        Of the training maps, read or simulated: 1 where observed.
     workers : int or Workers
         Processes, or open `awd_core.workers.open`, that simulate, read and cache maps, count, and search along paths.
         The results do not depend on them. Each holds at a time one simulated map, 16 MiB of maps to cache or to count
@@ -370,15 +401,16 @@ def run_pipeline(
     if job is not None:
         check_kind("job", job, Job)
     steps = steps_until(RUN, until)
-    place = Path(out)
+    place, redraw = Path(out), data is None
     if data is None:
         if overwrite:
             raise ValueError("to begin a run anew its data are needed; give them")
         job, options = saved_job(place)
         data, weights = options["data"], weights or options.get("weights")
         gradients = gradients or options.get("gradients")
+        training_mask = training_mask or options.get("training_mask")
         observed, mask = observed or options.get("observed") or (), mask or options.get("mask")
-    job = _with_digests(job or Job(), weights, gradients)
+    job = _with_digests(job or Job(), weights, gradients, training_mask)
     simulated = os.fspath(data) == SIMULATED
     options = {
         "data": SIMULATED if simulated else _absolute(data),
@@ -386,16 +418,17 @@ def run_pipeline(
         "gradients": _absolute(gradients),
         "observed": [_absolute(name) for name in observed],
         "mask": _absolute(mask),
+        "training_mask": _absolute(training_mask),
     }
     with open_workers(workers, scheduler) as crew:
-        maps = None if simulated else open_data(job, os.fspath(data), crew)
+        maps = None if simulated else open_data(job, os.fspath(data), crew, training_mask)
         settings = {"job": job.to_dict(), "data": {"suite": job.suite} if maps is None else data_identity(maps)}
         with RunFolder.open(
             place, program=PROGRAM, settings=settings, options=options, artefacts=ARTEFACTS, packages=PACKAGES,
             overwrite=overwrite, quiet=quiet,
         ) as run:  # fmt: skip
             run.log(f"Workers: {crew.where}")
-            work = Work(run, job, options, device, quality, crew)
+            work = Work(run, job, options, device, quality, crew, redraw)
             if maps is not None:
                 work.maps = maps
             follow(steps, work)
@@ -422,10 +455,14 @@ def _absolute(path: PathLike | None) -> str | None:
     return None if path is None else str(Path(path).absolute())
 
 
-def _with_digests(job: Job, weights: PathLike | None, gradients: PathLike | None) -> Job:
-    """The job with what identifies a teacher and gradients of the user's own."""
+def _with_digests(
+    job: Job, weights: PathLike | None, gradients: PathLike | None, training_mask: PathLike | None
+) -> Job:
+    """The job with what identifies a teacher, gradients and a mask of the user's own."""
     if (job.teacher is None) != (weights is None):
         raise ValueError("a teacher of your own is its factory (--teacher) and its weights (--weights); give both")
+    if training_mask is not None:
+        job = job.changed(mask_digest=hashlib.sha256(Path(training_mask).read_bytes()).hexdigest())
     if weights is not None:
         job = job.changed(teacher_digest=hashlib.sha256(Path(weights).read_bytes()).hexdigest())
     if gradients is not None:

@@ -3,30 +3,37 @@
 import hashlib
 import io
 import math
+import os
+import re
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from awd_core.files import read_json
-from awd_core.run import RunFolder
+from awd_core.files import json_bytes, read_json
+from awd_core.run import RunFolder, SettingError
 from awd_core.typing import Array, Rows
 from awd_core.workers import Workers, available_cores
-from awd_cosmo.formats.parameters import RANGES
+from awd_cosmo.formats.listing import parameter_columns
 from awd_cosmo.inference.partition import count_parts, shared_numbers
 from awd_cosmo.inference.splits import PUBLISHED_FRACTIONS, Split, split_maps
 from awd_cosmo.maps.map_set import MapSet
 from awd_cosmo.maps.open import open_maps
 from awd_cosmo.maps.preprocessing import Preprocessing
-from awd_cosmo.maps.sources import Source
+from awd_cosmo.maps.sources import Maps, Source
 from awd_cosmo.run.job import Job
 from awd_cosmo.simulate.suite_folder import DESCRIPTION, suite_description
 
 PROTOCOLS = ("held_out", "published")
 NO_PUBLISHED = "the published protocol, other maps of cosmologies that were trained on, is left out"
+IDENTITY = "maps_sha256"
+"""Under which maps.ecsv has the digest of the maps, as maps.json has."""
+RESULTS = ("teacher.json", "gradients.zarr", "student.json", "results.json")
+"""What a run has made of its maps."""
 TOGETHER = 256
 """Maps that are digested at a time."""
 
@@ -47,6 +54,15 @@ class Prepared:
     raw_scale: float  # of the same [arcmin]
     account: dict[str, Any]  # what maps.json tells
     independent: bool  # whether maps that bear the same number of a realisation are known to have phases of their own
+    fill: float  # what networks see where nothing was observed
+    masked: bool  # whether there is such a place
+
+    def filled(self, rows: Rows) -> Maps:
+        """Maps (k, ny, nx) as networks see them."""
+        maps = self.maps.read(rows)
+        if self.masked:
+            maps[np.isnan(maps)] = self.fill
+        return maps
 
     def both_train(self) -> Rows:
         """Training maps of every protocol: what may be looked at whatever the protocol."""
@@ -81,12 +97,23 @@ def simulate_first(job: Job, folder: Path, *, workers: Workers, progress: Callab
     return folder
 
 
-def open_data(job: Job, data: str | Path, workers: Workers) -> MapSet:
+def open_data(job: Job, data: str | Path, workers: Workers, mask: str | os.PathLike[str] | None = None) -> MapSet:
     """The maps of a job, as they lie there, with the parameters that are needed."""
     maps = open_maps(
         data, job.layout, on_error="skip" if job.on_error == "skip" else "raise",
-        source_redshift=job.source_redshift, pixel_scale=job.pixel_scale, workers=workers,
+        source_redshift=job.source_redshift, relabel_redshift=job.relabel_redshift, pixel_scale=job.pixel_scale,
+        hdu=int(hdu) if (hdu := job.hdu) is not None and hdu.isdecimal() else hdu, pattern=job.pattern,
+        columns=job.columns or None, ranges=job.ranges, own=job.targets, itype=job.itype, headers=job.headers,
+        invalid=job.invalid, mask=mask, constant=False, workers=workers,
     )  # fmt: skip
+    if (
+        "S8" in job.targets
+        and not {"S8"} & set(maps.table.colnames)
+        and {"sigma8", "Omega_m"} <= set(maps.table.colnames)
+    ):
+        sigma8, omega_m = maps.parameters(["sigma8", "Omega_m"]).T
+        maps.table["S8"] = sigma8 * np.sqrt(omega_m / 0.3)
+        maps.account += "\nS8 is σ8 √(Ω_m / 0.3) of the maps' parameters"
     for name in job.targets:
         if np.isnan(maps.parameters([name])).any():
             raise ValueError(f"some maps have no {name}; it is to be learnt, so leave them out or complete their table")
@@ -108,10 +135,23 @@ def data_identity(maps: MapSet) -> dict[str, Any]:
         maps.table["file"], maps.files, maps.table["hdu"], maps.table["cosmology"], strict=True
     ):
         file = path.split("!")[0]
-        sizes[file] = sizes[file] if file in sizes else Path(file).stat().st_size
+        if file not in sizes:  # a map of a stack is no file of its own
+            sizes[file] = Path(file).stat().st_size if maps.table.meta.get("root") else 0
         digest.update(f"{name}|{hdu}|{cosmology}|{sizes[file]}\n".encode(errors="surrogateescape"))
-    digest.update(maps.parameters([name for name in RANGES if name in maps.table.colnames]).tobytes())
+    digest.update(maps.parameters(parameter_columns(maps.table)).tobytes())
     return {"maps": len(maps), "sha256": digest.hexdigest()}
+
+
+def say_account(run: RunFolder, maps: MapSet, data: str | Path) -> None:
+    """Show what was recognised, and how many maps were left out; the log lists each."""
+    lines = maps.account.splitlines() or [str(data)]
+    run.say(f"{len(maps)} maps: {lines[0]}")
+    for line in lines[1:]:
+        # What is indented is one map of a list.
+        (run.log if line.startswith(" ") else run.say)(line.strip())
+    if maps.skipped:
+        file, reason = maps.skipped[0]
+        run.say(f"Note: {len(maps.skipped)} maps were left out, the first is {file}: {reason}. log.txt lists all.")
 
 
 def independent_phases(data: str | Path) -> bool:
@@ -148,41 +188,89 @@ def prepare(run: RunFolder, job: Job, data: str | Path, maps: MapSet, workers: W
     elif job.tile is not None and max(ready.shape) < job.tile:
         size = " × ".join(map(str, ready.shape))
         run.say(f"Note: maps of {size} pixels are smaller than tiles of {job.tile} × {job.tile}; they stay whole.")
-    with run.step("Maps") as progress:
-        cached = ready.cached(run / "cache", progress=lambda done, total: progress(done, total), workers=workers)
+    known, begun = _known_identity(run), (run / "cache").exists()
+    # Whether a cache of before is whole is asked where nothing tells what its maps were, or they are others now.
+    cached = _cached(run, ready, workers, intact=known is None and begun)
+    sha256, shares = _identity(cached, workers)
+    if known is not None and known != sha256:
+        cached = _cached(run, ready, workers, intact=True)
+        sha256, shares = _identity(cached, workers)
+    cached = _observed(cached, shares, job.least_observed, said)
     cosmology, realisation = _integers(cached, "cosmology"), _integers(cached, "realisation")
     names = _varying(cached, job.target)
     noise = None if job.noise is None else {"convention": job.noise, "galaxies_per_arcmin2": job.galaxies}
     independent = independent_phases(data) or job.phases == "independent"
     splits = _split(job, independent, cosmology, realisation)
-    account = _account(cached, data, said, names, splits, workers)
-    told = run / "maps.json"
-    if not told.exists():
+    account = _account(cached, data, said, names, splits, sha256)
+    if known is None:
         for warning in dict.fromkeys(warning for split in splits.values() for warning in split.warnings):
             run.say(f"Note: {warning}.")
-    elif read_json(told)["sha256"] != account["sha256"]:
+    elif known != account["sha256"]:
         raise ValueError(
             f"the maps in {data} are not those that this run was begun with: their pixels differ. Give another folder, "
             "or --overwrite to delete the run and start anew"
         )
-    run.write_json("maps.json", account)
-    run.write_json("split.json", {name: split.to_dict() for name, split in splits.items()})
-    run.write_bytes("maps.ecsv", _table(cached, splits["held_out"]))
+    keep(run, "maps.json", json_bytes(account))
+    keep(run, "split.json", json_bytes({name: split.to_dict() for name, split in splits.items()}))
+    keep(run, "maps.ecsv", _table(cached, splits["held_out"], account["sha256"]))
     raw_side = (cached.shape[0] * job.downsample, cached.shape[1] * job.downsample)
     return Prepared(
         cached, splits, cached.parameters([job.target])[:, 0], cached.parameters(job.targets), cached.parameters(names),
         cosmology, realisation, Preprocessing(job.downsample, job.smoothing, noise=noise), raw_side, raw_scale, account,
-        independent,
+        independent, job.fill, bool((shares < 1).any()),
     )  # fmt: skip
 
 
-def _table(maps: MapSet, split: Split) -> bytes:
+def _cached(run: RunFolder, ready: MapSet, workers: Workers, *, intact: bool) -> MapSet:
+    """The prepared maps out of the run's cache; what was damaged of it is told."""
+    with run.step("Maps") as progress, warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", UserWarning)
+        cached = ready.cached(
+            run / "cache", intact=intact, progress=lambda done, total: progress(done, total), workers=workers
+        )
+    for warning in said:
+        run.say(f"Note: {warning.message}.")
+    return cached
+
+
+def keep(run: RunFolder, name: str, content: bytes) -> None:
+    """Write an artefact, unless it holds this already: what is older than the report needs no new one."""
+    if not (run / name).is_file() or (run / name).read_bytes() != content:
+        run.write_bytes(name, content)
+
+
+def _known_identity(run: RunFolder) -> str | None:
+    """Digest of the maps that the run was begun with, None if it has looked at none; maps.ecsv has it as well.
+
+    Raises
+    ------
+    ValueError
+        If there are results, and nothing tells of which maps.
+    """
+    told = run / "maps.json"
+    if told.exists():
+        with suppress(ValueError, KeyError, TypeError):
+            return str(dict(read_json(told))["sha256"])
+        run.say(f"Note: {told} is damaged, and is written anew.")
+    beside = run / "maps.ecsv"
+    found = (
+        re.search(rf"{IDENTITY}: '?([0-9a-f]{{64}})", beside.read_text("utf-8", "replace")) if beside.exists() else None
+    )
+    if found is None and any((run / name).exists() for name in RESULTS):
+        raise ValueError(
+            f"{told} is damaged or gone, and so is what maps.ecsv tells: nothing says which maps this run was begun "
+            "with. Give another folder, or --overwrite to delete the run and start anew"
+        )
+    return found[1] if found else None
+
+
+def _table(maps: MapSet, split: Split, sha256: str) -> bytes:
     """The table of the prepared maps as ECSV, with the part of each."""
     part = np.full(len(maps), "left out", dtype="U10")
     for name in ("train", "validation", "test"):
         part[getattr(split, name)] = name
     text, table = io.StringIO(), maps.table.copy()
-    table.meta = {}
+    table.meta = {IDENTITY: sha256}
     table["part_held_out"] = part
     table.write(text, format="ascii.ecsv")
     return text.getvalue().encode(errors="backslashreplace")
@@ -231,11 +319,11 @@ def _without_published(split: Split, reason: str) -> dict[str, Split]:
 
 
 def _account(
-    maps: MapSet, data: str | Path, said: list[str], names: list[str], splits: dict[str, Split], workers: Workers
+    maps: MapSet, data: str | Path, said: list[str], names: list[str], splits: dict[str, Split], sha256: str
 ) -> dict[str, Any]:
     ids = _integers(maps, "cosmology")
     first = np.unique(ids, return_index=True)[1]
-    known = [name for name in RANGES if name in maps.table.colnames]
+    known = parameter_columns(maps.table)
     values = maps.parameters(known)
     redshifts = np.unique(np.asarray(maps.table["z_s"], np.float64))
     numbers = _integers(maps, "realisation")
@@ -267,30 +355,45 @@ def _account(
         "table": table,
         "simulation": _told(suite_description(Path(data))) if simulated else None,
         "warnings": {name: list(split.warnings) for name, split in splits.items() if split.warnings},
-        "sha256": _identity(maps, workers),
+        "sha256": sha256,
     }
 
 
-def _identity(maps: MapSet, workers: Workers) -> str:
-    """Digest of the digests of all pixels, 256 maps at a time; maps with pixels that were not observed are refused."""
+def _identity(maps: MapSet, workers: Workers) -> tuple[str, Array]:
+    """Digest of the digests of all pixels, 256 maps at a time, and the share of each map that was observed."""
     digest = hashlib.sha256()
     blocks = [maps.source.part(np.arange(k, min(k + TOGETHER, len(maps)))) for k in range(0, len(maps), TOGETHER)]
     counts = [min(TOGETHER, len(maps) - k) for k in range(0, len(maps), TOGETHER)]
-    for found in workers.map(_digest, list(zip(blocks, counts, strict=True)), names=_block_name):
-        if found is None:
-            raise ValueError(
-                "these maps have pixels that were not observed; train on whole maps, and give masked ones as observed "
-                "maps"
-            )
+    shares = []
+    for found, seen in workers.map(_digest, list(zip(blocks, counts, strict=True)), names=_block_name):
         digest.update(found)
-    return digest.hexdigest()
+        shares.append(seen)
+    return digest.hexdigest(), np.concatenate(shares)
 
 
-def _digest(block: tuple[Source, int]) -> bytes | None:
-    """Digest of the maps of a source, rows 0 to count − 1; None if pixels are missing."""
+def _digest(block: tuple[Source, int]) -> tuple[bytes, Array]:
+    """Digest of the maps of a source, rows 0 to count − 1, and the share of each that was observed."""
     source, count = block
     maps = source(np.arange(count), available_cores(), None)
-    return hashlib.sha256(maps.data).digest() if np.isfinite(maps).all() else None
+    return hashlib.sha256(maps.data).digest(), np.isfinite(maps).mean(axis=(1, 2))
+
+
+def _observed(cached: MapSet, shares: Array, least: float, said: list[str]) -> MapSet:
+    """The tiles of which enough was observed; whole maps stay, whatever the mask leaves of them."""
+    if (shares == 1).all():
+        return cached
+    said.append(f"{1 - shares.mean():.0%} of the pixels were not observed")
+    tiled = np.asarray(cached.table["tile"]) >= 0
+    keep = ~tiled | (shares >= least)
+    if not keep.any():
+        raise SettingError(
+            "no tile was observed to {least:.0%}, the best to {best:.0%}; give a smaller {tile}, or a smaller "
+            "{least_observed}",
+            least=least, best=float(shares.max()),
+        )  # fmt: skip
+    if not keep.all():
+        said.append(f"{int((~keep).sum())} of {len(keep)} tiles, observed to less than {least:.0%}, are left out")
+    return cached.select(keep)
 
 
 def _block_name(block: tuple[Source, int]) -> str:
@@ -303,16 +406,24 @@ def _told(suite: dict[str, Any]) -> dict[str, Any]:
 
 
 def _varying(maps: MapSet, target: str) -> list[str]:
-    """Parameters that vary from cosmology to cosmology and do not follow from the others, the target first."""
-    known = [name for name in RANGES if name in maps.table.colnames]
-    values = maps.parameters(known)
+    """Parameters that vary from cosmology to cosmology and do not follow from the others, the target first.
+
+    What varies within a cosmology is a nuisance: it tells nothing of which cosmology a map is of.
+    """
+    known = parameter_columns(maps.table)
+    values, ids = maps.parameters(known), _integers(maps, "cosmology")
+    first = np.unique(ids, return_index=True)[1][np.unique(ids, return_inverse=True)[1].reshape(-1)]
     vary = [
         name
         for k, name in enumerate(known)
         if np.isfinite(values[:, k]).all() and np.ptp(values[:, k]) > 1e-9 and name != target
-    ]
-    # σ8 follows from A_s and the others, which are what is varied.
-    return [target, *(name for name in vary if not (name == "sigma8" and "A_s" in vary))]
+        and np.allclose(values[:, k], values[first, k], rtol=1e-9, atol=0)
+    ]  # fmt: skip
+    # σ8 follows from A_s and the others, which are what is varied; S8 from σ8 and Ω_m, or the other way round.
+    if target == "S8":
+        return [target, *(name for name in vary if name not in ("sigma8", "A_s"))]
+    follow = {"sigma8": {"A_s"}, "S8": {"A_s", "sigma8"}}
+    return [target, *(name for name in vary if not follow.get(name, set()) & {target, *vary})]
 
 
 def _integers(maps: MapSet, column: str) -> Rows:

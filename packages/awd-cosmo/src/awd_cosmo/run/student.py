@@ -13,7 +13,7 @@ import numpy as np
 from awd_core.evidence import r_squared, r_squared_difference
 from awd_core.run import RunFolder
 from awd_core.student import Bands, StudentDistillation, StudentSearch, distill_student
-from awd_core.typing import Array, Rows
+from awd_core.typing import Array, Flags, Rows
 from awd_core.wavelets import Wavelet
 from awd_cosmo.inference.estimators import with_products
 from awd_cosmo.run.compare import Comparison
@@ -62,15 +62,16 @@ def find_wavelets(run: RunFolder, comparison: Comparison, taught: Mapping[str, T
     outputs = taught["held_out"].predict(prepared.maps, rows) if taught else prepared.target[rows]
     by = "the teacher's answers" if taught else "labels, since there is no teacher"
     run.log(f"The wavelet of the few numbers is chosen by {by}, on {len(rows)} maps")
-    maps = prepared.maps.read(rows)
+    maps, mask = prepared.filled(rows), shared_mask(prepared, rows)
     # Few starts are enough for one or two angles. A longer wavelet must earn its length.
     share = min(1.0, max(0.25, SEARCHED / len(rows)))
     search = StudentSearch(
         random_starts=0, descents=1, iterations=15, finalists=1, folds=5, share=share, standard_errors=1.0
     )
     for name, number, most in (
-        ("student.json", NumbersOfMaps(maps, comparison.block_sizes), None), ("peaks.json", PeaksOfMaps(maps), PEAKS),
-    ):  # fmt: skip
+        ("student.json", NumbersOfMaps(maps, mask, comparison.block_sizes), None),
+        ("peaks.json", PeaksOfMaps(maps, mask), PEAKS),
+    ):
         if not (run / name).exists():
             distill_student(
                 maps, outputs, wavelet=["haar", "db2", "db3"], lengths=LENGTHS, levels=1, ndim=2, numbers=[number],
@@ -78,13 +79,21 @@ def find_wavelets(run: RunFolder, comparison: Comparison, taught: Mapping[str, T
             ).save(run / name)  # fmt: skip
 
 
+def shared_mask(prepared: Prepared, rows: Rows) -> Flags | None:
+    """Which pixels of maps were observed, if they share a mask; else none: where they differ, fill stands for data."""
+    if not prepared.masked:
+        return None
+    seen = np.isfinite(prepared.maps.read(rows))
+    return seen[0] if (seen == seen[0]).all() and not seen[0].all() else None
+
+
 class OfMaps:
     """Numbers of maps, as `distill_student` asks for them, fitted to the first maps of all, whichever it asks about."""
 
     signed, bands = False, ()  # the maps are filtered anew
 
-    def __init__(self, maps: Floats) -> None:
-        self.sample = maps[:SAMPLE]
+    def __init__(self, maps: Floats, mask: Flags | None) -> None:
+        self.sample, self.mask = maps[:SAMPLE], mask
 
 
 class NumbersOfMaps(OfMaps):
@@ -92,13 +101,13 @@ class NumbersOfMaps(OfMaps):
 
     __name__ = "shifted lognormal"
 
-    def __init__(self, maps: Floats, block_sizes: int) -> None:
-        super().__init__(maps)
+    def __init__(self, maps: Floats, mask: Flags | None, block_sizes: int) -> None:
+        super().__init__(maps, mask)
         self.block_sizes = block_sizes
 
     def __call__(self, bands: Bands) -> Array:
         """Table (n, K) for the wavelet whose filters made the bands."""
-        statistic = ShiftedLognormal(bands.banks[0][0].detach().numpy(), self.block_sizes)
+        statistic = ShiftedLognormal(bands.banks[0][0].detach().numpy(), self.block_sizes, mask=self.mask)
         scale = statistic.fit_transform(self.sample)
         numbers = statistic.transform(bands.inputs.numpy().astype(np.float32))
         return with_products((numbers - scale.mean(axis=0)) / np.maximum(scale.std(axis=0), 1e-12), 2)
@@ -111,7 +120,7 @@ class PeaksOfMaps(OfMaps):
 
     def __call__(self, bands: Bands) -> Array:
         """Table (n, K) for the wavelet whose filters made the bands."""
-        statistic = PeaksAbove(bands.banks[0][0].detach().numpy()).fit(self.sample)
+        statistic = PeaksAbove(bands.banks[0][0].detach().numpy(), mask=self.mask).fit(self.sample)
         return np.sqrt(statistic.transform(bands.inputs.numpy().astype(np.float32)))
 
 

@@ -40,6 +40,7 @@ class Taught:
     output: int  # which prediction is the target
     name: str  # such as "ResNet-18, width 12"
     parameters: int  # number of its weights
+    fill: float = 0.0  # what it sees where nothing was observed
 
     def predict(self, maps: MapSet, rows: Rows) -> Array:
         """Estimates of the target, (n,)."""
@@ -57,7 +58,8 @@ class Taught:
         found = []
         with torch.no_grad():
             for stack in stacks:
-                answer = self.module(torch.from_numpy(np.ascontiguousarray(stack[:, None], np.float32)))
+                seen = np.nan_to_num(np.asarray(stack[:, None], np.float32), nan=self.fill)
+                answer = self.module(torch.from_numpy(np.ascontiguousarray(seen)))
                 found.append((answer if answer.ndim == 1 else answer[:, self.output]).double().numpy())
         return np.concatenate(found)
 
@@ -69,7 +71,7 @@ def teach(run: RunFolder, job: Job, prepared: Prepared, weights: Path | None) ->
     every protocol; else teacher/<protocol>.safetensors, teacher/<protocol>.history.json and teacher.json are written.
     """
     if job.teacher is not None:
-        return dict.fromkeys(prepared.splits, _own(job, weights))
+        return dict.fromkeys(prepared.splits, _own(job, weights, prepared.maps))
     if job.epochs == 0:
         return {}
     from awd_cosmo.teacher.teacher import MapTeacher
@@ -84,8 +86,8 @@ def teach(run: RunFolder, job: Job, prepared: Prepared, weights: Path | None) ->
             with run.step(f"Teacher ({protocol.replace('_', ' ')})") as progress:
                 teacher = _teacher(job, progress)
                 teacher.fit(
-                    prepared.maps.read(rows), _columns(prepared.targets[rows]),
-                    validation=(prepared.maps.read(split.validation), _columns(prepared.targets[split.validation])),
+                    prepared.filled(rows), _columns(prepared.targets[rows]),
+                    validation=(prepared.filled(split.validation), _columns(prepared.targets[split.validation])),
                     checkpoint_dir=run / "teacher" / f"{protocol}.checkpoint",
                 )  # fmt: skip
                 # How long epochs took is no part of what was learnt.
@@ -165,20 +167,49 @@ def _taught(job: Job, teacher: "MapTeacher") -> Taught:
     # The mean over all orientations is the better teacher, and its gradients know no preferred direction either.
     module = teacher.as_torch(average=True)
     name = job.architecture.replace("resnet", "ResNet-")
-    return Taught(module, 0, f"{name}, width {job.width}", _count(module))
+    return Taught(module, 0, f"{name}, width {job.width}", _count(module), job.fill)
 
 
 def _columns(targets: Array) -> Array:
     return targets[:, 0] if targets.shape[1] == 1 else targets
 
 
-def _own(job: Job, weights: Path | None) -> Taught:
+def _own(job: Job, weights: Path | None, maps: MapSet) -> Taught:
     from awd_core.teacher import load_module
 
     if weights is None or job.teacher is None:
         raise ValueError("a teacher of your own needs its weights, a .safetensors file (--weights)")
-    module = load_module(job.teacher, weights=weights, **job.teacher_arguments)
-    return Taught(module.requires_grad_(False), job.teacher_output, job.teacher.split(":")[-1], _count(module))
+    module = load_module(job.teacher, weights=weights, **job.teacher_arguments).requires_grad_(False)
+    _check_answers(module, job, maps)
+    return Taught(module, job.teacher_output, job.teacher.split(":")[-1], _count(module), job.fill)
+
+
+def _check_answers(module: nn.Module, job: Job, maps: MapSet) -> None:
+    """Ask a network for two maps, so that one that takes others, or answers otherwise, is refused before any work."""
+    shape = (2, 1, *maps.shape)
+    stack = torch.from_numpy(np.nan_to_num(maps.read(np.arange(2) % len(maps))[:, None]))
+    try:
+        with torch.no_grad():
+            answer = module(stack)
+    except Exception as error:  # a network may raise anything
+        said = " ".join(str(error).split())
+        raise ValueError(
+            f"--teacher {job.teacher} takes no maps of the shape {shape}, (maps, 1 channel, ny, nx): {said}. Give a "
+            "factory whose network does; one of three channels, for instance, in a network whose forward is "
+            "`return self.network(maps.expand(-1, 3, -1, -1))`"
+        ) from error
+    if not isinstance(answer, torch.Tensor) or answer.ndim not in (1, 2) or len(answer) != 2:
+        got = tuple(answer.shape) if isinstance(answer, torch.Tensor) else type(answer).__name__
+        raise ValueError(
+            f"--teacher {job.teacher} answers {got} for two maps; it must be a tensor of the shape (2, outputs) or (2,)"
+        )
+    if answer.ndim == 2 and job.teacher_output >= answer.shape[1]:
+        raise ValueError(
+            f"--output is {job.teacher_output}, but the network of --teacher {job.teacher} has {answer.shape[1]}, "
+            f"numbered from 0 to {answer.shape[1] - 1}"
+        )
+    if not torch.isfinite(answer).all():
+        raise ValueError(f"--teacher {job.teacher} answers NaN or infinity for maps; check its --weights")
 
 
 def _count(module: nn.Module) -> int:
