@@ -418,7 +418,7 @@ def test_wrong_jobs_are_refused(values, message):
 
 def test_a_job_comes_back_from_json():
     assert Job.from_dict(json.loads(json.dumps(TINY.to_dict()))) == TINY
-    with pytest.raises(ValueError, match="no setting 'speed'"):
+    with pytest.raises(ValueError, match="it has speed, which this awd-cosmo does not know: update"):
         Job.from_dict({"speed": 1})
 
 
