@@ -3,6 +3,9 @@ from .attribution.gradients import check_gradients as check_gradients
 from .attribution.gradients import input_gradients as input_gradients
 from .attribution.outputs import teacher_outputs as teacher_outputs
 from .attribution.trim import TrimModel as TrimModel
+from .decomposition.bands import band_decomposition as band_decomposition
+from .decomposition.decompose import contextual_decomposition as contextual_decomposition
+from .decomposition.penalty import ExplanationPenalty as ExplanationPenalty
 from .distill.distill import distill_path as distill_path
 from .distill.lengths import compare_lengths as compare_lengths
 from .distill.minima import local_minima as local_minima

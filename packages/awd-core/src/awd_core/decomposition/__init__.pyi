@@ -1,0 +1,10 @@
+from .bands import BandDecomposition as BandDecomposition
+from .bands import band_decomposition as band_decomposition
+from .bands import band_masks as band_masks
+from .bands import band_names as band_names
+from .decompose import Decomposition as Decomposition
+from .decompose import contextual_decomposition as contextual_decomposition
+from .parts import DecompositionError as DecompositionError
+from .penalty import ExplanationPenalty as ExplanationPenalty
+from .penalty import Ramp as Ramp
+from .rules import add_rule as add_rule
