@@ -5,6 +5,8 @@ from .attribution.outputs import teacher_outputs as teacher_outputs
 from .attribution.trim import TrimModel as TrimModel
 from .decomposition.bands import band_decomposition as band_decomposition
 from .decomposition.decompose import contextual_decomposition as contextual_decomposition
+from .decomposition.forest import attribution_curve as attribution_curve
+from .decomposition.hierarchy import agglomerate as agglomerate
 from .decomposition.penalty import ExplanationPenalty as ExplanationPenalty
 from .distill.distill import distill_path as distill_path
 from .distill.lengths import compare_lengths as compare_lengths

@@ -4,7 +4,16 @@ from .bands import band_masks as band_masks
 from .bands import band_names as band_names
 from .decompose import Decomposition as Decomposition
 from .decompose import contextual_decomposition as contextual_decomposition
+from .forest import AttributionCurve as AttributionCurve
+from .forest import attribution_curve as attribution_curve
+from .hierarchy import Group as Group
+from .hierarchy import Hierarchy as Hierarchy
+from .hierarchy import agglomerate as agglomerate
+from .hierarchy import neighbours as neighbours
 from .parts import DecompositionError as DecompositionError
 from .penalty import ExplanationPenalty as ExplanationPenalty
 from .penalty import Ramp as Ramp
 from .rules import add_rule as add_rule
+from .unions import union_score as union_score
+from .unions import unit_neighbours as unit_neighbours
+from .unions import wavelet_neighbours as wavelet_neighbours
