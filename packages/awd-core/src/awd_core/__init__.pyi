@@ -17,6 +17,7 @@ from .evidence.assessment import attribution_quality as attribution_quality
 from .evidence.checks import completeness_gap as completeness_gap
 from .evidence.checks import insertion_deletion as insertion_deletion
 from .evidence.checks import seed_agreement as seed_agreement
+from .evidence.faithfulness import signed_faithfulness as signed_faithfulness
 from .evidence.known_truth import KnownTruth as KnownTruth
 from .evidence.known_truth import simulate_known_truth as simulate_known_truth
 from .evidence.quality import AttributionQuality as AttributionQuality
