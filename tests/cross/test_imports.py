@@ -25,7 +25,7 @@ FLOORS = {
         "wavelets",
         "transforms",
         "attribution",
-        "distill published",
+        "decomposition distill published",
         "evidence features student",
         "run",
         "report",

@@ -3,6 +3,11 @@ from .attribution.gradients import check_gradients as check_gradients
 from .attribution.gradients import input_gradients as input_gradients
 from .attribution.outputs import teacher_outputs as teacher_outputs
 from .attribution.trim import TrimModel as TrimModel
+from .decomposition.bands import band_decomposition as band_decomposition
+from .decomposition.decompose import contextual_decomposition as contextual_decomposition
+from .decomposition.forest import attribution_curve as attribution_curve
+from .decomposition.hierarchy import agglomerate as agglomerate
+from .decomposition.penalty import ExplanationPenalty as ExplanationPenalty
 from .distill.distill import distill_path as distill_path
 from .distill.lengths import compare_lengths as compare_lengths
 from .distill.minima import local_minima as local_minima
@@ -12,6 +17,7 @@ from .evidence.assessment import attribution_quality as attribution_quality
 from .evidence.checks import completeness_gap as completeness_gap
 from .evidence.checks import insertion_deletion as insertion_deletion
 from .evidence.checks import seed_agreement as seed_agreement
+from .evidence.faithfulness import signed_faithfulness as signed_faithfulness
 from .evidence.known_truth import KnownTruth as KnownTruth
 from .evidence.known_truth import simulate_known_truth as simulate_known_truth
 from .evidence.quality import AttributionQuality as AttributionQuality

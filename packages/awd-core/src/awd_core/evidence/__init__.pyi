@@ -7,11 +7,16 @@ from .comparison import Contrast as Contrast
 from .comparison import Row as Row
 from .comparison import contrast_of as contrast_of
 from .comparison import row_of as row_of
+from .faithfulness import SignedFaithfulness as SignedFaithfulness
+from .faithfulness import insertion_minus_deletion as insertion_minus_deletion
+from .faithfulness import signed_faithfulness as signed_faithfulness
 from .jackknife import Interval as Interval
 from .jackknife import interval_from_left_out as interval_from_left_out
 from .jackknife import jackknife as jackknife
 from .known_truth import KnownTruth as KnownTruth
 from .known_truth import simulate_known_truth as simulate_known_truth
+from .pdr import PdrRow as PdrRow
+from .pdr import pdr_table as pdr_table
 from .quality import AttributionQuality as AttributionQuality
 from .quality import RivalOrder as RivalOrder
 from .quality_record import CheckedQuality as CheckedQuality

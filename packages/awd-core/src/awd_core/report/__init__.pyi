@@ -8,6 +8,8 @@ from .distillation import distillation_part as distillation_part
 from .distillation import picture_count as picture_count
 from .distillation_figures import path_figure as path_figure
 from .page import save_report as save_report
+from .pdr import PdrPart as PdrPart
+from .pdr import pdr_part as pdr_part
 from .pictures import Draw as Draw
 from .pictures import PlannedFigure as PlannedFigure
 from .pictures import Progress as Progress

@@ -23,7 +23,7 @@ from awd_core.teacher.networks import Standardised
 from awd_core.teacher.problem import Problem, Validation, encode_labels, encode_values, find_classes, prepare_problem
 from awd_core.teacher.samples import Samples
 from awd_core.teacher.seeds import INITIAL, isolated_random_state, seed_for
-from awd_core.teacher.settings import MACHINE, Augment, Training, check
+from awd_core.teacher.settings import MACHINE, Augment, Penalty, Training, check
 from awd_core.teacher.weights import (
     Factory,
     as_json,
@@ -154,12 +154,15 @@ class TeacherBase(Training, BaseEstimator):  # type: ignore[misc] # scikit-learn
         classes = getattr(self, "classes_", None)
         document = {
             "task": self._task,
-            "parameters": self._defining() | self._chosen() | {"factory": factory_name(self.factory), "augment": None},
+            "parameters": self._defining()
+            | self._chosen()
+            | {"factory": factory_name(self.factory), "augment": None, "penalty": None},
             "input_shape": self.input_shape_,
             "feature_names": getattr(self, "feature_names_in_", None),
             "flat": self._flat,
             "classes": None if classes is None else {"values": classes, "dtype": classes.dtype.str},
             "augment": None if self.augment is None else factory_name(self.augment),
+            "penalty": penalty_name(self.penalty),
             "best_epoch": self.best_epoch_,
             "history": self.history_,
             "versions": _versions(),
@@ -294,6 +297,7 @@ class TeacherBase(Training, BaseEstimator):  # type: ignore[misc] # scikit-learn
         options["task"], options["factory"] = self._task, factory_name(self.factory)
         augment = self._augmentation()
         options["augment"] = None if augment is None else factory_name(augment)
+        options["penalty"] = penalty_name(self.penalty)
         options["validation"] = "given" if isinstance(validation, tuple) else validation
         tensors = module.network.state_dict().items()
         options["network"] = {name: [str(tensor.dtype), *tensor.shape] for name, tensor in tensors}
@@ -344,6 +348,11 @@ def _own_network(name: str, path: object) -> Factory:
         f"the network of {path} is built by {name!r}, which is no network class of {', '.join(OWN_PACKAGES)}. "
         f"Building it runs that code: if you trust it, load with factory={name!r}, or with the callable itself."
     )
+
+
+def penalty_name(penalty: Penalty | None) -> str | None:
+    """What identifies a penalty in files: its own description, or the name of its class or function."""
+    return None if penalty is None else str(getattr(penalty, "description", None) or factory_name(penalty))
 
 
 def _device(accelerator: Any, devices: Any) -> torch.device:

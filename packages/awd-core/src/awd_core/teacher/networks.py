@@ -110,3 +110,21 @@ class Standardised(nn.Module):
         # Under mixed precision the network answers in 16 bits; the loss and the raw values want more.
         out = out.to(self.input_mean.dtype)
         return out.unsqueeze(1) if out.ndim == 1 else out
+
+
+class InTargetUnits(nn.Module):
+    """A network in its frame that gives standardised predictions of raw samples, as the loss sees them.
+
+    Parameters
+    ----------
+    framed : Standardised
+        The network in its frame.
+    """
+
+    def __init__(self, framed: Standardised) -> None:
+        super().__init__()
+        self.framed = framed
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map raw samples (n, …) to outputs (n, k) in units of the standardised targets."""
+        return self.framed.standardised(x)

@@ -253,7 +253,21 @@ class Batches:
         return _prefetched(self._read()) if self.read_ahead else self._read()
 
     def _read(self) -> Iterator[Batch]:
-        part, order = self.part, self.order()
+        part = self.part
+        for size, share, counted in self._shares():
+            index = torch.from_numpy(share)
+            weights = part.weights[index]
+            weights[counted:] = 0.0
+            yield part.samples.take(part.rows[share]), part.targets[index], weights, size
+
+    def rows(self) -> Iterator[Rows]:
+        """Numbers of the samples of every batch, as they are dealt out in this epoch."""
+        for _, share, _ in self._shares():
+            yield self.part.rows[share]
+
+    def _shares(self) -> Iterator[tuple[int, Rows, int]]:
+        """Of each batch its size, the positions in the part that are dealt out here, and how many of them count."""
+        order = self.order()
         for start, stop in self._bounds:
             batch = order[start:stop]
             share = batch[self.rank :: self.world]
@@ -261,10 +275,7 @@ class Batches:
             if self.world > 1 and counted < 2:  # a process keeps in step, and batch normalisation works on two
                 others = np.roll(batch, -self.rank - 1)
                 share = np.resize(np.concatenate([share, others]), 2)
-            index = torch.from_numpy(share)
-            weights = part.weights[index]
-            weights[counted:] = 0.0
-            yield part.samples.take(part.rows[share]), part.targets[index], weights, stop - start
+            yield stop - start, share, counted
 
     def order(self) -> Rows:
         """Positions within the part, in the order of this epoch."""

@@ -8,8 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from awd_core.typing import Rows
+
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 """Takes inputs (n, …) in the data's units, on the training's device, and a generator on the CPU; returns new inputs."""
+
+Penalty = Callable[[torch.nn.Module, Tensor, Rows | None, int], Tensor]
+"""From a network (inputs in the data's units to standardised predictions), a batch, the numbers of its samples or None
+for other samples, and the epoch from 0 on, to the term (n,) that each sample adds to its loss."""
 
 Scaling = Literal["none", "global", "feature"]
 Optimizer = Literal["adam", "adamw"]
@@ -48,6 +54,7 @@ class Training:
     patience: int | None = 10
     gradient_clip: float | None = None
     augment: Augment | None = None
+    penalty: Penalty | None = None
     seed: int = 0
     precision: Precision = "32-true"
     accelerator: Any = "auto"
@@ -77,6 +84,11 @@ def check(options: Training) -> None:
             raise ValueError(f"{name} is {what}; got {value!r}.")
     if options.augment is not None and not callable(options.augment):
         raise TypeError(f"augment is {options.augment!r}; give a function of a batch and a generator, or None.")
+    if options.penalty is not None and not callable(options.penalty):
+        raise TypeError(
+            f"penalty is {options.penalty!r}; give a function of network, batch, rows and epoch, such as "
+            "awd_core.decomposition.ExplanationPenalty, or None."
+        )
 
 
 def _plain(value: Any) -> Any:

@@ -48,6 +48,12 @@ class Teacher(RegressorMixin, TeacherBase):  # type: ignore[misc] # scikit-learn
     augment : callable, optional
         `augment(x, generator)` returns altered inputs for a training batch x (n, …), in the data's units and on the
         training's device. It draws from the `torch.Generator` (on the CPU), and from nothing else.
+    penalty : callable, optional
+        A further term of the loss, such as `awd_core.decomposition.ExplanationPenalty`, which says what must not be
+        used: `penalty(network, x, rows, epoch)` returns one number for each sample of a training batch x, in the data's
+        units. `network` maps it to standardised predictions; `rows` are the numbers of its samples in X, or None for
+        samples of a validation set that was given apart; epochs count from 0. What is early stopped by counts it, with
+        the weight of the last epoch. A saved teacher has none.
     seed : int
         Seed of the first weights, the held-out fraction, the order of batches, dropout and augmentation. torch's
         global generators are left as they were.
@@ -65,7 +71,8 @@ class Teacher(RegressorMixin, TeacherBase):  # type: ignore[misc] # scikit-learn
         The trained network, from raw inputs (n, …) to raw outputs (n, k).
     history_ : list of dict
         For each epoch `epoch` (from 1), `train_loss` and `valid_loss` (mean squared errors of the standardised
-        targets; the first while the weights still changed), `learning_rate` of its last step, and `seconds`.
+        targets; the first while the weights still changed), with a penalty its means beside them, `penalty` and
+        `valid_penalty`, `learning_rate` of its last step, and `seconds`.
     best_epoch_ : int
         The epoch whose weights were kept.
     input_shape_ : tuple of int

@@ -24,11 +24,12 @@ from torch import Tensor
 from torch.optim import lr_scheduler
 
 from awd_core.teacher.checkpoint import State
-from awd_core.teacher.networks import Standardised
+from awd_core.teacher.networks import InTargetUnits, Standardised
 from awd_core.teacher.problem import Problem
 from awd_core.teacher.samples import Batch, Batches, Part
 from awd_core.teacher.seeds import AUGMENT, MODULE, ORDER, isolated_random_state, seed_for
 from awd_core.teacher.settings import Augment, Training
+from awd_core.typing import Rows
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 Save = Callable[[State], None]
@@ -80,6 +81,7 @@ class _Loop:
         # Fabric's own wrapper of modules would round inputs to 16 bits, and outputs in float64 to float32.
         scales = module.input_mean, module.input_sd, module.target_mean, module.target_sd
         self.module = Standardised(fabric.strategy.setup_module(module.network), *scales)
+        self.asked = InTargetUnits(Standardised(module.network, *scales))
         self.batches = self._dealt(self.problem.training, seed_for(options.seed, ORDER))
         self.generator = torch.Generator()
         kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[options.optimizer]
@@ -103,12 +105,12 @@ class _Loop:
                 started = time.perf_counter()
                 losses, rate = self._learn(step)
                 if self.problem.validation is not None:
-                    losses["valid_loss"] = self._validate(self.problem.validation)
+                    losses |= self._validate(self.problem.validation)
                 epoch = len(state.history) + 1
                 _check_finite(losses, epoch, self.options)
                 seconds = round(time.perf_counter() - started, 4)
                 state.history.append({"epoch": epoch, **losses, "learning_rate": rate, "seconds": seconds})
-                self._judge(epoch, losses.get("valid_loss"))
+                self._judge(epoch, _judged(losses))
                 if self.save is not None and self.fabric.is_global_zero:
                     state.capture(self.network, self.optimizer, self.schedule, self.fabric.strategy.precision)
                     self.save(state)
@@ -123,9 +125,10 @@ class _Loop:
         torch.manual_seed(seed_for(options.seed, MODULE, *where))
         self.generator.manual_seed(seed_for(options.seed, AUGMENT, *where))
         self.module.train()
-        sum_of_losses, rate = torch.zeros((), device=fabric.device), options.learning_rate
-        for batch in self.batches:
-            total = self._loss_of(batch, self.augment)
+        sums, rate = torch.zeros(2, device=fabric.device), options.learning_rate
+        for batch, rows in zip(self.batches, self.batches.rows(), strict=True):
+            terms = self._terms_of(batch, rows, where[0], self.augment)
+            total = terms.sum()
             self.optimizer.zero_grad()
             # The gradients of all processes are averaged; what is meant is the mean over the whole batch.
             fabric.backward(total * (fabric.world_size / batch[3]))
@@ -134,23 +137,26 @@ class _Loop:
                     self.module, self.optimizer, max_norm=options.gradient_clip, error_if_nonfinite=False
                 )
             strategy.optimizer_step(self.optimizer)
-            sum_of_losses = sum_of_losses + total.detach()
+            sums = sums + terms.detach()
             rate = float(self.optimizer.param_groups[0]["lr"])
             if options.schedule in ("one-cycle", "cosine"):
                 self.schedule.step()
             step()
-        return {"train_loss": self._mean(sum_of_losses, self.problem.training)}, rate
+        loss, penalty = (self._mean(one, self.problem.training) for one in sums)
+        return {"train_loss": loss} | ({} if options.penalty is None else {"penalty": penalty}), rate
 
     @torch.inference_mode()
-    def _validate(self, part: Part) -> float:
+    def _validate(self, part: Part) -> dict[str, float]:
         self.module.eval()
-        total = torch.zeros((), device=self.fabric.device)
-        for batch in self._dealt(part):
-            total = total + self._loss_of(batch)
-        return self._mean(total, part)
+        sums = torch.zeros(2, device=self.fabric.device)
+        dealt, known = self._dealt(part), part.samples is self.problem.training.samples
+        for batch, rows in zip(dealt, dealt.rows(), strict=True):
+            sums = sums + self._terms_of(batch, rows if known else None, self.options.max_epochs - 1)
+        loss, penalty = (self._mean(one, part) for one in sums)
+        return {"valid_loss": loss} | ({} if self.options.penalty is None else {"valid_penalty": penalty})
 
-    def _loss_of(self, batch: Batch, augment: Augment | None = None) -> Tensor:
-        """Weighted sum of the losses of this process's share of a batch."""
+    def _terms_of(self, batch: Batch, rows: Rows | None, epoch: int, augment: Augment | None = None) -> Tensor:
+        """Weighted sums, of this process's share of a batch, of losses and of what is penalised."""
         x, y, w, _ = batch
         device = self.fabric.device
         if self.options.precision == "64-true":
@@ -162,7 +168,7 @@ class _Loop:
             if augment is not None:
                 x = augment(x, self.generator)
             try:
-                return (self.loss(self.module.standardised(x), y) * w).sum()
+                loss = (self.loss(self.module.standardised(x), y) * w).sum()
             except ValueError as error:
                 if len(x) == 1 and "more than 1 value per channel" in str(error):
                     raise ValueError(
@@ -170,6 +176,21 @@ class _Loop:
                         f"{self.options.batch_size}, give 2 or more"
                     ) from error
                 raise
+            penalised = self._penalised(x, rows, epoch, w)
+        return torch.stack([loss, torch.zeros_like(loss) if penalised is None else penalised])
+
+    def _penalised(self, x: Tensor, rows: Rows | None, epoch: int, w: Tensor) -> Tensor | None:
+        """Weighted sum of what is penalised, if anything is."""
+        penalty = self.options.penalty
+        if penalty is None:
+            return None
+        # Validation is in inference mode, in which no penalty can differentiate.
+        with torch.inference_mode(False), torch.set_grad_enabled(torch.is_grad_enabled()):
+            terms = penalty(self.asked, x.clone(), rows, epoch)
+        if not isinstance(terms, Tensor) or terms.shape != w.shape:
+            told = tuple(terms.shape) if isinstance(terms, Tensor) else type(terms).__name__
+            raise ValueError(f"penalty returned {told} for a batch of {len(w)}; it must be a tensor of one number each")
+        return (terms.to(w) * w).sum()
 
     def _mean(self, total: Tensor, part: Part) -> float:
         """Mean loss over a part, from the sums of all processes."""
@@ -218,6 +239,11 @@ def _schedule(options: Training, optimizer: torch.optim.Optimizer, steps: int) -
             wait = 5 if options.patience is None else options.patience // 2
             return lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=wait)
     return None
+
+
+def _judged(losses: dict[str, float]) -> float | None:
+    """What epochs are compared by: the validation loss, and what is penalised in it."""
+    return losses["valid_loss"] + losses.get("valid_penalty", 0.0) if "valid_loss" in losses else None
 
 
 def _losses(state: State) -> str:
