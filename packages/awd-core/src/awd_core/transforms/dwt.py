@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from awd_core.checks.whole_numbers import is_whole_number, whole_number
+from awd_core.kernel.library import Kernel
 from awd_core.transforms.autocast import in_single_precision, without_autocast
 from awd_core.transforms.axes import Shape, analyse_axis, split_ordinary, synthesise_axis
 from awd_core.transforms.boundary import (
@@ -24,6 +25,7 @@ from awd_core.transforms.boundary import (
     warn_of_boundary,
 )
 from awd_core.transforms.coefficients import Coefficients as Coefficients
+from awd_core.transforms.compiled import forward, inverse, kernel_for, takes_levels
 from awd_core.transforms.multilinear import is_ordinary, is_traced, plain_values
 from awd_core.wavelets.filters import Filter, WaveletLike, as_filter
 
@@ -114,6 +116,10 @@ class _DWT(nn.Module, ABC):
             self._check_bands(bands, sizes[level], shape, level)
         self._check_bands([approximation], sizes[-1], shape, len(details))
         banks = self._banks(approximation)
+        bands = [*(band for level in reversed(details) for band in level), approximation]
+        kernel = self._kernel(len(details), *bands, *banks)
+        if kernel is not None:
+            return inverse(kernel, bands, banks, sizes[0], synthesis_mode(self.mode))
         x: Tensor = approximation
         for level, bands in zip(range(len(details), 0, -1), details, strict=True):
             x = self._merge([x, *bands], banks, sizes[level - 1])
@@ -140,6 +146,12 @@ class _DWT(nn.Module, ABC):
         self._sizes(shape, levels)  # raises where a level would not be possible
         banks = self._banks(x)
         entries: list[Any] = []
+        kernel = self._kernel(levels, x, *banks)
+        if kernel is not None:
+            *fine, x = forward(kernel, x, banks, levels, mode)
+            each = len(fine) // levels
+            entries = [self._pack(fine[first : first + each]) for first in range(0, len(fine), each)]
+            levels = 0
         for _ in range(levels):
             x, *details = self._split(x, banks, mode)
             entries.append(self._pack(details))
@@ -188,6 +200,10 @@ class _DWT(nn.Module, ABC):
             return min(map(fitting_levels, shape, taps))
         warn_of_boundary(self.levels, shape, taps)
         return self.levels
+
+    def _kernel(self, levels: int, *tensors: Tensor) -> Kernel | None:
+        """What transforms these tensors without bringing a graph, if anything but torch does."""
+        return kernel_for(*tensors) if takes_levels(levels) and is_ordinary(*tensors) else None
 
     def _banks(self, like: Tensor) -> list[Tensor]:
         """Decomposition filters of each axis, evaluated once where the axes share one filter."""
