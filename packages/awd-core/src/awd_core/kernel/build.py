@@ -114,7 +114,7 @@ def _all(commands: list[list[str]]) -> None:
     for process, words in zip(running, told, strict=True):
         if process.returncode:
             first = next((line for line in words.splitlines() if "error" in line), words.strip()[:200])
-            raise OSError(f"the C++ compiler failed ({shlex.join(process.args)}): {first}")
+            raise OSError(f"the C++ compiler failed ({process.args[0]}): {first}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -4,6 +4,7 @@
 devices, tensors of other kinds, a machine without a compiler.
 """
 
+import ctypes
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from math import prod
@@ -97,8 +98,8 @@ def _scratch(kernel: Kernel, transform: Transform, work: int, lanes: int, x: Ten
     return transform.scratch[key]
 
 
-def _pointers(tensors: Sequence[Tensor]) -> Array:
-    return np.array([tensor.data_ptr() for tensor in tensors], dtype=np.uintp)
+def _pointers(tensors: Sequence[Tensor]) -> "ctypes.Array[ctypes.c_void_p]":
+    return (ctypes.c_void_p * len(tensors))(*(tensor.data_ptr() for tensor in tensors))
 
 
 def forward(kernel: Kernel, x: Tensor, banks: Sequence[Tensor], levels: int, mode: str) -> list[Tensor]:
@@ -125,7 +126,7 @@ def forward(kernel: Kernel, x: Tensor, banks: Sequence[Tensor], levels: int, mod
     found = [*details, x.new_empty((*front, *transform.shapes[-1]))]
     pointers = _pointers(found)
     call = kernel.function("forward", _KINDS[x.dtype])
-    fixed = (transform.address, source.data_ptr(), *(part.data_ptr() for part in filters), pointers.ctypes.data)
+    fixed = (transform.address, source.data_ptr(), *(part.data_ptr() for part in filters), ctypes.addressof(pointers))
     _share(
         call,
         fixed,
@@ -157,7 +158,7 @@ def inverse(
     sources, filters = [_plain(band) for band in bands], _reversed(banks)
     x, pointers = like.new_empty((*front, *shape)), _pointers(sources)
     call = kernel.function("inverse", _KINDS[like.dtype])
-    fixed = (transform.address, x.data_ptr(), *(part.data_ptr() for part in filters), pointers.ctypes.data)
+    fixed = (transform.address, x.data_ptr(), *(part.data_ptr() for part in filters), ctypes.addressof(pointers))
     scratch = _scratch(kernel, transform, _TRANSFORM, 1, like)
     _share(call, fixed, (x, sources, filters, pointers), prod(front), prod(shape), scratch)
     return x

@@ -5,6 +5,7 @@ Names, modes, lengths and the order of coefficients are PyWavelets': `[cA_J, cD_
 columns), cV vertical and cD diagonal ones.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias, cast
@@ -213,7 +214,7 @@ class _DWT(nn.Module, ABC):
 
     def _sizes(self, shape: Shape, levels: int) -> list[Shape]:
         """Spatial shapes of the approximations from level 0, the signal, to the last."""
-        sizes = [shape]
+        sizes, lengths = [shape], [filter_.length for filter_ in self.filters]
         for _ in range(levels):
             if "reflect" in self.mode and min(sizes[-1]) < 2:
                 raise ValueError(
@@ -221,10 +222,7 @@ class _DWT(nn.Module, ABC):
                     f"down to {sizes[-1]}; take fewer levels or another mode"
                 )
             sizes.append(
-                tuple(
-                    output_length(size, filter_.length, self.mode)
-                    for size, filter_ in zip(sizes[-1], self.filters, strict=True)
-                )
+                tuple(output_length(size, taps, self.mode) for size, taps in zip(sizes[-1], lengths, strict=True))
             )
         return sizes
 
@@ -408,7 +406,7 @@ def check_tensor(name: str, x: Tensor, ndim: int, check_finite: bool) -> None:
         raise ValueError(f"{name} has shape {tuple(x.shape)}: no samples along a transformed axis")
     values = plain_values(x) if check_finite else None
     # A sum is the cheapest pass that no NaN or infinity survives unseen; large finite values may overflow it.
-    if values is not None and not bool(values.sum().isfinite()):
+    if values is not None and not math.isfinite(values.sum().item()):
         bad = values.numel() - int(values.isfinite().sum())
         if bad:
             raise ValueError(

@@ -33,7 +33,7 @@ template <typename T> struct Measure {
     for (Long w = 0; w < n; w += K<T>) add(load<V<T>>(row + w));
   }
   void flush() {
-    for (int k = 0; k < K<T>; k++) norm += double(sum[k]);
+    norm += in_float64<T>(sum);
     sum = V<T>{};
   }
 };
@@ -81,7 +81,7 @@ template <typename T> struct Level {
       tall = larger(tall, Long(v.size) + v.beyond());
       beyond = larger(beyond, Long(v.beyond()));
       wide = larger(wide, padded<T>(h.size) + K<T>);
-      line = larger(line, 2 * padded<T>(h.pairs()) + 2 * h.taps + 4 * K<T>);
+      line = larger(line, padded<T>(2 * padded<T>(h.pairs()) + 2 * h.taps + 4 * K<T>));
       taps = larger(taps, int(larger(v.taps, h.taps)));
       ringed = larger(ringed, v.half());
     }
@@ -90,17 +90,19 @@ template <typename T> struct Level {
     edges = arena.take<T>(beyond * wide);
     trash = arena.take<T>(2 * wide);
     for (int c = 0; c < 2; c++) {
-      lines[c] = arena.take<T>(line);
+      lines[c] = arena.take<T>(line, p.h[0].before);
       even[c] = arena.take<T>(line);
       odd[c] = arena.take<T>(line);
       split[c] = arena.take<const T*>(taps);
       ring[c] = arena.take<T*>(ringed);
     }
-    for (T** part : {&low, &high, &even_pairs, &odd_pairs}) *part = arena.take<T>(line);
+    for (T** part : {&low, &high}) *part = arena.take<T>(line, p.h[0].half() - 1);
+    for (T** part : {&even_pairs, &odd_pairs}) *part = arena.take<T>(line);
     for (const T*** part : {&low_at, &high_at, &ring_low, &ring_high}) *part = arena.take<const T*>(taps);
     sums_v = arena.take<V<T>>(2 * taps);
     sums_h = arena.take<V<T>>(2 * taps);
-    T* held = arena.take<T>(2 * ringed * line);
+    // The samples of all lines begin at whole registers; `before` is the same at all levels.
+    T* held = arena.take<T>(2 * ringed * line, p.h[0].before);
     if (!arena.base) return;
     for (int c = 0; c < 2; c++) {
       for (int t = 0; t < taps; t++) split[c][t] = (t % 2 ? odd : even)[c] + t / 2;

@@ -94,30 +94,37 @@ INLINE void correlate_some(const T* const* rows, int t, int taps, Long n, const 
   using R = V<T>;
   const T* row[B];
   R a[B], b[B];
-#pragma GCC unroll 4
+#pragma GCC unroll 12
   for (int k = 0; k < B; k++) row[k] = rows[t + k], a[k] = sums[t + k], b[k] = sums[taps + t + k];
   for (Long w = 0; w < n; w += K<T>) {
     R l = load<R>(low + w), h = load<R>(high + w);
-#pragma GCC unroll 4
+#pragma GCC unroll 12
     for (int k = 0; k < B; k++) {
       R x = load<R>(row[k] + w);
       a[k] += l * x;
       b[k] += h * x;
     }
   }
-#pragma GCC unroll 4
+#pragma GCC unroll 12
   for (int k = 0; k < B; k++) sums[t + k] = a[k], sums[taps + t + k] = b[k];
+}
+// As many taps at once as there are registers for, so that low and high are seldom loaded.
+template <typename T, int B>
+INLINE void correlate_rest(const T* const* rows, int t, int taps, Long n, const T* low, const T* high, V<T>* sums) {
+  if (taps - t == B) correlate_some<T, B>(rows, t, taps, n, low, high, sums);
+  else if constexpr (B > 2) correlate_rest<T, B - 2>(rows, t, taps, n, low, high, sums);
 }
 template <typename T>
 void correlate(const T* const* rows, int taps, Long n, const T* low, const T* high, V<T>* sums) {
+  constexpr int most = AWD_BYTES == 64 ? 12 : 6;
   int t = 0;
-  for (; t + 4 <= taps; t += 4) correlate_some<T, 4>(rows, t, taps, n, low, high, sums);
-  if (t < taps) correlate_some<T, 2>(rows, t, taps, n, low, high, sums);
+  for (; t + most < taps; t += most) correlate_some<T, most>(rows, t, taps, n, low, high, sums);
+  correlate_rest<T, most>(rows, t, taps, n, low, high, sums);
 }
 // Lane by lane into float64, where sums are kept; then from zero again.
 template <typename T> void flush(V<T>* sums, int taps, double* total) {
   for (int t = 0; t < 2 * taps; t++) {
-    for (int k = 0; k < K<T>; k++) total[t] += double(sums[t][k]);
+    total[t] += in_float64<T>(sums[t]);
     sums[t] = V<T>{};
   }
 }

@@ -27,13 +27,11 @@ template <typename T> struct Series {
   Signal<T> signal;
   LaneLevel<T> level[MOST_LEVELS];
   T *kept[MOST_LEVELS + 1], *details[MOST_LEVELS], *spare[2];
-  V<T>* sums;
 
   Series(const Plan& plan, Arena& arena)
       : p(plan), lanes(lies_in_lanes(plan)), size(plan.h[0].size), signal(plan, arena) {
     Long longest = size;
     for (int l = 0; l < p.levels; l++) longest = larger(longest, larger(Long(p.h[l].outputs), p.h[l].extended()));
-    sums = arena.take<V<T>>(2 * p.h[0].taps);
     for (T*& part : spare) part = arena.take<T>(lanes ? longest * K<T> : longest + K<T>);
     for (int l = 0; l < p.levels; l++) {
       if (lanes) level[l].take(p.h[l], arena);
@@ -79,12 +77,12 @@ template <typename T> struct Series {
       extend_lanes(in.y, a);
       into_lanes(low + first * a.outputs, a.outputs, count, a.outputs, in.low);
       into_lanes(high + first * a.outputs, a.outputs, count, a.outputs, in.high);
-      for (int t = 0; t < 2 * a.taps; t++) sums[t] = V<T>{};
-      gradient_lanes(in.y, in.low, in.high, a, sums);
-      flush<T>(sums, a.taps, total);
+      gradient_lanes(in.y, in.low, in.high, a, signal.sums);
+      signal.count(a.outputs, a.taps, total);
     }
     for (; first < last; first++)
       signal.gradient(x + first * size, low + first * a.outputs, high + first * a.outputs, a, total);
+    signal.settle(a.taps, total);
   }
   // Σ|s| into total[0], and behind it its gradient into the taps.
   void norm(const T* x, const T* f, Rounding<T> rounding, std::int64_t first, std::int64_t last, double* total) {
@@ -92,6 +90,7 @@ template <typename T> struct Series {
       for (; first < last; first += K<T>)
         lanes_norm(x, f, rounding, first, int(smaller<std::int64_t>(K<T>, last - first)), total);
     for (; first < last; first++) signal_norm(x + first * size, f, rounding, total);
+    signal.settle(p.h[0].taps, total + 1);
   }
 
   void lanes_forward(const T* x, const T* f, T* const* out, std::int64_t first, int count) {
@@ -117,7 +116,6 @@ template <typename T> struct Series {
     }
   }
   void lanes_norm(const T* x, const T* f, Rounding<T> rounding, std::int64_t first, int count, double* total) {
-    const int taps = p.h[0].taps;
     lanes_forward(x, f, nullptr, first, count);
     V<T> sum = {}, peak = {}, zero = {}, least = all<V<T>>(rounding.least);
     each_band([&](T* rows, Long n) {
@@ -133,16 +131,15 @@ template <typename T> struct Series {
     each_band([&](T* rows, Long n) {
       for (Long i = 0; i < n; i++) store(lane_row(rows, i), slope<T>(load<V<T>>(lane_row(rows, i)), floor));
     });
-    for (int t = 0; t < 2 * taps; t++) sums[t] = zero;
     for (int l = p.levels - 1; l >= 0; l--) {
       const Axis& a = p.h[l];
-      gradient_lanes(level[l].y, level[l].low, level[l].high, a, sums);
+      gradient_lanes(level[l].y, level[l].low, level[l].high, a, signal.sums);
+      signal.count(a.outputs, a.taps, total + 1);
       if (!l) break;
       adjoint_lanes(level[l].low, level[l].high, a, f, spare[0]);
       copy(level[l - 1].low, lane_row(spare[0], a.before), a.size * K<T>);
     }
-    for (int k = 0; k < K<T>; k++) total[0] += double(sum[k]);
-    flush<T>(sums, taps, total + 1);
+    total[0] += in_float64<T>(sum);
   }
   template <typename Do> INLINE void each_band(Do act) {
     for (int l = 0; l < p.levels; l++) act(level[l].high, p.h[l].outputs);

@@ -6,6 +6,7 @@ namespace {
 
 constexpr int SHORT = 128;  // samples below which series lie in lanes: a register of one short series is never full
 constexpr Long TILE = 256;  // coefficients of a long series that are computed at a time
+constexpr Long MOST_TERMS = 256;  // that are summed up in T, in a lane
 
 INLINE bool lies_in_lanes(const Plan& p) { return p.h[0].size < SHORT; }
 
@@ -28,7 +29,7 @@ template <typename T> struct Signal {
   T *edges, *line, *even, *odd, *low, *high;
   const T **split, **low_at, **high_at;
   V<T>* sums;
-  Long room;
+  Long room, terms = 0;
 
   Signal(const Plan& p, Arena& arena) {
     const int taps = p.h[0].taps;
@@ -40,6 +41,7 @@ template <typename T> struct Signal {
     for (const T*** part : {&split, &low_at, &high_at}) *part = arena.take<const T*>(taps);
     sums = arena.take<V<T>>(2 * taps);
     if (!arena.base) return;
+    clear(sums, 2 * taps);
     const int pad = taps / 2 - 1;
     for (int t = 0; t < taps; t++) split[t] = (t % 2 ? odd : even) + t / 2;
     for (int q = 0; q < taps / 2; q++) low_at[q] = low + pad - q, high_at[q] = high + pad - q;
@@ -81,7 +83,6 @@ template <typename T> struct Signal {
   }
   void gradient(const T* x, const T* in_low, const T* in_high, const Axis& a, double* total) {
     find_edges(x, a);
-    for (int t = 0; t < 2 * a.taps; t++) sums[t] = V<T>{};
     for (Long i = 0; i < a.outputs; i += TILE) {
       const Long n = smaller(TILE, a.outputs - i);
       split_window(x, a, i, n);
@@ -90,8 +91,17 @@ template <typename T> struct Signal {
       store(low + n, V<T>{});
       store(high + n, V<T>{});
       correlate<T>(split, a.taps, n, low, high, sums);
-      flush<T>(sums, a.taps, total);
+      count((n + K<T> - 1) / K<T>, a.taps, total);
     }
+  }
+  // So many terms more are in the sums, which become too many at some point; at the end of a block none may be left.
+  INLINE void count(Long more, int taps, double* total) {
+    terms += more;
+    if (terms >= MOST_TERMS) settle(taps, total);
+  }
+  void settle(int taps, double* total) {
+    flush<T>(sums, taps, total);
+    terms = 0;
   }
 };
 

@@ -111,12 +111,23 @@ template <typename T> void out_of_lanes(const T* y, int rows, Long n, T* x, Long
     for (int k = 0; k < rows; k++) x[k * stride + i] = y[i * K<T> + k];
 }
 
+// The sum over the lanes, by halves.
+template <typename T> INLINE double in_float64(V<T> a) {
+  double sum[K<T>];
+  for (int k = 0; k < K<T>; k++) sum[k] = double(a[k]);
+  for (int h = K<T> / 2; h; h /= 2)
+    for (int k = 0; k < h; k++) sum[k] += sum[k + h];
+  return sum[0];
+}
+
 // Scratch memory is the caller's. Taken from address zero, nothing is touched and `used` tells how much is needed.
 struct Arena {
   std::uintptr_t base;
   std::size_t used = 0;
-  template <typename T> T* take(Long n) {
+  // With `before` values in front of a place that a register may be loaded from at once.
+  template <typename T> T* take(Long n, Long before = 0) {
     used = (used + 63) & ~std::size_t(63);
+    used += std::size_t((64 - before * sizeof(T) % 64) % 64);
     T* p = reinterpret_cast<T*>(base + used);
     used += std::size_t(n) * sizeof(T);
     return p;
