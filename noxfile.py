@@ -116,9 +116,13 @@ def sanitize(session: nox.Session) -> None:
     install(session, packages=("awd-core",), extra="[test]")
     folder = session.create_tmp()
     built = session.run("python", "-m", "awd_core.kernel.build", "--sanitize", folder, silent=True)
-    library, runtime = str(built).split()
+    library, *before = str(built).split()
     # What was allocated before the library came is to be known as well; Python itself frees little at its end.
-    sanitizers = {"LD_PRELOAD": runtime, "ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
+    sanitizers = {
+        "LD_PRELOAD": " ".join(before),
+        "ASAN_OPTIONS": "detect_leaks=0",
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+    }
     environment = ONE_THREAD | sanitizers | {"AWD_KERNEL": library}
     named = session.posargs or ["tests/core/kernel", "tests/core/transforms/test_filterbank.py"]
     session.run("python", "-m", "pytest", *named, env=environment)

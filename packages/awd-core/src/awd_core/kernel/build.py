@@ -118,7 +118,7 @@ def _all(commands: list[list[str]]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Compile into a folder, and print the path of the library, for `AWD_KERNEL`, and that of a sanitizer's runtime."""
+    """Compile into a folder, and print the library's path, for `AWD_KERNEL`, and what sanitizers need first."""
     parser = argparse.ArgumentParser("python -m awd_core.kernel.build", description="Compile the kernel.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--sanitize", action="store_true", help="with AddressSanitizer and UndefinedBehaviorSanitizer")
@@ -126,8 +126,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     sys.stdout.write(f"{build(options.folder.resolve(), SANITIZE if options.sanitize else ())}\n")
     if options.sanitize:
-        asked = [*compiler(), "-print-file-name=libasan.so"]
-        sys.stdout.write(subprocess.run(asked, capture_output=True, text=True, check=True).stdout)  # noqa: S603
+        # Beside the sanitizers' own library the one that throws, or the exceptions of others end the process.
+        for name in ("libasan.so", "libstdc++.so"):
+            asked = [*compiler(), f"-print-file-name={name}"]
+            sys.stdout.write(subprocess.run(asked, capture_output=True, text=True, check=True).stdout)  # noqa: S603
 
 
 if __name__ == "__main__":
