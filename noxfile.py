@@ -205,7 +205,7 @@ def bench(session: nox.Session) -> None:
 
     `-- --awave PATH` adds a checkout of Yu-Group/adaptive-wavelets; `-- scale …` runs `benchmarks.scale` instead.
     """
-    install(session, "ptwt", "scikit-image", extra="[dask]")
+    install(session, "ptwt", "ndwt", "scikit-image", extra="[dask]")
     named = bool(session.posargs) and not session.posargs[0].startswith("-")
     module = f"benchmarks.{session.posargs[0]}" if named else "benchmarks"
     session.run("python", "-m", module, *session.posargs[named:])
