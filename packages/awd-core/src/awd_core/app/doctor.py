@@ -20,13 +20,14 @@ def findings() -> Iterator[tuple[str, str]]:
     """Names and values, for people."""
     import torch
 
-    from awd_core.kernel.library import find_kernel, kernel_in_words
+    from awd_core.kernel.library import find_kernel
     from awd_core.run.folder import PACKAGES, versions_of
     from awd_core.workers.threads import available_cores
 
     yield from versions_of(PACKAGES).items()
     kernel = find_kernel()
-    yield "library", str(kernel.path) if kernel else kernel_in_words()
+    if kernel is not None:
+        yield "library", str(kernel.path)
     yield "torch's instructions", torch.backends.cpu.get_cpu_capability()
     yield "threads", f"{torch.get_num_threads()}, of {available_cores()} cores that may be used"
     devices = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]

@@ -5,7 +5,6 @@ Names, modes, lengths and the order of coefficients are PyWavelets': `[cA_J, cD_
 columns), cV vertical and cD diagonal ones.
 """
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias, cast
@@ -27,10 +26,12 @@ from awd_core.transforms.boundary import (
 )
 from awd_core.transforms.coefficients import Coefficients as Coefficients
 from awd_core.transforms.compiled import forward, inverse, kernel_for, takes_levels
-from awd_core.transforms.multilinear import is_ordinary, is_traced, plain_values
+from awd_core.transforms.inputs import check_tensor, check_values, is_finite
+from awd_core.transforms.multilinear import is_ordinary, is_traced
 from awd_core.wavelets.filters import Filter, WaveletLike, as_filter
 
 FilterLike: TypeAlias = Filter | WaveletLike
+BAND = "a band of coefficients"
 
 
 class _DWT(nn.Module, ABC):
@@ -104,7 +105,7 @@ class _DWT(nn.Module, ABC):
         approximation = in_single_precision(approximation)
         details = [list(map(in_single_precision, self._unpack(entry))) for entry in entries]
         for band in (approximation, *(band for bands in details for band in bands)):
-            check_tensor("a band of coefficients", band, len(self.axes), self.check_finite)
+            check_tensor(BAND, band, len(self.axes), False)
             self._check_batch(approximation, band)
         if shape is None:
             shape = getattr(coefficients, "shape", None) or self._even_shape(details, approximation)
@@ -120,7 +121,12 @@ class _DWT(nn.Module, ABC):
         bands = [*(band for level in reversed(details) for band in level), approximation]
         kernel = self._kernel(len(details), *bands, *banks)
         if kernel is not None:
-            return inverse(kernel, bands, banks, sizes[0], synthesis_mode(self.mode))
+            found = inverse(kernel, bands, banks, sizes[0], synthesis_mode(self.mode))
+            # No NaN or infinity of a band is lost on the way: one look at the signal tells whether to look at them.
+            if self.check_finite and not is_finite(found):
+                self._check_values(bands)
+            return found
+        self._check_values(bands)
         x: Tensor = approximation
         for level, bands in zip(range(len(details), 0, -1), details, strict=True):
             x = self._merge([x, *bands], banks, sizes[level - 1])
@@ -241,6 +247,11 @@ class _DWT(nn.Module, ABC):
                 "give the coefficients of a transform with this filter and mode"
             )
         return shape
+
+    def _check_values(self, bands: Iterable[Tensor]) -> None:
+        if self.check_finite:
+            for band in bands:
+                check_values(BAND, band)
 
     def _check_batch(self, approximation: Tensor, band: Tensor) -> None:
         first, own = ((x.shape[: -len(self.axes)], x.dtype) for x in (approximation, band))
@@ -390,25 +401,3 @@ def transformed_axes(shape: tuple[int, ...], ndim: int | None) -> int:
             f"X has shape {tuple(shape)} and ndim is {ndim!r}; X is (m, …, N) with ndim=1, (m, …, H, W) with 2"
         )
     return ndim
-
-
-def check_tensor(name: str, x: Tensor, ndim: int, check_finite: bool) -> None:
-    """Refuse what cannot be transformed along its last `ndim` axes."""
-    if not isinstance(x, Tensor):
-        raise TypeError(f"{name} is {type(x).__name__}; give a torch tensor, for instance torch.from_numpy(array)")
-    if x.layout != torch.strided:
-        raise TypeError(f"{name} is sparse ({x.layout}); give a dense tensor, x.to_dense()")
-    if x.dtype not in (torch.float32, torch.float64):
-        raise TypeError(f"{name} is {x.dtype}; give float32 or float64, for instance x.float()")
-    if x.ndim < ndim:
-        raise ValueError(f"{name} has {x.ndim} dimension(s) (shape {tuple(x.shape)}); at least {ndim} are needed")
-    if 0 in x.shape[-ndim:]:
-        raise ValueError(f"{name} has shape {tuple(x.shape)}: no samples along a transformed axis")
-    values = plain_values(x) if check_finite else None
-    # A sum is the cheapest pass that no NaN or infinity survives unseen; large finite values may overflow it.
-    if values is not None and not math.isfinite(values.sum().item()):
-        bad = values.numel() - int(values.isfinite().sum())
-        if bad:
-            raise ValueError(
-                f"{name}, of shape {tuple(x.shape)}, holds {bad} NaN or infinite value(s); mask or fill them first"
-            )
