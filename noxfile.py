@@ -18,6 +18,7 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 PROCESSORS = {
     "this processor": ("", {}),
     "two threads": ("", {"OMP_NUM_THREADS": "2"}),
+    "no compiled kernel": ("", {"AWD_KERNEL": "off"}),
     "AVX-512": (
         "avx512f",
         {"ATEN_CPU_CAPABILITY": "avx512", "ONEDNN_MAX_CPU_ISA": "AVX512_CORE", "OPENBLAS_CORETYPE": "SkylakeX"},
@@ -26,7 +27,7 @@ PROCESSORS = {
         "avx2",
         {
             "ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "OPENBLAS_CORETYPE": "Haswell",
-            "NPY_DISABLE_CPU_FEATURES": "X86_V4",
+            "NPY_DISABLE_CPU_FEATURES": "X86_V4", "AWD_KERNEL": "avx2",
         },
     ),
     "SSE4": (
@@ -34,12 +35,12 @@ PROCESSORS = {
         {
             "ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "OPENBLAS_CORETYPE": "Nehalem",
             "MKL_CBWR": "COMPATIBLE", "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4",
-            "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA",
+            "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA", "AWD_KERNEL": "sse2",
         },
     ),
 }  # fmt: skip
 """Processors that libraries compute as on: the flag of /proc/cpuinfo that it takes, and what torch, oneDNN, OpenBLAS,
-MKL, NumPy and the C library are told. Each sums in its own order and rounds at its own places."""
+MKL, NumPy, the C library and our own kernel are told. Each sums in its own order and rounds at its own places."""
 SOURCES = [f"{folder}/src" for folder in PACKAGES.values()]
 
 nox.needs_version = ">=2024.4"
@@ -107,6 +108,24 @@ def processors(session: nox.Session) -> None:
         session.log(f"{name}: {verdict}")
     if "failed" in verdicts.values():
         session.error("not all of them passed")
+
+
+@nox.session
+def sanitize(session: nox.Session) -> None:
+    """Run the tests of the compiled kernel with AddressSanitizer and UndefinedBehaviorSanitizer in it."""
+    install(session, packages=("awd-core",), extra="[test]")
+    folder = session.create_tmp()
+    built = session.run("python", "-m", "awd_core.kernel.build", "--sanitize", folder, silent=True)
+    library, *before = str(built).split()
+    # What was allocated before the library came is to be known as well; Python itself frees little at its end.
+    sanitizers = {
+        "LD_PRELOAD": " ".join(before),
+        "ASAN_OPTIONS": "detect_leaks=0",
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+    }
+    environment = ONE_THREAD | sanitizers | {"AWD_KERNEL": library}
+    named = session.posargs or ["tests/core/kernel", "tests/core/transforms/test_filterbank.py"]
+    session.run("python", "-m", "pytest", *named, env=environment)
 
 
 @nox.session
@@ -186,7 +205,7 @@ def bench(session: nox.Session) -> None:
 
     `-- --awave PATH` adds a checkout of Yu-Group/adaptive-wavelets; `-- scale …` runs `benchmarks.scale` instead.
     """
-    install(session, "ptwt", "scikit-image", extra="[dask]")
+    install(session, "ptwt", "ndwt", "scikit-image", extra="[dask]")
     named = bool(session.posargs) and not session.posargs[0].startswith("-")
     module = f"benchmarks.{session.posargs[0]}" if named else "benchmarks"
     session.run("python", "-m", module, *session.posargs[named:])

@@ -185,6 +185,48 @@ def pywavelets(problem: Problem, x: Tensor, settings: Settings) -> Prepared:
     )
 
 
+def compiled_in_rust(problem: Problem, x: Tensor, settings: Settings) -> Prepared:
+    """The package ndwt, on NumPy arrays: Rust, the taps compiled in, without gradients."""
+    package: Any = importlib.import_module("ndwt")
+    if not problem.wavelet.startswith("db"):
+        raise ValueError(f"not asked for {problem.wavelet}")
+    wavelet = getattr(package.Wavelet, f"Daubechies{problem.wavelet.removeprefix('db')}")
+    array, how = x.numpy(), {"axes": tuple(range(1, x.ndim)), "level": problem.levels}
+    if problem.mode == "periodization":
+        return Prepared(
+            lambda: package.dwt_per(wavelet, array, **how),
+            lambda coefficients: _blocks(problem, coefficients),
+            lambda coefficients: package.idwt_per(wavelet, coefficients, **how),
+        )
+    how["bc"] = getattr(package.BoundaryCondition, problem.mode.capitalize())
+    return Prepared(
+        lambda: package.dwt(wavelet, array, **how),
+        lambda coefficients: _blocks(problem, coefficients),
+        lambda coefficients: package.idwt(wavelet, coefficients, array.shape, **how),
+    )
+
+
+def _blocks(problem: Problem, coefficients: np.ndarray[Any, Any]) -> list[Tensor]:
+    """Bands in PyWavelets' order from one array, in which each level's details stand behind all coarser ones."""
+    sizes, taps = problem.shape[1:], pywt.Wavelet(problem.wavelet).dec_len
+    total, levels = coefficients.shape[1:], []
+    for _ in range(problem.levels):
+        sizes = tuple(pywt.dwt_coeff_len(size, taps, problem.mode) for size in sizes)
+        total = tuple(all_ - size for all_, size in zip(total, sizes, strict=True))
+        low, high = (
+            tuple(slice(at, at + n) for at, n in zip(begin, sizes, strict=True)) for begin in ([0] * len(sizes), total)
+        )
+        if len(sizes) == 1:
+            levels.append([coefficients[:, high[0]]])
+        else:
+            pairs = ((high[0], low[1]), (low[0], high[1]), high)
+            levels.append([coefficients[:, rows, columns] for rows, columns in pairs])
+    approximation = coefficients[(slice(None), *(slice(size) for size in sizes))]
+    return [
+        torch.from_numpy(band.copy()) for band in (approximation, *(band for level in levels[::-1] for band in level))
+    ]
+
+
 def awave(problem: Problem, x: Tensor, settings: Settings) -> Prepared:
     """The published code of adaptive wavelet distillation, where a checkout of it is given."""
     if settings.awave is None:
@@ -217,7 +259,7 @@ def awave(problem: Problem, x: Tensor, settings: Settings) -> Prepared:
     return Prepared(forward, bands, inverse, {TAPS: gradient})
 
 
-PEERS: dict[str, Prepare] = {"ptwt": toolbox, "PyWavelets": pywavelets, "awave": awave}
+PEERS: dict[str, Prepare] = {"ptwt": toolbox, "PyWavelets": pywavelets, "ndwt": compiled_in_rust, "awave": awave}
 """Everyone to be compared with in the tables."""
 
 SEPARABLE: dict[str, Prepare] = {"ptwt separable": toolbox_separable}

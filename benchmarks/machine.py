@@ -10,9 +10,10 @@ from typing import Any
 
 import torch
 
+from awd_core.kernel import kernel_in_words
 from benchmarks.timing import Settings, available_cores
 
-PACKAGES = ("awd-core", "torch", "numpy", "PyWavelets", "ptwt")
+PACKAGES = ("awd-core", "torch", "numpy", "PyWavelets", "ptwt", "ndwt")
 
 BUSY = 0.5
 """Load average of the last minute above which something else seems to be running."""
@@ -38,6 +39,7 @@ def describe(settings: Settings) -> dict[str, Any]:
         "commit": _commit(Path(__file__).parents[1]),
         "processor": _processor(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
+        "kernel": kernel_in_words(),
         "system": platform.platform(),
         "cores": available_cores(),
         "threads": torch.get_num_threads(),
@@ -55,8 +57,8 @@ def summary(record: dict[str, Any]) -> str:
     known += [f"awave {record['awave']}"] if record["awave"] else []
     return (
         f"{record['date'][:10]}, {record['processor']} ({record['instructions']}), {record['cores']} cores, "
-        f"{record['threads']} threads, Python {record['python']}, {', '.join(known)}"
-        + (f", commit {record['commit']}" if record["commit"] else "")
+        f"{record['threads']} threads, kernel {record.get('kernel', 'none')}, Python {record['python']}, "
+        f"{', '.join(known)}" + (f", commit {record['commit']}" if record["commit"] else "")
     )
 
 

@@ -20,7 +20,7 @@ HEAVY = ["torch", "matplotlib", "scipy", "sklearn"]
 FLOORS = {
     "awd_core": [
         "checks",
-        "files workers",
+        "files kernel workers",
         "plotting teacher",
         "wavelets",
         "transforms",

@@ -32,6 +32,15 @@ def test_the_version_is_that_of_the_package():
     assert (result.exit_code, result.stdout) == (0, f"awd-core {version('awd-core')}\n")
 
 
+def test_the_doctor_tells_what_computes(monkeypatch):
+    monkeypatch.setenv("AWD_KERNEL", "off")
+    result = invoke(app, ["doctor"])
+    assert result.exit_code == 0
+    told = dict(line.split(maxsplit=1) for line in result.stdout.splitlines() if line.split()[0] in ("torch", "kernel"))
+    assert told["torch"].strip() == version("torch")
+    assert told["kernel"].startswith("none, torch alone: AWD_KERNEL=off says so")
+
+
 def test_without_arguments_there_is_help():
     result = invoke(app, [])
     assert result.exit_code == 0
@@ -138,10 +147,13 @@ def test_the_program_itself_ends_with_two_and_no_traceback():
             "awd: Unknown option: --bfore. Did you mean --before? See awd wavelet --help",
         ),
         (["wavelet", "db2", "db3"], "awd: Unused Tokens: ['db3']; see awd wavelet --help"),
-        (["--nonsense"], 'awd: Unknown command "--nonsense". Available commands: wavelet, distill; see awd --help'),
+        (
+            ["--nonsense"],
+            'awd: Unknown command "--nonsense". Available commands: wavelet, distill, doctor; see awd --help',
+        ),
         (
             ["wavelot"],
-            'awd: Unknown command "wavelot". Did you mean "wavelet"? Available commands: wavelet, distill; see '
+            'awd: Unknown command "wavelot". Did you mean "wavelet"? Available commands: wavelet, distill, doctor; see '
             "awd --help",
         ),
         (

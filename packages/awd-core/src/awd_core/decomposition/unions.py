@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from awd_core.attribution.coefficients import baseline_like
-from awd_core.attribution.model_gradients import Target
+from awd_core.attribution.model_gradients import Target, evaluation_mode
 from awd_core.attribution.trim import TrimModel
 from awd_core.checks.choices import check_choice
 from awd_core.checks.real_numbers import real_array

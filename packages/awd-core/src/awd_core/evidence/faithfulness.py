@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from awd_core.attribution.coefficients import baseline_like
-from awd_core.attribution.model_gradients import Target
+from awd_core.attribution.model_gradients import Target, evaluation_mode
 from awd_core.attribution.trim import TrimModel
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.evidence.checks import Attributions, as_rows, predicted

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from awd_core.files.atomic import write_atomically, write_json
 from awd_core.files.lock import lock_file
+from awd_core.kernel.library import kernel_in_words
 from awd_core.run.screen import Report, Screen
 from awd_core.workers.threads import Threads, use_threads
 
@@ -155,7 +156,7 @@ class RunFolder:
         if earlier is not None:
             _check_program(self.path, earlier, program)
         _sweep(self.path)
-        versions = _versions([*PACKAGES, *packages])
+        versions = versions_of([*PACKAGES, *packages])
         # A run that failed before it made anything, for a wrong setting perhaps, is no loss.
         empty = not any((self.path / name).exists() for name in self.artefacts)
         if earlier is not None and (overwrite or (empty and earlier["settings"] != wanted["settings"])):
@@ -387,14 +388,15 @@ def _short(value: Any, most: int = 60) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def _versions(packages: Sequence[str]) -> dict[str, str]:
+def versions_of(packages: Sequence[str]) -> dict[str, str]:
+    """Versions of Python and of distributions, and which kernel computes the transforms."""
     versions = {"python": platform.python_version()}
     for name in packages:
         try:
             versions[name] = installed_version(name)
         except PackageNotFoundError:
             versions[name] = "not installed"
-    return versions
+    return versions | {"kernel": kernel_in_words()}
 
 
 def _now() -> str:

@@ -120,14 +120,14 @@ def level_tensor(size: int, taps: int, mode: str) -> Array:
     offset = window_offset(taps, mode)
     before = taps - 1 - offset
     after = 2 * (outputs - 1) + offset - (size - 1)
-    extension = _extension_matrix(size, before, after, mode)
+    extension = extension_matrix(size, before, after, mode)
     sample = before + offset + 2 * np.arange(outputs) - np.arange(taps)[:, None]
     tensor: Array = extension[sample]
     tensor.flags.writeable = False
     return tensor
 
 
-def _extension_matrix(size: int, before: int, after: int, mode: str) -> Array:
+def extension_matrix(size: int, before: int, after: int, mode: str) -> Array:
     """Matrix from N samples to `before` + N + `after` samples."""
     if is_periodized(mode):
         even = size + size % 2

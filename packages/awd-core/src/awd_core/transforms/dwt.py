@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from awd_core.checks.whole_numbers import is_whole_number, whole_number
+from awd_core.kernel.library import Kernel
 from awd_core.transforms.autocast import in_single_precision, without_autocast
 from awd_core.transforms.axes import Shape, analyse_axis, split_ordinary, synthesise_axis
 from awd_core.transforms.boundary import (
@@ -24,10 +25,13 @@ from awd_core.transforms.boundary import (
     warn_of_boundary,
 )
 from awd_core.transforms.coefficients import Coefficients as Coefficients
-from awd_core.transforms.multilinear import is_ordinary, is_traced, plain_values
+from awd_core.transforms.compiled import forward, inverse, kernel_for, takes_levels
+from awd_core.transforms.inputs import check_tensor, check_values, is_finite
+from awd_core.transforms.multilinear import is_ordinary, is_traced
 from awd_core.wavelets.filters import Filter, WaveletLike, as_filter
 
 FilterLike: TypeAlias = Filter | WaveletLike
+BAND = "a band of coefficients"
 
 
 class _DWT(nn.Module, ABC):
@@ -101,7 +105,7 @@ class _DWT(nn.Module, ABC):
         approximation = in_single_precision(approximation)
         details = [list(map(in_single_precision, self._unpack(entry))) for entry in entries]
         for band in (approximation, *(band for bands in details for band in bands)):
-            check_tensor("a band of coefficients", band, len(self.axes), self.check_finite)
+            check_tensor(BAND, band, len(self.axes), False)
             self._check_batch(approximation, band)
         if shape is None:
             shape = getattr(coefficients, "shape", None) or self._even_shape(details, approximation)
@@ -114,6 +118,15 @@ class _DWT(nn.Module, ABC):
             self._check_bands(bands, sizes[level], shape, level)
         self._check_bands([approximation], sizes[-1], shape, len(details))
         banks = self._banks(approximation)
+        bands = [*(band for level in reversed(details) for band in level), approximation]
+        kernel = self._kernel(len(details), *bands, *banks)
+        if kernel is not None:
+            found = inverse(kernel, bands, banks, sizes[0], synthesis_mode(self.mode))
+            # No NaN or infinity of a band is lost on the way: one look at the signal tells whether to look at them.
+            if self.check_finite and not is_finite(found):
+                self._check_values(bands)
+            return found
+        self._check_values(bands)
         x: Tensor = approximation
         for level, bands in zip(range(len(details), 0, -1), details, strict=True):
             x = self._merge([x, *bands], banks, sizes[level - 1])
@@ -140,6 +153,12 @@ class _DWT(nn.Module, ABC):
         self._sizes(shape, levels)  # raises where a level would not be possible
         banks = self._banks(x)
         entries: list[Any] = []
+        kernel = self._kernel(levels, x, *banks)
+        if kernel is not None:
+            *fine, x = forward(kernel, x, banks, levels, mode)
+            each = len(fine) // levels
+            entries = [self._pack(fine[first : first + each]) for first in range(0, len(fine), each)]
+            levels = 0
         for _ in range(levels):
             x, *details = self._split(x, banks, mode)
             entries.append(self._pack(details))
@@ -189,6 +208,10 @@ class _DWT(nn.Module, ABC):
         warn_of_boundary(self.levels, shape, taps)
         return self.levels
 
+    def _kernel(self, levels: int, *tensors: Tensor) -> Kernel | None:
+        """What transforms these tensors without bringing a graph, if anything but torch does."""
+        return kernel_for(*tensors) if takes_levels(levels) and is_ordinary(*tensors) else None
+
     def _banks(self, like: Tensor) -> list[Tensor]:
         """Decomposition filters of each axis, evaluated once where the axes share one filter."""
         with without_autocast(like):
@@ -197,7 +220,7 @@ class _DWT(nn.Module, ABC):
 
     def _sizes(self, shape: Shape, levels: int) -> list[Shape]:
         """Spatial shapes of the approximations from level 0, the signal, to the last."""
-        sizes = [shape]
+        sizes, lengths = [shape], [filter_.length for filter_ in self.filters]
         for _ in range(levels):
             if "reflect" in self.mode and min(sizes[-1]) < 2:
                 raise ValueError(
@@ -205,10 +228,7 @@ class _DWT(nn.Module, ABC):
                     f"down to {sizes[-1]}; take fewer levels or another mode"
                 )
             sizes.append(
-                tuple(
-                    output_length(size, filter_.length, self.mode)
-                    for size, filter_ in zip(sizes[-1], self.filters, strict=True)
-                )
+                tuple(output_length(size, taps, self.mode) for size, taps in zip(sizes[-1], lengths, strict=True))
             )
         return sizes
 
@@ -227,6 +247,11 @@ class _DWT(nn.Module, ABC):
                 "give the coefficients of a transform with this filter and mode"
             )
         return shape
+
+    def _check_values(self, bands: Iterable[Tensor]) -> None:
+        if self.check_finite:
+            for band in bands:
+                check_values(BAND, band)
 
     def _check_batch(self, approximation: Tensor, band: Tensor) -> None:
         first, own = ((x.shape[: -len(self.axes)], x.dtype) for x in (approximation, band))
@@ -376,25 +401,3 @@ def transformed_axes(shape: tuple[int, ...], ndim: int | None) -> int:
             f"X has shape {tuple(shape)} and ndim is {ndim!r}; X is (m, …, N) with ndim=1, (m, …, H, W) with 2"
         )
     return ndim
-
-
-def check_tensor(name: str, x: Tensor, ndim: int, check_finite: bool) -> None:
-    """Refuse what cannot be transformed along its last `ndim` axes."""
-    if not isinstance(x, Tensor):
-        raise TypeError(f"{name} is {type(x).__name__}; give a torch tensor, for instance torch.from_numpy(array)")
-    if x.layout != torch.strided:
-        raise TypeError(f"{name} is sparse ({x.layout}); give a dense tensor, x.to_dense()")
-    if x.dtype not in (torch.float32, torch.float64):
-        raise TypeError(f"{name} is {x.dtype}; give float32 or float64, for instance x.float()")
-    if x.ndim < ndim:
-        raise ValueError(f"{name} has {x.ndim} dimension(s) (shape {tuple(x.shape)}); at least {ndim} are needed")
-    if 0 in x.shape[-ndim:]:
-        raise ValueError(f"{name} has shape {tuple(x.shape)}: no samples along a transformed axis")
-    values = plain_values(x) if check_finite else None
-    # A sum is the cheapest pass that no NaN or infinity survives unseen; large finite values may overflow it.
-    if values is not None and not bool(values.sum().isfinite()):
-        bad = values.numel() - int(values.isfinite().sum())
-        if bad:
-            raise ValueError(
-                f"{name}, of shape {tuple(x.shape)}, holds {bad} NaN or infinite value(s); mask or fill them first"
-            )

@@ -23,6 +23,7 @@ no mode pays for padding, and none is a special case.
 import torch
 from torch import Tensor
 
+from awd_core.transforms import compiled
 from awd_core.transforms.blocks import (
     Level,
     adjoint_constant,
@@ -41,6 +42,7 @@ from awd_core.transforms.blocks import (
     with_slopes,
 )
 from awd_core.transforms.boundary import output_length
+from awd_core.transforms.compiled import kernel_for, takes_level
 from awd_core.transforms.multilinear import Needed, multilinear
 
 
@@ -83,6 +85,14 @@ def analysis_kernel(
     x: Tensor, filters: Tensor, mode: str, out: tuple[Tensor, Tensor] | None = None
 ) -> tuple[Tensor, Tensor]:
     """`analyse` of ordinary tensors, for loops that bring no graph; into `out` if given."""
+    kernel = kernel_for(x, filters, *(out or ()))
+    if (
+        kernel is not None
+        and takes_level(x.shape[1], filters.shape[1], mode, x.shape[2], *(out or ()))
+        and all(band.is_contiguous() for band in out or ())
+    ):
+        shape = (x.shape[0], output_length(x.shape[1], filters.shape[1], mode), x.shape[2])
+        return compiled.analyse(kernel, x, filters, mode, out or (x.new_empty(shape), x.new_empty(shape)))
     level = Level(x.shape[1], filters.shape[1], mode)
     batch, _, lanes = x.shape
     taps, outputs = level.taps, level.outputs
@@ -145,6 +155,14 @@ def adjoint_kernel(
     low: Tensor, high: Tensor, filters: Tensor, size: int, mode: str, out: Tensor | None = None
 ) -> Tensor:
     """`synthesise` of ordinary tensors; into `out` if given."""
+    kernel = kernel_for(low, high, filters)
+    if (
+        kernel is not None
+        and takes_level(size, filters.shape[1], mode, low.shape[2], low, high)
+        and (out is None or out.is_contiguous())
+    ):
+        whole = low.new_empty(low.shape[0], size, low.shape[2]) if out is None else out
+        return compiled.adjoint(kernel, low, high, filters, mode, whole)
     level = Level(size, filters.shape[1], mode)
     batch, _, lanes = low.shape
     taps = level.taps
@@ -201,6 +219,9 @@ def correlate(x: Tensor, low: Tensor, high: Tensor, taps: int, mode: str) -> Ten
 
 def filter_gradient_kernel(x: Tensor, low: Tensor, high: Tensor, taps: int, mode: str) -> Tensor:
     """`correlate` of ordinary tensors."""
+    kernel = kernel_for(x, low, high)
+    if kernel is not None and takes_level(x.shape[1], taps, mode, x.shape[2], low, high) and len(low) == len(x):
+        return compiled.gradient(kernel, x, low, high, taps, mode)
     level = Level(x.shape[1], taps, mode)
     batch, _, lanes = x.shape
     outputs = level.outputs

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from awd_core.transforms.boundary import output_length
+from awd_core.transforms.compiled import kernel_for, norm_and_gradient, takes_levels
 from awd_core.transforms.filterbank import adjoint_kernel, analysis_kernel, filter_gradient_kernel
 from awd_core.wavelets.filters import high_pass
 
@@ -113,8 +114,12 @@ def l1_norm_and_gradient(
         Rows are summed in x's precision, by halves, and their sums in float64.
     gradient : Tensor, shape (L,), float64
     """
-    memory = workspace or Workspace()
     bank = torch.stack([taps, high_pass(taps)])
+    kernel = kernel_for(x, bank)
+    if kernel is not None and takes_levels(levels):
+        norm, into_bank = norm_and_gradient(kernel, x, bank, ndim, levels, mode, ROUNDING)
+        return norm, _into_low(torch.from_numpy(into_bank.copy()))
+    memory = workspace or Workspace()
     bands, shapes, splits = {0: x}, {0: tuple(x.shape[-ndim:])}, []
     approximation, count = 0, 0
     for _ in range(levels):
@@ -152,7 +157,12 @@ def l1_norm_and_gradient(
         if split.parent:
             slope = memory.take(("slope", split.parent), tuple(split.x.shape), x)
             slopes[split.parent] = adjoint_kernel(low, high, bank, split.x.shape[1], mode, slope)
-    return norm, gradient[0] + high_pass(gradient[1].flip(0)).flip(0)
+    return norm, _into_low(gradient)
+
+
+def _into_low(gradient: Tensor) -> Tensor:
+    """Gradient into the low-pass taps from that into both filters, of which the high-pass follows from the low-pass."""
+    return gradient[0] + high_pass(gradient[1].flip(0)).flip(0)
 
 
 def _l1(band: Tensor, memory: Workspace) -> Tensor:

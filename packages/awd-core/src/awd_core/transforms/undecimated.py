@@ -34,8 +34,8 @@ from awd_core.checks.choices import check_choice
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.transforms.autocast import in_single_precision, without_autocast
 from awd_core.transforms.axes import flattened
-from awd_core.transforms.dwt import check_tensor
 from awd_core.transforms.extension import extension
+from awd_core.transforms.inputs import check_tensor
 from awd_core.wavelets.filters import Filter, WaveletLike, as_filter
 
 UndecimatedMode = Literal["zero", "constant", "symmetric", "periodic", "reflect"]
