@@ -27,6 +27,7 @@ FLOORS = {
         "attribution",
         "distill published",
         "evidence features student",
+        "readable",
         "run",
         "report",
         "app",

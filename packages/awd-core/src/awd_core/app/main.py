@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from awd_core.app.distill import distill
+from awd_core.app.predict import predict
 from awd_core.run.program import Program
 from awd_core.run.settings import ARGUMENTS, Typed
 from awd_core.run.tell import tell
@@ -58,3 +59,4 @@ def _print_certificate(certificate: "Certificate") -> None:
 
 
 app.command("distill")(distill)
+app.command("predict")(predict)
