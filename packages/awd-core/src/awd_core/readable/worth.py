@@ -286,6 +286,8 @@ def _ranged(row: WorthRow) -> str:
 
 
 def _sentences(worth: Worth, model: WorthRow) -> Iterator[str]:
+    reads = f"{model.numbers} number{'s' * (model.numbers != 1)} of an input"
+    yield f"Reading {reads}, the model reaches {worth.score} {_ranged(model)} on {worth.test} inputs held out."
     mean = next(iter(worth.of("baseline")), None)
     if mean is not None and not mean.difference_high < 0:
         told = "mean does" if worth.task == "regression" else "most frequent class does"
