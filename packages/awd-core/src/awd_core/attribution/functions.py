@@ -37,7 +37,7 @@ ROUNDED = 0.05
 @dataclass(frozen=True)
 class _Step:
     size: float
-    moved: float  # share of the differences that are not zero
+    moved: float  # share of the differences that are not zero, of values that some prediction hangs on
     curved: float  # relative difference to half the step
     rounded: float  # relative rounding
 
@@ -183,7 +183,10 @@ def _looked_at(function: Callable[[AnyArray, AnyArray], Array], x: AnyArray, siz
     if root == 0:
         return _Step(size, 0.0, 1.0, 1.0)
     rounding = level * float(np.finfo(_precision(function, x, rows)).eps) / (2 * size)
-    return _Step(size, float((whole != 0).mean()), float(np.sqrt(((whole - half) ** 2).mean())) / root, rounding / root)
+    # Values that no prediction hangs on say nothing of the step.
+    by_value = whole.reshape(len(rows), -1) != 0
+    moved = float(by_value[:, by_value.any(axis=0)].mean())
+    return _Step(size, moved, float(np.sqrt(((whole - half) ** 2).mean())) / root, rounding / root)
 
 
 def _precision(function: Any, x: AnyArray, rows: AnyArray) -> Any:

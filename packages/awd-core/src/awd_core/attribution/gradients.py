@@ -10,8 +10,10 @@ path-averaged gradient ḡ from "integrated_gradients", integrated gradients are
 """
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, cast, overload
@@ -30,6 +32,7 @@ from awd_core.files.store import BlockStore, InMemory
 from awd_core.typing import AnyArray, Array
 from awd_core.workers.mapping import Workers
 from awd_core.workers.open import open_workers
+from awd_core.workers.progress import Lines
 
 if TYPE_CHECKING:
     import zarr
@@ -291,7 +294,7 @@ def _refuse_zeros(gradients: SampleArray, batch_size: int, what: str) -> None:
 
 @contextmanager
 def reporting(progress: Progress, what: str = "Input gradients") -> Iterator[Callable[[int, int], object]]:
-    """Something to tell of samples done and all samples: a function of the user, a bar, or nobody."""
+    """Something to tell of samples done and all samples: the user's function, a bar, lines in a notebook, or nobody."""
     if callable(progress):
         yield progress
     elif not progress:
@@ -300,6 +303,12 @@ def reporting(progress: Progress, what: str = "Input gradients") -> Iterator[Cal
         from rich.console import Console
         from rich.progress import Progress as Bar
 
-        with Bar(console=Console(stderr=True)) as bar:
+        console = Console(stderr=True)
+        if not console.is_terminal:
+            say = partial(print, file=sys.stderr)
+            say(f"{what} …")
+            yield Lines(what, say)
+            return
+        with Bar(console=console) as bar:
             task = bar.add_task(what, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -26,7 +26,7 @@ from awd_core.files.record import Record, reading
 from awd_core.wavelets.wavelet import Wavelet
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PathPoint(Record, ignored=("distance_to_start",)):
     """The best wavelet at one share of the interpretation term.
 
@@ -54,6 +54,9 @@ class PathPoint(Record, ignored=("distance_to_start",)):
     interpretation: float
     objective: float
     descents: tuple[Descent, ...]
+
+    def __repr__(self) -> str:
+        return f"<PathPoint at share {self.share:g}: {self.wavelet!r}, objective {self.objective:.5g}>"
 
     @property
     def best(self) -> Descent:

@@ -41,7 +41,7 @@ class Candidate(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Selection:
     """Scores of the points of a path, and which to take.
 
@@ -68,6 +68,9 @@ class Selection:
     standard_error: tuple[float, ...]
     scores: Array
     shares: tuple[float, ...]
+
+    def __repr__(self) -> str:
+        return f"<Selection of point {self.index} of {len(self.mean)}: {self.mean[self.index]:.4g}>"
 
     def rows(self) -> list[dict[str, Any]]:
         """The table: one row per point with its share, mean, standard error and whether it was chosen."""

@@ -43,7 +43,7 @@ BOTH_ENDS = 1.96
 Report = Callable[[int, int, str], object]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Readable:
     """A model, and what it is worth; made by `readable_model`.
 
@@ -60,6 +60,9 @@ class Readable:
     model: ReadableModel
     worth: Worth
     distillation: StudentDistillation | None
+
+    def __repr__(self) -> str:
+        return f"<Readable: {self.model!r}, {self.worth!r}>"
 
 
 def readable_model(

@@ -92,6 +92,9 @@ class Worth:
     teller: str
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"<Worth of {len(self.rows)} methods on {self.test} inputs held out; print it to read it>"
+
     @property
     def score(self) -> str:
         """What the scores are called."""

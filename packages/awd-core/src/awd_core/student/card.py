@@ -124,7 +124,7 @@ def chosen(values: Array) -> Rows:
     return (values[:, 0] > 0).astype(np.int64) if values.shape[1] == 1 else values.argmax(axis=1)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class StudentCard:
     """A student that predicts with NumPy alone: `WaveletStudent.save` writes its file, `load` reads it.
 
@@ -188,6 +188,9 @@ class StudentCard:
     functions: Mapping[str, Callable[[Bands], Any]] = field(default_factory=dict)
     channels: int = 0
     per_channel: bool = False
+
+    def __repr__(self) -> str:
+        return f"<StudentCard of {', '.join(self.targets)}: {len(self.numbers)} numbers of inputs {self.shape}>"
 
     @property
     def coefficients(self) -> list[Coefficient]:

@@ -63,7 +63,7 @@ class CurvePoint(NamedTuple):
     wavelet: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ErrorCurve:
     """Points of all methods; made by `error_curve`.
 
@@ -77,6 +77,9 @@ class ErrorCurve:
 
     points: tuple[CurvePoint, ...]
     student: StudentDistillation | None = None
+
+    def __repr__(self) -> str:
+        return f"<ErrorCurve of {', '.join(self.methods)}: {len(self.points)} points>"
 
     @property
     def methods(self) -> list[str]:
