@@ -10,9 +10,12 @@ from awd_core.run.settings import ARGUMENTS, Quiet, Typed
 from awd_core.run.tell import tell
 
 if TYPE_CHECKING:
+    from awd_core.files.arrays import SampleArray
     from awd_core.readable.model import ReadableModel
 
 ENDINGS = (".csv", ".npy")
+ROWS = 4096
+"""Inputs that are predicted from at a time."""
 
 
 def predict(
@@ -44,8 +47,7 @@ def predict(
     if out is not None and out.suffix.lower() not in ENDINGS:
         raise ValueError(f"--out is {out}; give a file that ends in {' or '.join(ENDINGS)}")
     loaded = ReadableModel.load(model)
-    inputs = read_array(X)[:]
-    columns = loaded.score_rows(inputs)
+    columns = _scored(loaded, read_array(X))
     table = _csv(columns)
     if out is None:
         sys.stdout.write(table)
@@ -55,6 +57,16 @@ def predict(
         write_atomically(out, _npy(loaded, columns))
     if not quiet:
         tell(_summary(columns, out), aside=out is None)
+
+
+def _scored(model: "ReadableModel", inputs: "SampleArray") -> dict[str, list[Any]]:
+    """Columns of the table, a block of inputs after the other: there may be more than memory holds."""
+    columns: dict[str, list[Any]] = {}
+    for start in range(0, max(inputs.shape[0], 1), ROWS):
+        for name, values in model.score_rows(inputs[start : start + ROWS]).items():
+            columns.setdefault(name, []).extend(values)
+    columns["row"] = list(range(len(columns["row"])))
+    return columns
 
 
 def _summary(columns: dict[str, list[Any]], out: Path | None) -> str:

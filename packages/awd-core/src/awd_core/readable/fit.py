@@ -5,7 +5,7 @@ Everything is chosen and fitted on training inputs; others, given or held out he
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -186,6 +186,9 @@ def readable_model(
     report(40, 100, "what else would do")
     rivals = [] if found is None or answers is None else [distill_student(train.X, train.truths.values, **options)]
     worth = worth_of(reader, train, unseen, few, start, path, rivals, told["teller"], seed, report)
+    if chosen_features is None:
+        told_kind = f"The model reads {words_of(picked)}: of them few tell most; --features names other kinds."
+        worth = replace(worth, notes=(*worth.notes, told_kind))
     report(90, 100, "intervals of the weights")
     model = _model(reader, train, few, picked, asked_axis, last, seed, told | worth.short(), start)
     report(100, 100, "")
