@@ -12,7 +12,8 @@ STEPS: dict[str, dict[str, str]] = {
         "Wavelets": "Wavelet Certificate",
         "Filters that can be learnt": "OrthonormalFilter FreeFilter FixedFilter",
         "Transforms": "DWT1d DWT2d undecimated Coefficients MODES FourierTransform LinearDictionary Transform",
-        "Attributions": "input_gradients check_gradients coefficient_attributions TrimModel",
+        "The readable model": "readable_model Readable ReadableModel Worth",
+        "Attributions": "input_gradients attribute_function check_gradients coefficient_attributions TrimModel",
         "Few numbers": "teacher_outputs distill_student StudentDistillation StudentSearch StudentWeights WaveletStudent"
         " WaveletStudentClassifier StudentCard error_curve",
         "Distillation": "distill_path DistillationPath SearchSettings local_minima select_point Selection"

@@ -27,6 +27,7 @@ FLOORS = {
         "attribution",
         "decomposition distill published",
         "evidence features student",
+        "readable",
         "run",
         "report",
         "app",

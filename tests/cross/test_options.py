@@ -22,10 +22,15 @@ OPTIONS = {
     "awd distill": """
         X required | --gradients | --teacher | --weights | --factory-args = {} | --other-weights repeated | --target |
         --batch-size 1.. = 64 | --method = saliency | --baseline | --wavelet = db5 | --levels 1.. = 4 | --mode = zero |
-        --ndim 1..2 | --shares = 11 | --share | --y | --groups | --predictor = lasso | --seed 0.. = 0 |
+        --ndim 1..2 | --shares = 11 | --share | --channels | --y | --groups | --outputs | --test-X | --test-y |
+        --test-outputs | --test-groups | --task = auto | --numbers 1.. = 10 | --features = auto | --axis |
+        --per-channel | --predictor = lasso | --seed 0.. = 0 |
         --random-starts 0.. = 64 | --small-batch 1.. = 131072 |
         --large-batch 1.. = 8388608 | --device = cpu | --dtype = float32 | --out required |
         --workers 1.. = 1 | --scheduler | --no-quality | --no-report | --overwrite | --quiet |
+    """,
+    "awd predict": """
+        RUN required | X required | --out | --quiet |
     """,
     "awd-cosmo run": """
         DATA | --simulate | --preset = quick | --suite = quick; tiny tiny | --cosmologies 8.. | --realisations 1.. |
@@ -133,6 +138,9 @@ CHOICES = {
     "awd distill --method": "saliency input_x_gradient integrated_gradients gradient_shap",
     "awd distill --mode": "zero constant symmetric periodic smooth periodization reflect antisymmetric antireflect",
     "awd distill --predictor": "lasso ridge",
+    "awd distill --channels": "first last",
+    "awd distill --task": "auto regression classification",
+    "awd distill --features": "auto maxima minima scale-means log-energies values relative-values positions",
     "awd distill --dtype": "float32 float64",
     "awd-cosmo run --preset": "quick full tiny",
     "awd-cosmo run --suite": "tiny quick halos massivenus",

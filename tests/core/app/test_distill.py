@@ -86,7 +86,12 @@ def contents(out, names=COMPARED):
 def test_the_folder_holds_what_it_should(finished):
     out, result = finished
     assert result.stdout == f"Written to {out}: report.html, wavelet.json, wavelet.gif and more.\n"
-    assert result.stderr == "Searches …\nScores …\nReport …\n"
+    # A line every ten seconds says how far a step is, if it takes so long.
+    assert [line for line in result.stderr.splitlines() if " after " not in line] == [
+        "Searches …",
+        "Scores …",
+        "Report …",
+    ]
     found = {str(item.relative_to(out)) for item in out.rglob("*") if item.is_file()}
     shares = {f"wavelets/share-{share}.json" for share in ("0.00", "0.50", "1.00")}
     figures = {f"figures/{name}.png" for name in ("wavelet", "path", "functions", "minima", "scores", "filmstrip")}
@@ -254,8 +259,12 @@ def test_truths_choose_the_share(data, tmp_path):
     assert chosen[0] > 0
     assert max(point["mean"] for point in points) > points[0]["mean"] + 0.02
     assert Wavelet.load(tmp_path / "run" / "wavelet.json").metadata["share"] == chosen[0]
-    succeed(*arguments, "--share", "0", "--no-report")
-    assert not (tmp_path / "run" / "selection.json").exists()
+    # Another share leaves what truths have told, with their file or without it.
+    kept = contents(tmp_path / "run", ["selection.json", "model.json", "worth.json"])
+    for more in ([], ["--y", tmp_path / "y.npy"]):
+        succeed(*arguments, "--share", "0", *more, "--no-report")
+        assert contents(tmp_path / "run", kept) == kept
+        assert Wavelet.load(tmp_path / "run" / "wavelet.json").metadata["share"] == 0
 
 
 def test_groups_are_held_out_whole(data, tmp_path):
@@ -370,7 +379,15 @@ def test_ctrl_c_says_how_to_go_on(data, tmp_path, monkeypatch):
         (["--teacher", "a:b", "--weights", "w", "--factory-args", "[]"], "--factory-args must be a JSON object"),
         (["--gradients", "G", "--shares", "0,2"], "shares is '0,2'; they must lie between 0 and 1 and increase"),
         (["--gradients", "G", "--share", "0.3", "--shares", "3"], "share is 0.3, which is not on the path; choose one"),
-        (["--gradients", "G", "--share", "0.5", "--y", "y.npy"], "--share and --y both choose the point of the path"),
+        (
+            ["--gradients", "G", "--outputs", "O.npy"],
+            "--outputs is for the model that predicts --y, which is not given",
+        ),
+        (["--gradients", "G", "--y", "y.npy", "--test-X", "X.npy"], "--test-X needs --test-y, which is not given"),
+        (["--gradients", "G", "--y", "y.npy", "--features", "maxim"], "--features is 'maxim' (did you mean maxima?)"),
+        (["--gradients", "G", "--y", "y.npy", "--axis", "nm"], "--axis: the axis is 'nm'; give name:low:high"),
+        (["--gradients", "G", "--per-channel"], "--per-channel needs --channels, which says where they are"),
+        (["--gradients", "G.npy", "--channels", "last"], "X has shape (80, 32), without an axis of channels"),
         (["--gradients", "G", "--method", "shap"], "method is 'shap'; choose one of saliency, input_x_gradient"),
         (["--gradients", "G", "--mode", "mirror"], "mode is 'mirror'; choose one of zero, constant"),
         (["--gradients", "G", "--dtype", "half"], "dtype is 'half'; choose one of float32, float64"),
@@ -387,7 +404,10 @@ def test_ctrl_c_says_how_to_go_on(data, tmp_path, monkeypatch):
             ["--gradients", "G.npy", "--y", "G.npy", "--groups", "short.npy"],
             "groups have shape (79, 32); give one number",
         ),
-        (["--gradients", "G.npy", "--groups", "G.npy"], "--groups are for the cross-validation by --y, which is not"),
+        (
+            ["--gradients", "G.npy", "--groups", "G.npy"],
+            "--groups is for the model that predicts --y, which is not given",
+        ),
         (["--gradients", "G.npy", "--ndim", "2"], "X has shape (80, 32) and ndim is 2"),
     ],
 )
@@ -413,7 +433,7 @@ def test_a_job_says_the_same_to_python():
     for arguments, told in (
         ({}, "give gradients of a network, or the network itself as teacher"),
         ({"gradients": "G", "teacher": TeacherFile("a:b", "w")}, "gradients and a teacher to ask for them are both"),
-        ({"gradients": "G", "share": 0.5, "y": "y.npy"}, "^share and y both choose the point of the path"),
+        ({"gradients": "G", "groups": "y.npy"}, "^groups is for the model that predicts y, which is not given"),
         ({"gradients": "G", "method": "shap"}, "^method is 'shap'; choose one of saliency, input_x_gradient"),
         ({"gradients": "G", "levels": 0}, "^levels is 0; it must be 1 or more, a whole number"),
         ({"gradients": "G", "workers": 0}, "^workers is 0; it must be 1 or more, a whole number"),

@@ -363,8 +363,10 @@ def test_nan_is_not_hidden_by_a_rectifier():
 @pytest.mark.parametrize(
     ("x", "error", "message"),
     [
-        ([[1.0]], TypeError, "X must be a NumPy array, a torch tensor or a Zarr array, got <class 'list'>"),
-        (np.ones((2, 3), dtype=int), TypeError, "X must hold float32 or float64, got int64"),
+        ("numbers", TypeError, "X must be a NumPy array, a torch tensor or a Zarr array, got <class 'str'>"),
+        ([["one"]], TypeError, "X has to hold real numbers"),
+        (np.ones((2, 3), dtype=complex), TypeError, "X must hold float32 or float64, got complex128"),
+        (np.ones((2, 3), dtype=np.float16), TypeError, "X must hold float32 or float64, got float16"),
         (torch.ones(2, 3, dtype=torch.bfloat16), TypeError, "float32 or float64, got torch.bfloat16"),
         (np.ones((0, 3)), ValueError, r"at least one sample along its first axis, got shape \(0, 3\)"),
         (np.array(1.0), ValueError, "at least one sample"),
@@ -693,7 +695,7 @@ def test_good_gradients_pass_the_check(tmp_path):
         (np.ones((7, 4, 2, 3)), ValueError, r"use those of one: gradients\[:, k\]"),
         (np.zeros((7, 2, 3)), ValueError, "There is nothing to distil: every gradient is zero"),
         (np.ones((7, 2, 3), dtype=int), TypeError, "gradients must hold float32 or float64, got int64"),
-        (np.ones((7, 2, 3)).tolist(), TypeError, "gradients must be a NumPy array"),
+        ("gradients", TypeError, "gradients must be a NumPy array"),
         (np.where(np.arange(7)[:, None, None] == 5, np.nan, np.ones((7, 2, 3))), ValueError, "but sample 5 holds NaN"),
     ],
 )

@@ -59,7 +59,7 @@ def mixed(x):
     ("call", "error", "match"),
     [
         (lambda model, X, out: teacher_outputs(model, X[:, :5]), ValueError, r"fails on samples of shape \(5,\)"),
-        (lambda model, X, out: teacher_outputs(model, X.astype(int)), TypeError, "X must hold float32 or float64"),
+        (lambda model, X, out: teacher_outputs(model, X.astype("f2")), TypeError, "X must hold float32 or float64"),
         (lambda model, X, out: teacher_outputs(model, X.astype("f4")), ValueError, "X is torch.float32 but the"),
         (lambda model, X, out: teacher_outputs(model, np.where(X > 1, np.nan, X)), ValueError, "X must be finite"),
         (lambda model, X, out: teacher_outputs(lambda x: x.log(), X), ValueError, "output of sample 0 holds NaN"),

@@ -1,4 +1,5 @@
 from .attribution.coefficients import coefficient_attributions as coefficient_attributions
+from .attribution.functions import attribute_function as attribute_function
 from .attribution.gradients import check_gradients as check_gradients
 from .attribution.gradients import input_gradients as input_gradients
 from .attribution.outputs import teacher_outputs as teacher_outputs
@@ -35,6 +36,10 @@ from .published.losses import LossWeights as LossWeights
 from .published.losses import distillation_loss as distillation_loss
 from .published.through_teacher import hessian_term as hessian_term
 from .published.through_teacher import trim_attributions as trim_attributions
+from .readable.fit import Readable as Readable
+from .readable.fit import readable_model as readable_model
+from .readable.model import ReadableModel as ReadableModel
+from .readable.worth import Worth as Worth
 from .student.card import StudentCard as StudentCard
 from .student.classifier import WaveletStudentClassifier as WaveletStudentClassifier
 from .student.curve import error_curve as error_curve

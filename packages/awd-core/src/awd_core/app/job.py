@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from awd_core.distill.settings import SHARES, SearchSettings
+from awd_core.readable.axis import Axis, parse_axis
+from awd_core.readable.features import features_of
 from awd_core.run.settings import (
     ARGUMENTS,
     RUN,
@@ -30,7 +32,12 @@ if TYPE_CHECKING:
     from awd_core.wavelets.wavelet import Wavelet
 
 PathLike = str | os.PathLike[str]
-DATA, LEARNING, SEARCH = Panel("Data", 1), Panel("Distillation", 2), Panel("Search", 3)
+DATA, LEARNING, MODEL, SEARCH = (
+    Panel("Data", 1),
+    Panel("Distillation", 2),
+    Panel("Readable model", 3),
+    Panel("Search", 4),
+)
 
 
 def _target(text: str) -> int | tuple[int, ...]:
@@ -42,6 +49,13 @@ def _target(text: str) -> int | tuple[int, ...]:
             text=text,
         ) from error
     return target[0] if len(target) == 1 else target
+
+
+def _axis(text: str) -> Axis:
+    try:
+        return parse_axis(text)
+    except ValueError as error:
+        raise SettingError("{axis}: {told}", told=error) from error
 
 
 def _number_or_name(text: str) -> float | str:
@@ -135,12 +149,31 @@ class DistillJob:
     dtype
         What is computed with.
     share
-        Which of the shares becomes wavelet.json; the middle one if not given.
+        Which of the shares becomes wavelet.json; the one that cross-validation takes with truths, else the middle one.
+    channels
+        Where X has an axis of channels: first, (n, C, N), or last, (n, N, C).
     y
-        Or: truths for the inputs, to choose it by cross-validation.
+        Truths for the inputs, numbers or classes: the run then ends with model.json, a model that one can read, and
+        with the table "Was it worth it?".
     groups
-        What belongs together, a number for each input, such as that of its cell: cross-validation holds out whole
-        groups.
+        What belongs together, a number or name for each input, such as that of its cell: whole groups are held out, and
+        are the units of intervals.
+    outputs
+        The network's answers to X, where it is not given itself: they choose the model's wavelet and numbers.
+    test_X, test_y, test_outputs, test_groups
+        Inputs that nothing has seen, for the table: with truths, and the network's answers if it is not given itself. A
+        quarter of X is held out if they are not given.
+    task
+        Whether truths are numbers or classes; told by what they look like if not given.
+    numbers
+        How many numbers the model may read.
+    features
+        Which kinds of numbers: auto, or some of maxima, minima, scale-means, log-energies, values, relative-values,
+        positions, conditional-variances, with commas.
+    axis
+        What the samples stand for: name or unit, and the first and the last sample's, such as nm:850:1048.
+    per_channel
+        A wavelet for each channel in the model, in place of one for all.
     predictor
         What predicts the truths from the coefficients. Ridge regression hardly cares in which orthonormal basis its
         inputs are given, so it can hardly tell wavelets apart; the lasso does better where few coefficients matter.
@@ -178,8 +211,19 @@ class DistillJob:
     device: Annotated[str, SEARCH] = "cpu"
     dtype: Annotated[Literal["float32", "float64"], SEARCH] = "float32"
     share: Annotated[float | None, LEARNING] = None
-    y: Annotated[PathLike | None, LEARNING, Typed("Y")] = None
-    groups: Annotated[PathLike | None, LEARNING, Typed("GROUPS")] = None
+    channels: Annotated[Literal["first", "last"] | None, DATA] = None
+    y: Annotated[PathLike | None, MODEL, Typed("Y")] = None
+    groups: Annotated[PathLike | None, MODEL, Typed("GROUPS")] = None
+    outputs: Annotated[PathLike | None, MODEL, Typed("ANSWERS")] = None
+    test_X: Annotated[PathLike | None, MODEL, Typed("X")] = None  # noqa: N815 - beside X
+    test_y: Annotated[PathLike | None, MODEL, Typed("Y")] = None
+    test_outputs: Annotated[PathLike | None, MODEL, Typed("ANSWERS")] = None
+    test_groups: Annotated[PathLike | None, MODEL, Typed("GROUPS")] = None
+    task: Annotated[Literal["auto", "regression", "classification"], MODEL] = "auto"
+    numbers: Annotated[int, MODEL, AtLeast(1)] = 10
+    features: Annotated[str, MODEL, Typed("NAMES")] = "auto"
+    axis: Annotated[Axis | None, MODEL, Typed("NAME:LOW:HIGH", _axis)] = None
+    per_channel: Annotated[bool, MODEL] = False
     predictor: Annotated[Literal["lasso", "ridge"], LEARNING] = "lasso"
     quality: Quality = True
     checks: "QualitySettings" = field(default_factory=_checks)
@@ -194,11 +238,8 @@ class DistillJob:
             raise SettingError("give {gradients} of a network, or the network itself as {teacher} to ask for them")
         if self.gradients is not None and self.teacher is not None:
             raise SettingError("{gradients} and a {teacher} to ask for them are both given; leave one of them out")
-        if self.share is not None and self.y is not None:
-            raise SettingError("{share} and {y} both choose the point of the path; give one of them")
-        if self.groups is not None and self.y is None:
-            raise SettingError("{groups} are for the cross-validation by {y}, which is not given")
         check_settings(self)
+        self._check_model()
         if self.baseline is not None and self.method in ("saliency", "input_x_gradient"):
             raise SettingError(
                 "{baseline} is for integrated_gradients and gradient_shap; {method} has none", method=self.method
@@ -208,9 +249,34 @@ class DistillJob:
         check_device(self.device)
         self.index  # noqa: B018 - raises if the share is not on the path
 
+    def _check_model(self) -> None:
+        of_truths = ("groups", "outputs", "test_X", "test_y", "axis")
+        if self.y is None and (alone := [name for name in of_truths if getattr(self, name) is not None]):
+            raise SettingError(f"{{{alone[0]}}} is for the model that predicts {{y}}, which is not given")
+        if (self.test_X is None) != (self.test_y is None):
+            there, missing = ("test_X", "test_y") if self.test_y is None else ("test_y", "test_X")
+            raise SettingError(f"{{{there}}} needs {{{missing}}}, which is not given")
+        if self.test_X is None and (
+            alone := [n for n in ("test_outputs", "test_groups") if getattr(self, n) is not None]
+        ):
+            raise SettingError(f"{{{alone[0]}}} needs {{test_X}}, which is not given")
+        if self.outputs is not None and self.teacher is not None:
+            raise SettingError("{outputs} and a {teacher} to ask for them are both given; leave one of them out")
+        if self.groups is not None and self.test_X is not None and self.test_groups is None:
+            raise SettingError(
+                "{groups} and {test_X} are given; give {test_groups} too, or intervals would be too short"
+            )
+        if self.per_channel and self.channels is None:
+            raise SettingError("{per_channel} needs {channels}, which says where they are")
+        try:
+            features_of(self.features)
+        except ValueError as error:
+            told = str(error).removeprefix("features")
+            raise SettingError("{features}{told}", told=told) from None
+
     @property
     def index(self) -> int:
-        """Which point of the path is taken, unless truths choose it."""
+        """Which point of the path is taken, unless truths choose it and no share is given."""
         if self.share is None:
             return len(self.shares) // 2
         for index, share in enumerate(self.shares):

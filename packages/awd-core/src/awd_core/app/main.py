@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from awd_core.app.distill import distill
 from awd_core.app.doctor import doctor
+from awd_core.app.predict import predict
 from awd_core.run.messages import echo
 from awd_core.run.program import Program
 from awd_core.run.settings import ARGUMENTS, Typed
@@ -59,4 +60,5 @@ def _print_certificate(certificate: "Certificate") -> None:
 
 
 app.command("distill")(distill)
+app.command("predict")(predict)
 app.command("doctor")(doctor)

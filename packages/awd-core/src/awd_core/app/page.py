@@ -10,12 +10,16 @@ from awd_core.evidence.score_records import Scores
 from awd_core.report.distillation import distillation_part
 from awd_core.report.page import save_report
 from awd_core.report.quality import quality_part
+from awd_core.report.readable import readable_part, write_card
 from awd_core.report.run import run_part
 from awd_core.report.table import Column, Table
 from awd_core.run.folder import RunFolder, check_run
+from awd_core.transforms.boundary import boundary_note
 
 if TYPE_CHECKING:
     from awd_core.features.select import Selection
+    from awd_core.readable.model import ReadableModel
+    from awd_core.readable.worth import Worth
 
 OTHERS = (
     "Networks that were trained with other seeds would tell whether the attributions belong to the data or to this one "
@@ -31,6 +35,7 @@ def write_page(
     *,
     scores: Scores,
     quality: CheckedQuality | None = None,
+    readable: "tuple[ReadableModel, Worth] | None" = None,
     progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> None:
     """Write figures, animation and report.html into a run's folder.
@@ -47,29 +52,58 @@ def write_page(
         Of the start and of the chosen wavelet.
     quality : CheckedQuality, optional
         Whether the attributions deserve trust, if that was looked at.
+    readable : (ReadableModel, Worth), optional
+        The model that one can read, and whether it was worth it.
     progress : callable, optional
         Called with (pictures done, pictures in all).
     """
     check_run(run, "awd distill makes it")
+    classes = (run.config["options"].get("y") or {}).get("task") == "classification"
     part = distillation_part(path, chosen, run, scores=scores, progress=progress)
     settings, options = run.config["settings"], run.config["options"]
     trust = quality_part(quality or _unchecked(settings), run, hints=[] if options.get("other_weights") else [OTHERS])
+    model = None if readable is None else readable_part(*readable, run)
     save_report(
         run,
         "awd_core.report/distill.html.j2",
         made_with=("awd-core", "python", "torch"),
         title=f"{path.start.name} distilled on {Path(options['X']).name}",
-        summary=part.summary,
-        facts=[*part.facts, *trust.facts],
+        summary=" ".join(headline(part.summary, path, quality, readable)),
+        facts=[*([] if model is None else model.facts), *part.facts, *trust.facts],
         distillation=part,
+        readable=model,
         quality=trust,
-        selection=None if selection is None else _selection(selection),
-        nothing_predicted=selection is not None and max(selection.mean) <= 0,
-        predictor=options["predictor"],
+        selection=None if selection is None else _selection(selection, classes=classes),
+        nothing_predicted=selection is not None and not classes and max(selection.mean) <= 0,
+        predictor="logistic" if classes else options["predictor"],
+        score="minus the log loss" if classes else "R²",
         data=_data(settings, options),
         snippet=snippet(run.path, settings),
+        place=run.path.as_posix(),
         run=run_part(run),
     )
+    if model is not None:
+        versions = run.config["versions"]
+        write_card(run, model, {name: versions[name] for name in ("awd-core", "python", "numpy") if name in versions})
+
+
+def headline(
+    summary: str, path: DistillationPath, quality: CheckedQuality | None, readable: "tuple[ReadableModel, Worth] | None"
+) -> list[str]:
+    """The verdict: what a model is worth, what distillation came to, whether to trust it, and what is against it."""
+    found = [] if readable is None else readable[1].verdict
+    found = [*found, summary]
+    if quality is not None:
+        found.append(f"Do the attributions deserve trust? {quality.quality.headline}")
+    else:
+        found.append("Whether the attributions deserve trust was not checked.")
+    settings = path.settings
+    shape, ndim = settings["shape"], settings["ndim"]
+    if len(shape) > ndim + 1 and shape[1] > 1:
+        found.append(f"The inputs have {shape[1]} channels, which share this wavelet.")
+    if note := boundary_note(settings["levels"], shape[-ndim:], [path.start.length] * ndim):
+        found.append(f"Beware: {note}.")
+    return found
 
 
 def snippet(folder: Path, settings: Mapping[str, Any]) -> str:
@@ -112,10 +146,10 @@ def _data(settings: Mapping[str, Any], options: Mapping[str, Any]) -> Table:
     return Table("data-table", columns, rows)
 
 
-def _selection(selection: "Selection") -> Table:
+def _selection(selection: "Selection", *, classes: bool) -> Table:
     columns = [
         Column("share α", "", "g"),
-        Column("R²", "mean over the folds", ".4f"),
+        Column("−log loss" if classes else "R²", "mean over the folds", ".4f"),
         Column("standard error", "", ".4f"),
         Column("within one standard error of the best"),
     ]

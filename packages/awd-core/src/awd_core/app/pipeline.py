@@ -3,8 +3,9 @@
 What `awd distill` does, for Python: `distill_files(DistillJob("X.npy", "run", gradients="G.npy"))`.
 """
 
+import json
 import os
-import warnings
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from awd_core.app.answers import STORE, Answers, ChannelsLast, channels_first
+from awd_core.app.choice import choice, stored_selection
 from awd_core.app.job import DistillJob as DistillJob
 from awd_core.app.job import PathLike
 from awd_core.app.job import TeacherFile as TeacherFile
@@ -22,8 +25,10 @@ from awd_core.distill.distill import DistillationPath, distill_path
 from awd_core.evidence.quality_record import CheckedQuality
 from awd_core.evidence.score_records import Scores
 from awd_core.files.arrays import SampleArray, as_samples, identity, read_array
+from awd_core.readable.fit import SEARCH, readable_model
+from awd_core.readable.worth import Worth
 from awd_core.run.distilling import GRADIENTS, PAGE, SCORES, TAKEN, TRUST, Distilling
-from awd_core.run.folder import RunFolder
+from awd_core.run.folder import CONFIG, RunFolder
 from awd_core.run.screen import Report
 from awd_core.run.steps import Step, files_of, follow, never_done
 from awd_core.teacher.weights import build, load_module, resolve_factory
@@ -33,6 +38,7 @@ from awd_core.workers.open import open_workers
 
 if TYPE_CHECKING:
     from awd_core.features.select import Selection
+    from awd_core.readable.model import ReadableModel
 
 PROGRAM = "awd distill"
 
@@ -44,23 +50,29 @@ class Work(Distilling):
     scores: Scores
     selection: "Selection | None" = None
     trust: CheckedQuality | None = None
+    answers: Answers | None = None
+    readable: "tuple[ReadableModel, Worth] | None" = None
+    same_truths = False
 
     def __init__(self, job: DistillJob) -> None:
-        self.job, self.X = job, as_samples(read_array(job.X), os.fspath(job.X))
+        self.job = job
+        self.X = channels_first(as_samples(read_array(job.X), os.fspath(job.X)), job.channels, "X")
         self.ready, self.has_teacher, self.quality = job.gradients, job.teacher is not None, job.quality
-        ndim = transformed_axes(tuple(self.X.shape), job.ndim)
+        axes = None if job.channels is None or job.ndim is not None else len(self.X.shape) - 2
+        ndim = transformed_axes(tuple(self.X.shape), job.ndim or axes)
         self.how = {
             "levels": job.levels, "mode": job.mode, "ndim": ndim, "method": job.method, "device": job.device,
             "baseline": _baseline(job, self.X),
         }  # fmt: skip
-        self.truths = None if job.y is None else _truths(job.y, self.X)
-        self.groups = None if job.groups is None else _groups(job.groups, self.X)
         if job.gradients is not None:
-            self.file = as_samples(read_array(job.gradients), os.fspath(job.gradients))
+            given = as_samples(read_array(job.gradients), os.fspath(job.gradients), whole=False)
+            self.file = channels_first(given, job.channels, "gradients")
             check_gradients(self.X, self.file)
             self.origin = identity(self.file)
         if (teacher := job.teacher) is not None:
             self.model, *others = _networks(teacher)
+            if job.channels == "last":
+                self.model, others = ChannelsLast(self.model), [ChannelsLast(one) for one in others]
             self.origin = {"factory": teacher.factory, "arguments": dict(teacher.arguments)}
             self.origin |= {"sha256": model_digest(self.model), "target": teacher.target}
             self.origin |= {"batch_size": teacher.batch_size}
@@ -72,13 +84,15 @@ class Work(Distilling):
             }  # fmt: skip
             self.checked = both | {
                 "seed": job.seed, "others": others, "settings": job.checks,
-                "factory": lambda: build(resolve_factory(teacher.factory), teacher.arguments),
+                "factory": lambda: _built(teacher, job.channels),
             }  # fmt: skip
+        if job.y is not None:
+            self.answers = Answers(job, self.X, None if job.teacher is None else self.model)
 
     @property
     def index(self) -> int:
         """Which point of the path is taken."""
-        return self.job.index if self.selection is None else self.selection.index
+        return self.job.index if self.selection is None or self.job.share is not None else self.selection.index
 
     @cached_property
     def gradients(self) -> SampleArray:
@@ -104,28 +118,60 @@ class Work(Distilling):
         decimals = next((d for d in counts if counts[d] == len(job.shares)), 19)
         self.save_points(self.path, f"wavelets/share-{{share:.{decimals}f}}.json")
 
+    def recall_choice(self) -> bool:
+        """Whether cross-validation by these truths, or by any where none are given now, was done before; it counts."""
+        if (self.run / "selection.json").exists() and (self.answers is None or self.same_truths):
+            self.selection = stored_selection(self.run / "selection.json", [point.share for point in self.path])
+        return self.answers is None or self.selection is not None
+
     def choose(self, report: Report) -> None:
-        """Take the point whose coefficients tell most of truths, by cross-validation."""
-        from sklearn.exceptions import ConvergenceWarning
-        from sklearn.linear_model import LassoCV, MultiTaskLassoCV, RidgeCV
-        from sklearn.model_selection import KFold
-        from sklearn.pipeline import make_pipeline
-
-        from awd_core.features.select import Standardised, select_point
-
-        y, groups, seed = np.asarray(self.truths), self.groups, self.job.seed
-        if self.job.predictor == "ridge":
-            model = RidgeCV(alphas=np.geomspace(1e-2, 1e6, 25))
-        else:
-            model = (LassoCV if y.ndim == 1 else MultiTaskLassoCV)(cv=KFold(5, shuffle=True, random_state=seed))
-        folds = 5 if groups is None else min(5, len(np.unique(groups)))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # at the weakest penalties, which are not chosen then
-            reader = make_pipeline(Standardised(), model)
-            found = select_point(self.path, np.asarray(self.X[:]), y, reader, groups=groups, cv=folds, seed=seed)
+        """See which point's coefficients tell most of truths, by cross-validation."""
+        if self.answers is None:
+            raise RuntimeError("there are no truths to choose by")
+        found = choice(self.path, np.asarray(self.X[:]), self.answers, self.job.predictor, self.job.seed, report)
         rows = [row | {"scores": scores} for row, scores in zip(found.rows(), found.scores.tolist(), strict=True)]
         self.run.write_json("selection.json", {"points": rows})
         self.selection = found
+
+    def recall_model(self) -> bool:
+        """Whether the model was made before, of the same."""
+        if (self.run / "worth.json").exists() and (self.run / "model.json").exists():
+            from awd_core.readable.model import ReadableModel
+
+            stored = json.loads((self.run / "worth.json").read_text(encoding="utf-8"))
+            if self.answers is None or stored["asked"] == self.asked_for_model:
+                self.readable = ReadableModel.load(self.run / "model.json"), Worth.from_dict(stored)
+        return self.answers is None or self.readable is not None
+
+    @property
+    def asked_for_model(self) -> Any:
+        """What determines the model beside the run's settings, as JSON gives it back."""
+        return None if self.answers is None else json.loads(json.dumps(self.answers.asked))
+
+    def ask_answers(self, report: Report) -> None:
+        """Ask the network for its answers, once."""
+        if self.answers is not None:
+            self.answers.ask(self.run / STORE, report)
+
+    def read(self, report: Report) -> None:
+        """Make the model that one can read, and see whether it was worth it."""
+        job, answers = self.job, self.answers
+        if answers is None:
+            raise RuntimeError("there are no truths to predict")
+        seen, tested = answers.outputs(self.run / STORE)
+        found = readable_model(
+            np.asarray(self.X[:]), answers.y, seen, test=answers.test, test_outputs=tested, groups=answers.groups,
+            test_groups=answers.test_groups, task=job.task, features=job.features, numbers=job.numbers,
+            wavelet=job.wavelet, levels=job.levels, mode=job.mode, ndim=self.how["ndim"],
+            channels=None if job.channels is None else "first", per_channel=job.per_channel, axis=job.axis,
+            path=self.path,
+            search=replace(SEARCH, random_starts=min(SEARCH.random_starts, job.search.random_starts)), seed=job.seed,
+            progress=report,
+        )  # fmt: skip
+        model = replace(found.model, channels_last=job.channels == "last")
+        model.save(self.run / "model.json")
+        self.run.write_json("worth.json", {"asked": self.asked_for_model, **found.worth.to_dict()})
+        self.readable = model, found.worth
 
     def take_and_score(self, report: Report) -> None:
         """Take the point, and tell how sparse its wavelet makes things."""
@@ -136,12 +182,22 @@ class Work(Distilling):
         """Look whether attributions deserve trust, unless that was done before."""
         self.trust = self.check(report)
 
+    def conclude(self) -> None:
+        """Say what it came to, as the report's headline does: what a model is worth, whether to trust attributions."""
+        for note in [] if self.readable is None else [*self.readable[1].notes, *self.readable[1].verdict]:
+            self.run.say(note)
+        if self.trust is not None:
+            self.run.say(f"Do the attributions deserve trust? {self.trust.quality.headline}")
+
     def tell(self, report: Report) -> None:
         """Write the report."""
         from awd_core.app.page import write_page
 
         point = self.path[self.index]
-        write_page(self.run, self.path, point, self.selection, scores=self.scores, quality=self.trust, progress=report)
+        write_page(
+            self.run, self.path, point, self.selection, scores=self.scores, quality=self.trust, readable=self.readable,
+            progress=report,
+        )  # fmt: skip
 
 
 # All is gone through at every start: a finished run may be asked for another point of its path, or other checks.
@@ -153,10 +209,19 @@ RUN: tuple[Step[Work], ...] = (
     }, done=never_done),
     Step("distill", "Cross-validation", Work.choose, {
         "selection.json": "cross-validated scores of the points",
-    }, lambda work: work.truths is not None, never_done),
+    }, done=Work.recall_choice),
     Step("distill", SCORES.title, Work.take_and_score, {**TAKEN, **SCORES.files}, done=never_done),
+    Step("distill", "Answers", Work.ask_answers, {
+        STORE: "the network's answers to its inputs",
+    }, done=lambda work: work.answers is None or not work.has_teacher),
+    Step("distill", "Readable model", Work.read, {
+        "model.json": "the model: awd predict and awd_core.ReadableModel.load read it",
+        "worth.json": "the model beside plainer ones, on inputs that were held out",
+    }, done=Work.recall_model),
     Step("distill", "Checks of trust", Work.see_trust, TRUST.files, lambda w: w.has_teacher and w.quality, never_done),
-    Step("report", "Report", Work.tell, PAGE, done=lambda work: not work.job.report),
+    Step("report", "Report", Work.tell, {
+        **PAGE, "card.html": "the model on a page",
+    }, done=lambda work: not work.job.report),
 )  # fmt: skip
 ARTEFACTS = files_of(RUN)
 
@@ -198,18 +263,29 @@ def distill_files(job: DistillJob) -> Path:
         "device": job.device,
         "dtype": job.dtype,
     }
-    options = {
+    options: dict[str, Any] = {
         "X": os.fspath(job.X),
         "gradients": os.fspath(job.gradients or "" if job.teacher is None else job.teacher.weights),
         "share": job.share,
         "predictor": job.predictor,
         "quality": job.quality,
         "other_weights": [] if job.teacher is None else [os.fspath(name) for name in job.teacher.other_weights],
-        "y": None if job.y is None or work.truths is None else {"file": os.fspath(job.y), **identity(work.truths)},
+        "y": None,
     }
-    if work.groups is not None:
-        numbers = np.unique(work.groups, return_inverse=True)[1]
-        options["groups"] = {"file": os.fspath(job.groups or ""), **identity(numbers)}
+    if (answers := work.answers) is not None:
+        task = {} if answers.truths.classes is None else {"task": "classification"}
+        numbers = np.asarray(answers.truths.places) if task else answers.y.astype(np.float64)
+        options["y"] = {"file": os.fspath(job.y or ""), **identity(numbers), **task}
+        if answers.groups is not None:
+            places = np.unique(answers.groups, return_inverse=True)[1]
+            options["groups"] = {"file": os.fspath(job.groups or ""), **identity(places)}
+    earlier = earlier_options(Path(job.out) / CONFIG)
+    work.same_truths = bool(earlier.get("y")) and all(
+        told(earlier.get(name)) == told(options.get(name)) for name in ("y", "groups", "predictor")
+    )
+    if answers is None and earlier.get("y"):
+        # What was chosen by truths stays in the folder, and so does what it was chosen by.
+        options |= {name: earlier[name] for name in ("y", "groups", "predictor") if name in earlier}
     with open_workers(job.workers, job.scheduler) as work.crew, RunFolder.open(
         job.out, program=PROGRAM, settings=settings, options=options, artefacts=ARTEFACTS,
         overwrite=job.overwrite, quiet=job.quiet,
@@ -218,8 +294,15 @@ def distill_files(job: DistillJob) -> Path:
         if note:
             work.run.say(f"Note: {note}.")
         follow(RUN, work)
+        work.conclude()
         work.run.finish(searches=[{d.start: round(d.seconds, 4) for d in point.descents} for point in work.path])
     return Path(job.out)
+
+
+def _built(teacher: TeacherFile, channels: str | None) -> nn.Module:
+    """The network without training."""
+    network = build(resolve_factory(teacher.factory), teacher.arguments)
+    return ChannelsLast(network) if channels == "last" else network
 
 
 def _networks(teacher: TeacherFile) -> list[nn.Module]:
@@ -247,19 +330,16 @@ def _baseline(job: DistillJob, X: SampleArray) -> Any:
     return values.astype(np.dtype(X.dtype).newbyteorder("="))
 
 
-def _truths(file: PathLike, X: SampleArray) -> np.ndarray[Any, np.dtype[np.float64]]:
-    y = np.asarray(read_array(file)[:], dtype=np.float64)
-    if y.ndim not in (1, 2) or len(y) != X.shape[0] or not np.isfinite(y).all():
-        raise ValueError(
-            f"y has shape {y.shape}; give one finite number, or row of numbers, for each of the {X.shape[0]} inputs"
-        )
-    return y
+def earlier_options(config: Path) -> dict[str, Any]:
+    """Options of the run that is there, if there is one."""
+    try:
+        found = json.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    options = found.get("options") if isinstance(found, dict) else None
+    return dict(options) if isinstance(options, dict) else {}
 
 
-def _groups(file: PathLike, X: SampleArray) -> np.ndarray[Any, Any]:
-    groups = np.asarray(read_array(file)[:])
-    if groups.shape != (X.shape[0],):
-        raise ValueError(f"groups have shape {groups.shape}; give one number for each of {X.shape[0]} inputs")
-    if len(np.unique(groups)) < 2:
-        raise ValueError("all inputs are of one group, and none can be held out; leave groups out")
-    return groups
+def told(value: Any) -> Any:
+    """What tells an option from another: of a file its values, wherever it lies."""
+    return {name: held for name, held in value.items() if name != "file"} if isinstance(value, dict) else value

@@ -36,15 +36,15 @@ class GradientQuery:
         Inputs.
     points : callable
         Where the gradient is wanted for a block.
-    targets : list of int
-        Flat indices of the predictions.
+    targets : list of int, or ndarray of int, shape (n,)
+        Flat indices of the predictions; or of each sample its own.
     batch_size : int
         Samples of a block.
     """
 
     samples: SampleArray
     points: Points
-    targets: list[int]
+    targets: list[int] | AnyArray
     batch_size: int
 
     def gradients_of(self, teacher: Model, where: torch.device, batch: int) -> AnyArray:
@@ -52,10 +52,13 @@ class GradientQuery:
         start = batch * self.batch_size
         block = read_block(self.samples, start, min(start + self.batch_size, self.samples.shape[0]))
         dtype = torch.float64 if block.dtype == np.float64 else torch.float32
-        gradients = torch.zeros(len(block), len(self.targets), *block.shape[1:], device=where, dtype=dtype)
+        targets, count = self.targets, len(self.targets)
+        if isinstance(targets, np.ndarray):
+            targets, count = targets[start : start + len(block)], 1
+        gradients = torch.zeros(len(block), count, *block.shape[1:], device=where, dtype=dtype)
         for point, weight in self.points(start, block):
             _check_points(point, block, start)
-            gradients += weight * gradients_at(teacher, point, self.targets, where)
+            gradients += weight * gradients_at(teacher, point, targets, where)
         return _finite(gradients.cpu().numpy(), start)
 
 
@@ -69,7 +72,7 @@ class BlockTask:
     X: ArrayLocation = field(compare=False)
     baseline: Any = field(compare=False)
     method: Mapping[str, Any] = field(compare=False)
-    targets: list[int] = field(compare=False)
+    targets: list[int] | AnyArray = field(compare=False)
     batch_size: int = field(compare=False)
     device: str = field(compare=False)
     out: str = field(compare=False)

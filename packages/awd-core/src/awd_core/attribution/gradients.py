@@ -10,8 +10,10 @@ path-averaged gradient ḡ from "integrated_gradients", integrated gradients are
 """
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, cast, overload
@@ -21,7 +23,7 @@ import torch
 from torch import nn
 
 from awd_core.attribution.blocks import GradientQuery, block_task, fill, first_bad, stops
-from awd_core.attribution.model_gradients import Model, Target, checked_targets, evaluation_mode
+from awd_core.attribution.model_gradients import Model, Target, checked_targets, evaluation_mode, own_targets
 from awd_core.attribution.points import Method, points_of
 from awd_core.attribution.store import GRADIENTS, model_digest
 from awd_core.checks.whole_numbers import whole_number
@@ -30,6 +32,7 @@ from awd_core.files.store import BlockStore, InMemory
 from awd_core.typing import AnyArray, Array
 from awd_core.workers.mapping import Workers
 from awd_core.workers.open import open_workers
+from awd_core.workers.progress import Lines
 
 if TYPE_CHECKING:
     import zarr
@@ -109,9 +112,9 @@ def input_gradients(
         called as it is, since it has no mode or device that could be seen.
     X : ndarray, Tensor or zarr array, shape (n, *shape)
         Inputs, float32 or float64. Read a batch at a time (twice with `out`).
-    target : int, tuple of int, "all" or None
+    target : int, tuple of int, "all", None, or array_like of int, shape (n,)
         Which prediction to differentiate: an index into the axes of the prediction after the first. None if there is
-        but one. "all" for each of them.
+        but one. "all" for each of them. An array or tensor holds each sample's own, such as its class.
     method : {"saliency", "input_x_gradient", "integrated_gradients", "gradient_shap"}
         Which gradient. For "saliency" and "input_x_gradient" ∇f(x), with its sign. For "integrated_gradients" the
         average ∫₀¹ ∇f(b + α(x − b)) dα by Gauss-Legendre quadrature, so (x − b) times it is the attribution, and it
@@ -181,10 +184,14 @@ def input_gradients(
         evaluation_mode(model, device) as (teacher, where),
         reporting(progress) as report,
     ):
-        targets, target_shape = checked_targets(teacher, read_block(samples, 0, min(2, batch_size)), target, where)
-        query = GradientQuery(samples, points, targets, batch_size)
+        own = own_targets(target, n)
+        targets, target_shape = checked_targets(
+            teacher, read_block(samples, 0, min(2, batch_size)), target if own is None else own, where
+        )
+        query = GradientQuery(samples, points, targets if own is None else own, batch_size)
         shape = (n, *target_shape, *samples.shape[1:])
-        job: dict[str, Any] = {"method": method, "targets": targets, "shape": list(shape), "batch_size": batch_size}
+        told = targets if own is None else digest(own)
+        job: dict[str, Any] = {"method": method, "targets": told, "shape": list(shape), "batch_size": batch_size}
         job |= {"device": where.type, **choices}
         if crew.here:
             store: BlockStore | InMemory = (
@@ -211,7 +218,9 @@ def input_gradients(
             return filled.array if out else np.asarray(filled.array[:])
 
 
-def check_gradients(X: Any, gradients: Any, *, batch_size: int = 256) -> None:
+def check_gradients(
+    X: Any, gradients: Any, *, predict: Any = None, target: Any = None, batch_size: int = 256, seed: int = 0
+) -> None:
     """Check that inputs and gradients, from whatever framework, can be used for distillation.
 
     Parameters
@@ -220,15 +229,23 @@ def check_gradients(X: Any, gradients: Any, *, batch_size: int = 256) -> None:
         Inputs.
     gradients : ndarray, Tensor or zarr array, shape (n, *shape)
         One gradient for each input.
+    predict : callable or Module, optional
+        What the gradients are of: they are then compared with its differences along some random directions, which finds
+        rows in another order, another sign or scale, and gradients of something else. For gradients at the inputs, as
+        of "saliency".
+    target : int or array_like of int, optional
+        Which of several predictions.
     batch_size : int
         Samples that are read at a time.
+    seed : int
+        Of the directions.
 
     Raises
     ------
     TypeError
         If one of them is no array of float32 or float64.
     ValueError
-        If the shapes differ, a value is not finite, or all gradients are zero.
+        If the shapes differ, a value is not finite, all gradients are zero, or they are not those of `predict`.
 
     Examples
     --------
@@ -237,7 +254,8 @@ def check_gradients(X: Any, gradients: Any, *, batch_size: int = 256) -> None:
     ...
     ValueError: gradients must have the shape (2, 3) of X, got (2, 4).
     """
-    x, g, batch_size = as_samples(X, "X"), as_samples(gradients, "gradients"), whole_number("batch_size", batch_size)
+    x, batch_size = as_samples(X, "X"), whole_number("batch_size", batch_size)
+    g = as_samples(gradients, "gradients", whole=False)
     if tuple(x.shape) != tuple(g.shape):
         hint = ""
         if len(g.shape) > len(x.shape) and g.shape[0] == x.shape[0]:
@@ -249,6 +267,10 @@ def check_gradients(X: Any, gradients: Any, *, batch_size: int = 256) -> None:
             if bad is not None:
                 raise ValueError(f"{name} must be finite, but sample {start + bad} holds NaN or infinite values.")
     _refuse_zeros(g, batch_size, "There is nothing to distil")
+    if predict is not None:
+        from awd_core.attribution.compared import compare_with_differences
+
+        compare_with_differences(x, g, predict, target, seed)
 
 
 def _store(
@@ -276,7 +298,7 @@ def _refuse_zeros(gradients: SampleArray, batch_size: int, what: str) -> None:
 
 @contextmanager
 def reporting(progress: Progress, what: str = "Input gradients") -> Iterator[Callable[[int, int], object]]:
-    """Something to tell of samples done and all samples: a function of the user, a bar, or nobody."""
+    """Something to tell of samples done and all samples: the user's function, a bar, lines in a notebook, or nobody."""
     if callable(progress):
         yield progress
     elif not progress:
@@ -285,6 +307,12 @@ def reporting(progress: Progress, what: str = "Input gradients") -> Iterator[Cal
         from rich.console import Console
         from rich.progress import Progress as Bar
 
-        with Bar(console=Console(stderr=True)) as bar:
+        console = Console(stderr=True)
+        if not console.is_terminal:
+            say = partial(print, file=sys.stderr)
+            say(f"{what} …")
+            yield Lines(what, say)
+            return
+        with Bar(console=console) as bar:
             task = bar.add_task(what, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)

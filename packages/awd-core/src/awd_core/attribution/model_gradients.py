@@ -15,8 +15,9 @@ from awd_core.checks.whole_numbers import is_whole_number
 from awd_core.typing import AnyArray
 
 Model = Callable[[Tensor], Tensor]
-Target = int | tuple[int, ...] | Literal["all"] | None
-"""An index into the axes of a prediction after the first, "all" of them, or None where there is but one."""
+Target = int | tuple[int, ...] | Literal["all"] | Sequence[int] | AnyArray | Tensor | None
+"""An index into the axes of a prediction after the first, "all" of them, or None where there is but one; or of each
+sample its own, an array or tensor (n,)."""
 
 
 class ModelError(ValueError, RuntimeError):
@@ -92,7 +93,10 @@ def checked_targets(
     """
     x = torch.tensor(first, device=device, requires_grad=True)
     output = _output(model, x)
-    targets, target_shape = _targets(tuple(output.shape[1:]), target)
+    if isinstance(target, np.ndarray):
+        targets, target_shape = _within(target, tuple(output.shape[1:]))
+    else:
+        targets, target_shape = _targets(tuple(output.shape[1:]), target)
     # Unequal weights, since the predictions may add up to a constant, as probabilities do.
     weights = torch.arange(1, len(targets) + 1, device=device, dtype=output.dtype)
     gradient = _gradient(output.reshape(len(x), -1)[0, targets] @ weights, x, last=True)
@@ -103,6 +107,17 @@ def checked_targets(
             " first as the batch? With batch_size=1 each sample is a batch."
         )
     return targets, target_shape
+
+
+def _within(own: AnyArray, outputs: tuple[int, ...]) -> tuple[list[int], tuple[int, ...]]:
+    """The targets that occur, all of them predictions that there are."""
+    if len(outputs) != 1 or own.min() < 0 or own.max() >= outputs[0]:
+        raise ValueError(
+            f"targets go from {own.min()} to {own.max()}, and the model predicts numbers of the shape "
+            f"{outputs} per sample; "
+            "give indices from 0 into one axis"
+        )
+    return [int(one) for one in np.unique(own)], ()
 
 
 def _targets(outputs: tuple[int, ...], target: Target) -> tuple[list[int], tuple[int, ...]]:
@@ -132,10 +147,36 @@ def _targets(outputs: tuple[int, ...], target: Target) -> tuple[list[int], tuple
     return [int(np.ravel_multi_index(index, outputs))], ()
 
 
-def gradients_at(model: Model, point: AnyArray, targets: Sequence[int], device: torch.device) -> Tensor:
-    """∇f of the targets (flat indices) at a block of points, shape (batch, n_targets, *shape)."""
+def own_targets(target: Target, n: int) -> AnyArray | None:
+    """Each sample's own target, (n,), where they are given; else None.
+
+    Raises
+    ------
+    ValueError
+        If there is not one index for each sample.
+    """
+    if target is None or isinstance(target, str | tuple) or is_whole_number(target):
+        return None
+    given = target.detach().cpu().numpy() if isinstance(target, Tensor) else np.asarray(target)
+    if given.shape != (n,) or given.dtype.kind not in "iu":
+        raise ValueError(
+            f"target has shape {given.shape} and type {given.dtype}; give one index for each of the {n} "
+            "samples, or one "
+            "for all"
+        )
+    return given.astype(np.int64)
+
+
+def gradients_at(model: Model, point: AnyArray, targets: Sequence[int] | AnyArray, device: torch.device) -> Tensor:
+    """∇f of the targets (flat indices) at a block of points, shape (batch, n_targets, *shape).
+
+    Targets in an array are each point's own, (batch,), and n_targets is 1.
+    """
     x = torch.tensor(point, device=device, requires_grad=True)
     predictions = _output(model, x).reshape(len(x), -1)
+    if isinstance(targets, np.ndarray):
+        own = predictions[torch.arange(len(x), device=device), torch.from_numpy(targets).to(device)]
+        return _gradient(own.sum(), x, last=True)[:, None]
     # Samples do not affect each other, so the gradient of the sum over the batch holds that of every sample.
     return torch.stack(
         [_gradient(predictions[:, t].sum(), x, last=k == len(targets) - 1) for k, t in enumerate(targets)], dim=1

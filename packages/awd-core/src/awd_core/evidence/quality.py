@@ -261,11 +261,19 @@ class AttributionQuality(
             f"{chance.deletion_area:.2f} ± {chance.deletion_area_error:.2f}"
         )
         if not (better and worse):
+            failed = _halves(not better, not worse)
+            held = "" if not better and not worse else f", though they do when they are {_halves(better, worse)}"
             return Finding(
-                "warn", f"Large attributions do not tell clearly better than chance what matters ({numbers})."
+                "warn",
+                f"Large attributions do not tell clearly better than chance what matters when coefficients are {failed}"
+                f"{held} ({numbers}).",
             )
         told = "; ".join(_gain(rival) for rival in self.rivals)
-        lost = [rival.name for rival in self.rivals if not rival.beaten]
+        lost = [
+            f"{rival.name} when coefficients are {_halves(rival.insertion_gain.low <= 0, rival.deletion_gain.low <= 0)}"
+            for rival in self.rivals
+            if not rival.beaten
+        ]
         if lost:
             return Finding(
                 "warn",
@@ -325,6 +333,11 @@ class AttributionQuality(
 
 def _finding(good: bool, yes: str, no: str) -> Finding:
     return Finding("pass", yes) if good else Finding("warn", no)
+
+
+def _halves(back: bool, away: bool) -> str:
+    """Which halves of a check are meant: coefficients put back, removed, or both."""
+    return " and when they are ".join(name for name, meant in (("put back", back), ("removed", away)) if meant)
 
 
 def _gain(rival: RivalOrder) -> str:

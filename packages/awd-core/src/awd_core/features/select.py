@@ -11,7 +11,7 @@ from numbers import Integral
 from typing import Any, Protocol, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import BaseEstimator, TransformerMixin, is_classifier
 from sklearn.model_selection import (
     KFold,
     StratifiedKFold,
@@ -20,6 +20,7 @@ from sklearn.model_selection import (
 )
 from sklearn.preprocessing import StandardScaler
 
+from awd_core.checks.choices import check_progress
 from awd_core.checks.real_numbers import plain_array
 from awd_core.checks.spread import varying
 from awd_core.checks.whole_numbers import whole_number
@@ -28,6 +29,7 @@ from awd_core.features.folds import group_folds
 from awd_core.transforms.boundary import without_boundary_warnings
 from awd_core.typing import AnyArray, Array, Indices
 from awd_core.wavelets.wavelet import Wavelet
+from awd_core.workers.mapping import Progress
 
 
 class Candidate(Protocol):
@@ -39,7 +41,7 @@ class Candidate(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Selection:
     """Scores of the points of a path, and which to take.
 
@@ -66,6 +68,9 @@ class Selection:
     standard_error: tuple[float, ...]
     scores: Array
     shares: tuple[float, ...]
+
+    def __repr__(self) -> str:
+        return f"<Selection of point {self.index} of {len(self.mean)}: {self.mean[self.index]:.4g}>"
 
     def rows(self) -> list[dict[str, Any]]:
         """The table: one row per point with its share, mean, standard error and whether it was chosen."""
@@ -96,6 +101,7 @@ def select_point(
     levels: int | None = None,
     mode: str | None = None,
     ndim: int | None = None,
+    progress: Progress | None = None,
 ) -> Selection:
     """Score an estimator on each point's coefficients by cross-validation, on the same folds for every point.
 
@@ -123,6 +129,8 @@ def select_point(
         Folds that are run at once.
     levels, mode, ndim : optional
         Of the transform; those of the path by default.
+    progress : callable, optional
+        Called with (folds done, folds in all, what is next), where `n_jobs` is not given.
 
     Returns
     -------
@@ -175,14 +183,23 @@ def select_point(
             raise ValueError(f"{name} has {len(values)} entries for {len(X)} samples; give one for each")
     splits = _splits(len(X), y, groups, cv, seed, classify=is_classifier(estimator))
 
+    check_progress(progress)
     by_wavelet: dict[Wavelet, Array] = {}
-    for point in path:
-        if point.wavelet not in by_wavelet:
-            with without_boundary_warnings():
-                features = WaveletTransformer(point.wavelet, **transform).fit_transform(X)
-            by_wavelet[point.wavelet] = cross_val_score(
-                estimator, features, y, cv=splits, scoring=scoring, n_jobs=n_jobs, error_score="raise"
-            )
+    different = list(dict.fromkeys(point.wavelet for point in path))
+    for number, wavelet in enumerate(different):
+        with without_boundary_warnings():
+            features = WaveletTransformer(wavelet, **transform).fit_transform(X)
+        parts = [splits] if n_jobs is not None else [[split] for split in splits]
+        scored: list[Array] = []
+        for part in parts:
+            if progress:
+                progress(number * len(parts) + len(scored), len(different) * len(parts), f"point {number + 1}")
+            scored.append(
+                cross_val_score(
+                    estimator, features, y, cv=part, scoring=scoring, n_jobs=n_jobs, error_score="raise"
+                )
+            )  # fmt: skip
+        by_wavelet[wavelet] = np.concatenate(scored)
     scores = np.array([by_wavelet[point.wavelet] for point in path], dtype=np.float64)
     if not np.isfinite(scores).all():
         point, fold = np.argwhere(~np.isfinite(scores))[0]
@@ -204,6 +221,35 @@ class Standardised(StandardScaler):  # type: ignore[misc] # scikit-learn has no 
         super().fit(X, y, sample_weight)
         self.scale_: Array = np.where(varying(np.asarray(X)), self.scale_, np.inf)
         return self
+
+
+class Screened(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
+    """Of many columns those that correlate most with what is to be predicted; all, where they are not more.
+
+    Parameters
+    ----------
+    count : int
+        Columns that are kept.
+    """
+
+    def __init__(self, count: int = 512) -> None:
+        self.count = count
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """See which columns of X (n, K), of which each has the mean zero, go with y (n,) or (n, T), or with classes."""
+        columns, truths = np.asarray(X, dtype=np.float64), np.asarray(y)
+        if truths.dtype.kind in "iub":
+            truths = truths.reshape(len(truths), 1) == np.unique(truths)
+        centred = truths.reshape(len(truths), -1) - truths.reshape(len(truths), -1).mean(axis=0)
+        scale = np.sqrt((columns**2).sum(axis=0))
+        worth = np.abs(columns.T @ centred).max(axis=1) / np.where(scale > 0, scale, np.inf)
+        self.kept_: Indices = np.sort(np.argsort(-worth, kind="stable")[: self.count])
+        return self
+
+    def transform(self, X: Any) -> Array:
+        """The columns that were kept."""
+        found: Array = np.asarray(X)[:, self.kept_]
+        return found
 
 
 def _settings(path: Sequence[Candidate]) -> dict[str, Any]:

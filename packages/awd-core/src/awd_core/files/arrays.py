@@ -1,6 +1,7 @@
-"""Arrays of samples, in memory or in files: .npy, .npz and Zarr, read without ever unpickling anything.
+"""Arrays of samples, in memory or in files: .npy, .npz, Zarr, CSV and Parquet, read without ever unpickling anything.
 
-A file is named as `X.npy`, `data.npz` (if it holds one array), `data.npz:X`, `X.zarr` or `data.zarr:group/X`. What lies
+A file is named as `X.npy`, `data.npz` (if it holds one array), `data.npz:X`, `X.zarr` or `data.zarr:group/X`; a table
+as `data.csv`, `data.csv:COLUMN` or `data.csv:FIRST..LAST`, and Parquet likewise (`awd_core.files.tables`). What lies
 in an .npy file or a Zarr store is not read but opened: it may be larger than memory. A Zarr store may lie at a URL of
 whatever fsspec knows, as in `s3://bucket/data.zarr:X`.
 """
@@ -11,13 +12,16 @@ import os
 import re
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from torch import Tensor
 
-from awd_core.checks.real_numbers import refuse_masked
+from awd_core.checks.real_numbers import real_array, refuse_masked
+from awd_core.files.converted import Converted
+from awd_core.files.tables import read_csv, read_parquet
 from awd_core.files.urls import local_path
 from awd_core.typing import AnyArray
 
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
 
 FORMATS = (
     "an array is named FILE.npy, FILE.npz:NAME, FOLDER.zarr or FOLDER.zarr:NAME (a .zarr.zip file, or a URL of a Zarr "
-    "store, likewise)"
+    "store, likewise), FILE.csv or FILE.csv:COLUMN (.parquet likewise)"
 )
 
 
@@ -49,36 +53,44 @@ class SampleArray(Protocol):
         ...
 
 
-def as_samples(X: Any, name: str) -> SampleArray:
-    """Return an array of float32 or float64 samples as something that can be sliced into NumPy blocks.
+def as_samples(X: Any, name: str, *, whole: bool = True) -> SampleArray:
+    """Return samples as something of float32 or float64 that can be sliced into NumPy blocks.
 
     Parameters
     ----------
-    X : ndarray, Tensor, zarr array or the like, shape (n, …)
-        Not read here, so that it may be larger than memory.
+    X : ndarray, Tensor, zarr array or the like, or a table or list, shape (n, …)
+        Not read here, so that it may be larger than memory; a table (of pandas, polars) and a list are.
     name : str
         Its name, for errors.
+    whole : bool
+        Whether whole numbers will do; gradients that are some were rounded.
 
     Returns
     -------
     SampleArray
-        A tensor becomes a NumPy array; anything else is returned as it is.
+        A tensor, a table and a list become a NumPy array; whole numbers become float32 where that holds
+        them, else float64, block by block; anything else is returned as it is.
 
     Raises
     ------
     TypeError
-        If it is no array, or does not hold float32 or float64.
+        If it is no array, or does not hold real numbers.
     ValueError
         If it is empty or has no axes.
     """
+    if isinstance(X, list | tuple) or hasattr(X, "to_numpy"):
+        X = real_array(X, name)
     if not all(hasattr(X, attribute) for attribute in ("shape", "dtype", "__getitem__")):
         raise TypeError(f"{name} must be a NumPy array, a torch tensor or a Zarr array, got {type(X)}.")
-    if str(X.dtype).rpartition(".")[2].lstrip("<>=") not in ("float32", "float64", "f4", "f8"):
+    kind = str(X.dtype).rpartition(".")[2].lstrip("<>=")
+    floating = kind in ("float32", "float64", "f4", "f8")
+    if not floating and not (whole and re.match(r"u?int\d+$|bool$|[iu]\d$", kind)):
         raise TypeError(f"{name} must hold float32 or float64, got {X.dtype}; convert it first.")
     if len(X.shape) == 0 or 0 in X.shape:
         raise ValueError(f"{name} must hold at least one sample along its first axis, got shape {tuple(X.shape)}.")
     refuse_masked(X, name)
-    samples: SampleArray = X.detach().cpu().numpy() if isinstance(X, Tensor) else X
+    given: SampleArray = X.detach().cpu().numpy() if isinstance(X, Tensor) else X
+    samples: SampleArray = given if floating else Converted(given)
     return samples
 
 
@@ -95,14 +107,17 @@ def digest(samples: SampleArray, rows: int = 256) -> str:
     return sha.hexdigest()
 
 
-def read_array(source: str | os.PathLike[str]) -> SampleArray:
+def read_array(source: str | os.PathLike[str], *, texts: bool = False) -> SampleArray:
     """Open the array that a user named.
 
     Parameters
     ----------
     source : str or path
         `FILE.npy`; `FILE.npz` or `FILE.npz:NAME`; `FOLDER.zarr`, `FOLDER.zarr:NAME`, or the same with `.zarr.zip`; a
-        URL in place of the folder. The name may be left out where there is only one array.
+        URL in place of the folder. The name may be left out where there is only one array. Of a table, `FILE.csv` or
+        `FILE.parquet`, a column, or `FIRST..LAST`, may be named.
+    texts : bool
+        Whether texts will do too, as names of classes or groups.
 
     Returns
     -------
@@ -135,15 +150,17 @@ def read_array(source: str | os.PathLike[str]) -> SampleArray:
     else:
         if not local.exists():
             raise FileNotFoundError(f"there is no file {local}; {FORMATS}")
-        read = {".npy": _npy, ".npz": _npz, ".zarr": _zarr, ".zip": _zarr}.get(local.suffix.lower())
+        read = READERS.get(local.suffix.lower())
         if read is None:
             raise ValueError(f"{local} has the ending {local.suffix or 'of nothing'!r}; {FORMATS}")
         try:
             array = read(local, name)
         except (zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
             raise ValueError(f"{local} cannot be read as an array; it may be damaged or cut short: {error}") from error
-    if np.dtype(array.dtype).kind not in "fiub":
-        raise ValueError(f"{source} holds {array.dtype} values; it must hold real numbers")
+    if np.dtype(array.dtype).kind not in ("fiubU" if texts else "fiub"):
+        raise ValueError(
+            f"{source} holds {array.dtype} values; it must hold real numbers{' or texts' if texts else ''}"
+        )
     return array
 
 
@@ -176,7 +193,7 @@ def identity(array: SampleArray) -> dict[str, Any]:
 
 def _parted(source: str) -> tuple[str, str | None]:
     """Path or URL and name; a colon may also belong to the path, as in C:."""
-    match = re.fullmatch(r"(.+\.(?:npz|zarr|zarr\.zip)):(.+)", source, re.IGNORECASE)
+    match = re.fullmatch(r"(.+?\.(?:npz|zarr|zarr\.zip|csv|tsv|parquet|pq)):(.+)", source, re.IGNORECASE)
     if match is None or Path(source).exists():
         return source, None
     return match[1], match[2]
@@ -257,6 +274,12 @@ def _names_pickle(array: "zarr.Array[Any]") -> bool:
 
 def _pickled(path: str | Path) -> ValueError:
     return ValueError(f"{path} is stored with pickled chunks. Pickled objects are never loaded; store numbers instead")
+
+
+READERS: dict[str, Callable[[Path, str | None], SampleArray]] = {
+    ".npy": _npy, ".npz": _npz, ".zarr": _zarr, ".zip": _zarr, ".csv": read_csv, ".tsv": read_csv,
+    ".parquet": read_parquet, ".pq": read_parquet,
+}  # fmt: skip
 
 
 def _chosen(path: str | Path, name: str | None, names: list[str]) -> str:

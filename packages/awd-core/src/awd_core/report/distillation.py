@@ -19,6 +19,11 @@ from awd_core.report.table import Column, Table, number
 from awd_core.run.folder import RunFolder
 from awd_core.wavelets.wavelet import Wavelet
 
+HARDLY = 0.995
+"""Objective, relative to the start's, above which nothing is gained."""
+UNCHANGED = 1.0005
+"""Ratio of norms up to which one is called no larger."""
+
 
 @dataclass(frozen=True)
 class DistillationPart:
@@ -56,13 +61,24 @@ class DistillationPart:
     def summary(self) -> str:
         """What came of it, in a sentence or two."""
         inputs, attributions = _relative(self.path, self.chosen)
-        start = self.path.start
-        return (
+        start, share = self.path.start, self.chosen.share
+        compared = (
             f"Compared with {start.name}, the L1 norm of the network's attributions is {_change(attributions)} in the "
-            f"distilled wavelet, and that of its inputs {_change(inputs)}. It is the best that was found among "
-            f"all orthonormal wavelets with {start.length} taps, where attributions weigh "
-            f"α\u00a0=\u00a0{self.chosen.share:g} and inputs {1 - self.chosen.share:g}."
+            f"distilled wavelet, and that of its inputs {_change(inputs)}."
         )
+        among = f"all orthonormal wavelets with {start.length} taps"
+        weighed = f"where attributions weigh α\u00a0=\u00a0{share:g} and inputs {1 - share:g}"
+        if self.chosen.objective > HARDLY:
+            return (
+                f"{compared} {weighed[0].upper()}{weighed[1:]}, {start.name} is as good as the best of {among} "
+                "that was found."
+            )
+        if attributions > UNCHANGED:
+            return (
+                f"{compared} So the attributions are no sparser: this wavelet, the best of {among} that was found "
+                f"{weighed}, is sparser for the inputs alone. A larger share favours the attributions."
+            )
+        return f"{compared} It is the best that was found among {among}, {weighed}."
 
 
 def picture_count(scores: object | None) -> int:
@@ -198,7 +214,7 @@ def _notes(path: DistillationPath, chosen: PathPoint) -> list[str]:
             f"{settings['levels']} levels are more than the {fitting} that fit a length of {size} with "
             f"{path.start.length} taps: all coefficients of the levels beyond feel the boundary ({settings['mode']})."
         )
-    if chosen.objective > 0.995:
+    if chosen.objective > HARDLY:
         notes.append(
             f"The objective is hardly below that of {path.start.name}: either that is as good as it gets, or there is "
             "no structure that a wavelet of this length could make sparse."

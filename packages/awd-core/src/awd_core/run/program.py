@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.metadata import version as installed_version
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from awd_core.run.command import OPTIONS, Command
@@ -91,6 +92,10 @@ class Program:
             # A Greek letter in a table is no reason to lose the table: where it cannot be written there is a "?".
             if getattr(stream, "errors", "") == "strict" and hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")
+        if (here := str(Path.cwd())) not in sys.path and "" not in sys.path:
+            sys.path.append(
+                here
+            )  # a network of the user's own lies in a module of this folder; what is installed is first
         words = list(sys.argv[1:] if words is None else words)
         # Anywhere before a `--`, since it is added to a command line that has just failed.
         end = words.index("--") if "--" in words else len(words)

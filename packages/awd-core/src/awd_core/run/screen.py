@@ -7,6 +7,8 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from awd_core.workers.progress import Lines
+
 
 class Report(Protocol):
     """How a step reports: how much is done, of how much, and what is next."""
@@ -44,7 +46,7 @@ class Screen:
         """Show the progress of a step; yields a callable that is given (done, in all, what is next)."""
         if not self._console.is_terminal:
             self.say(f"{name} …")
-            yield lambda done, total, what: None
+            yield Lines(name, self.say)
             return
         columns = (
             TextColumn("{task.description}"),

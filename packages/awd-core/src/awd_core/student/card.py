@@ -6,10 +6,12 @@
      "numbers": [{"name", "meaning", "unit", "number", "place", "part"}, …],
      "head": {"kind", "intercept": [T], "coefficients": [[T], …], "standard_errors": [[T], …], "penalty", "error"},
      "targets": [T names], "classes": {"values", "dtype"} or null, "limits": [least or null, largest or null],
+     "channels": {"count", "per_channel"} where inputs have an axis of channels,
      "estimator": {…}, "distillation": {…}}
 
 The last two are what `WaveletStudent.load` needs beside. Of wavelets there is one for all levels, or one for each, the
-finest first. The module imports neither torch nor scikit-learn; where bands are decimated, PyWavelets reads them.
+finest first, or with "per_channel" one for each channel. The module imports neither torch nor scikit-learn; where bands
+are decimated, PyWavelets reads them.
 """
 
 import math
@@ -23,7 +25,16 @@ import numpy as np
 from awd_core.checks.columns import Columns
 from awd_core.checks.real_numbers import real_array
 from awd_core.files.record import reading
-from awd_core.student.reading import Bands, Column, bands_of, beside, own_name, read_number, refuse_not_finite
+from awd_core.student.reading import (
+    Bands,
+    Column,
+    bands_of,
+    bands_of_channels,
+    beside,
+    own_name,
+    read_number,
+    refuse_not_finite,
+)
 from awd_core.typing import AnyArray, Array, Rows
 
 FORMAT, VERSION = "awd-student-model", 1
@@ -113,7 +124,7 @@ def chosen(values: Array) -> Rows:
     return (values[:, 0] > 0).astype(np.int64) if values.shape[1] == 1 else values.argmax(axis=1)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class StudentCard:
     """A student that predicts with NumPy alone: `WaveletStudent.save` writes its file, `load` reads it.
 
@@ -135,8 +146,10 @@ class StudentCard:
         Their names.
     taps : tuple of ndarray, shape (L,)
         Low-pass filter of all levels, or of each, the finest first.
-    levels, mode, undecimated, negated
+    levels, mode, undecimated, negated, per_channel
         As for `awd_core.WaveletStudent`.
+    channels : int
+        How many channels an input has on an axis of its own; 0 where there is none.
     classes : ndarray or None
         The classes; None for a regression.
     limits : (float, float)
@@ -173,6 +186,11 @@ class StudentCard:
     classes: AnyArray | None = None
     limits: tuple[float, float] = (-math.inf, math.inf)
     functions: Mapping[str, Callable[[Bands], Any]] = field(default_factory=dict)
+    channels: int = 0
+    per_channel: bool = False
+
+    def __repr__(self) -> str:
+        return f"<StudentCard of {', '.join(self.targets)}: {len(self.numbers)} numbers of inputs {self.shape}>"
 
     @property
     def coefficients(self) -> list[Coefficient]:
@@ -206,21 +224,29 @@ class StudentCard:
         refuse_not_finite(x, "X")
         Columns(self.features, self.shape[0]).check(X, x.shape, self)
         columns = beside(extra, len(x), self.extra, "the student")
-        bands = bands_of(
-            x, self.taps, levels=self.levels, mode=self.mode, undecimated=self.undecimated, negated=self.negated
-        )
+        bands = self.bands(x)
         found = [
             read_number(one, bands, self.functions) if one.number else columns[:, self.extra.index(one.name)]
             for one in self.numbers
         ]
         return np.column_stack(found)
 
+    def bands(self, x: Array) -> Bands:
+        """Bands of inputs (n, *shape) that are checked."""
+        how: dict[str, Any] = {name: getattr(self, name) for name in ("levels", "mode", "undecimated", "negated")}
+        if self.channels:
+            return bands_of_channels(x, self.taps, per_channel=self.per_channel, **how)
+        return bands_of(x, self.taps, **how)
+
     def predict(self, X: Any, extra: Any = None) -> AnyArray:
-        """Predict labels or classes, shape (n,); parameters as for `transform`."""
-        values = self.head(self.transform(X, extra))
+        """Predict labels or classes, shape (n,), or (n, T) of several targets; parameters as for `transform`."""
+        return self.told(self.head(self.transform(X, extra)))
+
+    def told(self, values: Array) -> AnyArray:
+        """What is predicted where the head gives `values`, shape (n, T)."""
         if self.classes is not None:
             return np.asarray(self.classes[chosen(values)])
-        return np.clip(values[:, 0], *self.limits)
+        return np.clip(values[:, 0] if values.shape[1] == 1 else values, *self.limits)
 
     def predict_proba(self, X: Any, extra: Any = None) -> Array:
         """Predict probabilities of the classes, shape (n, C); parameters as for `transform`.
@@ -260,6 +286,7 @@ class StudentCard:
             "targets": list(self.targets),
             "classes": None if classes is None else {"values": classes.tolist(), "dtype": classes.dtype.str},
             "limits": [end if math.isfinite(end) else None for end in self.limits],
+            **({"channels": {"count": self.channels, "per_channel": self.per_channel}} if self.channels else {}),
         }
 
     @classmethod
@@ -307,6 +334,8 @@ class StudentCard:
             classes=None if classes is None else np.array(classes["values"], dtype=classes["dtype"]),
             limits=(-math.inf if low is None else low, math.inf if high is None else high),
             functions={own_name(one): one for one in functions},
+            channels=values.get("channels", {}).get("count", 0),
+            per_channel=values.get("channels", {}).get("per_channel", False),
         )
 
     @classmethod

@@ -26,7 +26,8 @@ class WaveletStudentClassifier(ClassifierMixin, Student):  # type: ignore[misc] 
 
     Parameters
     ----------
-    wavelet, numbers, levels, mode, ndim, undecimated, lengths, per_level, most, weights, leave_out, learn, search, seed
+    wavelet, numbers, levels, mode, ndim, undecimated, lengths, per_level, per_channel, most, weights, leave_out, learn,
+    search, seed
         As for `WaveletStudent`.
     head : {"logistic", "ridge"}
         Logistic regression, the softmax of several classes, whose values are log odds and give probabilities; or least

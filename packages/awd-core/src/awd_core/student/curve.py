@@ -63,7 +63,7 @@ class CurvePoint(NamedTuple):
     wavelet: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ErrorCurve:
     """Points of all methods; made by `error_curve`.
 
@@ -77,6 +77,9 @@ class ErrorCurve:
 
     points: tuple[CurvePoint, ...]
     student: StudentDistillation | None = None
+
+    def __repr__(self) -> str:
+        return f"<ErrorCurve of {', '.join(self.methods)}: {len(self.points)} points>"
 
     @property
     def methods(self) -> list[str]:
@@ -184,7 +187,7 @@ def error_curve(
     kept = [None if count is None else whole_number("counts", count, none="all") for count in counts]
     options = StudentOptions.of(
         wavelet=wavelet, lengths=lengths, numbers=numbers, levels=levels, undecimated=undecimated, mode=mode,
-        ndim=trained[0].X.ndim - 1, per_level=False, most=None, weights=None, search=search, seed=seed,
+        shape=tuple(trained[0].X.shape), ndim=ndim, per_level=False, most=None, weights=None, search=search, seed=seed,
     )  # fmt: skip
     curve = _Curve(trained, labels, tested, options, kept)
     student = found_by(trained, names, options, progress)
@@ -297,7 +300,7 @@ class _Curve:
         self, sets: Sequence[StudentSet], free: Array, negated: bool = False, magnitude: bool = False
     ) -> list[Tensor]:
         layout, numbers = self.options.layout, self.options.numbers
-        banks = banks_of(torch.from_numpy(free), layout.levels, negated)
+        banks = banks_of(torch.from_numpy(free), layout.levels, negated, layout.per_channel)
         found = []
         for one in sets:
             bands = layout.of(one.X, banks)

@@ -25,7 +25,7 @@ class StudentSet:
 
     Attributes
     ----------
-    X : Tensor, shape (n, N) or (n, H, W), float64
+    X : Tensor, shape (n, N) or (n, H, W), or with channels (n, C, N) or (n, C, H, W), float64
         Inputs.
     outputs : Tensor, shape (n, T), float64
         What the numbers are to tell: a teacher's outputs, or labels.
@@ -107,7 +107,7 @@ def sets_of(
 
 
 def inputs_of(X: Any, ndim: int | None, name: str = "X") -> Tensor:
-    """Inputs (n, N) or (n, H, W) as a tensor of float64.
+    """Inputs (n, N) or (n, H, W), or with channels (n, C, N) or (n, C, H, W), as a tensor of float64.
 
     Raises
     ------
@@ -118,12 +118,14 @@ def inputs_of(X: Any, ndim: int | None, name: str = "X") -> Tensor:
     """
     values = X.detach().cpu().numpy() if isinstance(X, Tensor) else X
     array = real_array(values, name)
-    allowed = {None: (2, 3), 1: (2,), 2: (3,)}
+    allowed = {None: (2, 3), 1: (2, 3), 2: (3, 4)}
     if ndim not in allowed or isinstance(ndim, bool):
         raise ValueError(f"ndim is {ndim!r}; give 1 for series, 2 for images, or None to tell by the shape of X")
     if array.ndim not in allowed[ndim] or 0 in array.shape:
         raise ValueError(
-            f"{name} has shape {array.shape}; give series (n, N) or images (n, H, W), n samples of one size"
+            f"{name} has shape {array.shape}; give series (n, N) or images (n, H, W), n samples of one "
+            "size; with an axis "
+            "of channels (n, C, N) and ndim=1, or (n, C, H, W) and ndim=2"
         )
     refuse_not_finite(array, name)
     return torch.from_numpy(np.array(array, dtype=np.float64))

@@ -15,11 +15,12 @@ from awd_core.student.data import StudentSet, sets_of
 from awd_core.student.numbers import Numbers
 from awd_core.student.objective import StudentObjective, StudentWeights, column_table
 from awd_core.student.result import StudentDistillation
-from awd_core.student.ridge import forward_selection
+from awd_core.student.ridge import WIDE, forward_selection
 from awd_core.student.search import (
     StudentSearch,
     StudentStart,
     all_starts,
+    as_it_is,
     descend,
     enough,
     finalists,
@@ -44,6 +45,7 @@ def distill_student(
     mode: str = "symmetric",
     ndim: int | None = None,
     per_level: bool = False,
+    per_channel: bool = False,
     most: int | None = None,
     weights: StudentWeights | None = None,
     gradients: Any = None,
@@ -64,7 +66,8 @@ def distill_student(
     Parameters
     ----------
     X : array_like, shape (n, N) or (n, H, W), or a list of them
-        Inputs; a list of sets (strains, surveys) shares one wavelet, with a ridge for each.
+        Inputs; a list of sets (strains, surveys) shares one wavelet, with a ridge for each. Channels stand on an axis
+        of their own, (n, C, N) with `ndim=1` or (n, C, H, W) with `ndim=2`: all numbers are read from each of them.
     outputs : array_like, shape (n,) or (n, T), or a list of them
         What the numbers are to tell. Several outputs count equally, each relative to its variance. For classes give
         logits or probabilities: the ridge to probabilities minimises the Brier score, a proper score, and its
@@ -86,10 +89,13 @@ def distill_student(
         Series or images; told by the shape of X by default.
     per_level : bool
         A wavelet for each level instead of one for all.
+    per_channel : bool
+        A wavelet for each channel instead of one for all.
     most : int, optional
         How many numbers, extra columns included, the ridge may use. Forward selection chooses them, for each wavelet
         that the search with all numbers ends in and for plain ones, and the search goes on from there with the chosen
-        ones; of these ends the best wins.
+        ones; of these ends the best wins. Of more than `WIDE` numbers together a ridge would fit anything: then the
+        search begins with the few that each start has.
     weights : StudentWeights, optional
         Of the error and of the L1 terms; the error alone by default.
     gradients : array_like, of X's shape, or a list of them
@@ -129,7 +135,8 @@ def distill_student(
     sets, names = sets_of(X, outputs, ndim, extra=extra, groups=groups, gradients=gradients, leave_out=leave_out)
     options = StudentOptions.of(
         wavelet=wavelet, lengths=lengths, numbers=numbers, levels=levels, undecimated=undecimated, mode=mode,
-        ndim=sets[0].X.ndim - 1, per_level=per_level, most=most, weights=weights, search=search, seed=seed,
+        shape=tuple(sets[0].X.shape), ndim=ndim, per_level=per_level, per_channel=per_channel, most=most,
+        weights=weights, search=search, seed=seed,
     )  # fmt: skip
     return found_by(sets, names, options, progress)
 
@@ -150,17 +157,22 @@ class StudentOptions:
 
     @classmethod
     def of(
-        cls, *, wavelet: Any, lengths: Any, numbers: Any, levels: Any, undecimated: bool, mode: str, ndim: int,
-        per_level: bool, most: Any, weights: Any, search: Any, seed: Any,
+        cls, *, wavelet: Any, lengths: Any, numbers: Any, levels: Any, undecimated: bool, mode: str,
+        shape: tuple[int, ...], ndim: int | None, per_level: bool, most: Any, weights: Any, search: Any, seed: Any,
+        per_channel: bool = False,
     ) -> "StudentOptions":  # fmt: skip
         """Refuse what will not do."""
         named = tuple(Wavelet.of(one) for one in (wavelet if isinstance(wavelet, list | tuple) else [wavelet]))
-        layout = Layout(levels, bool(undecimated), mode, ndim)
+        axes = len(shape) - 1 if ndim is None else ndim
+        channels = shape[1] if len(shape) == axes + 2 else 0
+        layout = Layout(levels, bool(undecimated), mode, axes, channels, bool(per_channel))
         weights = StudentWeights() if weights is None else check_kind("weights", weights, StudentWeights)
-        if per_level and (weights.sparsity or weights.interpretation):
+        if per_level and per_channel:
+            raise ValueError("per_level and per_channel are both True; a wavelet is of a level, or of a channel")
+        if (per_level or per_channel) and (weights.sparsity or weights.interpretation):
             raise ValueError(
-                "per_level is True and the L1 terms have weights; they are of one wavelet for all levels: give "
-                "weights of zero, or per_level=False"
+                f"{'per_level' if per_level else 'per_channel'} is True and the L1 terms have weights; they are of one "
+                "wavelet for all: give weights of zero, or False"
             )
         return cls(
             named, _lengths(lengths, named), layout, Numbers(numbers, layout), bool(per_level),
@@ -176,7 +188,7 @@ class StudentOptions:
             "levels": self.layout.levels, "undecimated": self.layout.undecimated, "mode": self.layout.mode,
             "ndim": self.layout.ndim, "per_level": self.per_level, "most": self.most, "weights": asdict(self.weights),
             "search": self.search.to_dict(), "seed": self.seed,
-        }  # fmt: skip
+        } | ({"per_channel": True} if self.layout.per_channel else {})  # fmt: skip
 
 
 def found_by(
@@ -190,13 +202,18 @@ def found_by(
         )
     everything = StudentObjective(sets, options.layout, options.numbers, options.weights)
     objective, judge = _two_parts(everything, options)
-    rows = options.layout.levels if options.per_level else 1
+    layout = options.layout
+    rows = layout.levels if options.per_level else layout.channels if layout.per_channel else 1
     history: list[StudentStart] = []
     candidates: list[StudentStart] = []
     for length in options.lengths:
         begin = list(all_starts(options.named, [length], rows, options.search, options.seed))
-        found = searched(objective, begin, options.search, progress)
-        candidates += finalists(found, options.search, plain=1 if options.most is None else len(found))
+        if options.most is not None and objective.tables(begin[0][1], False)[0].shape[1] > WIDE:
+            found = begun_with_few(objective, begin, options.most, options.search, progress)
+            candidates += found
+        else:
+            found = searched(objective, begin, options.search, progress)
+            candidates += finalists(found, options.search, plain=1 if options.most is None else len(found))
         history += found
     if options.most is not None:
         return _with_few(everything, objective, judge, candidates, names, history, options)
@@ -251,6 +268,23 @@ def _with_few(
     best = winner(ends, parts, options.search.standard_errors)
     columns = next(columns for end, columns in zip(ends, kept, strict=True) if end is best)
     return _result(everything.with_columns(columns), best, columns, names, [*history, *ends], options)
+
+
+def begun_with_few(
+    objective: StudentObjective, begin: Sequence[tuple[str, Array]], most: int, search: StudentSearch,
+    progress: Progress | None,
+) -> list[StudentStart]:  # fmt: skip
+    """The best starts of one length as they are, each with the few numbers that are best for it."""
+    signs = (False, True) if objective.numbers.signed else (False,)
+    found = []
+    for done, (name, free) in enumerate(begin):
+        if progress:
+            progress(done, len(begin), f"{2 * (free.shape[1] + 1)} taps, few numbers of {name}")
+        for negated in signs:
+            start = as_it_is(name, negated, 0.0, free)
+            few = objective.with_columns(kept_columns(objective, start, most))
+            found.append(as_it_is(name, negated, few(free, negated)[0], free))
+    return sorted(found, key=lambda start: start.objective)[: search.descents]
 
 
 def kept_columns(objective: StudentObjective, start: StudentStart, most: int) -> tuple[int, ...]:
@@ -315,10 +349,12 @@ def as_given(
     one: StudentSet, names: Sequence[str], options: StudentOptions, found: StudentDistillation | None
 ) -> StudentDistillation:
     """A wavelet that is given, or what was found elsewhere, on a set: nothing is searched but the numbers."""
-    if found is None and len(options.named) not in (1, options.layout.levels):
+    layout = options.layout
+    what, count = ("channels", layout.channels) if layout.per_channel else ("levels", layout.levels)
+    if found is None and len(options.named) not in (1, count):
         raise ValueError(
-            f"wavelet has {len(options.named)} entries for {options.layout.levels} levels; without learning, give one "
-            "for all levels or one for each"
+            f"wavelet has {len(options.named)} entries for {count} {what}; without learning, give one for all {what} "
+            "or one for each"
         )
     if found is not None:
         own = options.to_dict()
@@ -332,10 +368,11 @@ def as_given(
         raise ValueError("the wavelets of the levels differ in length; give wavelets with as many taps each")
     objective = StudentObjective([one], options.layout, options.numbers, options.weights)
     free = np.array([wavelet.angles[1:] for wavelet in options.named]).reshape(len(options.named), -1)
-    start = StudentStart(
-        options.named[0].name, options.named[0].length, False if found is None else found.negated, 0.0, 0.0, 0,
-        tuple(tuple(row) for row in free.tolist()), searched=False,
-    )  # fmt: skip
+    if options.layout.per_channel and len(free) == 1:
+        free = np.tile(free, (options.layout.channels, 1))
+    start = replace(
+        as_it_is(options.named[0].name, False if found is None else found.negated, 0.0, free), evaluations=0
+    )
     columns = None if options.most is None else kept_columns(objective, start, options.most)
     result = _result(objective.with_columns(columns), start, columns, names, [], options)
     return replace(result, wavelets=options.named)

@@ -47,6 +47,7 @@ class Student(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-l
     undecimated: bool = True
     lengths: int | Sequence[int] | None = None
     per_level: bool = False
+    per_channel: bool = False
     most: int | None = None
     weights: StudentWeights | None = None
     leave_out: str = "input"
@@ -104,6 +105,7 @@ class Student(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-l
             features=Columns.kept_by(self).names, extra=tuple(self._extra),
             wavelets=tuple(one.name for one in self.wavelets_), taps=tuple(one.taps for one in self.wavelets_),
             levels=layout.levels, mode=layout.mode, undecimated=layout.undecimated, negated=self.negated_,
+            channels=layout.channels, per_channel=layout.per_channel,
             classes=getattr(self, "classes_", None), limits=getattr(self, "limits_", (-math.inf, math.inf)),
         )  # fmt: skip
         taken = isinstance(self.wavelet, StudentDistillation)
@@ -155,7 +157,7 @@ class Student(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-l
         parameters["weights"] = StudentWeights(**parameters["weights"])
         parameters["search"] = StudentSearch(**parameters["search"])
         student = cls(**parameters)
-        student._options = student._checked_options(len(card.shape))
+        student._options = student._checked_options((1, *card.shape))
         student.distillation_, student.wavelets_, student.negated_ = found, list(found.wavelets), found.negated
         student.head_, student.coefficients_ = card.head, card.coefficients
         student._columns, student._kept, student._extra = list(card.numbers), list(values["kept"]), list(card.extra)
@@ -181,7 +183,7 @@ class Student(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-l
         if unlabelled is not None:
             one = self._with_unlabelled(one, unlabelled, taught=outputs is not None)
         given = self.wavelet if isinstance(self.wavelet, StudentDistillation) else None
-        self._options = self._checked_options(x.ndim - 1)
+        self._options = self._checked_options(tuple(x.shape))
         if self.learn and given is None:
             self.distillation_ = found_by([one], self._extra, self._options)
         else:
@@ -194,12 +196,12 @@ class Student(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-l
         self.head_: Head = self._fitted_head(self._numbers(x, labelled.extra.numpy()), labels, labelled)
         self.coefficients_ = self.head_.table(self._columns, self._targets())
 
-    def _checked_options(self, ndim: int) -> StudentOptions:
+    def _checked_options(self, shape: tuple[int, ...]) -> StudentOptions:
         given = list(self.wavelet.wavelets) if isinstance(self.wavelet, StudentDistillation) else self.wavelet
         return StudentOptions.of(
             wavelet=given, lengths=self.lengths, numbers=self.numbers, levels=self.levels,
-            undecimated=self.undecimated, mode=self.mode, ndim=ndim, per_level=self.per_level, most=self.most,
-            weights=self.weights, search=self.search, seed=self.seed,
+            undecimated=self.undecimated, mode=self.mode, shape=shape, ndim=self.ndim, per_level=self.per_level,
+            per_channel=self.per_channel, most=self.most, weights=self.weights, search=self.search, seed=self.seed,
         )  # fmt: skip
 
     def _fitted_head(self, F: Array, labels: Array, one: StudentSet) -> Head:
@@ -268,7 +270,7 @@ class WaveletStudent(RegressorMixin, Student):  # type: ignore[misc] # scikit-le
     ----------
     wavelet : Wavelet, str or pywt.Wavelet, a list of them, or StudentDistillation
         Where the search starts. A distillation, of several data sets perhaps, is taken as it is, nothing is searched.
-    numbers, levels, mode, ndim, undecimated, lengths, per_level, most, weights, leave_out, search, seed
+    numbers, levels, mode, ndim, undecimated, lengths, per_level, per_channel, most, weights, leave_out, search, seed
         As for `awd_core.student.distill_student`; `leave_out` says the same of the head's penalty.
     learn : bool
         Whether the wavelet is searched; otherwise it stays as given, one for all levels or a list with one for each.
@@ -280,7 +282,7 @@ class WaveletStudent(RegressorMixin, Student):  # type: ignore[misc] # scikit-le
     distillation_ : StudentDistillation
         The wavelet, the numbers that were kept, and the search.
     wavelets_ : list of Wavelet
-        One for all levels, or one for each, the finest first.
+        One for all levels, or one for each, the finest first, or one for each channel.
     negated_ : bool
         Whether details are read with the other sign.
     head_ : Head

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from awd_core.checks.choices import check_choice
 from awd_core.student.bands import Bands, Layout
-from awd_core.student.reading import FLOOR, Column, own_name
+from awd_core.student.reading import FLOOR, Column, band_of, own_name
 
 OwnNumber: TypeAlias = Callable[[Bands], Any]
 """Of `Bands`, a dict of bands (n, …) each, to a tensor or an array (n,) or (n, k). Attributes
@@ -225,7 +225,7 @@ class Numbers:
         if not isinstance(number, Number):
             return [""]
         if number.of_level:
-            return [str(level) for level in range(self.layout.levels, 0, -1)]
+            return self.layout.level_places
         return self.layout.frame
 
     def _columns(self, number: Number | OwnNumber, bands: Bands) -> list[Tensor]:
@@ -234,8 +234,10 @@ class Numbers:
         found = []
         for place in self._places(number):
             if number.of_level:
-                details = torch.stack([bands[f"{letter}{place}"].flatten(1) for letter in self.layout.letters], dim=1)
-                columns = number.function(bands[f"A{place}"].flatten(1), details)
+                details = torch.stack(
+                    [bands[band_of(letter, place)].flatten(1) for letter in self.layout.letters], dim=1
+                )
+                columns = number.function(bands[band_of("A", place)].flatten(1), details)
             else:
                 columns = number.function(bands[place].flatten(1))
             found.append(columns.reshape(len(columns), -1))
@@ -248,10 +250,12 @@ class Numbers:
             told = text or "a function of one's own"
             return [Column(name + part, told, "", name, "", k) for k, part in enumerate(parts)]
         parts = list(number.parts) if len(number.parts) == width else [str(k) for k in range(width)]
-        start, text = f"level {place}" if number.of_level else place, number.meaning
+        channel, _, level = place.rpartition(".")
+        start, text = f"{channel} level {level}".strip() if number.of_level else place, number.meaning
         band = "" if number.of_level else self.layout.meaning(place)
+        level = f"{level} of {channel}" if channel else level
         name = re.sub(r" \d+$", "", number.name)
-        named = ((f"{start} {name} {part}".strip(), text.format(band=band, level=place, part=part)) for part in parts)
+        named = ((f"{start} {name} {part}".strip(), text.format(band=band, level=level, part=part)) for part in parts)
         return [Column(*told, number.unit, number.name, place, k) for k, told in enumerate(named)]
 
 

@@ -98,8 +98,8 @@ class StudentObjective:
 
         Parameters
         ----------
-        free : ndarray, shape (1, L/2 − 1) or (J, L/2 − 1)
-            Free angles, of all levels or of each.
+        free : ndarray, shape (1, L/2 − 1), (J, L/2 − 1) or (C, L/2 − 1)
+            Free angles, of all levels, of each, or of each channel.
         negated : bool
             Whether details have the other sign.
 
@@ -112,7 +112,7 @@ class StudentObjective:
         angles = torch.from_numpy(free).clone().requires_grad_()
         value, gradient = 0.0, np.zeros_like(free)
         if self.weights.outputs:
-            banks = banks_of(angles, self.layout.levels, negated)
+            banks = banks_of(angles, self.layout.levels, negated, self.layout.per_channel)
             errors, smooth = [], True
             for one, bands in zip(self.sets, self._bands(banks), strict=True):
                 numbers, all_smooth = self.numbers.with_smoothness(bands)
@@ -136,7 +136,7 @@ class StudentObjective:
     @torch.no_grad()
     def tables(self, free: Array, negated: bool) -> list[Tensor]:
         """Numbers and extra columns of every set, (n, K) each."""
-        banks = banks_of(torch.from_numpy(free), self.layout.levels, negated)
+        banks = banks_of(torch.from_numpy(free), self.layout.levels, negated, self.layout.per_channel)
         pairs = zip(self.sets, self._bands(banks), strict=True)
         return [self._chosen(self.numbers.of(bands), one.extra) for one, bands in pairs]
 
@@ -186,7 +186,7 @@ class StudentObjective:
 def number_table(X: Tensor, layout: Layout, numbers: Numbers, wavelets: Sequence[Wavelet], negated: bool) -> Array:
     """Numbers of inputs with the wavelet of all levels, or of each, shape (n, K)."""
     taps = [torch.from_numpy(np.array(wavelet.taps)) for wavelet in wavelets]
-    table: Array = numbers.of(layout.of(X, banks_of_taps(taps, layout.levels, negated))).numpy()
+    table: Array = numbers.of(layout.of(X, banks_of_taps(taps, layout.levels, negated, layout.per_channel))).numpy()
     return table
 
 
@@ -196,5 +196,5 @@ def column_table(
 ) -> list[Column]:
     """What the numbers and the extra columns are; how many values a decimated band has, goes by the filters' length."""
     taps = [torch.from_numpy(np.array(wavelet.taps)) for wavelet in wavelets]
-    found = numbers.table(layout.of(X[:FEW], banks_of_taps(taps, layout.levels, False)))
+    found = numbers.table(layout.of(X[:FEW], banks_of_taps(taps, layout.levels, False, layout.per_channel)))
     return found + [Column(name, "given beside the input", "") for name in extra]

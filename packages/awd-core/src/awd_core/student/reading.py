@@ -50,6 +50,33 @@ class Column:
     part: int = 0
 
 
+def band_of(letter: str, place: str) -> str:
+    """The band of a level, which may be one of a channel's.
+
+    Examples
+    --------
+    >>> band_of("D", "3"), band_of("D", "ch2.3")
+    ('D3', 'ch2.D3')
+    """
+    channel, dot, level = place.rpartition(".")
+    return f"{channel}{dot}{letter}{level}"
+
+
+def bands_of_channels(
+    X: Array, taps: Sequence[Array], *, levels: int, mode: str, undecimated: bool, negated: bool, per_channel: bool
+) -> Bands:
+    """As `bands_of`, of inputs (n, C, …) with the channels on an axis of their own.
+
+    Names begin with the channel's, ch1.D3; with `per_channel`, `taps` are one low-pass filter for each channel.
+    """
+    found: Bands = {}
+    for place in range(X.shape[1]):
+        own = taps[place : place + 1] if per_channel else taps
+        bands = bands_of(X[:, place], own, levels=levels, mode=mode, undecimated=undecimated, negated=negated)
+        found |= {f"ch{place + 1}.{name}": band for name, band in bands.items()}
+    return found
+
+
 def bands_of(X: Array, taps: Sequence[Array], *, levels: int, mode: str, undecimated: bool, negated: bool) -> Bands:
     """Bands of inputs by their names, as those of `awd_core.student.bands.Layout`.
 
@@ -137,9 +164,9 @@ def read_number(
             "from a dict of bands as NumPy arrays, in functions=[…]"
         )
     if kind == "conditional":
-        letters = [letter for letter in "DHV" if f"{letter}{column.place}" in bands]
-        details = [bands[f"{letter}{column.place}"] for letter in letters]
-        return _conditional(bands[f"A{column.place}"], details, column.part)
+        names = [band_of(letter, column.place) for letter in "DHV"]
+        details = [bands[name] for name in names if name in bands]
+        return _conditional(bands[band_of("A", column.place)], details, column.part)
     band = bands[column.place].reshape(len(bands[column.place]), -1)
     if kind in ("value", "relative"):
         root = np.sqrt(np.maximum((band**2).mean(axis=1), FLOOR)) if kind == "relative" else 1.0

@@ -12,7 +12,7 @@ from awd_core.student.search import StudentStart
 from awd_core.wavelets.wavelet import Wavelet
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StudentDistillation(
     Record, format="awd-student", what="a student's distillation", writer="StudentDistillation.save"
 ):
@@ -47,6 +47,9 @@ class StudentDistillation(
     held_out: float | None
     history: tuple[StudentStart, ...]
     settings: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return f"<StudentDistillation: {len(self.columns)} numbers, error {self.error:.3g}, {len(self.history)} starts>"
 
     @property
     def wavelet(self) -> Wavelet:

@@ -33,6 +33,10 @@ PENALTIES = tuple(np.logspace(-3, 5, 25).tolist())
 """Penalties α that are tried, in units of rows: a number that is worth nothing is shrunk by n/(n + α)."""
 LEAST_DEVIATION = 1e-3
 """Numbers that hardly vary are divided by no less than so many times the median deviation, not blown up to 1."""
+WIDE = 256
+"""Numbers up to which all are tried one by one."""
+TRIED = 32
+"""Of more, how many are tried each time."""
 BETTER = 1e-9
 """Relative decrease of the error below which two numbers count as equally good: then the first of them is taken."""
 
@@ -206,6 +210,24 @@ def fit_ridge(F: Array, Y: Array, penalties: tuple[float, ...] = PENALTIES, grou
     )
 
 
+def _worth_trying(
+    columns: list[int], sets: Sequence[tuple[Tensor, Tensor, Rows | None]], chosen: Sequence[int]
+) -> list[int]:
+    """Of many columns those that correlate most with what the chosen ones leave, in their order."""
+    if len(columns) + len(chosen) <= WIDE:
+        return columns
+    score = torch.zeros(len(columns), dtype=torch.float64)
+    for F, Y, _ in sets:
+        left = Y - Y.mean(dim=0)
+        if chosen:
+            Z, _, _ = standardised(F[:, list(chosen)])
+            left = left - Z @ torch.linalg.lstsq(Z, left, driver="gelsd").solution
+        Z, _, _ = standardised(F[:, columns])
+        score += ((Z.T @ left).square() / left.square().sum(dim=0).clamp_min(1e-300)).sum(dim=1)
+    best = torch.topk(score, TRIED).indices.tolist()
+    return [columns[place] for place in sorted(best)]
+
+
 @torch.no_grad()
 def forward_selection(
     tables: Sequence[Tensor],
@@ -215,6 +237,8 @@ def forward_selection(
     groups: Sequence[Rows | None] | None = None,
 ) -> tuple[int, ...]:
     """Take one number after the other, each time the one that lowers the error most, until `most` or none lowers it.
+
+    Of more than `WIDE` numbers, the `TRIED` that correlate most with what is left are tried each time.
 
     Parameters
     ----------
@@ -245,9 +269,8 @@ def forward_selection(
     least = float("inf")
     while len(chosen) < min(most, tables[0].shape[1]):
         best, added = least, None
-        for column in range(tables[0].shape[1]):
-            if column in chosen:
-                continue
+        rest = [column for column in range(tables[0].shape[1]) if column not in chosen]
+        for column in _worth_trying(rest, sets, chosen):
             picked = [*chosen, column]
             errors = [relative_error(F[:, picked], Y, penalties, left_out) for F, Y, left_out in sets]
             error = float(torch.stack(errors).mean())

@@ -175,7 +175,7 @@ def searched(
     for name, free in begin:
         for negated in signs:
             value, _ = objective(free, negated)
-            as_they_are.append(_record(name, negated, value, value, 1, free, searched=False))
+            as_they_are.append(as_it_is(name, negated, value, free))
     as_they_are.sort(key=lambda start: start.objective)
     found = [start for start in as_they_are if not start.name.startswith("random")]
     if begin[0][1].size:
@@ -308,6 +308,11 @@ def enough(one: StudentSet, train: Any) -> bool:
     """Whether some rows are enough to fit a ridge to."""
     groups = len(np.unique(one.groups[train])) if one.by_group else 2
     return len(train) >= LEAST_ROWS and groups >= 2 and bool((one.outputs[train].std(dim=0) > 0).all())
+
+
+def as_it_is(name: str, negated: bool, value: float, free: Array) -> StudentStart:
+    """A start that was not searched from, and the objective there."""
+    return _record(name, negated, value, value, 1, free, searched=False)
 
 
 def _record(

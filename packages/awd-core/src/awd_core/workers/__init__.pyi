@@ -5,5 +5,7 @@ from .mapping import Progress as Progress
 from .mapping import Serial as Serial
 from .mapping import Workers as Workers
 from .open import open_workers as open_workers
+from .progress import Lines as Lines
+from .progress import clock as clock
 from .threads import available_cores as available_cores
 from .threads import torch_threads as torch_threads

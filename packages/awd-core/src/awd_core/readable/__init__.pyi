@@ -1,0 +1,11 @@
+from .axis import Axis as Axis
+from .axis import parse_axis as parse_axis
+from .domain import Domain as Domain
+from .features import FEATURES as FEATURES
+from .fit import Readable as Readable
+from .fit import readable_model as readable_model
+from .model import ReadableModel as ReadableModel
+from .task import Truths as Truths
+from .task import truths_of as truths_of
+from .worth import Worth as Worth
+from .worth import WorthRow as WorthRow
