@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from awd_core.run.messages import echo
 from awd_core.run.settings import ARGUMENTS, Quiet, Typed
-from awd_core.run.tell import tell
 
 if TYPE_CHECKING:
     from awd_core.files.arrays import SampleArray
@@ -56,7 +56,7 @@ def predict(
     else:
         write_atomically(out, _npy(loaded, columns))
     if not quiet:
-        tell(_summary(columns, out), aside=out is None)
+        echo(_summary(columns, out), aside=out is None)
 
 
 def _scored(model: "ReadableModel", inputs: "SampleArray") -> dict[str, list[Any]]:
