@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from awd_cme.teacher.networks import EnsembleMean, SeriesLSTM, TunedSeriesLSTM, stack_inputs
+from awd_cme.teacher.networks import MeanOf, SeriesLSTM, TunedSeriesLSTM, stack_inputs
 
 
 def test_by_default_the_published_network():
@@ -65,9 +65,9 @@ def test_the_tuned_form_differs_by_its_defaults_alone():
 def test_an_ensemble_is_the_mean():
     members = [SeriesLSTM(3), SeriesLSTM(3)]
     x = torch.randn(4, 10)
-    torch.testing.assert_close(EnsembleMean(members)(x), (members[0](x) + members[1](x)) / 2)
+    torch.testing.assert_close(MeanOf(members)(x), (members[0](x) + members[1](x)) / 2)
     with pytest.raises(ValueError, match="one member or more"):
-        EnsembleMean([])
+        MeanOf([])
 
 
 @pytest.mark.parametrize(

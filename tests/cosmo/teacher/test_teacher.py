@@ -12,7 +12,7 @@ from awd_core.teacher.checkpoint import State
 from awd_core.teacher.teacher import Teacher
 from awd_cosmo.maps import observe
 from awd_cosmo.maps.map_set import MapSet
-from awd_cosmo.teacher.augmentation import OrientationAverage, SkyAugmentation, oriented
+from awd_cosmo.teacher.augmentation import OverTurns, SkyAugmentation, oriented
 from awd_cosmo.teacher.resnet import ResNet18, ResNet34
 from awd_cosmo.teacher.teacher import MapTeacher, _held_out
 
@@ -226,7 +226,7 @@ def test_average_is_the_mean_over_all_orientations(fitted):
 def test_turns_are_those_of_numpy(element):
     maps = np.arange(2 * 3 * 3.0).reshape(2, 3, 3)
     np.testing.assert_array_equal(oriented(torch.from_numpy(maps), element).numpy(), observe.turn(maps, element))
-    assert OrientationAverage(torch.nn.Identity())(torch.from_numpy(maps)).shape == maps.shape
+    assert OverTurns(torch.nn.Identity())(torch.from_numpy(maps)).shape == maps.shape
 
 
 @pytest.mark.parametrize(("shape", "elements"), [((3, 3), range(8)), ((3, 5), range(0, 8, 2))])

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-from awd_cme.teacher.networks import EnsembleMean
+from awd_cme.teacher.networks import MeanOf
 from awd_core.checks import Columns, real_array, whole_number
 from awd_core.teacher import (
     Factory,
@@ -188,10 +188,10 @@ class SeriesEnsemble(RegressorMixin, BaseEstimator):  # type: ignore[misc] # sci
         mean: AnyArray = np.mean([member.predict(X) for member in self.members_], axis=0)
         return mean
 
-    def as_torch(self) -> EnsembleMean:
+    def as_torch(self) -> MeanOf:
         """The ensemble as one module from raw inputs (n, …) to raw outputs (n, k), its parameters frozen."""
         check_is_fitted(self, "members_")
-        return EnsembleMean([member.as_torch() for member in self.members_]).eval()
+        return MeanOf([member.as_torch() for member in self.members_]).eval()
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write one safetensors file for each member into a folder, which is made if there is none."""

@@ -22,7 +22,7 @@ class WithChannel(nn.Module):
         return self.network(x.unsqueeze(1) if x.ndim == 3 else x)  # type: ignore[no-any-return]
 
 
-class OrientationAverage(nn.Module):
+class OverTurns(nn.Module):  # its name is part of the digests that runs keep of models
     """The mean of a network's answers to a map in its eight orientations, or four if it is not square."""
 
     def __init__(self, network: nn.Module) -> None:

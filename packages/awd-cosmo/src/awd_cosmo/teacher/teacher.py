@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from awd_core.checks import is_real_number, plain_array, whole_number
 from awd_core.teacher import Augment, Factory, Optimizer, Schedule, Teacher, Validation
 from awd_core.typing import AnyArray, Flags
-from awd_cosmo.teacher.augmentation import OrientationAverage, SkyAugmentation, WithChannel
+from awd_cosmo.teacher.augmentation import OverTurns, SkyAugmentation, WithChannel
 from awd_cosmo.teacher.resnet import SMALL, ResNet, ResNet18
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ class MapTeacher(Teacher, _Named):
         """
         module = super().as_torch()
         if average:
-            module.network = OrientationAverage(module.network).eval()
+            module.network = OverTurns(module.network).eval()
         return module
 
     def __sklearn_tags__(self) -> Any:
