@@ -193,6 +193,28 @@ def test_the_systems_errors_say_what_to_do(number, said):
     assert output == f"awd-demo: /a/place: {said} (add --debug for the traceback)\n"
 
 
+def test_errors_of_the_system_without_a_name_are_words_not_numbers():
+    plain = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert fail(plain)[1].startswith("awd-demo: no space is left; make some, then give the same command again")
+    ours = OSError(errno.ENOSPC, "the disk is full: the cache needs 3 MiB; make room")
+    assert fail(ours)[1].startswith("awd-demo: the disk is full: the cache needs 3 MiB; make room (add")
+
+
+def test_an_option_given_twice_is_refused():
+    """Nothing says which of the two is meant."""
+    app = Program("awd-demo", "awd-core", "A program.")
+
+    @app.command()
+    def work(target: str = "a", files: tuple[str, ...] = (), *, quiet: bool = False) -> None:
+        """Work."""
+
+    for words in (["--target", "a", "--target", "b"], ["--target", "a", "--target", "a"], ["--quiet", "--quiet"]):
+        result = invoke(app, ["work", *words])
+        assert result.exit_code == 2
+        assert f"{words[0]} specified multiple times: give it once" in result.output
+    assert invoke(app, ["work", "--target", "b", "--quiet"]).exit_code == 0
+
+
 def test_our_own_runtime_errors_are_foreseen_and_others_are_not():
     assert "unexpected RuntimeError: of another" in fail(RuntimeError("of another"))[1]
     space = {"__name__": "awd_core.demo"}

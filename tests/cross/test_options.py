@@ -38,8 +38,7 @@ OPTIONS = {
         --layout = auto | --source-redshift | --relabel-redshift | --pixel-scale | --hdu | --pattern | --columns |
         --ranges = {} | --itype | --headers = check | --invalid = raise | --training-mask |
         --least-observed 0..1 = 0.8 | --fill = 0 | --on-error = raise | --phases = avoid | --observed repeated |
-        --mask |
-        --tile 0.. = 64; tiny 0 | --downsample 1.. = 1 | --smoothing 0.. = 0 | --noise |
+        --mask | --tile 0.. = 64; tiny 0 | --downsample 1.. = 1 | --smoothing 0.. = 0 | --noise |
         --galaxies = 30 | --also | --architecture = resnet18 | --width 1.. = 8; full 64; tiny 4 |
         --epochs 0.. = 6; full 60; tiny 2 | --batch-size 1.. = 32; full 128; tiny 16 |
         --learning-rate = 0.005; full 0.001 | --teacher-maps 8.. = 4000; full 1000000 | --accelerator = cpu |

@@ -1,5 +1,6 @@
 """Files and folders that are there whole or not at all."""
 
+import errno
 import json
 import os
 import sys
@@ -179,3 +180,17 @@ def test_names_that_are_no_utf8_come_back_from_json(tmp_path):
     write_json(tmp_path / "a.json", {"file": name, "greek": "Σ"})
     (tmp_path / "a.json").read_bytes().decode("utf-8")
     assert read_json(tmp_path / "a.json") == {"file": name, "greek": "Σ"}
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), OSError("4096 requested and 512 written")]
+)
+def test_a_full_disk_is_told_with_the_name_of_what_was_written(tmp_path, error):
+    def make(beside):
+        beside.write_bytes(b"half")
+        raise error
+
+    with pytest.raises(OSError, match=r"No space left on device.*taps\.npy") as caught:
+        make_atomically(tmp_path / "taps.npy", make)
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(tmp_path / "taps.npy"))
+    assert list(tmp_path.iterdir()) == []

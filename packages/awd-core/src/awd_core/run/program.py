@@ -180,9 +180,11 @@ def _one_line(error: Exception) -> str:
         what, hint = SYSTEM[error.errno]
         return f"{os.fsdecode(error.filename)}: {what}; {hint}"
     if isinstance(error, OSError) and error.errno is not None and error.filename is None and error.strerror:
-        # Without a name the number is all that the system adds: ours are better words.
-        ours = error.strerror != os.strerror(error.errno) or error.errno not in SYSTEM
-        return " ".join(error.strerror.split()) if ours else "; ".join(SYSTEM[error.errno])
+        # The number that the system adds says nothing; nor do its words, where there are ours.
+        if error.errno not in SYSTEM or error.strerror != os.strerror(error.errno):
+            return " ".join(error.strerror.split())
+        what, hint = SYSTEM[error.errno]
+        return f"{what.removesuffix(' there')}; {hint}"
     first, *others = [" ".join(line.split()) for line in str(error).splitlines() if line.strip()] or [""]
     # After a colon, lines are items of a list.
     message = f"{first} {'; '.join(others)}" if first.endswith(":") else " ".join([first, *others])
