@@ -3,6 +3,7 @@
 import csv
 import importlib.util
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -86,7 +87,7 @@ def test_a_network_of_this_folder_ends_as_a_model(here, tmp_path):
     weights("make")
     told = ["--teacher", "own_networks:make", "--weights", "w.safetensors", "--out", "run", *SMALL, "--no-quality"]
     done = succeed("distill", "X.npy", *told, "--y", "y.npy", "--axis", "s:0:0.31")
-    assert "Reading 3 numbers of an input, the model reaches R²" in " ".join(done.stderr.split())
+    assert re.search(r"Reading \d numbers? of an input, the model reaches R²", " ".join(done.stderr.split()))
     assert "the network" in json.dumps(json.loads((tmp_path / "run" / "worth.json").read_text())["rows"])
     html = (tmp_path / "run" / "report.html").read_text()
     card = (tmp_path / "run" / "card.html").read_text()

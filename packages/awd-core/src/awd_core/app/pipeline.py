@@ -279,7 +279,7 @@ def distill_files(job: DistillJob) -> Path:
         if answers.groups is not None:
             places = np.unique(answers.groups, return_inverse=True)[1]
             options["groups"] = {"file": os.fspath(job.groups or ""), **identity(places)}
-    earlier = earlier_options(Path(job.out) / CONFIG)
+    earlier = {} if job.overwrite else earlier_options(Path(job.out) / CONFIG)
     work.same_truths = bool(earlier.get("y")) and all(
         told(earlier.get(name)) == told(options.get(name)) for name in ("y", "groups", "predictor")
     )
