@@ -19,6 +19,7 @@ FILES = {
     "demo.py": ["wavelet.png", "wavelet.json", "certificate.txt", "summary.json"],
     "digits_to_ten_numbers.py": ["curve.png", "patterns.png", "wavelet.json", "student.json"],
     "denoise_with_a_distilled_wavelet.py": ["wavelet.png", "pictures.png", "decibels.png", "wavelet.json"],
+    "explanation_family.py": ["sounds.png", "hierarchy.png", "xor.png"],
     "mass_maps_to_omega_m.py": ["maps.png", "path.png", "bands.png", "wavelet.json", "model.json"],
     "movies_to_a_card.py": ["model.png", "wavelet.png", "wavelet.json", "card.json"],
     "spectra_to_ten_numbers.py": ["curve.png", "weights.png", "wavelet.json", "student.json"],

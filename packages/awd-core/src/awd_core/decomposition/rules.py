@@ -35,19 +35,22 @@ ROUNDING = 128
 """Units in the last place below which what is left of a difference counts as nothing."""
 
 
+TINY = 1e-30
+"""What makes of no parts two equal ones."""
+
+
 def share(relevant: Tensor, irrelevant: Tensor, tie: Tensor, constant: Tensor | float = 0.0) -> Tensor:
     """The share of a constant that is relevant: `tie` where that is known, else |β| : |γ|, and ½ where both are zero.
 
     γ comes as a difference to which the constant belonged. What is left of it by rounding is nothing: it would be
     compared with a small β, and grow from step to step.
     """
-    mine, rest = relevant.abs(), irrelevant.abs()
-    constant = constant.abs() if isinstance(constant, Tensor) else constant
-    noise = ROUNDING * torch.finfo(rest.dtype).eps * (mine + rest + constant)
-    rest = torch.where(rest <= noise, torch.zeros_like(rest), rest)
-    none = mine + rest == 0
-    ratio = mine / torch.where(none, torch.ones_like(mine), mine + rest)
-    return torch.where(tie.isnan(), torch.where(none, 0.5, ratio), tie)
+    noise = ROUNDING * torch.finfo(irrelevant.dtype).eps
+    mine, beside = relevant.abs(), abs(constant) * noise
+    rest = (torch.add(irrelevant.abs(), mine, alpha=-noise) - beside).clamp_min(0)
+    # Small enough to count for nothing but where both are zero, and there is a gradient.
+    ratio = (mine + TINY) / (mine + rest + 2 * TINY)
+    return torch.where(tie.isnan(), ratio, tie)
 
 
 def linear(call: Call, relevant: Sequence[Tensor], whole: Sequence[Tensor], out: Any, tie: Tensor) -> Any:
