@@ -79,8 +79,8 @@ def off_spots(movie: Movie, channels: tuple[int, ...], places: Array, sigma: tup
         said = said or (movie.channels[channel], own, level)
     if said is None:
         return None
-    name = max(better, key=better.__getitem__, default=None)
-    hint = "" if name is None else f" {name[0].upper()}{name[1:]} it would be {better[name]:.3g}."
+    best = max(better, key=better.__getitem__, default=None)
+    hint = "" if best is None else f" {best[0].upper()}{best[1:]} it would be {better[best]:.3g}."
     return (
         f"the tracks do not lie on spots of {said[0]}: their median amplitude is {said[1]:.3g}, and {said[2]:.3g} "
         f"around them.{hint} Check that they belong to this movie, the order of x and y, and the unit of positions "
