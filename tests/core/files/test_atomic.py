@@ -1,5 +1,6 @@
 """Files and folders that are there whole or not at all."""
 
+import errno
 import json
 import os
 import sys
@@ -179,3 +180,12 @@ def test_names_that_are_no_utf8_come_back_from_json(tmp_path):
     write_json(tmp_path / "a.json", {"file": name, "greek": "Σ"})
     (tmp_path / "a.json").read_bytes().decode("utf-8")
     assert read_json(tmp_path / "a.json") == {"file": name, "greek": "Σ"}
+
+
+def test_a_write_that_fails_says_where(tmp_path):
+    def full(beside):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(OSError, match=r"No space left on device: .*taps\.npy") as caught:
+        make_atomically(tmp_path / "taps.npy", full)
+    assert caught.value.filename == str(tmp_path / "taps.npy")

@@ -185,7 +185,7 @@ def make_atomically(path: str | os.PathLike[str], make: Callable[[Path], object]
                 beside.chmod(stat.S_IMODE(target.stat().st_mode))
         beside.replace(target)
     except OSError as error:
-        if error.filename is None:  # what a write that fails leaves unsaid
+        if error.errno is not None and error.filename is None:  # a write that fails does not say where
             error.filename = os.fspath(target)
         raise
     finally:
