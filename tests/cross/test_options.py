@@ -114,6 +114,12 @@ OPTIONS = {
         --format = auto | --on-error = skip | --compound = join | --columns | --position-unit = auto | --master |
         --resample | --out |
     """,
+    "awd-cme transfer": """
+        TRACKS required | --channels | --seconds-per-frame | --micrometres-per-pixel | --format = auto |
+        --on-error = skip | --compound = join | --columns | --position-unit = auto | --master | --resample 1e-06.. |
+        --target | --settings | --scale-inputs = auto | --features = timed | --starts = db2,db3,db5 | --levels 1.. = 4 |
+        --seed 0.. = 0 | --out |
+    """,
 }
 OPTIONS["awd-cosmo prepare"] = OPTIONS["awd-cosmo run"]
 """Arguments and options of each command, with what is said of them: the least and the most; the default as it is typed,

@@ -299,6 +299,15 @@ def test_errors_of_positions_are_no_positions():
     assert (found.columns["x"], found.columns["y"], found.others) == ("x", "y", [])
 
 
+def test_a_title_and_units_in_rows(tmp_path):
+    path = tmp_path / "Position.csv"
+    rows = [f"{x / 10},{y / 10},0,um,Spot,{t},{k}" for k, t, x, y in ROWS]
+    head = "Position X,Position Y,Position Z,Unit,Category,Time,TrackID"
+    path.write_text("\n".join([" ", "Position", "====================", head, *rows]))
+    table, _ = read_tracks(path, micrometres_per_pixel=0.1)
+    np.testing.assert_allclose(table[["track", "frame", "y", "x"]], RIGHT, rtol=1e-12)
+
+
 def test_names_of_tracks_are_numbered(tmp_path):
     path = written(tmp_path / "t.csv", "track,frame,x,y", lambda k, t, x, y: [f"Track_{k}", str(t), str(x), str(y)])
     table, report = read_tracks(path)

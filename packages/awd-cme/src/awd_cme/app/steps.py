@@ -160,6 +160,41 @@ def predict(
     echo(f"Written to {out}: predictions for {counted(len(predictions), 'tracks')}.")
 
 
+def transfer(
+    data: Annotated[
+        str, ARGUMENTS, Typed("TRACKS"), "A folder of track files, one a strain, or tracks of several cells."
+    ],
+    given: Annotated[
+        Mapping[str, Any],
+        Fields(
+            "channels seconds_per_frame micrometres_per_pixel format columns position_unit master on_error compound "
+            "resample target settings scale_inputs features starts levels seed",
+            of=RunJob,
+        ),
+    ],
+    out: Annotated[Path | None, Typed("FILE"), "Write the table, .csv."] = None,
+) -> None:
+    """Fit on some strains and score on another: a table of all pairs, and of all others together.
+
+    The model is the readable one, with the first wavelet of --starts; no network is trained.
+    """
+    from awd_cme.run.data import Tracked, at_one_interval, read_tracks_file
+    from awd_cme.run.series import series_of
+    from awd_cme.run.transfer import transfer_table
+    from awd_core.files import write_atomically
+
+    job = RunJob(data, str(out), **given)
+    table, losses = read_tracks_file(job, Path(data))
+    yeast = any("goodTrackData" in said for said in losses.recognised)
+    series = series_of(job, at_one_interval(job, Tracked(table, losses, {}, "", yeast)))
+    tell(str(series.losses))
+    found = transfer_table(job, series)
+    tell(f"\n{found.to_string(index=False, float_format='{:.3f}'.format)}")
+    if out is not None:
+        write_atomically(out, found.to_csv(index=False, lineterminator="\n").encode(errors="backslashreplace"))
+        tell(f"Written to {out}: {len(found)} pairs.")
+
+
 def _writer(job: RunJob) -> Callable[["pd.DataFrame", "LossReport"], None]:
     """What writes a table to a file of this ending, and says what was lost."""
     out = Path(job.out)

@@ -69,14 +69,14 @@ def _of_ome(text: str, series: int) -> Metadata:
 def _ome_interval(pixels: ElementTree.Element) -> Fact:
     given, unit = _number(pixels.attrib.get("TimeIncrement")), pixels.attrib.get("TimeIncrementUnit", "s")
     if given:
-        return _in_seconds(given, unit, "TimeIncrement of the OME metadata")
+        return in_seconds(given, unit, "TimeIncrement of the OME metadata")
     # Some microscopes give the time of each plane instead.
     times = {}
     for plane in pixels:
         time, unit = _number(plane.attrib.get("DeltaT")), plane.attrib.get("DeltaTUnit", "s")
         if time is not None and plane.attrib.get("TheC", "0") == plane.attrib.get("TheZ", "0") == "0":
             if (length := SECONDS.get(spelled(unit))) is None:
-                return _in_seconds(time, unit, "DeltaT of the planes in the OME metadata")
+                return in_seconds(time, unit, "DeltaT of the planes in the OME metadata")
             times[int(plane.attrib.get("TheT", 0))] = time * length
     if len(times) == max(times, default=0) - min(times, default=0) + 1:
         return interval_of_times([times[t] for t in sorted(times)], "DeltaT of the planes in the OME metadata")
@@ -104,7 +104,7 @@ def _ome_size(pixels: ElementTree.Element) -> Fact:
     for axis in "XY":
         value = _number(pixels.attrib.get(f"PhysicalSize{axis}"))
         unit = pixels.attrib.get(f"PhysicalSize{axis}Unit", "µm")
-        sizes.append(_in_micrometres(value, unit, "PhysicalSizeX of the OME metadata") if value else None)
+        sizes.append(in_micrometres(value, unit, "PhysicalSizeX of the OME metadata") if value else None)
     first, other = sizes
     if first is None:
         return NOTHING.micrometres_per_pixel
@@ -117,11 +117,11 @@ def _of_imagej(tif: tifffile.TiffFile) -> Metadata:
     described = tif.imagej_metadata or {}
     interval, size = NOTHING.seconds_per_frame, NOTHING.micrometres_per_pixel
     if step := _number(described.get("finterval")):
-        interval = _in_seconds(step, str(described.get("tunit", "s")), "finterval of the ImageJ metadata")
+        interval = in_seconds(step, str(described.get("tunit", "s")), "finterval of the ImageJ metadata")
     unit = str(described.get("unit", ""))
     resolution = tif.pages.first.tags.valueof("XResolution")
     if spelled(unit) and resolution and resolution[0]:
-        size = _in_micrometres(
+        size = in_micrometres(
             resolution[1] / resolution[0], unit, f"resolution and unit ({unit}) of the ImageJ metadata"
         )
     return Metadata(interval, size, NOTHING.channels)
@@ -136,18 +136,20 @@ def _of_stk(tif: tifffile.TiffFile) -> Metadata:
         interval = interval_of_times(seconds, "creation times of the planes in the MetaMorph metadata")
     value, unit = _number(described.get("XCalibration")), str(described.get("CalibrationUnits", ""))
     if value and spelled(unit) and described.get("SpatialCalibration", 1):
-        size = _in_micrometres(value, unit, f"XCalibration of the MetaMorph metadata ({value:g} {unit})")
+        size = in_micrometres(value, unit, f"XCalibration of the MetaMorph metadata ({value:g} {unit})")
     return Metadata(interval, size, NOTHING.channels)
 
 
-def _in_seconds(value: float, unit: str, where: str) -> Fact:
+def in_seconds(value: float, unit: str, where: str) -> Fact:
+    """A time in a unit as the file spells it; unknown, with the unit's name, where that is none."""
     length = SECONDS.get(spelled(unit))
     if length is None:
         return Fact(None, f"unknown: {where} is {value:g} {unit!r}, which is no known unit; give seconds_per_frame")
     return Fact(value * length, f"{where} ({value:g} {unit})")
 
 
-def _in_micrometres(value: float, unit: str, where: str) -> Fact:
+def in_micrometres(value: float, unit: str, where: str) -> Fact:
+    """A length in a unit as the file spells it; unknown, with the unit's name, where that is none."""
     if spelled(unit) in PIXELS:
         return Fact(None, f"unknown: {where} is in pixels; give micrometres_per_pixel")
     if (length := MICROMETRES.get(spelled(unit))) is None:

@@ -87,8 +87,11 @@ def open_movie(
     Parameters
     ----------
     path : str, path or sequence of them
-        - A file: TIFF, BigTIFF, OME-TIFF (of several files, too), ImageJ hyperstack, MetaMorph STK.
-        - A folder of single images: the frames, in the natural order of their names (2 before 10).
+        - A file: TIFF, BigTIFF, OME-TIFF (of several files, too), ImageJ hyperstack, MetaMorph STK, or MetaMorph's
+          list of such files (.nd).
+        - An OME-Zarr store, a folder whose name ends in .zarr.
+        - A folder of single images: the frames and channels that their names tell (`t001_c2`, `img_000000003_GFP_000`)
+          or Micro-Manager's metadata.txt, else one channel in the natural order of the names (2 before 10).
         - A folder with one movie file in it, or the files of one OME-TIFF set: that movie.
         - A folder of folders of one of these kinds: the channels, in the order of the folders' names. Folders
           without TIFF files, such as cmeAnalysis' Detection and Tracking, are left out.
@@ -214,12 +217,14 @@ def _named(stack: Stack, wanted: tuple[str, ...] | None) -> tuple[tuple[str, ...
     return wanted, every, f"given as an option{instead}"
 
 
-def renamed_channels(path: str | os.PathLike[str], channels: Sequence[str]) -> str | None:
+def renamed_channels(
+    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], channels: Sequence[str]
+) -> str | None:
     """Say which of a movie's own names new names take the place of; None where they choose, or it has none.
 
     Parameters
     ----------
-    path : str or path
+    path : str, path or sequence of them
         The movie.
     channels : sequence of str
         As for `open_movie`.

@@ -9,12 +9,15 @@ from typing import Any, Literal
 
 import numpy as np
 
+from awd_cme.movies.channel_files import files_of_nd, is_nd, labels_of
 from awd_cme.movies.file_names import ENDINGS, folders_in, images_in
 from awd_cme.movies.file_sets import movies_in
 from awd_cme.movies.metadata import NOTHING
+from awd_cme.movies.ome_zarr import is_zarr, open_ome_zarr
 from awd_cme.movies.plane_names import grid_of
 from awd_cme.movies.planes import Planes, open_planes
 from awd_cme.movies.units import Fact
+from awd_cme.movies.vendors import is_vendors, open_vendors
 from awd_core.checks import is_whole_number
 from awd_core.typing import AnyArray, Rows
 
@@ -75,7 +78,11 @@ def open_stack(
         if not items:
             raise ValueError("the list of paths is empty; give at least one file or folder")
         items = _each_set_once(items)
-        return _joined([_at(item, how, None if len(items) > 1 else channels) for item in items], join)
+        whole = _joined([_at(item, how, None if len(items) > 1 else channels) for item in items], join)
+        labels = labels_of(items)
+        if labels is not None and len(labels) == whole.shape[1]:
+            return replace(whole, channels=Fact(labels, "the names of the files"))
+        return whole
     return _at(Path(path), how, channels)
 
 
@@ -88,11 +95,25 @@ class _How:
     series: int | None
 
     def file(self, path: Path, channels: tuple[str, ...] | None) -> Stack:
-        return _of_file(open_planes(path, series=self.series), self.axes, channels, self.z)
+        if is_nd(path):
+            return self.listed(path)
+        other = open_ome_zarr if is_zarr(path) else open_vendors if is_vendors(path) else None
+        planes = open_planes(path, series=self.series) if other is None else other(path, self.series)
+        return _of_file(planes, self.axes, channels, self.z)
+
+    def listed(self, path: Path) -> Stack:
+        """The channels of a .nd file of MetaMorph, each in one file or in one for each time."""
+        files, origin = files_of_nd(path, self.series)
+        own = replace(self, series=None)
+        parts = [_in_time([own.file(file, None) for file in times]) for times in files.values()]
+        whole = parts[0] if len(parts) == 1 else _side_by_side(parts)
+        names = Fact(tuple(files), f"names of the channels in {path.name}")
+        known = names if len(files) == whole.shape[1] else whole.channels
+        return replace(whole, path=path, origin=origin, channels=known, files=(str(path.absolute()), *whole.files))
 
 
 def _at(path: Path, how: _How, channels: tuple[str, ...] | None) -> Stack:
-    if not path.is_dir():
+    if not path.is_dir() or is_zarr(path):
         return how.file(path, channels)
     files = movies_in(images_in(path))
     if len(files) == 1:
@@ -106,7 +127,8 @@ def _at(path: Path, how: _How, channels: tuple[str, ...] | None) -> Stack:
             raise ValueError(
                 f"{path} holds {len(files)} files, and {len(long)} of them have more than one frame "
                 f"({', '.join(long[:3])}): it cannot be told whether they are channels, parts or movies. Give one of "
-                "them, or a list of them with join='C' for channels or join='T' for parts of time"
+                "them, call channels so that names tell (cell_w1, cell_w2), or give a list of them with join='C' for "
+                "channels or join='T' for parts of time"
             )
         return replace(_of_images(files, images, how if alone else each, channels, alone), path=path)
     folders = [folder for folder in folders_in(path) if images_in(folder)]

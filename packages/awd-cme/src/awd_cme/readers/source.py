@@ -8,10 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from awd_cme.movies.file_names import ENDINGS, below, folders_in, images_in, is_image, printable
+from awd_cme.movies.channel_files import channels_of_cells, is_nd
+from awd_cme.movies.file_names import ENDINGS, below, folders_in, images_in, is_image, natural, printable
 from awd_cme.movies.file_sets import file_set, movies_in
+from awd_cme.movies.ome_zarr import is_zarr
 from awd_cme.movies.units import without_interval
+from awd_cme.movies.vendors import LIBRARIES, is_vendors
 
+Movie = Path | tuple[Path, ...]
 SIMULATED = "simulated"
 WHOLE = 1 << 26
 """Bytes up to which a file is known by its content; of larger ones, by its size and both ends."""
@@ -28,13 +32,13 @@ class Source:
         What is there.
     path : Path
         Where.
-    cells : mapping of str to Path
-        Of movies: the movie of each cell.
+    cells : mapping of str to Path or tuple of Path
+        Of movies: the movie of each cell, or the files of its channels.
     """
 
     kind: str
     path: Path
-    cells: Mapping[str, Path] = field(default_factory=dict)
+    cells: Mapping[str, Movie] = field(default_factory=dict)
 
     def identity(self) -> dict[str, Any]:
         """What tells these data from others, whatever they are called, as JSON values."""
@@ -51,11 +55,12 @@ def recognise_source(data: str | os.PathLike[str]) -> Source:
     Parameters
     ----------
     data : str or path
-        "simulated"; a TIFF file (one cell); a folder of TIFF files, each a movie, or a part of an OME-TIFF set that is
-        one (a cell each), or each a single frame (one cell); a folder of folders, each a cell or each a channel of one
-        cell; a folder with files Tracking/ProcessedTracks.mat (an experiment of cmeAnalysis); a folder of track files,
-        a cell each; any other file, which holds tracks. Files and folders in a folder whose names begin with a dot are
-        left out.
+        "simulated"; a TIFF file, an OME-Zarr store or a .nd file of MetaMorph (one cell); a folder of TIFF files, each
+        a movie, or a part of an OME-TIFF set that is one (a cell each), or a channel of one (`C1-…`, `…_w1…`: a cell
+        for each set), or a single frame (one cell); a folder of .nd files or OME-Zarr stores (a cell each); a folder of
+        folders, each a cell or each a channel of one cell; a folder with files Tracking/ProcessedTracks.mat (an
+        experiment of cmeAnalysis); a folder of track files, a cell each; any other file, which holds tracks. Files and
+        folders in a folder whose names begin with a dot are left out.
 
     Raises
     ------
@@ -75,18 +80,28 @@ def recognise_source(data: str | os.PathLike[str]) -> Source:
     if not path.exists():
         raise FileNotFoundError(f'there is no file or folder {path}; "{SIMULATED}" makes the embedded simulation')
     if path.is_file():
-        movie = path.suffix.lower() in ENDINGS
+        movie = path.suffix.lower() in ENDINGS or is_nd(path) or is_vendors(path)
         return Source("movies", path, {cell_name(path): path}) if movie else Source("tracks", path)
     if any(below(path, "Tracking/ProcessedTracks.mat")):
         return Source("tracks", path)
+    if is_zarr(path):
+        return Source("movies", path, {cell_name(path): path})
+    if lists := sorted((item for item in path.iterdir() if is_nd(item)), key=lambda item: natural(item.name)):
+        return Source("movies", path, _by_cell(lists))
+    if own := sorted((item for item in path.iterdir() if is_vendors(item)), key=lambda item: natural(item.name)):
+        return Source("movies", path, _by_cell(own))
     images = images_in(path)
     if images:
         from awd_cme.movies.open import open_movie
 
         movies = movies_in(images)
         if len(movies) == 1 or open_movie(movies[0]).shape[0] > 1:
+            if len(movies) > 1 and (sets := channels_of_cells(movies)):
+                return Source("movies", path, {cell_name(Path(name)): files for name, files in sets})
             return Source("movies", path, _by_cell(movies))
         return Source("movies", path, {cell_name(path): path})
+    if stores := [folder for folder in folders_in(path) if is_zarr(folder)]:
+        return Source("movies", path, _by_cell(stores))
     folders = [folder for folder in folders_in(path) if any(map(is_image, below(folder, "*")))]
     if not folders:
         from awd_cme.readers.folder import track_files
@@ -97,7 +112,7 @@ def recognise_source(data: str | os.PathLike[str]) -> Source:
             f"the folder {path} holds no TIFF files, no Tracking/ProcessedTracks.mat and no files of tracks; give "
             "movies or tracks"
         )
-    if _is_channel(folders[0]):
+    if _is_channel(folders):
         return Source("movies", path, {cell_name(path): path})
     return Source("movies", path, _by_cell(folders))
 
@@ -111,16 +126,21 @@ def cell_name(path: Path) -> str:
     ('Cell3', 'Cell 4')
     """
     name = path.name
-    if Path(name).suffix.lower() in ENDINGS:
+    if Path(name).suffix.lower() in (*ENDINGS, *LIBRARIES, ".nd", ".zarr"):
         name = re.sub(r"\.ome$", "", Path(name).stem, flags=re.IGNORECASE)
     return printable(without_interval(name) or path.name)
 
 
-def _is_channel(folder: Path) -> bool:
-    """Whether a folder among several is a channel of one cell, rather than a cell: it has no more than one channel."""
+_OF_CELLS = r"(pos|position|cell|movie|series|xy|fov|field|well|site|scene|stage|s|p)[-_ ]?\d+([-_ .].*)?"
+
+
+def _is_channel(folders: list[Path]) -> bool:
+    """Whether folders are channels of one cell, or cells, as Pos1 is: channels, if they have one each."""
     from awd_cme.movies.open import open_movie
 
-    return open_movie(folder).shape[1] == 1
+    if len(folders) > 1 and all(re.fullmatch(_OF_CELLS, folder.name, re.IGNORECASE) for folder in folders):
+        return False
+    return open_movie(folders[0]).shape[1] == 1
 
 
 def _by_cell(movies: list[Path]) -> dict[str, Path]:
@@ -134,8 +154,12 @@ def _by_cell(movies: list[Path]) -> dict[str, Path]:
     return cells
 
 
-def _digest_of_movie(path: Path) -> str:
+def _digest_of_movie(path: Movie) -> str:
     """Of all files that it lies in: of an OME-TIFF set, of every one."""
+    if isinstance(path, tuple):
+        return hashlib.sha256(" ".join(map(_digest_of_movie, path)).encode()).hexdigest()
+    if is_nd(path):
+        return _together([path, *images_in(path.parent)], Path(os.path.realpath(path)).parent)
     if path.is_dir():
         return _digest(path)
     first, *others = file_set(path).files

@@ -161,7 +161,7 @@ def _of_roles(
     report.add("spots", int(alone.sum()), "in no track")
     rows = pd.DataFrame({"track": _whole(np.where(alone, -1, track), path)})
     rows["frame"], seconds = _frames(table, roles, path, options, report)
-    unit = roles.unit or table.unit(column["x"])
+    unit = roles.unit or table.unit(column["x"]) or _unit_in_rows(table)
     scale, size = pixel_scale(unit, f"{path}", options, report)
     rows["y"], rows["x"] = table.numbers(column["y"]) * scale, table.numbers(column["x"]) * scale
     for role in ("segment", "category"):
@@ -176,6 +176,13 @@ def _of_roles(
     rows = rows[~alone]
     _refuse_spots(rows, roles, path, report)
     return plain_result(rows, path, options, report, names, seconds, size)
+
+
+def _unit_in_rows(table: Table) -> str:
+    """Unit of positions that a column of its own tells, the same in all rows; "" if there is none."""
+    name = next((own for key, own in squeezed(table.names).items() if key in ("unit", "units", "positionunit")), None)
+    words = [] if name is None else table.frame[name].dropna().astype("str").unique()
+    return str(words[0]) if len(words) == 1 else ""
 
 
 def _numbers_of_tracks(table: Table, roles: Roles, path: str | os.PathLike[str], report: LossReport) -> Array:

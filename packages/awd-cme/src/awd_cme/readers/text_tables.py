@@ -210,6 +210,13 @@ def layout_of(file: BinaryIO, path: str | os.PathLike[str]) -> Layout:
     if not said:
         raise ValueError(f"{path} is empty")
     first = said[0]
+    # A title, as Imaris writes it, has none of the signs that part the columns below it.
+    signs = [sign for sign in _SEPARATORS if sign in lines[said[-1]]]
+    while (
+        signs and len(said) > 1 and not any(sign in lines[said[0]] for sign in signs) and "sep=" not in lines[said[0]]
+    ):
+        said = said[1:]
+    first = said[0]
     told = re.fullmatch(r"\s*sep=(.)\s*", lines[first])
     if told:
         said = said[1:]

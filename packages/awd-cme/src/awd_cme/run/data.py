@@ -41,7 +41,11 @@ def tracks_of(run: RunFolder, job: RunJob, source: Source, workers: int | Worker
     ValueError
         If frame intervals of cells differ, and the job does not say which one all are to be brought to.
     """
-    tracked = _tracks_of(run, job, source, workers)
+    return at_one_interval(job, _tracks_of(run, job, source, workers))
+
+
+def at_one_interval(job: RunJob, tracked: Tracked) -> Tracked:
+    """Tracks whose frame intervals are alike, or are brought to that of the job; raises as `tracks_of`."""
     if job.resample is not None:
         return replace(tracked, table=at_interval(tracked.table, job.resample, tracked.losses))
     intervals = frame_intervals(tracked.table)
@@ -100,7 +104,9 @@ def tracking_settings(job: RunJob) -> TrackingSettings:
     return TrackingSettings(**{item.name: getattr(job, item.name) for item in fields(TrackingSettings)})
 
 
-def read_positions(file: str, job: RunJob, movies: Mapping[str, Path]) -> tuple[pd.DataFrame, LossReport]:
+def read_positions(
+    file: str, job: RunJob, movies: Mapping[str, Path | tuple[Path, ...]]
+) -> tuple[pd.DataFrame, LossReport]:
     """Tracks for movies, by the names of their cells; those of a file without names belong to the only movie.
 
     A table in micrometres becomes one in pixels by the size that the movies tell, if no option does.
@@ -195,7 +201,7 @@ def _bare(name: str) -> str:
     return word
 
 
-def _sizes_of_pixels(movies: Mapping[str, Path], job: RunJob) -> dict[float, list[str]]:
+def _sizes_of_pixels(movies: Mapping[str, Path | tuple[Path, ...]], job: RunJob) -> dict[float, list[str]]:
     """Sizes of a pixel that the movies tell, and of which cells; what cannot be opened says nothing here."""
     from awd_cme.movies.open import open_movie
 

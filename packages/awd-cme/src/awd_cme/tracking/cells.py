@@ -8,7 +8,7 @@ cell after the other. A movie that cannot be tracked, or kills whoever reads it,
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -95,7 +95,7 @@ class Cells:
 
 
 def track_cells(
-    cells: Cells, movies: Mapping[str, Path], crew: Workers, progress: Progress | None = None
+    cells: Cells, movies: Mapping[str, Path | tuple[Path, ...]], crew: Workers, progress: Progress | None = None
 ) -> tuple[pd.DataFrame, LossReport, dict[str, str]]:
     """Tracks with intensities of all cells; what is in the folder already is not done again.
 
@@ -103,8 +103,8 @@ def track_cells(
     ----------
     cells : Cells
         Where and how.
-    movies : mapping of str to Path
-        The movie of each cell.
+    movies : mapping of str to Path or tuple of Path
+        The movie of each cell, or the files of its channels.
     crew : Workers
         Who does it.
     progress : callable, optional
@@ -126,7 +126,7 @@ def track_cells(
     positions = None if cells.positions is None else cells.positions.absolute()
     cells = replace(cells, folder=cells.folder.absolute(), positions=positions)  # workers may be elsewhere
     skip = cells.settings.on_error == "skip" and len(movies) > 1
-    todo = [(name, str(path.absolute())) for name, path in movies.items() if not cells.holds(name)]
+    todo = [(name, _texts(path)) for name, path in movies.items() if not cells.holds(name)]
     # A single movie is worked on in ranges of frames in any case: they show how far it is.
     one_by_one = len(todo) >= max(crew.window, 2)
     if one_by_one:
@@ -134,7 +134,8 @@ def track_cells(
         outcomes = crew.map_or_lose(work, todo, names=lambda item: item[0], progress=progress)
     else:
         outcomes = (_shared(cells, skip, item, crew, progress) for item in todo)
-    for (name, path), outcome in zip(todo, outcomes, strict=True):
+    for (name, texts), outcome in zip(todo, outcomes, strict=True):
+        path = texts[0]
         if isinstance(outcome, Lost) and not skip:
             raise Lost(path, outcome.reason).error()
         reason = f"{path}: {outcome.reason}" if isinstance(outcome, Lost) else outcome
@@ -147,7 +148,7 @@ def track_cells(
 
 
 def track_cell(
-    path: Path,
+    path: Path | Sequence[Path],
     cell: str,
     settings: TrackingSettings,
     positions: Path | None = None,
@@ -160,8 +161,8 @@ def track_cell(
 
     Parameters
     ----------
-    path : Path
-        The movie.
+    path : Path or sequence of Path
+        The movie, or the files of its channels.
     cell : str
         What the table calls it.
     settings : TrackingSettings
@@ -187,6 +188,7 @@ def track_cell(
         micrometres_per_pixel=settings.micrometres_per_pixel, z=settings.z, series=settings.series,
     )  # fmt: skip
     losses, origin = LossReport(), dict(movie.origin)
+    file = path if isinstance(path, Path) else path[0]
     sigma = settings.sigma
     if sigma is None:
         sigma = measured_width(movie, workers=workers).sigma
@@ -203,7 +205,7 @@ def track_cell(
         "folder": folder, "progress": progress or False,
     }  # fmt: skip
     if positions is None:
-        table = track_movie(movie, cell=cell, source=path.name, losses=losses, **options)
+        table = track_movie(movie, cell=cell, source=file.name, losses=losses, **options)
     else:
         own = read_parquet(positions, filters=[("cell", "==", cell)])
         own["cell"] = own["cell"].astype("category").cat.set_categories([cell])
@@ -248,12 +250,19 @@ def _alone(cells: Cells) -> Cells:
     return replace(cells, settings=replace(cells.settings, threads=1))
 
 
-def _tried(cells: Cells, skip: bool, item: tuple[str, str]) -> str | None:
+def _texts(path: Path | tuple[Path, ...]) -> tuple[str, ...]:
+    """The paths of a movie, as they travel to workers."""
+    return tuple(str(one.absolute()) for one in (path if isinstance(path, tuple) else (path,)))
+
+
+def _tried(cells: Cells, skip: bool, item: tuple[str, tuple[str, ...]]) -> str | None:
     """Track a cell and write its files; if it cannot be, and that may be, why."""
     return _outcome(cells, skip, item, lambda name, path: track_cell(path, name, cells.settings, cells.positions))
 
 
-def _shared(cells: Cells, skip: bool, item: tuple[str, str], crew: Workers, progress: Progress | None) -> Any:
+def _shared(
+    cells: Cells, skip: bool, item: tuple[str, tuple[str, ...]], crew: Workers, progress: Progress | None
+) -> Any:
     """The same, its frames shared out among workers; a `Lost` where some of them kill."""
     parts = cells.place(item[0], "parts")
 
@@ -261,7 +270,7 @@ def _shared(cells: Cells, skip: bool, item: tuple[str, str], crew: Workers, prog
         if progress is not None:
             progress(done, total, what)
 
-    def work(name: str, path: Path) -> Any:
+    def work(name: str, path: Path | Sequence[Path]) -> Any:
         return track_cell(path, name, cells.settings, cells.positions, workers=crew, folder=parts, progress=told)
 
     try:
@@ -269,15 +278,17 @@ def _shared(cells: Cells, skip: bool, item: tuple[str, str], crew: Workers, prog
     except LostItemError as error:
         if not skip:
             raise
-        outcome = f"{item[1]}: {error}"
+        outcome = f"{item[1][0]}: {error}"
     shutil.rmtree(parts, ignore_errors=True)
     return outcome
 
 
-def _outcome(cells: Cells, skip: bool, item: tuple[str, str], work: Callable[[str, Path], Any]) -> str | None:
-    name, path = item
+def _outcome(
+    cells: Cells, skip: bool, item: tuple[str, tuple[str, ...]], work: Callable[[str, Any], Any]
+) -> str | None:
+    name, (path, *others) = item
     try:
-        table, losses, origin = work(name, Path(path))
+        table, losses, origin = work(name, [Path(path), *map(Path, others)] if others else Path(path))
     except FAILURES as error:
         said = "it needs more memory than its process has" if isinstance(error, MemoryError) else str(error)
         reason = said if path in said else f"{path} cannot be tracked: {said}"
@@ -289,7 +300,7 @@ def _outcome(cells: Cells, skip: bool, item: tuple[str, str], work: Callable[[st
     return None
 
 
-def _together(cells: Cells, movies: Mapping[str, Path]) -> tuple[pd.DataFrame, LossReport, dict[str, str]]:
+def _together(cells: Cells, movies: Mapping[str, Any]) -> tuple[pd.DataFrame, LossReport, dict[str, str]]:
     """All cells from their files."""
     tables, losses, widths = [], LossReport(), []
     origins: dict[str, dict[str, int]] = {}

@@ -79,10 +79,8 @@ def off_spots(movie: Movie, channels: tuple[int, ...], places: Array, sigma: tup
         said = said or (movie.channels[channel], own, level)
     if said is None:
         return None
-    hint = ""
-    if better:
-        likeliest = max(better, key=better.__getitem__)
-        hint = f" {likeliest[0].upper()}{likeliest[1:]} it would be {better[likeliest]:.3g}."
+    best = max(better, key=better.__getitem__, default=None)
+    hint = "" if best is None else f" {best[0].upper()}{best[1:]} it would be {better[best]:.3g}."
     return (
         f"the tracks do not lie on spots of {said[0]}: their median amplitude is {said[1]:.3g}, and {said[2]:.3g} "
         f"around them.{hint} Check that they belong to this movie, the order of x and y, and the unit of positions "
