@@ -187,12 +187,12 @@ def transfer(
     table, losses = read_tracks_file(job, Path(data))
     yeast = any("goodTrackData" in said for said in losses.recognised)
     series = series_of(job, at_one_interval(job, Tracked(table, losses, {}, "", yeast)))
-    tell(str(series.losses))
+    echo(str(series.losses))
     found = transfer_table(job, series)
-    tell(f"\n{found.to_string(index=False, float_format='{:.3f}'.format)}")
+    echo(f"\n{found.to_string(index=False, float_format='{:.3f}'.format)}")
     if out is not None:
         write_atomically(out, found.to_csv(index=False, lineterminator="\n").encode(errors="backslashreplace"))
-        tell(f"Written to {out}: {len(found)} pairs.")
+        echo(f"Written to {out}: {len(found)} pairs.")
 
 
 def _writer(job: RunJob) -> Callable[["pd.DataFrame", "LossReport"], None]:
