@@ -45,7 +45,7 @@ OPTIONS = {
         --precision = 32-true | --teacher | --weights | --factory-args = {} | --output 0.. = 0 | --gradients |
         --wavelets = db2,db3,db5; full db2,db3,db4,db5,db6,db8; tiny db2,db3 |
         --shares = 0,0.25,0.5,0.75,1; full 0,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1; tiny 0,0.5,1 |
-        --distill-maps 2.. = 512; full 8192; tiny 32 | --student-maps 16.. = 400; full 4000; tiny 24 |
+        --distill-maps 2.. = 512; full 8192; tiny 32 | --student-maps 16.. = 1600; full 8000; tiny 24 |
         --estimators = ridge,emulator; tiny ridge | --target = Omega_m |
         --seed 0.. = 0 | --workers 1.. = 1 | --scheduler | --device | --no-quality | --out required | --overwrite |
         --quiet |

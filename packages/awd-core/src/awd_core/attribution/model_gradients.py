@@ -155,14 +155,13 @@ def own_targets(target: Target, n: int) -> AnyArray | None:
     ValueError
         If there is not one index for each sample.
     """
-    if target is None or isinstance(target, str | tuple) or is_whole_number(target):
+    if not isinstance(target, Tensor | np.ndarray | list):
         return None
     given = target.detach().cpu().numpy() if isinstance(target, Tensor) else np.asarray(target)
     if given.shape != (n,) or given.dtype.kind not in "iu":
         raise ValueError(
             f"target has shape {given.shape} and type {given.dtype}; give one index for each of the {n} "
-            "samples, or one "
-            "for all"
+            "samples, or one for all"
         )
     return given.astype(np.int64)
 

@@ -1,4 +1,3 @@
-from .assemble import save_run_report as save_run_report
 from .comparison import Method as Method
 from .comparison import Score as Score
 from .comparison import comparison_figure as comparison_figure
@@ -21,6 +20,7 @@ from .read import read_json as read_json
 from .read import read_quality as read_quality
 from .read import read_scores as read_scores
 from .run import run_part as run_part
+from .run import save_run_report as save_run_report
 from .sentences import counted as counted
 from .sentences import interval as interval
 from .student_figures import error_curve_figure as error_curve_figure

@@ -1,9 +1,18 @@
-"""How a run was run, for its report: command, sessions, versions, settings, files (`awd_core.report/run.html.j2`)."""
+"""The report of a run, put together, and its part on the run itself: command, sessions, versions, settings, files."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from awd_core.distill.distill import DistillationPath, PathPoint
+from awd_core.evidence.quality_record import CheckedQuality
+from awd_core.evidence.score_records import Scores
+from awd_core.report.distillation import distillation_part, picture_count
+from awd_core.report.page import save_report
+from awd_core.report.pictures import PlannedFigure, Progress, draw_pictures, offset_progress
+from awd_core.report.quality import quality_part
 from awd_core.report.table import Column, Table
 from awd_core.run.folder import CONFIG, LOG, SESSIONS, RunFolder, flat
 
@@ -64,3 +73,49 @@ def run_part(run: RunFolder) -> RunPart:
 
 def _text(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+UNCHECKED = "That was not checked in this run: there is no quality.json in its folder."
+
+
+def save_run_report(
+    run: RunFolder, template: str, planned: Sequence[PlannedFigure], progress: Progress, *,
+    path: DistillationPath | None, point: PathPoint | None, scores: Scores | None, quality: CheckedQuality | None,
+    scored: str, facts: Sequence[tuple[str, str, str]], path_notes: Sequence[str] = (), **context: Any,
+) -> Path:  # fmt: skip
+    """Draw the pictures, put the parts together, and write report.html into a run's folder.
+
+    Parameters
+    ----------
+    run : RunFolder
+        The run.
+    template : str
+        Its name with its package before, as for `awd_core.report.save_report`.
+    planned : sequence of PlannedFigure
+        The package's own pictures; the template gets them by their keys.
+    progress : callable
+        Called with (pictures done, pictures in all).
+    path, point, scores : optional
+        The distillation, as for `distillation_part`; without path and point there is no such part.
+    scored : str
+        What the scores are of, such as "test maps".
+    quality : CheckedQuality, optional
+        What the checks of the attributions found.
+    facts : sequence of (name, value, remark)
+        The numbers to remember, before those on trust.
+    path_notes : sequence of str
+        What the reader of the distillation should beware of.
+    **context
+        What else the template, and `save_report`, ask for.
+    """
+    there = path is not None and point is not None
+    pictures = draw_pictures(run, planned, progress, others=picture_count(scores) if there else 0)
+    part = None
+    if path is not None and point is not None:
+        after = offset_progress(len(planned), progress)
+        part = distillation_part(path, point, run, scores=scores, scored=scored, progress=after)
+        part.notes.extend(path_notes)
+    trust = quality_part(quality or UNCHECKED, run)
+    held: Mapping[str, Any] = {"pictures": pictures, "distillation": part, "quality": trust, "run": run_part(run)}
+    package = template.partition("/")[0]
+    return save_report(run, template, packages=[package], facts=[*facts, *trust.facts], **held, **context)

@@ -176,7 +176,7 @@ def _callable(command: Command) -> Callable[..., None]:
 
 
 def _one_line(error: Exception) -> str:
-    if isinstance(error, OSError) and error.errno in SYSTEM:
+    if isinstance(error, OSError) and error.errno in SYSTEM and error.filename is not None:
         what, hint = SYSTEM[error.errno]
         return f"{os.fsdecode(error.filename)}: {what}; {hint}"
     if isinstance(error, OSError) and error.errno is not None and error.filename is None and error.strerror:
