@@ -9,7 +9,7 @@ from torch.autograd import Function
 
 from awd_core.transforms.autocast import without_autocast
 from awd_core.transforms.boundary import output_length
-from awd_core.transforms.compiled import backward, forward, inverse, kernel_for, takes_levels
+from awd_core.transforms.compiled import backward, forward, inverse, is_exact, kernel_for, takes_levels
 from awd_core.transforms.filterbank import analyse, analysis_kernel, synthesise
 from awd_core.transforms.multilinear import is_only_recorded, is_ordinary
 
@@ -30,7 +30,8 @@ def analyse_levels(x: Tensor, banks: Sequence[Tensor], levels: int, mode: str) -
     mode : str
         Extension.
     """
-    kernel = kernel_for(x, *banks) if takes_levels(levels) else None
+    taps = [bank.shape[1] for bank in banks]
+    kernel = kernel_for(x, *banks) if takes_levels(levels) and is_exact(x.dtype, mode, *taps) else None
     if kernel is not None and is_ordinary(x, *banks):
         return forward(kernel, x, banks, levels, mode)
     if kernel is not None and is_only_recorded(x, *banks):

@@ -21,6 +21,8 @@ from awd_core.transforms.multilinear import is_traced
 from awd_core.typing import Array
 
 MOST_LEVELS = 32
+LONGEST_LINE = 12
+"""Taps up to which smooth extension is the kernel's in float32."""
 BLOCK = 1 << 14
 """Values of a block, within which sums go from item to item; blocks are added in their order. So no sum depends on who
 computes which."""
@@ -47,16 +49,25 @@ def kernel_for(x: Tensor, *others: Tensor) -> Kernel | None:
     return find_kernel()
 
 
+def is_exact(dtype: torch.dtype, mode: str, *taps: int) -> bool:
+    """Whether the kernel is as exact as torch: not where long filters follow a line beyond the ends in float32.
+
+    The kernel adds up the line's large values; `level_tensor` has the filter's moments, in which these cancel.
+    """
+    return mode != "smooth" or dtype != torch.float32 or max(taps) <= LONGEST_LINE
+
+
 def takes_levels(levels: int) -> bool:
     """Whether a plan has room for so many."""
     return 1 <= levels <= MOST_LEVELS
 
 
-def takes_level(size: int, taps: int, mode: str, lanes: int, *bands: Tensor) -> bool:
-    """Whether one level of (P, N, Q), with bands that belong to it, is a case for the kernel."""
+def takes_level(x: Tensor, size: int, taps: int, mode: str, *bands: Tensor) -> bool:
+    """Whether one level of (P, `size`, Q), with bands that belong to it, is the kernel's; x has dtype and Q."""
     outputs = output_length(size, taps, mode) if size > 0 and taps % 2 == 0 else -1
+    lanes = x.shape[2]
     fits = all(band.shape == bands[0].shape and band.shape[1:] == (outputs, lanes) for band in bands)
-    return outputs > 0 and lanes > 0 and fits
+    return outputs > 0 and lanes > 0 and fits and is_exact(x.dtype, mode, taps)
 
 
 @lru_cache(maxsize=1024)
