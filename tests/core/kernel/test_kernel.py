@@ -6,12 +6,14 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from torch.autograd import gradcheck, gradgradcheck
 
-from awd_core import MODES, DWT1d, DWT2d, Wavelet
+from awd_core import MODES, DWT1d, DWT2d, FreeFilter, Wavelet
 from awd_core.kernel import find_kernel
 from awd_core.kernel.build import build
 from awd_core.kernel.library import SETTING
 from awd_core.transforms import compiled
+from awd_core.transforms.axes import analyse_levels
 from awd_core.transforms.boundary import PERIODIZATION_WITH_ZERO, output_length
 from awd_core.transforms.filterbank import analyse, correlate, synthesise
 from awd_core.transforms.l1_norm import l1_norm_and_gradient
@@ -140,6 +142,43 @@ def test_the_norm_and_its_gradient_equal_those_of_torch(both, ndim, mode, dtype)
             assert norm == pytest.approx(other_norm, rel=64 * torch.finfo(dtype).eps * len(taps))
             # Coefficients near zero, whose sign is told by rounding, would show: there are none in noise like this.
             assert_near([slope], [other], dtype, mode, len(taps) ** 2)
+
+
+@pytest.mark.parametrize("mode", EXTENSIONS)
+@pytest.mark.parametrize("shape", [(3, 40), (2, 150), (2, 13, 21)])
+def test_gradients_of_all_levels_at_once(both, shape, mode):
+    """Into signal and filters, together and alone, those of axes that share one as well."""
+    ndim = len(shape) - 1
+    x, shared, *banks = signal(*shape), *(signal(2, 4, seed=seed) for seed in range(1, 4))
+
+    def gradients():
+        found = []
+        for signals, filters in (((x,), banks[:ndim]), ((), banks[:ndim]), ((x,), ()), ((x,), [shared] * ndim)):
+            wanted = [tensor.clone().requires_grad_() for tensor in dict.fromkeys((*signals, *filters))]
+            by_name = dict(zip(dict.fromkeys((*signals, *filters)), wanted, strict=True))
+            used = [by_name.get(bank, bank) for bank in filters or banks[:ndim]]
+            bands = analyse_levels(by_name.get(x, x), used, 2, mode)
+            slopes = [signal(*band.shape, seed=seed) for seed, band in enumerate(bands)]
+            found += torch.autograd.grad(bands, wanted, slopes)
+        return found
+
+    ours, theirs = both(gradients)
+    for mine, other in zip(ours, theirs, strict=True):
+        assert_near([mine], [other], torch.float64, mode, 16)
+
+
+@pytest.mark.usefixtures("with_kernel")
+def test_gradients_of_gradients_and_batches_of_them():
+    for shape in ((2, 40), (1, 9, 11)):
+        dwt = transform(len(shape) - 1, FreeFilter("db2", dtype=torch.float64), 2, "symmetric")
+        (taps,) = dwt.parameters()
+
+        def function(x, taps, dwt=dwt):
+            return tuple(torch.func.functional_call(dwt, {"axis_filters.0.taps": taps}, (x,)).tensors())
+
+        inputs = (signal(*shape).requires_grad_(), taps.detach().clone().requires_grad_())
+        assert gradcheck(function, inputs, fast_mode=True, check_batched_grad=True)
+        assert gradgradcheck(function, inputs, fast_mode=True)
 
 
 def test_filters_of_their_own_for_both_axes(both):

@@ -23,6 +23,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "forward": (*[_POINTER] * 5, *_RANGE),
     "inverse": (*[_POINTER] * 5, *_RANGE),
     "norm": (*[_POINTER] * 5, *_SUMS, *_RANGE),
+    "backward": (*[_POINTER] * 6, *_SUMS, *_RANGE),
     "analyse": (_POINTER, _NUMBER, *[_POINTER] * 4, *_RANGE),
     "adjoint": (_POINTER, _NUMBER, *[_POINTER] * 4, *_RANGE),
     "gradient": (_POINTER, _NUMBER, *[_POINTER] * 3, *_SUMS, *_RANGE),

@@ -21,6 +21,8 @@ from awd_core.transforms.multilinear import is_traced
 from awd_core.typing import Array
 
 MOST_LEVELS = 32
+LONGEST_LINE = 12
+"""Taps up to which smooth extension is the kernel's in float32."""
 BLOCK = 1 << 14
 """Values of a block, within which sums go from item to item; blocks are added in their order. So no sum depends on who
 computes which."""
@@ -36,6 +38,7 @@ def kernel_for(x: Tensor, *others: Tensor) -> Kernel | None:
         or any(
             type(tensor) not in (Tensor, nn.Parameter)
             or torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+            or torch._C._functorch.is_legacy_batchedtensor(tensor)
             or tensor.dtype != x.dtype
             or tensor.device.type != "cpu"
             or tensor.layout != torch.strided
@@ -46,16 +49,25 @@ def kernel_for(x: Tensor, *others: Tensor) -> Kernel | None:
     return find_kernel()
 
 
+def is_exact(dtype: torch.dtype, mode: str, *taps: int) -> bool:
+    """Whether the kernel is as exact as torch: not where long filters follow a line beyond the ends in float32.
+
+    The kernel adds up the line's large values; `level_tensor` has the filter's moments, in which these cancel.
+    """
+    return mode != "smooth" or dtype != torch.float32 or max(taps) <= LONGEST_LINE
+
+
 def takes_levels(levels: int) -> bool:
     """Whether a plan has room for so many."""
     return 1 <= levels <= MOST_LEVELS
 
 
-def takes_level(size: int, taps: int, mode: str, lanes: int, *bands: Tensor) -> bool:
-    """Whether one level of (P, N, Q), with bands that belong to it, is a case for the kernel."""
+def takes_level(x: Tensor, size: int, taps: int, mode: str, *bands: Tensor) -> bool:
+    """Whether one level of (P, `size`, Q), with bands that belong to it, is the kernel's; x has dtype and Q."""
     outputs = output_length(size, taps, mode) if size > 0 and taps % 2 == 0 else -1
+    lanes = x.shape[2]
     fits = all(band.shape == bands[0].shape and band.shape[1:] == (outputs, lanes) for band in bands)
-    return outputs > 0 and lanes > 0 and fits
+    return outputs > 0 and lanes > 0 and fits and is_exact(x.dtype, mode, taps)
 
 
 @lru_cache(maxsize=1024)
@@ -184,6 +196,29 @@ def norm_and_gradient(
     _share(call, fixed, (source, filters, zero, sums), blocks, each * prod(sizes), scratch)
     total = sums.sum(axis=0)
     return float(total[0]), total[1:].reshape(ndim, 2, taps).sum(axis=0)[:, ::-1]
+
+
+def backward(
+    kernel: Kernel, x: Tensor, banks: Sequence[Tensor], slopes: Sequence[Tensor], mode: str, *, into_x: bool
+) -> tuple[Tensor | None, list[Tensor]]:
+    """From derivatives with respect to all bands of `forward` those with respect to x, if asked for, and to the banks.
+
+    x is transformed again for it, which takes less time than to read from memory what would have been kept.
+    """
+    ndim, taps = len(banks), [bank.shape[1] for bank in banks]
+    sizes, levels = tuple(x.shape[-ndim:]), (len(slopes) - 1) // (2 ** len(banks) - 1)
+    transform = _transform(sizes, tuple(taps), levels, mode)
+    source, filters, given = _plain(x), _reversed(banks), [_plain(slope) for slope in slopes]
+    count, dx, pointers = prod(x.shape[:-ndim]), torch.empty_like(source) if into_x else None, _pointers(given)
+    each, blocks = _blocks(count, prod(sizes))
+    sums = np.zeros((blocks, 2 * sum(taps)))
+    addresses = (source.data_ptr(), *(part.data_ptr() for part in filters), ctypes.addressof(pointers))
+    into = 0 if dx is None else dx.data_ptr()
+    fixed = (transform.address, *addresses, into, count, each, sums.ctypes.data, sums.shape[1])
+    kept, scratch = (source, filters, given, dx, pointers, sums), _scratch(kernel, transform, _NORM, 1, x)
+    _share(kernel.function("backward", _KINDS[x.dtype]), fixed, kept, blocks, each * prod(sizes), scratch)
+    parts = np.split(sums.sum(axis=0), np.cumsum([2 * length for length in taps])[:-1])
+    return dx, [torch.from_numpy(part.reshape(2, -1)[:, ::-1].copy()).to(x.dtype) for part in parts]
 
 
 def _blocks(count: int, values: int) -> tuple[int, int]:

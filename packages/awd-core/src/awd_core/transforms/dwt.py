@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from awd_core.checks.whole_numbers import is_whole_number, whole_number
 from awd_core.kernel.library import Kernel
 from awd_core.transforms.autocast import in_single_precision, without_autocast
-from awd_core.transforms.axes import Shape, analyse_axis, split_ordinary, synthesise_axis
+from awd_core.transforms.axes import Shape, analyse_levels, synthesise_axis
 from awd_core.transforms.boundary import (
     Mode,
     check_mode,
@@ -25,7 +25,7 @@ from awd_core.transforms.boundary import (
     warn_of_boundary,
 )
 from awd_core.transforms.coefficients import Coefficients as Coefficients
-from awd_core.transforms.compiled import forward, inverse, kernel_for, takes_levels
+from awd_core.transforms.compiled import inverse, kernel_for, takes_levels
 from awd_core.transforms.inputs import check_tensor, check_values, is_finite
 from awd_core.transforms.multilinear import is_ordinary, is_traced
 from awd_core.wavelets.filters import Filter, WaveletLike, as_filter
@@ -152,18 +152,12 @@ class _DWT(nn.Module, ABC):
         levels = self._levels(shape)
         self._sizes(shape, levels)  # raises where a level would not be possible
         banks = self._banks(x)
-        entries: list[Any] = []
-        kernel = self._kernel(levels, x, *banks)
-        if kernel is not None:
-            *fine, x = forward(kernel, x, banks, levels, mode)
-            each = len(fine) // levels
-            entries = [self._pack(fine[first : first + each]) for first in range(0, len(fine), each)]
-            levels = 0
-        for _ in range(levels):
-            x, *details = self._split(x, banks, mode)
-            entries.append(self._pack(details))
-        entries.append(x)
-        return Coefficients(reversed(entries), shape)
+        if not levels:
+            return Coefficients([x], shape)
+        *details, approximation = analyse_levels(x, banks, levels, mode)
+        each = len(details) // levels
+        entries = [self._pack(details[first : first + each]) for first in range(0, len(details), each)]
+        return Coefficients([approximation, *reversed(entries)], shape)
 
     @property
     def filters(self) -> tuple[Filter, ...]:
@@ -189,7 +183,7 @@ class _DWT(nn.Module, ABC):
 
     @abstractmethod
     def _pack(self, details: list[Tensor]) -> Any:
-        """A level's details, in the order of `_split`, as one entry of the list."""
+        """A level's details, in the order of `analyse_levels`, as one entry of the list."""
 
     @abstractmethod
     def _unpack(self, entry: Any) -> list[Tensor]:
@@ -270,17 +264,8 @@ class _DWT(nn.Module, ABC):
                     f"mode {self.mode!r}; give the coefficients of one transform with this filter's length and mode"
                 )
 
-    def _split(self, x: Tensor, banks: list[Tensor], mode: str) -> list[Tensor]:
-        """One level: 2ᵈ bands, the last axis' letter changing fastest, so (aa, ad, da, dd)."""
-        if is_ordinary(x, *banks):
-            return split_ordinary(x, banks, mode)
-        bands = [x]
-        for axis, bank in zip(self.axes, banks, strict=True):
-            bands = [half for band in bands for half in analyse_axis(band, bank, axis, mode)]
-        return bands
-
     def _merge(self, bands: list[Tensor], banks: list[Tensor], shape: Shape) -> Tensor:
-        """The reverse of `_split`, to the spatial shape given."""
+        """The approximation of the level before, of that spatial shape, from aa, ad, da, dd (a, d)."""
         for axis, bank, size in zip(self.axes[::-1], banks[::-1], shape[::-1], strict=True):
             pairs = zip(bands[0::2], bands[1::2], strict=True)
             bands = [synthesise_axis(low, high, bank, axis, size, synthesis_mode(self.mode)) for low, high in pairs]

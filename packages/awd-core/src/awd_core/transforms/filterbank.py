@@ -88,7 +88,7 @@ def analysis_kernel(
     kernel = kernel_for(x, filters, *(out or ()))
     if (
         kernel is not None
-        and takes_level(x.shape[1], filters.shape[1], mode, x.shape[2], *(out or ()))
+        and takes_level(x, x.shape[1], filters.shape[1], mode, *(out or ()))
         and all(band.is_contiguous() for band in out or ())
     ):
         shape = (x.shape[0], output_length(x.shape[1], filters.shape[1], mode), x.shape[2])
@@ -158,7 +158,7 @@ def adjoint_kernel(
     kernel = kernel_for(low, high, filters)
     if (
         kernel is not None
-        and takes_level(size, filters.shape[1], mode, low.shape[2], low, high)
+        and takes_level(low, size, filters.shape[1], mode, low, high)
         and (out is None or out.is_contiguous())
     ):
         whole = low.new_empty(low.shape[0], size, low.shape[2]) if out is None else out
@@ -220,7 +220,7 @@ def correlate(x: Tensor, low: Tensor, high: Tensor, taps: int, mode: str) -> Ten
 def filter_gradient_kernel(x: Tensor, low: Tensor, high: Tensor, taps: int, mode: str) -> Tensor:
     """`correlate` of ordinary tensors."""
     kernel = kernel_for(x, low, high)
-    if kernel is not None and takes_level(x.shape[1], taps, mode, x.shape[2], low, high) and len(low) == len(x):
+    if kernel is not None and takes_level(x, x.shape[1], taps, mode, low, high) and len(low) == len(x):
         return compiled.gradient(kernel, x, low, high, taps, mode)
     level = Level(x.shape[1], taps, mode)
     batch, _, lanes = x.shape

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from awd_core.transforms.boundary import output_length
-from awd_core.transforms.compiled import kernel_for, norm_and_gradient, takes_levels
+from awd_core.transforms.compiled import is_exact, kernel_for, norm_and_gradient, takes_levels
 from awd_core.transforms.filterbank import adjoint_kernel, analysis_kernel, filter_gradient_kernel
 from awd_core.wavelets.filters import high_pass
 
@@ -116,7 +116,7 @@ def l1_norm_and_gradient(
     """
     bank = torch.stack([taps, high_pass(taps)])
     kernel = kernel_for(x, bank)
-    if kernel is not None and takes_levels(levels):
+    if kernel is not None and takes_levels(levels) and is_exact(x.dtype, mode, len(taps)):
         norm, into_bank = norm_and_gradient(kernel, x, bank, ndim, levels, mode, ROUNDING)
         return norm, _into_low(torch.from_numpy(into_bank.copy()))
     memory = workspace or Workspace()

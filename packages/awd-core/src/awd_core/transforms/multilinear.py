@@ -38,6 +38,14 @@ def is_ordinary(*tensors: Tensor) -> bool:
     )
 
 
+def is_only_recorded(*tensors: Tensor) -> bool:
+    """Whether the tensors hold numbers, and a graph for the reverse mode is all that is made of what is done."""
+    return not (is_traced() or torch._C._are_functorch_transforms_active()) and all(
+        type(tensor) in (Tensor, nn.Parameter) and forward_ad.unpack_dual(tensor).tangent is None  # type: ignore[no-untyped-call]
+        for tensor in tensors
+    )
+
+
 def plain_values(tensor: Tensor) -> Tensor | None:
     """The numbers beneath what `torch.func` wraps around them, off any graph; None where there are none to look at."""
     if is_traced():

@@ -285,9 +285,9 @@ template <typename T> struct ImageNorm {
     }
     for (Rows<T>& part : slopes) part = {arena.take<T>(tall * wide + K<T>), wide};
   }
-  void add(const T* x, const T* fv, const T* fh, Rounding<T> rounding, std::int64_t image, double* sums) {
+  // All levels, of which all bands are measured; `seen` are the levels' inputs.
+  void forward(const T* x, const T* fv, const T* fh, std::int64_t image, Rows<const T>* seen, Measure<T>* measure) {
     const Long tall = p.v[0].size, across = p.h[0].size, whole = padded<T>(across);
-    Rows<const T> seen[MOST_LEVELS];
     seen[0] = {x + image * tall * across, across};
     if (whole != across) {
       for (Long r = 0; r < tall; r++) {
@@ -296,11 +296,15 @@ template <typename T> struct ImageNorm {
       }
       seen[0] = {first, whole};
     }
-    Measure<T> measure;
     for (int l = 0; l < p.levels; l++) {
       if (l) seen[l] = {held[l - 1].band[0].data, held[l - 1].band[0].stride};
-      level.analyse(seen[l], p.v[l], p.h[l], fv, fh, held[l], &measure);
+      level.analyse(seen[l], p.v[l], p.h[l], fv, fh, held[l], measure);
     }
+  }
+  void add(const T* x, const T* fv, const T* fh, Rounding<T> rounding, std::int64_t image, double* sums) {
+    Rows<const T> seen[MOST_LEVELS];
+    Measure<T> measure;
+    forward(x, fv, fh, image, seen, &measure);
     sums[0] += measure.norm;
     double *gradient_v = sums + 1, *gradient_h = gradient_v + 2 * p.v[0].taps;
     for (int l = p.levels - 1; l >= 0; l--) {
@@ -312,6 +316,21 @@ template <typename T> struct ImageNorm {
       if (l + 1 < p.levels) s.band[0] = {slopes[(l + 1) % 2].data, slopes[(l + 1) % 2].stride};
       Rows<T> to = {l ? slopes[l % 2].data : nullptr, slopes[l % 2].stride};
       level.back(s, rounding.floor(measure), p.v[l], p.h[l], fv, fh, to, seen[l], gradient_v, gradient_h);
+    }
+  }
+  // From derivatives with respect to all bands those with respect to the image, if dx is there, and to the taps.
+  void backward(const T* x, const T* fv, const T* fh, const T* const* slope_of, T* dx, std::int64_t image,
+                double* sums) {
+    Rows<const T> seen[MOST_LEVELS];
+    Measure<T> measure;
+    forward(x, fv, fh, image, seen, &measure);
+    for (int l = p.levels - 1; l >= 0; l--) {
+      const Rows<T>& coarse = slopes[(l + 1) % 2];
+      Bands<const T> s = bands_of<const T>(slope_of, p, l, image, {coarse.data, coarse.stride});
+      for (bool& marked : s.marked) marked = false;
+      Rows<T> to = slopes[l % 2];
+      if (l == 0) to = {dx ? dx + image * p.v[0].size * p.h[0].size : nullptr, p.h[0].size};
+      level.back(s, T(0), p.v[l], p.h[l], fv, fh, to, seen[l], sums, sums + 2 * p.v[0].taps);
     }
   }
 };

@@ -52,6 +52,21 @@ void norm(const Plan& p, const T* x, const T* fv, const T* fh, const double* rou
   }
 }
 template <typename T>
+void backward(const Plan& p, const T* x, const T* fv, const T* fh, const T* const* slopes, T* dx, std::int64_t count,
+              std::int64_t each, double* sums, std::int64_t wide, std::int64_t first, std::int64_t last, void* memory) {
+  Arena arena = arena_at(memory);
+  for (; first < last; first++) {
+    Arena fresh = arena;
+    const std::int64_t from = first * each, to = smaller(from + each, count);
+    if (!p.v) {
+      Series<T>(p, fresh).backward(x, fh, slopes, dx, from, to, sums + first * wide);
+      continue;
+    }
+    ImageNorm<T> image(p, fresh);
+    for (std::int64_t i = from; i < to; i++) image.backward(x, fv, fh, slopes, dx, i, sums + first * wide);
+  }
+}
+template <typename T>
 void analyse(const Plan& p, std::int64_t lanes, const T* x, const T* f, T* low, T* high, std::int64_t first,
              std::int64_t last, void* memory) {
   Arena arena = arena_at(memory);
@@ -110,6 +125,11 @@ void gradient(const Plan& p, std::int64_t lanes, const T* x, const T* low, const
                                              double* sums, std::int64_t wide, std::int64_t first, std::int64_t last,   \
                                              void* memory) {                                                           \
     norm<T>(*p, x, fv, fh, rounding, count, each, sums, wide, first, last, memory);                                    \
+  }                                                                                                                    \
+  extern "C" void NAMED(backward, type, AWD_SET)(                                                                      \
+      const Plan* p, const T* x, const T* fv, const T* fh, const T* const* slopes, T* dx, std::int64_t count,          \
+      std::int64_t each, double* sums, std::int64_t wide, std::int64_t first, std::int64_t last, void* memory) {       \
+    backward<T>(*p, x, fv, fh, slopes, dx, count, each, sums, wide, first, last, memory);                              \
   }                                                                                                                    \
   extern "C" void NAMED(analyse, type, AWD_SET)(const Plan* p, std::int64_t lanes, const T* x, const T* f, T* low,     \
                                                 T* high, std::int64_t first, std::int64_t last, void* memory) {        \

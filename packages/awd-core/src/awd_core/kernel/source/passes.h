@@ -144,15 +144,19 @@ struct Axis {
   int beyond() const { return before + after; }
 };
 
-template <typename T> INLINE T sample(const T* x, const Axis& a, int k) {
-  if (k < a.size) return x[k];
-  return k == a.size ? x[1] - x[0] : x[a.size - 1] - x[a.size - 2];
+// Samples lie `stride` values apart. Sums are made in float64: a line that is followed over a long filter multiplies the
+// rounding of its slope.
+template <typename T> INLINE double sample(const T* x, Long stride, const Axis& a, int k) {
+  if (k < a.size) return x[k * stride];
+  const Long last = k == a.size ? 1 : a.size - 1;
+  return double(x[last * stride]) - double(x[(last - 1) * stride]);
 }
-template <typename T> INLINE T value_beyond(const T* x, const Axis& a, int e) {
-  T sum = 0;
-  for (int k = a.start[e]; k < a.start[e + 1]; k++) sum += T(a.weight[k]) * sample(x, a, a.index[k]);
-  return sum;
+template <typename T> INLINE T value_beyond(const T* x, Long stride, const Axis& a, int e) {
+  double sum = 0;
+  for (int k = a.start[e]; k < a.start[e + 1]; k++) sum += a.weight[k] * sample(x, stride, a, a.index[k]);
+  return T(sum);
 }
+INLINE bool repeats(const Axis& a, int e) { return a.start[e + 1] - a.start[e] == 1 && a.index[a.start[e]] < a.size; }
 // line holds before | size | after.
 template <typename T> INLINE void extend(T* line, const Axis& a) {
   T* x = line + a.before;
@@ -162,8 +166,8 @@ template <typename T> INLINE void extend(T* line, const Axis& a) {
     for (int e = a.before; e < a.beyond(); e++) right[e] = T(a.weight[e]) * x[a.index[e]];
     return;
   }
-  for (int e = 0; e < a.before; e++) line[e] = value_beyond(x, a, e);
-  for (int e = a.before; e < a.beyond(); e++) right[e] = value_beyond(x, a, e);
+  for (int e = 0; e < a.before; e++) line[e] = value_beyond(x, 1, a, e);
+  for (int e = a.before; e < a.beyond(); e++) right[e] = value_beyond(x, 1, a, e);
 }
 template <typename T> INLINE void fold_value(T* x, const Axis& a, int e, T value) {
   for (int k = a.start[e]; k < a.start[e + 1]; k++) {
@@ -192,24 +196,18 @@ template <typename T>
 void extended_rows(const T* x, Long stride, const Axis& v, Long n, T* room, Long wide, const T** rows) {
   for (int r = 0; r < v.size; r++) rows[v.before + r] = x + r * stride;
   for (int e = 0; e < v.beyond(); e++) {
-    int first = v.start[e], last = v.start[e + 1];
     const T*& row = rows[e < v.before ? e : v.size + e];
-    if (last - first == 1 && v.weight[first] == 1.0 && v.index[first] < v.size) {
-      row = x + v.index[first] * stride;
+    const int first = v.start[e];
+    const T* repeated = repeats(v, e) ? x + v.index[first] * stride : nullptr;
+    if (repeated && v.weight[first] == 1.0) {
+      row = repeated;
       continue;
     }
     T* made = room + e * wide;
     clear(made, n);
-    for (int k = first; k < last; k++) {
-      T weight = T(v.weight[k]);
-      if (v.index[k] < v.size) {
-        add_row(made, weight, x + v.index[k] * stride, n);
-        continue;
-      }
-      const T* b = x + (v.index[k] == v.size ? 1 : v.size - 1) * stride;
-      const T* a = b - stride;
-      for (Long w = 0; w < n; w++) made[w] += weight * (b[w] - a[w]);
-    }
+    if (repeated) add_row(made, T(v.weight[first]), repeated, n);
+    else if (v.start[e + 1] > first)
+      for (Long w = 0; w < n; w++) made[w] = value_beyond(x + w, stride, v, e);
     row = made;
   }
 }

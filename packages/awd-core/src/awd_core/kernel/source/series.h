@@ -93,6 +93,27 @@ template <typename T> struct Series {
     signal.settle(p.h[0].taps, total + 1);
   }
 
+  // From derivatives with respect to all bands those with respect to the series, if dx is there, and to the taps.
+  void backward(const T* x, const T* f, const T* const* slope_of, T* dx, std::int64_t first, std::int64_t last,
+                double* total) {
+    for (; lanes && first < last; first += K<T>)
+      lanes_backward(x, f, slope_of, dx, first, int(smaller<std::int64_t>(K<T>, last - first)), total);
+    for (; first < last; first++) {
+      const auto of = [&](int l) { return l ? static_cast<const T*>(kept[l]) : x + first * size; };
+      for (int l = 0; l < p.levels; l++) signal.analyse(of(l), p.h[l], f, kept[l + 1], details[l]);
+      const T* low = slope_of[p.levels] + first * p.h[p.levels - 1].outputs;
+      for (int l = p.levels - 1; l >= 0; l--) {
+        const T* high = slope_of[l] + first * p.h[l].outputs;
+        signal.gradient(of(l), low, high, p.h[l], total);
+        if (!l && !dx) break;
+        T* to = l ? spare[l % 2] : dx + first * size;
+        signal.adjoint(low, high, p.h[l], f, to);
+        low = to;
+      }
+    }
+    signal.settle(p.h[0].taps, total);
+  }
+
   void lanes_forward(const T* x, const T* f, T* const* out, std::int64_t first, int count) {
     into_lanes(x + first * size, size, count, size, lane_row(level[0].y, p.h[0].before));
     for (int l = 0; l < p.levels; l++) {
@@ -131,15 +152,27 @@ template <typename T> struct Series {
     each_band([&](T* rows, Long n) {
       for (Long i = 0; i < n; i++) store(lane_row(rows, i), slope<T>(load<V<T>>(lane_row(rows, i)), floor));
     });
+    lanes_back(f, total + 1, false);
+    total[0] += in_float64<T>(sum);
+  }
+  void lanes_backward(const T* x, const T* f, const T* const* slope_of, T* dx, std::int64_t first, int count,
+                      double* total) {
+    lanes_forward(x, f, nullptr, first, count);
+    int l = 0;
+    each_band([&](T* rows, Long n) { into_lanes(slope_of[l++] + first * n, n, count, n, rows); });
+    lanes_back(f, total, dx != nullptr);
+    if (dx) out_of_lanes(lane_row(spare[0], p.h[0].before), count, size, dx + first * size, size);
+  }
+  // From slopes in the place of all bands the gradient into the taps and, in spare[0], into the samples.
+  void lanes_back(const T* f, double* total, bool samples) {
     for (int l = p.levels - 1; l >= 0; l--) {
       const Axis& a = p.h[l];
       gradient_lanes(level[l].y, level[l].low, level[l].high, a, signal.sums);
-      signal.count(a.outputs, a.taps, total + 1);
-      if (!l) break;
+      signal.count(a.outputs, a.taps, total);
+      if (!l && !samples) break;
       adjoint_lanes(level[l].low, level[l].high, a, f, spare[0]);
-      copy(level[l - 1].low, lane_row(spare[0], a.before), a.size * K<T>);
+      if (l) copy(level[l - 1].low, lane_row(spare[0], a.before), a.size * K<T>);
     }
-    total[0] += in_float64<T>(sum);
   }
   template <typename Do> INLINE void each_band(Do act) {
     for (int l = 0; l < p.levels; l++) act(level[l].high, p.h[l].outputs);

@@ -47,7 +47,7 @@ template <typename T> struct Signal {
     for (int q = 0; q < taps / 2; q++) low_at[q] = low + pad - q, high_at[q] = high + pad - q;
   }
   void find_edges(const T* x, const Axis& a) {
-    for (int e = 0; e < a.beyond(); e++) edges[e] = value_beyond(x, a, e);
+    for (int e = 0; e < a.beyond(); e++) edges[e] = value_beyond(x, 1, a, e);
   }
   INLINE void split_window(const T* x, const Axis& a, Long i, Long n) {
     const Long pairs = n + a.half() - 1;
@@ -110,19 +110,16 @@ template <typename T> struct Signal {
 // Rows of K values, a series in each lane.
 template <typename T> INLINE T* lane_row(T* rows, Long r) { return rows + r * K<std::remove_const_t<T>>; }
 
-template <typename T> INLINE V<T> lane_sample(const T* x, const Axis& a, int k) {
-  if (k < a.size) return load<V<T>>(lane_row(x, k));
-  const Long last = k == a.size ? 1 : a.size - 1;
-  return load<V<T>>(lane_row(x, last)) - load<V<T>>(lane_row(x, last - 1));
-}
 template <typename T> INLINE void lane_add(T* row, V<T> part) { store(row, load<V<T>>(row) + part); }
 
 template <typename T> void extend_lanes(T* y, const Axis& a) {
   T* x = lane_row(y, a.before);
   for (int e = 0; e < a.beyond(); e++) {
-    V<T> sum = {};
-    for (int k = a.start[e]; k < a.start[e + 1]; k++) sum += all<V<T>>(T(a.weight[k])) * lane_sample(x, a, a.index[k]);
-    store(lane_row(y, e < a.before ? e : a.size + e), sum);
+    T* row = lane_row(y, e < a.before ? e : a.size + e);
+    if (repeats(a, e))
+      store(row, all<V<T>>(T(a.weight[a.start[e]])) * load<V<T>>(lane_row(x, a.index[a.start[e]])));
+    else
+      for (int k = 0; k < K<T>; k++) row[k] = value_beyond(x + k, K<T>, a, e);
   }
 }
 template <typename T> void fold_lanes(T* y, const Axis& a) {
