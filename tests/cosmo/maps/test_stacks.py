@@ -129,7 +129,9 @@ def test_labels_need_names_and_ranges(tmp_path):
     values = labels().reshape(-1, 5)[:, :2]
     values[3, 0], values[5, 1] = 0.95, np.nan
     np.save(root / "params.npy", values)
-    with pytest.raises(BadMap, match=r"kappa\.npy\[3\]: Omega_m = 0\.95 is outside.*kappa\.npy\[5\]: it lacks a label"):
+    with pytest.raises(
+        BadMap, match=r"(?s)kappa\.npy\[3\]: Omega_m = 0\.95 is outside.*kappa\.npy\[5\]: it lacks a label"
+    ):
         open_maps(root, columns=["Omega_m", "S8"], **options)
     maps = open_maps(root, columns=["Omega_m", "S8"], on_error="skip", **options)
     assert len(maps) == COUNT - 2
