@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from awd_cme.model.scores import score_interval
+from awd_cme.model.scores import Metric, score_interval
 from awd_cme.run.job import RunJob
 from awd_cme.run.readable import predictor_of, transformer
 from awd_cme.series.scaling import Rule, fit_z_scores
@@ -66,7 +66,7 @@ def _of_one(job: RunJob, raw: SeriesSet, train: Flags, name: str, strains: list[
 def _row(job: RunJob, raw: SeriesSet, train: Flags, scored: str, fitted: str) -> dict[str, object]:
     held = raw.take(raw.cell == scored)
     prediction = _predicted(job, raw.take(train), held)
-    metric = "auc" if raw.classification else "r2"
+    metric: Metric = "auc" if raw.classification else "r2"
     found = score_interval(held.y, prediction, metric=metric)
     ranks = [pd.Series(np.asarray(values, dtype=np.float64)).rank() for values in (held.y, prediction)]
     return {
