@@ -16,7 +16,6 @@ import numpy as np
 from awd_cme.movies.metadata import NOTHING, Metadata, in_micrometres, in_seconds
 from awd_cme.movies.planes import Planes
 from awd_cme.movies.units import Fact
-from awd_core.files import read_array
 from awd_core.typing import AnyArray
 
 _FILES = ("zarr.json", ".zattrs", ".zgroup")
@@ -35,6 +34,8 @@ def open_ome_zarr(path: Path, series: int | None) -> Planes:
     ValueError
         If it holds no OME-Zarr image, several and none is named, or axes that a movie has not.
     """
+    from awd_core.files import read_array  # which knows tensors, and takes a second to load
+
     attributes = _attributes(path)
     inside = ""
     if "bioformats2raw.layout" in attributes or "multiscales" not in attributes:
