@@ -14,6 +14,8 @@ from awd_core.features.select import Screened, Selection, Standardised, select_p
 from awd_core.run.screen import Report
 from awd_core.typing import AnyArray
 
+LEAST_SHARE = 1e-6
+"""Probability that a class has at least, for the log loss: a fold may not have seen it."""
 KEPT = 16
 """Coefficients of which a classifier is made, those that differ most between the classes."""
 
@@ -31,10 +33,10 @@ def choice(
     truths, groups = answers.truths, answers.groups
     folds = 5 if groups is None else min(5, len(np.unique(groups)))
     y: AnyArray = truths.values[:, 0] if truths.values.shape[1] == 1 else truths.values
-    scoring = None
+    scoring: Any = None
     steps: list[Any]
     if truths.places is not None:
-        y, scoring = truths.places, "neg_log_loss"
+        y, scoring = truths.places, minus_log_loss
         if groups is None:
             folds = max(2, min(folds, int(np.bincount(truths.places).min())))
         few = Screened() if predictor == "ridge" else SelectKBest(f_classif, k=min(KEPT, int(np.prod(X.shape[1:]))))
@@ -51,6 +53,13 @@ def choice(
         return select_point(
             path, X, y, reader, groups=groups, cv=folds, scoring=scoring, seed=seed, progress=report
         )  # fmt: skip
+
+
+def minus_log_loss(model: Any, X: AnyArray, y: AnyArray) -> float:
+    """Mean logarithm of the probability of the class that it is; a fold may lack a class on either side."""
+    shares = np.full((len(y), max(int(y.max()), int(model.classes_.max())) + 1), LEAST_SHARE)
+    shares[:, model.classes_] = np.maximum(model.predict_proba(X), LEAST_SHARE)
+    return float(np.log(shares[np.arange(len(y)), y]).mean())
 
 
 def stored_selection(file: Path, shares: Sequence[float]) -> Selection | None:
