@@ -46,7 +46,8 @@ def share(relevant: Tensor, irrelevant: Tensor, tie: Tensor, constant: Tensor | 
     compared with a small β, and grow from step to step.
     """
     noise = ROUNDING * torch.finfo(irrelevant.dtype).eps
-    mine, beside = relevant.abs(), abs(constant) * noise
+    size = constant.abs() if isinstance(constant, Tensor) else constant
+    mine, beside = relevant.abs(), size * noise
     rest = (torch.add(irrelevant.abs(), mine, alpha=-noise) - beside).clamp_min(0)
     # Small enough to count for nothing but where both are zero, and there is a gradient.
     ratio = (mine + TINY) / (mine + rest + 2 * TINY)
