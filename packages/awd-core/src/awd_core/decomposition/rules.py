@@ -235,7 +235,7 @@ for _rule, _names in {
     of_running_statistics: "batch_norm",
     rectifier: "relu",
     clamped: "clamp clamp_min",
-    activation: """sigmoid tanh gelu silu mish elu selu celu leaky_relu rrelu prelu softplus softsign hardtanh
+    activation: """sigmoid tanh gelu silu mish elu selu celu leaky_relu prelu softplus softsign hardtanh
     hardsigmoid hardswish hardshrink softshrink tanhshrink relu6 log_sigmoid threshold glu softmax log_softmax softmin
     logsumexp exp expm1 erf sin cos tan atan arctan sinh cosh asinh arcsinh abs square var std norm linalg_vector_norm
     linalg_norm clamp_max sinc lerp addcmul erfc logaddexp""",
