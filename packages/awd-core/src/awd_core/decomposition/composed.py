@@ -194,11 +194,13 @@ def multi_head_attention(
     return out, shares.mean(1) if average_attn_weights else shares
 
 
-def randomised_relu(x: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, *_: Any) -> Any:
+def randomised_relu(
+    x: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, inplace: bool = False
+) -> Any:
     """A leaky ReLU with the mean of the slopes that are drawn in training."""
     if training:
         raise DecompositionError("rrelu is called with training=True and draws at random; give training=self.training")
-    return functional.leaky_relu(x, (lower + upper) / 2)
+    return functional.leaky_relu(x, (lower + upper) / 2, inplace)
 
 
 def bilinear(x: Any, y: Any, weight: Tensor, bias: Tensor | None = None) -> Any:
