@@ -105,7 +105,8 @@ class Attention(nn.Module):
 
 def mixed():
     return nn.Sequential(
-        nn.Flatten(), nn.Linear(64, 8), nn.GELU(), nn.LayerNorm(8), nn.Linear(8, 8), nn.SiLU(), nn.Linear(8, 8),
+        nn.Flatten(), nn.Linear(64, 8), nn.GELU(), nn.LayerNorm(8), nn.Linear(8, 8), nn.SiLU(),
+        nn.RReLU(inplace=True), nn.Linear(8, 8),
         nn.PReLU(),
         nn.Unflatten(1, (4, 2)), nn.GroupNorm(2, 4), nn.Conv1d(4, 4, 1), nn.Softplus(), nn.Dropout(0.5),
         nn.AvgPool1d(2),

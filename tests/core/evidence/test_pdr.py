@@ -14,6 +14,7 @@ from awd_core.evidence import (
     signed_faithfulness,
 )
 from awd_core.report import pdr_part
+from awd_core.report.page import render
 from awd_core.transforms import DWT1d, FourierTransform
 
 X = torch.randn(40, 16, generator=torch.Generator().manual_seed(1)).double()
@@ -107,6 +108,9 @@ def test_the_table_has_all_three_aspects_and_a_part_of_a_report():
     assert rows[5].value == signed.score.value
     part = pdr_part(rows)
     assert (part.question, part.answer, len(part.table.rows)) == ("Which scales?", "The fine ones.", 6)
+    html = render("awd_core.report/pdr.html.j2", title="T", pdr=part)
+    assert "Which scales?" in html
+    assert "signed faithfulness" in html
     open_ones = pdr_table(predictive={})
     assert open_ones[0].reading == "nothing was checked"
     assert "none was stated" in pdr_part(open_ones).answer

@@ -194,6 +194,15 @@ def multi_head_attention(
     return out, shares.mean(1) if average_attn_weights else shares
 
 
+def randomised_relu(
+    x: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, inplace: bool = False
+) -> Any:
+    """A leaky ReLU with the mean of the slopes that are drawn in training."""
+    if training:
+        raise DecompositionError("rrelu is called with training=True and draws at random; give training=self.training")
+    return functional.leaky_relu(x, (lower + upper) / 2, inplace)
+
+
 def bilinear(x: Any, y: Any, weight: Tensor, bias: Tensor | None = None) -> Any:
     """A bilinear map, as products."""
     out = torch.einsum("...i,oij,...j->...o", x, weight, y)
@@ -241,4 +250,5 @@ COMPOSED |= {
     "rnn_tanh_cell": cell(_TANH, 1), "layer_norm": layer_norm, "group_norm": group_norm, "rms_norm": rms_norm,
     "instance_norm": instance_norm, "normalize": normalize, "scaled_dot_product_attention": attention,
     "multi_head_attention_forward": multi_head_attention, "bilinear": bilinear,
+    "rrelu": randomised_relu,
 }  # fmt: skip

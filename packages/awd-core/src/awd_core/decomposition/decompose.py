@@ -23,7 +23,7 @@ from awd_core.decomposition.rules import ROUNDING
 from awd_core.transforms.fourier import CoefficientTree, Transform, flatten_coefficients, unflatten_coefficients
 
 VALUES = 2**19
-"""Values of inputs that are followed at a time, unless a batch size is given: more do not stay in a processor's caches."""
+"""Values of inputs that are followed at a time, unless a batch size is given: more do not stay in caches."""
 
 
 class Decomposition(NamedTuple):
@@ -61,7 +61,7 @@ def contextual_decomposition(
         Then `relevant` speaks of the coefficients transform(x), and what these leave out of x is irrelevant. The
         inverse has to be linear (a constant in it is irrelevant).
     batch_size : int, optional
-        Pairs of a sample and a mask that are followed at a time. By default as many as have half a million input values.
+        Pairs of a sample and a mask that are followed at a time. By default as many as have half a million values.
 
     Returns
     -------

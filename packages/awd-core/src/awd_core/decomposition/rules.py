@@ -46,7 +46,8 @@ def share(relevant: Tensor, irrelevant: Tensor, tie: Tensor, constant: Tensor | 
     compared with a small β, and grow from step to step.
     """
     noise = ROUNDING * torch.finfo(irrelevant.dtype).eps
-    mine, beside = relevant.abs(), abs(constant) * noise
+    size = constant.abs() if isinstance(constant, Tensor) else constant
+    mine, beside = relevant.abs(), size * noise
     rest = (torch.add(irrelevant.abs(), mine, alpha=-noise) - beside).clamp_min(0)
     # Small enough to count for nothing but where both are zero, and there is a gradient.
     ratio = (mine + TINY) / (mine + rest + 2 * TINY)
@@ -234,7 +235,7 @@ for _rule, _names in {
     of_running_statistics: "batch_norm",
     rectifier: "relu",
     clamped: "clamp clamp_min",
-    activation: """sigmoid tanh gelu silu mish elu selu celu leaky_relu rrelu prelu softplus softsign hardtanh
+    activation: """sigmoid tanh gelu silu mish elu selu celu leaky_relu prelu softplus softsign hardtanh
     hardsigmoid hardswish hardshrink softshrink tanhshrink relu6 log_sigmoid threshold glu softmax log_softmax softmin
     logsumexp exp expm1 erf sin cos tan atan arctan sinh cosh asinh arcsinh abs square var std norm linalg_vector_norm
     linalg_norm clamp_max sinc lerp addcmul erfc logaddexp""",
