@@ -464,6 +464,17 @@ def row_of(values, key, protocol="held_out"):
     return next(row for row in values["protocols"][protocol]["rows"] if row["key"] == key)
 
 
+def test_a_plain_wavelet_that_the_student_took_is_named(bare):
+    def change(values):
+        values["ratios"].append(
+            {"protocol": "held_out", "of": "awd", "to": "db5", "value": 1.0, "low": 1.0, "high": 1.0}
+        )
+
+    notes = " ".join(sentences.caveats(changed_results(bare, change)))
+    assert "The student took a plain wavelet, db5: no other" in notes
+    assert "not distinguishable from that of db5" not in notes
+
+
 def test_a_plain_wavelet_that_does_as_well_is_named(bare):
     def change(values):
         values["ratios"].append(

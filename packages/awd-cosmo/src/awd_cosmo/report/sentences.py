@@ -143,17 +143,26 @@ def _like_variants(record: RunRecord, protocol: Protocol) -> list[str]:
     """Say where adapting the wavelet, or the interpretation term, made no difference that could be told."""
     mine = protocol.of("awd")
     statistic, same = None if mine is None else mine.statistic, []
+    taken = []
     for ratio in record.results.ratios:
         row = protocol.of(ratio.to) if (ratio.protocol, ratio.of) == (protocol.name, "awd") else None
         kin = row is not None and row.kind in ("ablation", "wavelet") and row.statistic == statistic
-        if row is not None and kin and ratio.verdict == "open":
+        if row is not None and kin and ratio.low == ratio.value == ratio.high == 1:
+            taken.append(row.name.partition(",")[0])
+        elif row is not None and kin and ratio.verdict == "open":
             same.append(f"{row.name} ({ratio.value:.3f}, {ratio.low:.3f} to {ratio.high:.3f})")
+    notes = [
+        f"The student took a plain wavelet, {name}: no other tells the teacher's answers better by more than chance. What "
+        "AWD gains over others it owes to the statistic."
+        for name in taken
+    ]
     if not same:
-        return []
+        return notes
     return [
+        *notes,
         f"AWD's error is not distinguishable from that of {' and '.join(same)}, with the same statistic and "
         "estimator: what it gains over others, it owes to these, and not to the distilled wavelet as far as these maps "
-        "can tell."
+        "can tell.",
     ]
 
 
