@@ -152,8 +152,8 @@ def _like_variants(record: RunRecord, protocol: Protocol) -> list[str]:
         elif row is not None and kin and ratio.verdict == "open":
             same.append(f"{row.name} ({ratio.value:.3f}, {ratio.low:.3f} to {ratio.high:.3f})")
     notes = [
-        f"The student took a plain wavelet, {name}: no other tells the teacher's answers better by more than chance. What "
-        "AWD gains over others it owes to the statistic."
+        f"The student took a plain wavelet, {name}: no other tells the teacher's answers better by more than chance. "
+        "What AWD gains over others it owes to the statistic."
         for name in taken
     ]
     if not same:
