@@ -22,6 +22,8 @@ STEPS: dict[str, dict[str, str]] = {
         " trim_attributions hessian_term",
         "How good it is": "coefficient_scores compare_scores attribution_quality AttributionQuality QualitySettings"
         " completeness_gap insertion_deletion seed_agreement randomised_teacher_check",
+        "The family": "contextual_decomposition band_decomposition agglomerate ExplanationPenalty attribution_curve"
+        " signed_faithfulness",
         "Teachers": "Teacher TeacherClassifier MLP load_module",
         "Known truth": "simulate_known_truth KnownTruth",
         "Many cores and machines": "open_workers Workers Lost",
@@ -32,7 +34,8 @@ STEPS: dict[str, dict[str, str]] = {
         "Simulation": "simulate_maps simulate_suite Setup HaloModel sobol latin_hypercube lensing_theory empty_beam"
         " theory_table",
         "Teachers": "MapTeacher SkyAugmentation ResNet ResNet18 ResNet34",
-        "Statistics of maps": "ShiftedLognormal ScaleCounts wavelet_scales PeakCounts find_peaks wavelet_kernels"
+        "Statistics of maps": "ShiftedLognormal ScaleCounts wavelet_scales PeakCounts PeaksAbove find_peaks"
+        " wavelet_kernels"
         " StarletCounts PowerSpectrum Statistic",
         "Estimators": "CountRidge EmulatorPosterior NearestCosmology PeakCountRegressor",
         "Models and scores": "Model Prediction predict_files predict_map MapPrediction regression_scores"

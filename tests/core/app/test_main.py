@@ -149,11 +149,12 @@ def test_the_program_itself_ends_with_two_and_no_traceback():
         (["wavelet", "db2", "db3"], "awd: Unused Tokens: ['db3']; see awd wavelet --help"),
         (
             ["--nonsense"],
-            'awd: Unknown command "--nonsense". Available commands: wavelet, distill, doctor; see awd --help',
+            'awd: Unknown command "--nonsense". Available commands: wavelet, distill, predict, doctor; see awd --help',
         ),
         (
             ["wavelot"],
-            'awd: Unknown command "wavelot". Did you mean "wavelet"? Available commands: wavelet, distill, doctor; see '
+            'awd: Unknown command "wavelot". Did you mean "wavelet"? Available commands: wavelet, distill, predict, '
+            "doctor; see "
             "awd --help",
         ),
         (

@@ -89,7 +89,7 @@ def test_a_colon_may_belong_to_the_path(tmp_path):
         ("array.zarr:X", r"array\.zarr is one array, it has no 'X' in it; leave the name out"),
         ("empty.zarr", r"it holds no arrays"),
         ("none.zarr", r"none\.zarr is not a Zarr array or group"),
-        ("table.csv", r"has the ending '\.csv'; an array is named FILE\.npy"),
+        ("table.tex", r"has the ending '\.tex'; an array is named FILE\.npy"),
         ("bare", r"has the ending 'of nothing'"),
         ("text.npy", r"text\.npy holds <U1 values; it must hold real numbers"),
         ("complex.npy", r"holds complex128 values; it must hold real numbers"),
@@ -102,7 +102,7 @@ def test_a_colon_may_belong_to_the_path(tmp_path):
 def test_what_cannot_be_read_is_said(folder, name, message):
     zarr.open_group(folder / "empty.zarr", mode="w")
     (folder / "none.zarr").mkdir()
-    (folder / "table.csv").write_text("1,2")
+    (folder / "table.tex").write_text("1,2")
     (folder / "bare").write_text("")
     np.save(folder / "text.npy", np.array(["a"]))
     np.save(folder / "complex.npy", np.array([1j]))

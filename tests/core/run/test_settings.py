@@ -124,9 +124,9 @@ def test_what_is_not_given_is_as_in_python(program):
     assert program.given == [(Settings("here"), 1)]
 
 
-def test_the_last_of_two_holds(program):
-    assert invoke(program, ["work", "here", "--rate", "0.1", "--rate=0.2", "--loud", "--loud"]).output == ""
-    assert program.given == [(Settings("here", 0.2, loud=True), 1)]
+def test_one_of_two_would_hold_in_silence(program):
+    assert "--rate specified multiple times" in invoke(program, ["work", "here", "--rate", "0.1", "--rate=0.2"]).output
+    assert program.given == []
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ from .simulate.simulation import simulate_maps as simulate_maps
 from .simulate.simulation import simulate_suite as simulate_suite
 from .simulate.simulation import theory_table as theory_table
 from .statistics.counts import PeakCounts as PeakCounts
+from .statistics.few_counts import PeaksAbove as PeaksAbove
 from .statistics.kernels import wavelet_kernels as wavelet_kernels
 from .statistics.peaks import find_peaks as find_peaks
 from .statistics.scales import ScaleCounts as ScaleCounts

@@ -160,9 +160,14 @@ class DistillJob:
         are the units of intervals.
     outputs
         The network's answers to X, where it is not given itself: they choose the model's wavelet and numbers.
-    test_X, test_y, test_outputs, test_groups
-        Inputs that nothing has seen, for the table: with truths, and the network's answers if it is not given itself. A
-        quarter of X is held out if they are not given.
+    test_X
+        Inputs that nothing has seen, for the table; a quarter of X is held out if they are not given.
+    test_y
+        Their truths.
+    test_outputs
+        The network's answers to them, where it is not given itself.
+    test_groups
+        What of them belongs together.
     task
         Whether truths are numbers or classes; told by what they look like if not given.
     numbers

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import is_dataclass
 from functools import cache
 from pathlib import Path
-from types import GenericAlias
+from types import GenericAlias, UnionType
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, get_args, get_origin
 
 import numpy as np
@@ -216,6 +216,7 @@ def _converter() -> Any:
             lambda kind: _guarded(cols.namedtuple_dict_structure_factory(kind, made, True, True)),
         ),
         (lambda kind: kind is Any, lambda kind: lambda value: value, None),
+        (_is_choice, None, lambda kind: _either),
         (lambda kind: get_origin(kind) is np.ndarray, lambda kind: _numbers, lambda kind: _array),
         (lambda kind: hasattr(kind, "_to_json"), lambda kind: kind._to_json, lambda kind: _own),
     ]
@@ -268,6 +269,21 @@ def _plain(value: Any, kind: Any) -> Any:
     if not isinstance(value, _PLAIN[kind][0]) or isinstance(value, bool) != (kind is bool):
         raise _OtherKindError
     return value
+
+
+def _is_choice(kind: Any) -> bool:
+    """Whether it is one of several plain types, such as str | int, or none."""
+    types = {*get_args(kind)} - {type(None)}
+    return isinstance(kind, UnionType) and len(types) > 1 and types <= _PLAIN.keys()
+
+
+def _either(value: Any, kind: Any) -> Any:
+    if value is None and type(None) in get_args(kind):
+        return None
+    for one in get_args(kind):
+        if one in _PLAIN and isinstance(value, _PLAIN[one][0]) and isinstance(value, bool) == (one is bool):
+            return value
+    raise _OtherKindError
 
 
 def _numbers(array: Any) -> Any:
@@ -336,7 +352,7 @@ def _allowed(kind: Any) -> str:
     origin, types = get_origin(kind), get_args(kind)
     if origin is Annotated:
         return _allowed(types[0])
-    if type(None) in types:
+    if type(None) in types or _is_choice(kind):
         return " or ".join("null" if one is type(None) else _allowed(one) for one in types)
     if _is_list(kind):
         return f"a list of {len(types)}" if origin is tuple and types[-1] is not Ellipsis else "a list"

@@ -202,6 +202,6 @@ def field_descriptions(source: Any) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in (part for one in sources for part in re.split(r"^(?=\w+\n-+$)", inspect.getdoc(one) or "", flags=re.M)):
         if part.startswith(("Parameters\n-", "Attributes\n-")):
-            entries = re.findall(r"^(\w+(?:, \w+)*)(?: :.*)?\n((?:(?: .*)?(?:\n|$))+)", part.split("\n", 2)[2], re.M)
-            found |= {name: " ".join(text.split()) for names, text in entries for name in names.split(", ")}
+            entries = re.findall(r"^(\w+)(?: :.*)?\n((?:(?: .*)?(?:\n|$))+)", part.split("\n", 2)[2], re.MULTILINE)
+            found |= {name: " ".join(text.split()) for name, text in entries}
     return found

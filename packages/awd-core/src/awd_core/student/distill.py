@@ -162,13 +162,13 @@ class StudentOptions:
         per_channel: bool = False,
     ) -> "StudentOptions":  # fmt: skip
         """Refuse what will not do."""
+        if per_level and per_channel:
+            raise ValueError("per_level and per_channel are both True; a wavelet is of a level, or of a channel")
         named = tuple(Wavelet.of(one) for one in (wavelet if isinstance(wavelet, list | tuple) else [wavelet]))
-        axes = len(shape) - 1 if ndim is None else ndim
+        axes = len(shape) - 1 if ndim is None else int(ndim)
         channels = shape[1] if len(shape) == axes + 2 else 0
         layout = Layout(levels, bool(undecimated), mode, axes, channels, bool(per_channel))
         weights = StudentWeights() if weights is None else check_kind("weights", weights, StudentWeights)
-        if per_level and per_channel:
-            raise ValueError("per_level and per_channel are both True; a wavelet is of a level, or of a channel")
         if (per_level or per_channel) and (weights.sparsity or weights.interpretation):
             raise ValueError(
                 f"{'per_level' if per_level else 'per_channel'} is True and the L1 terms have weights; they are of one "

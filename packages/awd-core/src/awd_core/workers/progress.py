@@ -43,7 +43,7 @@ def clock(seconds: float) -> str:
     Examples
     --------
     >>> clock(9.4), clock(75), clock(4000)
-    ('9 s', '1 min 15 s', '1 h 07 min')
+    ('9 s', '1 min 15 s', '1 h 06 min')
     """
     whole = round(seconds)
     if whole < 60:
