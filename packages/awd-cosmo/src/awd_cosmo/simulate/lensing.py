@@ -300,7 +300,8 @@ def _checked(parameters: Mapping[str, Any], *, amplitude: bool) -> _Key:
     """Parameters with their defaults as plain numbers in one order, with A_s or σ8, or with neither."""
     values = dict(DEFAULTS)
     for name, value in check_kind("parameters", parameters, Mapping).items():
-        check_choice("a parameter", name, [*RANGES, "Omega_b"], required=True)
+        # S8 follows from the others, and would have no effect.
+        check_choice("a parameter", name, [*(known for known in RANGES if known != "S8"), "Omega_b"], required=True)
         values[name] = float(value.to_value("eV") if name == "M_nu" and hasattr(value, "to_value") else value)
     check_parameters({name: x for name, x in values.items() if name != "Omega_b"}, "the cosmology")
     if "Omega_m" not in values or (amplitude and "A_s" not in values and "sigma8" not in values):
