@@ -232,18 +232,27 @@ def held_out(
     if not objective.weights.outputs or not all(splits):
         return list(candidates), []
     parts: list[list[Array]] = [[] for _ in candidates]
+    # Angles that stay need their numbers but once.
+    numbers = [[] if anew else objective.tables(candidate.free, candidate.negated) for candidate in candidates]
     for fold in range(search.folds):
-        pairs = [(one, split[fold]) for one, split in zip(objective.sets, splits, strict=True) if fold < len(split)]
-        if not pairs:  # fewer groups than folds
+        here = [k for k, split in enumerate(splits) if fold < len(split)]
+        if not here:  # fewer groups than folds
             break
-        training = objective.on([one.take(train) for one, (train, _) in pairs])
-        testing = objective.on([one.take(test) for one, (_, test) in pairs])
-        totals = [(one.outputs - one.outputs.mean(dim=0)).square().sum(dim=0).numpy() for one, _ in pairs]
-        for added, candidate in zip(parts, candidates, strict=True):
-            moved = candidate.searched and anew
-            free = descend(training, candidate, search.iterations).free if moved else candidate.free
-            tables = zip(training.tables(free, candidate.negated), testing.tables(free, candidate.negated), strict=True)
-            for (seen, unseen), train, test, total in zip(tables, training.sets, testing.sets, totals, strict=True):
+        rows = [splits[k][fold] for k in here]
+        training = objective.on([objective.sets[k].take(train) for k, (train, _) in zip(here, rows, strict=True)])
+        testing = objective.on([objective.sets[k].take(test) for k, (_, test) in zip(here, rows, strict=True)])
+        whole = [objective.sets[k].outputs for k in here]
+        totals = [(outputs - outputs.mean(dim=0)).square().sum(dim=0).numpy() for outputs in whole]
+        for added, candidate, known in zip(parts, candidates, numbers, strict=True):
+            if anew:
+                moved = candidate.searched
+                free = descend(training, candidate, search.iterations).free if moved else candidate.free
+                both = [part.tables(free, candidate.negated) for part in (training, testing)]
+            else:
+                both = [[known[k][pair[part]] for k, pair in zip(here, rows, strict=True)] for part in (0, 1)]
+            for (seen, unseen), train, test, total in zip(
+                zip(*both, strict=True), training.sets, testing.sets, totals, strict=True
+            ):
                 predicted = fit_ridge(seen.numpy(), train.outputs.numpy(), groups=train.left_out)(unseen.numpy())
                 left = ((test.outputs.numpy() - predicted) ** 2 / total).mean(axis=1) / len(objective.sets)
                 units = np.unique(test.groups, return_inverse=True)[1]
