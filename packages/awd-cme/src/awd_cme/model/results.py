@@ -3,11 +3,10 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from awd_core.evidence import Contrast, Row, contrast_of, row_of
-from awd_core.files import Record, from_json, reading
+from awd_core.files import Record
 
 METRICS = {"R2": "R²", "AUC": "AUC"}
 """Metrics, as files and as people write them."""
@@ -77,12 +76,6 @@ class TriedCandidate(Record):
     pooled: float = math.nan
     best: bool = False
     chosen: bool = False
-
-
-def read_selection(file: Path) -> list[TriedCandidate]:
-    """Read selection.json; ValueError if it holds something else."""
-    with reading(file, "the selection of a run", "delete it and start the run again") as values:
-        return from_json(list[TriedCandidate], values)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ Files of other steps are read by their own readers; what has none is checked her
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,12 @@ import numpy as np
 import pandas as pd
 
 from awd_cme.model.card import ModelCard
-from awd_cme.model.results import Results, TriedCandidate, read_selection
+from awd_cme.model.results import Results, TriedCandidate
 from awd_cme.model.student_card import StudentCard
 from awd_cme.report.examples import Examples, FeatureSpread, feature_spread
 from awd_cme.report.student import read_curve
 from awd_core.distill import DistillationPath, PathPoint, load_path
-from awd_core.evidence import CheckedQuality, Scores
+from awd_core.evidence import CheckedQuality, Scores, read_selection
 from awd_core.report import load_if_exists, read_json, read_quality, read_scores
 from awd_core.run import RunFolder
 from awd_core.student import ErrorCurve
@@ -99,7 +100,7 @@ def read_artefacts(run: RunFolder) -> Artefacts:
         timings=read_json(run / "timings.json"),
         quality=read_quality(run / "quality.json", PROGRAM),
         teacher=read_json(run / "teacher.json"),
-        selection=load_if_exists(run / "selection.json", read_selection),
+        selection=load_if_exists(run / "selection.json", partial(read_selection, kind=TriedCandidate)),
         scores=read_scores(run / "scores.json", PROGRAM),
         path=path,
         chosen=chosen,

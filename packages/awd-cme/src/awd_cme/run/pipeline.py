@@ -18,7 +18,7 @@ import numpy as np
 from torch import nn
 
 from awd_cme.model.card import ModelCard
-from awd_cme.model.results import Results, read_selection
+from awd_cme.model.results import Results, TriedCandidate
 from awd_cme.readers.source import Source, recognise_source
 from awd_cme.run.candidates import candidates_of, choose
 from awd_cme.run.compare import Fitted, convolutions_row, fit_all, headline_row
@@ -32,6 +32,7 @@ from awd_cme.run.teach import Taught, Teacher, cross_validate, one_thread, read_
 from awd_cme.series.series_file import write_arrays
 from awd_core.attribution import input_gradients
 from awd_core.distill import SearchSettings
+from awd_core.evidence import read_selection
 from awd_core.files import read_json, to_json
 from awd_core.run import (
     GRADIENTS,
@@ -129,7 +130,7 @@ class Work(Distilling):
     @cached_property
     def models(self) -> list[Fitted]:
         """All rows of the table: the few numbers, then the wavelet that was chosen."""
-        tried = zip(candidates_of(self.paths), read_selection(self.run / "selection.json"), strict=True)
+        tried = zip(candidates_of(self.paths), read_selection(self.run / "selection.json", TriedCandidate), strict=True)
         chosen, row = next((candidate, row) for candidate, row in tried if row.chosen)
         rich = fit_all(self.job, self.problem, self.paths, chosen, row.pooled, self.taught)
         return [headline_row(self.run, self.problem), *rich, convolutions_row(self.run, self.problem)]

@@ -6,6 +6,7 @@ from .checks import seed_agreement as seed_agreement
 from .comparison import Contrast as Contrast
 from .comparison import Row as Row
 from .comparison import contrast_of as contrast_of
+from .comparison import read_selection as read_selection
 from .comparison import row_of as row_of
 from .faithfulness import SignedFaithfulness as SignedFaithfulness
 from .faithfulness import insertion_minus_deletion as insertion_minus_deletion

@@ -6,9 +6,18 @@ The packages for a field of science add their scores, and keep both in results.j
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Literal, TypeVar
 
-from awd_core.files.record import Record
+from awd_core.files.record import Record, from_json, reading
+
+Candidate = TypeVar("Candidate")
+
+
+def read_selection(file: Path, kind: type[Candidate]) -> list[Candidate]:
+    """Read selection.json of a run, its rows as a dataclass; ValueError if it holds something else."""
+    with reading(file, "the selection of a run", "delete it and start the run again") as values:
+        return from_json(list[kind], values)  # type: ignore[valid-type]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from awd_core.evidence import Contrast, Row, contrast_of, row_of
-from awd_core.files import Record, from_json, reading
+from awd_core.files import Record
 from awd_core.typing import Array
 from awd_cosmo.inference.uncertainty import paired_ratio, regression_scores
 
@@ -204,12 +204,6 @@ class TriedCandidate(Record):
     cv_rmse: float
     validation_rmse: float
     chosen: bool = False
-
-
-def read_selection(file: Path) -> list[TriedCandidate]:
-    """Read selection.json; ValueError if it holds something else."""
-    with reading(file, "the selection of a run", "delete it and start the run again") as values:
-        return from_json(list[TriedCandidate], values)
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,20 @@ import csv
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from awd_core.distill import DistillationPath, PathPoint, load_path
-from awd_core.evidence import CheckedQuality, Scores
+from awd_core.evidence import CheckedQuality, Scores, read_selection
 from awd_core.report import load_if_exists, read_json, read_quality, read_scores
 from awd_core.run import RunFolder
 from awd_core.typing import Array, Rows
 from awd_core.wavelets import Wavelet
 from awd_cosmo.inference.model import Model
-from awd_cosmo.inference.results import ModelRow, Protocol, Results, TriedCandidate, read_selection
+from awd_cosmo.inference.results import ModelRow, Protocol, Results, TriedCandidate
 
 PROGRAM = "awd-cosmo"
 PROTOCOLS = ("held_out", "published")
@@ -194,7 +195,7 @@ def read_record(run: RunFolder) -> RunRecord:
         wavelet=load_if_exists(run / "wavelet.json", Wavelet.load),
         scores=read_scores(run / "scores.json", PROGRAM),
         quality=read_quality(run / "quality.json", PROGRAM),
-        selection=load_if_exists(run / "selection.json", read_selection),
+        selection=load_if_exists(run / "selection.json", partial(read_selection, kind=TriedCandidate)),
         timings=read_json(run / "timings.json") or {},
         predictions=load_if_exists(run / "predictions.csv", _predictions) or {},
         attributions=load_if_exists(run / "attributions.npz", _attributions),
