@@ -45,6 +45,7 @@ SMALL = {
     "NearestCosmology": awd_cosmo.NearestCosmology(),
     "PeakCountRegressor": awd_cosmo.PeakCountRegressor("ridge"),
     "PeakCounts": awd_cosmo.PeakCounts("db2", bins=4, range=(0, 0.03)),
+    "PeaksAbove": awd_cosmo.PeaksAbove("db2", heights=4),
     "PowerSpectrum": awd_cosmo.PowerSpectrum(0.4, bins=4),
     "ScaleCounts": awd_cosmo.ScaleCounts("haar", 1, bins=4),
     "ShiftedLognormal": awd_cosmo.ShiftedLognormal("haar", 1),

@@ -47,9 +47,9 @@ def test_shares_are_of_pixels_that_were_observed():
     np.testing.assert_allclose(found[:, 0], expected)
 
 
-@pytest.mark.parametrize("picks", [[], [48], [-1]])
+@pytest.mark.parametrize("picks", [[], [48], [-1], [2.5], [True], [[1]]])
 def test_refuses_picks_that_are_not_there(picks):
-    with pytest.raises(ValueError, match="give numbers from 0 to 47, or None for all"):
+    with pytest.raises(ValueError, match="give whole numbers from 0 to 47, or None for all"):
         PeaksAbove("haar", picks).fit(MAPS)
 
 

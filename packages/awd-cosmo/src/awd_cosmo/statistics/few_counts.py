@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.checks import whole_number
 from awd_core.typing import Array
 from awd_cosmo.statistics.counts import PeakCounts
 from awd_cosmo.statistics.histograms import finished
@@ -76,6 +77,7 @@ class PeaksAbove(PeakCounts):
         ValueError
             If a parameter is not among those allowed, or there are no peaks to learn heights from.
         """
+        whole_number("heights", self.heights, 3)
         super().fit(X)
         self._picked()
         return self
@@ -97,7 +99,7 @@ class PeaksAbove(PeakCounts):
 
     def _picked(self) -> list[int]:
         most = len(self.names_) * self.heights
-        picks = list(range(most)) if self.picks is None else [int(pick) for pick in self.picks]
-        if not picks or not all(0 <= pick < most for pick in picks):
-            raise ValueError(f"picks is {self.picks!r}; give numbers from 0 to {most - 1}, or None for all")
-        return picks
+        picks = np.arange(most) if self.picks is None else np.array(self.picks)
+        if picks.ndim != 1 or picks.size == 0 or picks.dtype.kind not in "iu" or picks.min() < 0 or picks.max() >= most:
+            raise ValueError(f"picks is {self.picks!r}; give whole numbers from 0 to {most - 1}, or None for all")
+        return [int(pick) for pick in picks]
