@@ -93,7 +93,7 @@ def test_it_is_looked_up_where_it_was_looked_at_before(tmp_path):
         store.write_bytes(damaged)
         checked(model, X, store=store, progress=lambda done, total, what: steps.append(done))
         assert store.read_bytes() == content
-    assert steps == [0, 1, 2, 3, 4] * 4
+    assert steps == [0, 1, 2, 3, 4, 5] * 4
 
 
 def test_images_with_channels_and_several_predictions():
@@ -112,7 +112,7 @@ def test_more_levels_than_fit_are_no_reason_to_warn():
 def test_why_a_check_was_not_made_is_said():
     found = checked(network(1), inputs())
     reasons = found.quality.reasons
-    assert set(reasons) == {"completeness", "agreement"}
+    assert set(reasons) == {"completeness", "agreement", "signed"}
     assert "saliency promises no sum" in reasons["completeness"]
     assert reasons["agreement"] == "there was but one teacher."
     assert found.quality.headline.startswith(("As far as is known", "Not without care"))

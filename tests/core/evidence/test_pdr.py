@@ -7,6 +7,7 @@ from torch import nn
 
 from awd_core.evidence import (
     AttributionQuality,
+    CheckedQuality,
     Interval,
     insertion_deletion,
     insertion_minus_deletion,
@@ -15,6 +16,7 @@ from awd_core.evidence import (
 )
 from awd_core.report import pdr_part
 from awd_core.report.page import render
+from awd_core.run import RunFolder
 from awd_core.transforms import DWT1d, FourierTransform
 
 X = torch.randn(40, 16, generator=torch.Generator().manual_seed(1)).double()
@@ -93,27 +95,30 @@ def test_bad_signed_faithfulness(change, match):
         signed_faithfulness(*list(given.values())[:4], steps=given["steps"])
 
 
-def test_the_table_has_all_three_aspects_and_a_part_of_a_report():
+def test_the_table_has_all_three_aspects_and_a_part_of_a_report(tmp_path):
     curves = insertion_deletion(linear, DWT1d("haar", levels=1), X, DWT1d("haar", levels=1)(X))
-    quality = AttributionQuality(curves=curves)
     signed = signed_faithfulness(linear, None, X, X * WEIGHTS[:, 0])
+    quality = AttributionQuality(curves=curves, signed=signed)
+    assert AttributionQuality.from_dict(quality.to_dict()).signed == signed
     interval = Interval(0.8, 0.7, 0.9, 0.05, 40)
-    rows = pdr_table(
-        predictive={"teacher, R²": interval, "ten numbers, R²": 0.7}, quality=quality, signed=signed,
-        question="Which scales?", answer="The fine ones.",
-    )  # fmt: skip
+    given = {"predictive": {"teacher, R²": interval, "ten numbers, R²": 0.7}, "answer": "The fine ones."}
+    rows = pdr_table(**given, quality=quality, question="Which scales?")
     assert [row.aspect for row in rows] == ["predictive accuracy"] * 2 + ["descriptive accuracy"] * 4 + ["relevancy"]
     assert (rows[0].low, rows[0].high) == (0.7, 0.9)
     assert rows[2].value == pytest.approx(curves.insertion_area - curves.deletion_area)
     assert rows[5].value == signed.score.value
-    part = pdr_part(rows)
-    assert (part.question, part.answer, len(part.table.rows)) == ("Which scales?", "The fine ones.", 6)
+    options = {"question": "Which <scales>?"}
+    with RunFolder.open(tmp_path / "run", program="demo", settings={}, options=options, quiet=True) as run:
+        part = pdr_part(run, **given, quality=CheckedQuality(quality, {}))
+    assert (part.question, part.answer, len(part.table.rows)) == ("Which <scales>?", "The fine ones.", 6)
     html = render("awd_core.report/pdr.html.j2", title="T", pdr=part)
-    assert "Which scales?" in html
+    assert "Which &lt;scales&gt;?" in html
     assert "signed faithfulness" in html
+    with RunFolder.open(tmp_path / "silent", program="demo", settings={}, quiet=True) as run:
+        silent = pdr_part(run, **given, quality=None)
+    assert "--question" in render("awd_core.report/pdr.html.j2", title="T", pdr=silent)
     open_ones = pdr_table(predictive={})
-    assert open_ones[0].reading == "nothing was checked"
-    assert "none was stated" in pdr_part(open_ones).answer
+    assert [row.reading for row in open_ones] == ["nothing was checked", "Nothing yet."]
 
 
 def test_bad_tables():
@@ -121,7 +126,3 @@ def test_bad_tables():
         pdr_table(predictive={"R²": "good"})
     with pytest.raises(TypeError, match="quality is a str"):
         pdr_table(predictive={}, quality="good")
-    with pytest.raises(ValueError, match="an answer and no question"):
-        pdr_table(predictive={}, answer="yes")
-    with pytest.raises(ValueError, match="no row is about relevancy"):
-        pdr_part([])

@@ -101,7 +101,7 @@ def test_the_report_is_well_formed(page):
     ids = [attributes["id"] for _, attributes, _ in parsed.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
     inside = [link["href"][1:] for link in parsed.all("a") if link["href"].startswith("#")]
-    assert len(inside) == 10
+    assert len(inside) == 11
     assert set(inside) <= set(ids)
     assert {button["data-table"] for button in parsed.all("button") if "data-table" in button} <= set(ids)
     assert {attributes["lang"] for attributes in parsed.all("html")} == {"en"}

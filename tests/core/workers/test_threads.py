@@ -70,6 +70,16 @@ def test_the_user_is_asked_first_and_then_the_run(cores, monkeypatch):
         assert chosen()[0] == 1
 
 
+def test_threads_that_sleep_while_they_wait_are_one_for_each_core_of_a_run(cores, monkeypatch):
+    cores(8, 0.0)
+    plain = torch.get_num_threads()
+    assert threads.sleeping_threads() == plain
+    found = use_threads()
+    assert (found.count, threads.sleeping_threads()) == (1, 8)
+    found.restore()
+    assert threads.sleeping_threads() == plain
+
+
 def test_a_run_that_goes_on_computes_with_as_many_threads(cores, tmp_path):
     def session() -> tuple[int, str]:
         with RunFolder.open(tmp_path / "run", program="demo", settings={}, quiet=True) as run:

@@ -2,10 +2,23 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from awd_cme.run.job import RunJob, Step, job_of
-from awd_core.run import ARGUMENTS, RUN, AtLeast, Fields, Quiet, Scheduler, Typed, Workers, check_parts, echo, resumable
+from awd_core.run import (
+    ARGUMENTS,
+    RUN,
+    AtLeast,
+    Fields,
+    Question,
+    Quiet,
+    Scheduler,
+    Typed,
+    Workers,
+    check_parts,
+    echo,
+    resumable,
+)
 
 Folder = Annotated[Path, ARGUMENTS, Typed("RUN"), "Folder of a run."]
 
@@ -57,13 +70,19 @@ def evaluate(folder: Folder, workers: Workers = 1, scheduler: Scheduler = None, 
     _continue(folder, "results", quiet, workers, scheduler)
 
 
-def report(folder: Folder, workers: Workers = 1, scheduler: Scheduler = None, quiet: Quiet = False) -> None:
+def report(
+    folder: Folder,
+    question: Question = None,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
+    quiet: Quiet = False,
+) -> None:
     """Finish a run: whatever is not done yet, and the report."""
-    _continue(folder, "report", quiet, workers, scheduler)
+    _continue(folder, "report", quiet, workers, scheduler, **({} if question is None else {"question": question}))
 
 
-def _continue(folder: Path, until: Step, quiet: bool, workers: int, scheduler: str | None) -> None:
-    _do(job_of(str(folder), until=until, quiet=quiet), workers, scheduler)
+def _continue(folder: Path, until: Step, quiet: bool, workers: int, scheduler: str | None, **changes: Any) -> None:
+    _do(job_of(str(folder), until=until, quiet=quiet, **changes), workers, scheduler)
 
 
 def _do(job: RunJob, workers: int, scheduler: str | None) -> None:

@@ -56,6 +56,7 @@ def write_report(run: RunFolder, *, progress: Progress = lambda done, total: Non
         point=found.chosen, scores=found.scores, scored="the test tracks", quality=found.quality,
         made_with=("awd-cme", "awd-core", "python"), title=summary.title(found),
         summary=f"{few} {summary.summary(found)}".strip(), facts=summary.facts(found),
+        predictive=summary.predictive(found), answer=summary.answer(found, effect_list),
         **_context(run, found, effect_list),
     )  # fmt: skip
 

@@ -1,7 +1,10 @@
 """The head of the report: what came of it, whoever won, the numbers to remember, and what to beware of."""
 
+from collections.abc import Sequence
+
 from awd_cme.report.artefacts import Artefacts
-from awd_cme.report.sentences import compared
+from awd_cme.report.sentences import Effect, compared, sentence, strongest
+from awd_core.evidence import Interval
 from awd_core.report import counted, interval, number
 
 TARGETS = {
@@ -19,6 +22,29 @@ SCALINGS = {
 
 FEW_CELLS = 6
 """Test cells below which a report says that there are few."""
+
+
+def predictive(found: Artefacts) -> dict[str, Interval]:
+    """Scores on test tracks, for the table that judges the interpretation."""
+    results = found.results
+    units = int((results.intervals or {}).get("units") or 0)
+    rows = [row for key in ("student", "awd", "teacher") if (row := results.row(key)) is not None]
+    return {f"{row.name}, {found.metric}": Interval(row.score, row.low, row.high, row.error, units) for row in rows}
+
+
+def answer(found: Artefacts, effect_list: Sequence[Effect]) -> str:
+    """What the interpretation comes to: the small model's strongest number, else the card's strongest effect."""
+    partner = found.data["channels"][1]
+    if found.student is not None and found.student.numbers:
+        first = max(found.student.numbers, key=lambda one: abs(one.value * one.sd))
+        way = "raises" if first.value > 0 else "lowers"
+        return (
+            f"The small model reads {counted(len(found.student.numbers), 'number')}. The one that counts most is "
+            f"{first.number} ({first.meaning}): more of it {way} the predicted {partner}."
+        )
+    if found.card is None or not effect_list:
+        return "No card was made, so no coefficient is named."
+    return sentence(strongest(effect_list, 1)[0], found.card, found.unit)
 
 
 def title(found: Artefacts) -> str:

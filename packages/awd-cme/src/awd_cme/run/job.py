@@ -12,6 +12,7 @@ from awd_core.run import (
     Overwrite,
     Panel,
     Quality,
+    Question,
     Quiet,
     SettingError,
     Typed,
@@ -141,6 +142,8 @@ class RunJob:
         The last step to be done.
     quality
         Whether the attributions are checked.
+    question
+        What the user wants to know of the model, for the report.
     threads
         Images that one process works on at a time.
     quiet, overwrite
@@ -188,6 +191,7 @@ class RunJob:
     simulation: Mapping[str, Any] = field(default_factory=dict)
     until: Annotated[Step, RUN] = "report"
     quality: Quality = True
+    question: Question = None
     threads: Annotated[int, RUN, AtLeast(1)] = 2
     quiet: Quiet = False
     overwrite: Overwrite = False
@@ -222,7 +226,7 @@ class RunJob:
         return {name: value for name, value in asdict(self).items() if name in OPTIONS}
 
 
-OPTIONS = ("data", "out", "tracks", "gradients", "until", "quality", "threads", "quiet", "overwrite")
+OPTIONS = ("data", "out", "tracks", "gradients", "until", "quality", "question", "threads", "quiet", "overwrite")
 """Fields of a job that do not determine its results; of files, what is in them does."""
 
 

@@ -17,6 +17,7 @@ from awd_core.run.settings import (
     Overwrite,
     Panel,
     Quality,
+    Question,
     Quiet,
     Scheduler,
     SettingError,
@@ -186,6 +187,8 @@ class DistillJob:
         Whether to check, if there is a teacher, that its attributions deserve trust.
     checks
         What these checks may cost.
+    question
+        What the user wants to know of the model, for the report.
     report
         Whether to make figures and report.
     quiet, overwrite
@@ -231,6 +234,7 @@ class DistillJob:
     per_channel: Annotated[bool, MODEL] = False
     predictor: Annotated[Literal["lasso", "ridge"], LEARNING] = "lasso"
     quality: Quality = True
+    question: Question = None
     checks: "QualitySettings" = field(default_factory=_checks)
     report: Annotated[bool, RUN, "No figures."] = True
     quiet: Quiet = False

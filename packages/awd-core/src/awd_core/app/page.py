@@ -1,14 +1,17 @@
 """The report of `awd distill`: the distillation, the data and settings, and how it was run."""
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from awd_core.distill.distill import DistillationPath, PathPoint
+from awd_core.evidence.jackknife import Interval
 from awd_core.evidence.quality_record import CheckedQuality
 from awd_core.evidence.score_records import Scores
 from awd_core.report.distillation import distillation_part
 from awd_core.report.page import save_report
+from awd_core.report.pdr import pdr_part
 from awd_core.report.quality import quality_part
 from awd_core.report.readable import readable_part, write_card
 from awd_core.report.run import run_part
@@ -73,6 +76,7 @@ def write_page(
         distillation=part,
         readable=model,
         quality=trust,
+        pdr=pdr_part(run, predictive=predictive(readable), quality=quality, answer=answer(part.summary, readable)),
         selection=None if selection is None else _selection(selection, classes=classes),
         nothing_predicted=selection is not None and not classes and max(selection.mean) <= 0,
         predictor="logistic" if classes else options["predictor"],
@@ -104,6 +108,30 @@ def headline(
     if note := boundary_note(settings["levels"], shape[-ndim:], [path.start.length] * ndim):
         found.append(f"Beware: {note}.")
     return found
+
+
+def predictive(readable: "tuple[ReadableModel, Worth] | None") -> dict[str, Interval]:
+    """Scores of the model and of the network on inputs that were held out; none where there is no model."""
+    worth = None if readable is None else readable[1]
+    rows = [] if worth is None else [row for row in worth.rows if row.kind in ("model", "network")]
+    return {
+        f"{row.method}, {worth.score}": Interval(row.score, row.low, row.high, math.nan, worth.units)
+        for row in rows
+        if worth is not None
+    }
+
+
+def answer(summary: str, readable: "tuple[ReadableModel, Worth] | None") -> str:
+    """Which number moves the prediction most; without a model, what distillation came to."""
+    told = [] if readable is None else [row for row in readable[0].table() if row.name != "intercept"]
+    if readable is None or not told:
+        return summary
+    first = max(told, key=lambda row: abs(row.per_deviation))
+    count, what = len(readable[0].card.numbers), "the log odds" if first.target != "y" else "the prediction"
+    return (
+        f"The model reads {count} number{'' if count == 1 else 's'}. The one that counts most is {first.meaning}: one "
+        f"standard deviation more of it changes {what} of {first.target} by {first.per_deviation:.3g}."
+    )
 
 
 def snippet(folder: Path, settings: Mapping[str, Any]) -> str:

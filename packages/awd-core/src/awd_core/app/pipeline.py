@@ -269,6 +269,7 @@ def distill_files(job: DistillJob) -> Path:
         "share": job.share,
         "predictor": job.predictor,
         "quality": job.quality,
+        "question": job.question,
         "other_weights": [] if job.teacher is None else [os.fspath(name) for name in job.teacher.other_weights],
         "y": None,
     }

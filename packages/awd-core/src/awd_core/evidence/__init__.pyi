@@ -8,7 +8,6 @@ from .comparison import Row as Row
 from .comparison import contrast_of as contrast_of
 from .comparison import read_selection as read_selection
 from .comparison import row_of as row_of
-from .faithfulness import SignedFaithfulness as SignedFaithfulness
 from .faithfulness import insertion_minus_deletion as insertion_minus_deletion
 from .faithfulness import signed_faithfulness as signed_faithfulness
 from .jackknife import Interval as Interval
@@ -20,6 +19,7 @@ from .pdr import PdrRow as PdrRow
 from .pdr import pdr_table as pdr_table
 from .quality import AttributionQuality as AttributionQuality
 from .quality import RivalOrder as RivalOrder
+from .quality import SignedFaithfulness as SignedFaithfulness
 from .quality_record import CheckedQuality as CheckedQuality
 from .quality_record import QualitySettings as QualitySettings
 from .r_squared import r_squared as r_squared

@@ -24,6 +24,7 @@ from awd_core.attribution.store import model_digest
 from awd_core.checks.choices import check_choice, check_kind
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.evidence.checks import compare_orders, completeness_gap, insertion_deletion, predicted, seed_agreement
+from awd_core.evidence.faithfulness import signed_faithfulness
 from awd_core.evidence.quality import (
     COEFFICIENTS,
     UNTRAINED,
@@ -33,6 +34,7 @@ from awd_core.evidence.quality import (
     RandomisedTeacher,
     RivalOrder,
     SeedAgreement,
+    SignedFaithfulness,
 )
 from awd_core.evidence.quality_record import CheckedQuality, QualitySettings, stored_quality
 from awd_core.evidence.randomised import randomised_teacher_check, reinitialised
@@ -210,6 +212,7 @@ class _Job:
             "completeness": self._completeness,
             "agreement": self._agreement,
             "randomised": self._randomised,
+            "signed": self._signed,
         }
         for done, (name, check) in enumerate(checks.items()):
             progress(done, len(checks), name)
@@ -221,7 +224,7 @@ class _Job:
         curves, random_curves, rivals = found.get("order", (None, None, ()))
         return AttributionQuality(
             curves, random_curves, found.get("completeness"), found.get("agreement"), found.get("randomised"), rivals,
-            reasons,
+            reasons, found.get("signed"),
         )  # fmt: skip
 
     def _order(self) -> tuple[PerturbationCurves, PerturbationCurves, tuple[RivalOrder, ...]]:
@@ -276,6 +279,14 @@ class _Job:
             mode=self.mode, ndim=self.ndim, target=self.target, method=self.method, baseline=self.start,
             trained=self.teachers[1:], factory=self._factory(), search=self.settings.search,
             batch_size=self.batch_size, known=self.known,
+        )  # fmt: skip
+
+    def _signed(self) -> SignedFaithfulness:
+        if self.method == "saliency":
+            raise ValueError("saliency's signs are those of slopes, not of what speaks for a prediction")
+        return signed_faithfulness(
+            self.teachers[0], self.dwt, self.x, self._attributions(self.g), target=self.target,
+            steps=self.settings.steps, baseline=self.baseline, batch_size=self.forward,
         )  # fmt: skip
 
     def _factory(self) -> Callable[[], nn.Module] | None:

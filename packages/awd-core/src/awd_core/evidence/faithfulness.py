@@ -6,7 +6,6 @@ one, and the change of the prediction keeps its sign (cumulative prediction diff
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,36 +17,10 @@ from awd_core.attribution.model_gradients import Target, evaluation_mode
 from awd_core.attribution.trim import TrimModel
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.evidence.checks import Attributions, as_rows, predicted
-from awd_core.evidence.jackknife import Interval, jackknife
-from awd_core.evidence.quality import PerturbationCurves
-from awd_core.files.record import Record
+from awd_core.evidence.jackknife import jackknife
+from awd_core.evidence.quality import PerturbationCurves, SignedFaithfulness
 from awd_core.transforms.fourier import Transform, flatten_coefficients
 from awd_core.typing import AnyArray, Array
-
-
-@dataclass(frozen=True)
-class SignedFaithfulness(Record):
-    """How predictions move when what speaks for them, or against them, is removed; made by `signed_faithfulness`.
-
-    Attributes
-    ----------
-    fractions : tuple of float
-        Share of the coefficients that were removed, from 0 to 1.
-    for_first, against_first : tuple of float
-        Mean change f(x) − f(x without them) when those with the largest attributions are removed first, or those with
-        the smallest, in units of `scale`.
-    scale : float
-        Root mean square of f(x) − f(baseline), in units of the prediction.
-    score : Interval
-        The mean over steps of the first curve less the second, with a 95 % interval over inputs: above 0 where signs
-        are right, 0 by chance, below 0 where they are wrong.
-    """
-
-    fractions: tuple[float, ...]
-    for_first: tuple[float, ...]
-    against_first: tuple[float, ...]
-    scale: float
-    score: Interval
 
 
 def signed_faithfulness(

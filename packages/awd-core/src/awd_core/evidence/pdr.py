@@ -11,12 +11,14 @@ from typing import Literal
 
 from awd_core.checks.choices import check_kind
 from awd_core.checks.real_numbers import is_real_number
-from awd_core.evidence.faithfulness import SignedFaithfulness, insertion_minus_deletion
+from awd_core.evidence.faithfulness import insertion_minus_deletion
 from awd_core.evidence.jackknife import Interval
 from awd_core.evidence.quality import AttributionQuality
 from awd_core.files.record import Record
 
 Aspect = Literal["predictive accuracy", "descriptive accuracy", "relevancy"]
+NO_QUESTION = "No question was stated."
+"""What stands in the place of one."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,6 @@ def pdr_table(
     *,
     predictive: Mapping[str, float | Interval],
     quality: AttributionQuality | None = None,
-    signed: SignedFaithfulness | None = None,
     question: str | None = None,
     answer: str | None = None,
 ) -> tuple[PdrRow, ...]:
@@ -59,8 +60,6 @@ def pdr_table(
         Scores of the model, and of what stands for it, on data that neither has seen: "teacher, R²" and the like.
     quality : AttributionQuality, optional
         What the checks of attributions found; those that were not made have no row.
-    signed : SignedFaithfulness, optional
-        Whether their signs are right.
     question : str, optional
         What the user wants to know, in the user's words: no number says whether an interpretation is relevant.
     answer : str, optional
@@ -74,8 +73,6 @@ def pdr_table(
     ------
     TypeError
         For scores that are no numbers, or another kind of quality.
-    ValueError
-        For an answer without a question.
 
     Examples
     --------
@@ -85,22 +82,9 @@ def pdr_table(
      ('relevancy', 'Which scales tell of Ω_m?', None)]
     """
     rows = [_row("predictive accuracy", name, score, "on data not seen before") for name, score in predictive.items()]
-    described = []
-    if quality is not None:
-        described += _of_quality(check_kind("quality", quality, AttributionQuality))
-    if signed is not None:
-        check_kind("signed", signed, SignedFaithfulness)
-        reading = "signs are right above 0, by chance at 0, wrong below"
-        described.append(_row("descriptive accuracy", "signed faithfulness", signed.score, reading))
+    described = [] if quality is None else _of_quality(check_kind("quality", quality, AttributionQuality))
     nothing = _row("descriptive accuracy", "attributions", None, "nothing was checked")
-    if answer is not None and question is None:
-        raise ValueError("there is an answer and no question; give question=, what somebody wants to know")
-    asked = _row(
-        "relevancy",
-        question or "question",
-        None,
-        answer or ("not answered yet" if question else "none was stated: say what you want to know of the model"),
-    )
+    asked = _row("relevancy", question or NO_QUESTION, None, answer or "Nothing yet.")
     return (*rows, *(described or [nothing]), asked)
 
 
@@ -115,6 +99,8 @@ def _of_quality(quality: AttributionQuality) -> list[PdrRow]:
     for rival in quality.rivals:
         found.append((f"gain over {rival.name}, put back", rival.insertion_gain, "better above 0"))
         found.append((f"gain over {rival.name}, removed", rival.deletion_gain, "better above 0"))
+    if (signed := quality.signed) is not None:
+        found.append(("signed faithfulness", signed.score, "signs are right above 0, by chance at 0, wrong below"))
     if (whole := quality.completeness) is not None:
         found.append(("gap of completeness", whole.relative, "0 where attributions add up"))
     if (blank := quality.randomised) is not None:

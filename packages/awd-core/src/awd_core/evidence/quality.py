@@ -114,6 +114,31 @@ class RivalOrder:
 
 
 @dataclass(frozen=True)
+class SignedFaithfulness(Record):
+    """How predictions move when what speaks for them, or against them, is removed; made by `signed_faithfulness`.
+
+    Attributes
+    ----------
+    fractions : tuple of float
+        Share of the coefficients that were removed, from 0 to 1.
+    for_first, against_first : tuple of float
+        Mean change f(x) − f(x without them) when those with the largest attributions are removed first, or those with
+        the smallest, in units of `scale`.
+    scale : float
+        Root mean square of f(x) − f(baseline), in units of the prediction.
+    score : Interval
+        The mean over steps of the first curve less the second, with a 95 % interval over inputs: above 0 where signs
+        are right, 0 by chance, below 0 where they are wrong.
+    """
+
+    fractions: tuple[float, ...]
+    for_first: tuple[float, ...]
+    against_first: tuple[float, ...]
+    scale: float
+    score: Interval
+
+
+@dataclass(frozen=True)
 class Completeness:
     """Σ attributions against f(x) − f(b); made by `completeness_gap`.
 
@@ -202,6 +227,8 @@ class AttributionQuality(
     rivals : tuple of RivalOrder
         Other orders that those of the attributions must beat: by the size of the coefficients, and by the attributions
         of the same network without training.
+    signed : SignedFaithfulness, optional
+        Whether the attributions' signs are right; no part of the verdict.
     reasons : mapping of str to str
         Why a check of `CHECKS` was not made, as a sentence.
 
@@ -218,6 +245,7 @@ class AttributionQuality(
     randomised: RandomisedTeacher | None = None
     rivals: tuple[RivalOrder, ...] = ()
     reasons: Mapping[str, str] = field(default_factory=dict)
+    signed: SignedFaithfulness | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values; what is not known is None. The verdict is there for people."""

@@ -27,7 +27,7 @@ def _quick_search() -> SearchSettings:
 class QualitySettings:
     """What the checks may cost.
 
-    The teacher is asked for 2 (steps + 1)(repeats + 4) predictions of each input, and for its gradient without training
+    The teacher is asked for 2 (steps + 1)(repeats + 5) predictions of each input, and for its gradient without training
     twice; each further teacher for its gradient.
 
     Attributes

@@ -2,7 +2,7 @@
 
 OpenMP's threads spin, which beside other programs is ruinous (`awd_core.workers.threads`). Here the caller computes
 too, pieces are handed out one by one, so that a thread that does not get a core delays nobody, and who computes a piece
-changes nothing in what comes of it. The number of threads is torch's.
+changes nothing in what comes of it.
 """
 
 import os

@@ -3,11 +3,14 @@
 For `awd_core.report/pdr.html.j2`: `pdr_part` makes it, and the template includes it where `pdr` is a `PdrPart`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from awd_core.evidence.pdr import PdrRow
+from awd_core.evidence.jackknife import Interval
+from awd_core.evidence.pdr import pdr_table
+from awd_core.evidence.quality_record import CheckedQuality
 from awd_core.report.table import Column, Table
+from awd_core.run.folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -16,40 +19,36 @@ class PdrPart:
 
     Attributes
     ----------
-    question, answer : str
-        What somebody wants to know, and what the interpretation says of it, or that it is open.
+    question : str or None
+        What somebody wants to know, in the user's words (`--question`).
+    answer : str
+        What the run says.
     table : Table
         All measures.
     """
 
-    question: str
+    question: str | None
     answer: str
     table: Table
 
 
-def pdr_part(rows: Sequence[PdrRow]) -> PdrPart:
+def pdr_part(
+    run: RunFolder, *, predictive: Mapping[str, float | Interval], quality: CheckedQuality | None, answer: str
+) -> PdrPart:
     """Fill the table.
 
     Parameters
     ----------
-    rows : sequence of PdrRow
-        What `awd_core.evidence.pdr_table` returned.
-
-    Raises
-    ------
-    ValueError
-        If no row is about relevancy.
-
-    Examples
-    --------
-    >>> from awd_core.evidence import pdr_table
-    >>> part = pdr_part(pdr_table(predictive={"teacher, R²": 0.8}, question="Which scales?", answer="The fine ones."))
-    >>> part.question, part.answer, len(part.table.rows)
-    ('Which scales?', 'The fine ones.', 2)
+    run : RunFolder
+        The run, whose option "question" is what the user wants to know.
+    predictive, answer
+        As for `awd_core.evidence.pdr_table`.
+    quality : CheckedQuality, optional
+        What the checks of attributions found.
     """
-    asked = [row for row in rows if row.aspect == "relevancy"]
-    if not asked:
-        raise ValueError("no row is about relevancy; give what awd_core.evidence.pdr_table returned")
+    question = run.config["options"].get("question")
+    checked = None if quality is None else quality.quality
+    *measured, asked = pdr_table(predictive=predictive, quality=checked, question=question, answer=answer)
     columns = [
         Column("aspect"),
         Column("measure"),
@@ -58,9 +57,5 @@ def pdr_part(rows: Sequence[PdrRow]) -> PdrPart:
         Column("to", "", "#.3g"),
         Column("how to read it"),
     ]
-    measured = [
-        [row.aspect, row.measure, row.value, row.low, row.high, row.reading]
-        for row in rows
-        if row.aspect != "relevancy"
-    ]
-    return PdrPart(asked[0].measure, asked[0].reading, Table("pdr-table", columns, measured).known())
+    rows = [[row.aspect, row.measure, row.value, row.low, row.high, row.reading] for row in measured]
+    return PdrPart(question, asked.reading, Table("pdr-table", columns, rows).known())

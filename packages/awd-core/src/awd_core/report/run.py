@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from awd_core.distill.distill import DistillationPath, PathPoint
+from awd_core.evidence.jackknife import Interval
 from awd_core.evidence.quality_record import CheckedQuality
 from awd_core.evidence.score_records import Scores
 from awd_core.report.distillation import distillation_part, picture_count
 from awd_core.report.page import save_report
+from awd_core.report.pdr import pdr_part
 from awd_core.report.pictures import PlannedFigure, Progress, draw_pictures, offset_progress
 from awd_core.report.quality import quality_part
 from awd_core.report.table import Column, Table
@@ -81,7 +83,8 @@ UNCHECKED = "That was not checked in this run: there is no quality.json in its f
 def save_run_report(
     run: RunFolder, template: str, planned: Sequence[PlannedFigure], progress: Progress, *,
     path: DistillationPath | None, point: PathPoint | None, scores: Scores | None, quality: CheckedQuality | None,
-    scored: str, facts: Sequence[tuple[str, str, str]], path_notes: Sequence[str] = (), **context: Any,
+    scored: str, facts: Sequence[tuple[str, str, str]], predictive: Mapping[str, float | Interval], answer: str,
+    path_notes: Sequence[str] = (), **context: Any,
 ) -> Path:  # fmt: skip
     """Draw the pictures, put the parts together, and write report.html into a run's folder.
 
@@ -103,6 +106,10 @@ def save_run_report(
         What the checks of the attributions found.
     facts : sequence of (name, value, remark)
         The numbers to remember, before those on trust.
+    predictive : mapping of str to float or Interval
+        Scores of the models on test data.
+    answer : str
+        What the interpretation comes to, in a sentence or two: it stands below the user's question.
     path_notes : sequence of str
         What the reader of the distillation should beware of.
     **context
@@ -116,6 +123,12 @@ def save_run_report(
         part = distillation_part(path, point, run, scores=scores, scored=scored, progress=after)
         part.notes.extend(path_notes)
     trust = quality_part(quality or UNCHECKED, run)
-    held: Mapping[str, Any] = {"pictures": pictures, "distillation": part, "quality": trust, "run": run_part(run)}
+    held: Mapping[str, Any] = {
+        "pictures": pictures,
+        "distillation": part,
+        "quality": trust,
+        "pdr": pdr_part(run, predictive=predictive, quality=quality, answer=answer),
+        "run": run_part(run),
+    }
     package = template.partition("/")[0]
     return save_report(run, template, packages=[package], facts=[*facts, *trust.facts], **held, **context)

@@ -5,6 +5,7 @@ from .distilling import SCORES as SCORES
 from .distilling import TAKEN as TAKEN
 from .distilling import TRUST as TRUST
 from .distilling import Distilling as Distilling
+from .folder import CONFIG as CONFIG
 from .folder import RunFolder as RunFolder
 from .folder import check_run as check_run
 from .folder import flat as flat
@@ -22,6 +23,7 @@ from .settings import OneOf as OneOf
 from .settings import Overwrite as Overwrite
 from .settings import Panel as Panel
 from .settings import Quality as Quality
+from .settings import Question as Question
 from .settings import Quiet as Quiet
 from .settings import Scheduler as Scheduler
 from .settings import SettingError as SettingError

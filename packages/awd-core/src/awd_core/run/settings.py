@@ -102,6 +102,9 @@ Scheduler = Annotated[
 Quality = Annotated[bool, RUN, "Do not check the attributions."]
 Overwrite = Annotated[bool, RUN, "Delete an earlier run in that folder."]
 Quiet = Annotated[bool, RUN, "Show errors only."]
+Question = Annotated[
+    str | None, RUN, Typed("TEXT"), "What you want to know of the model: the report puts it beside what was found."
+]
 
 
 # --- what else is checked before any work -----------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from awd_core.kernel.plan import Extension, Transform
 from awd_core.transforms.boundary import extension_matrix, has_slopes, output_length, window_offset
 from awd_core.transforms.multilinear import is_traced
 from awd_core.typing import Array
+from awd_core.workers.threads import sleeping_threads
 
 MOST_LEVELS = 32
 LONGEST_LINE = 12
@@ -156,7 +157,7 @@ def _share(call: Callable[..., int], fixed: tuple[int, ...], kept: object, count
         call(*fixed, first, last, memory)
 
     if count:
-        share(act, count, each, scratch, torch.get_num_threads())
+        share(act, count, each, scratch, sleeping_threads())
 
 
 def inverse(

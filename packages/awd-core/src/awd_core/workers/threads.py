@@ -4,7 +4,8 @@ A thread that waits for another one spins for a while. That is quick where both 
 for one: beside four programs on two cores, transforms took 11 times as long. To sleep at once is no answer, since to be
 woken takes as long as a small computation: it costs a factor of up to 1.8 where nobody else is there. So in commands
 and worker processes threads spin briefly and then sleep, which is as quick as either in its place, and a run takes no
-more threads than there are cores free when it begins. `benchmarks.busy` measures it.
+more threads than there are cores free when it begins. The compiled kernel's threads never spin: of these a run has one
+for each core, free or not, so as to get its share of a machine. `benchmarks.busy` measures it.
 """
 
 import os
@@ -74,9 +75,33 @@ def use_threads(begun_with: int | None = None) -> Threads:
     from threadpoolctl import threadpool_limits
 
     chosen, limits = _choice(begun_with), ExitStack()
+    limits.enter_context(_one_for_each_core())
     limits.enter_context(torch_threads(chosen.count))
     limits.enter_context(threadpool_limits(chosen.count))
     return replace(chosen, restore=limits.close)
+
+
+_sleepers: int | None = None
+
+
+def sleeping_threads() -> int:
+    """Threads for work whose threads sleep while they wait: one for each core during a run, else as many as torch has.
+
+    Their number must not matter to results.
+    """
+    import torch
+
+    return torch.get_num_threads() if _sleepers is None else _sleepers
+
+
+@contextmanager
+def _one_for_each_core() -> Iterator[None]:
+    global _sleepers
+    before, _sleepers = _sleepers, available_cores()
+    try:
+        yield
+    finally:
+        _sleepers = before
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from awd_core.run import (
     Fields,
     Overwrite,
     Quality,
+    Question,
     Quiet,
     Scheduler,
     SettingError,
@@ -72,6 +73,7 @@ class Asked:
     scheduler: Scheduler = None
     device: Annotated[str | None, RUN] = None
     quality: Quality = True
+    question: Question = None
     out: Annotated[Path, RUN, Typed("RUN")]
     overwrite: Overwrite = False
     quiet: Quiet = False
@@ -149,7 +151,8 @@ def _begin(asked: Asked, given: Mapping[str, Any], until: str) -> None:
     _go(
         data or SIMULATED, asked.out, until, asked.quiet, job=job, weights=asked.weights, gradients=asked.gradients,
         observed=asked.observed, mask=asked.mask, training_mask=asked.training_mask, workers=asked.workers,
-        scheduler=asked.scheduler, device=asked.device, quality=asked.quality, overwrite=asked.overwrite,
+        scheduler=asked.scheduler, device=asked.device, quality=asked.quality, question=asked.question,
+        overwrite=asked.overwrite,
     )  # fmt: skip
 
 
@@ -182,10 +185,15 @@ def evaluate(
 
 
 def report(
-    folder: Here, workers: Workers = 1, scheduler: Scheduler = None, quality: Quality = True, quiet: Quiet = False
+    folder: Here,
+    question: Question = None,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
+    quality: Quality = True,
+    quiet: Quiet = False,
 ) -> None:
     """Write the report of a run, after whatever is still to be done for it."""
-    _go(None, folder, "report", quiet, workers=workers, scheduler=scheduler, quality=quality)
+    _go(None, folder, "report", quiet, question=question, workers=workers, scheduler=scheduler, quality=quality)
 
 
 def _go(data: str | None, out: Path, until: str, quiet: bool, **options: Any) -> None:

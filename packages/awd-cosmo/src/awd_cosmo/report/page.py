@@ -57,6 +57,8 @@ def write_report(
         title=f"{record.symbol} from convergence maps, with a distilled wavelet",
         summary=sentences.summary(record),
         facts=sentences.facts(record),
+        predictive=sentences.predictive(record),
+        answer=sentences.answer(record, *bands(record)),
         record=record,
         notes=sentences.caveats(record),
         paper=sentences.PAPER,

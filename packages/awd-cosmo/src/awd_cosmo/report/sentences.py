@@ -6,12 +6,15 @@ be told.
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from awd_core.evidence import Interval
 from awd_core.report import counted, interval, number
 from awd_cosmo.inference.results import ModelRow, Protocol, Ratio
 from awd_cosmo.report.artefacts import Predictions, RunRecord, is_outlier
+from awd_cosmo.report.bands import BandShare, readable_band
+from awd_cosmo.statistics.undecimated import BandScale
 
 PAPER = {"network": 0.89, "classical": 0.82}
 """RMSE of AWD over that of the teacher and of the best classical filter, as published (Ha et al. 2021)."""
@@ -200,6 +203,35 @@ def facts(record: RunRecord) -> list[tuple[str, str, str]]:
             beside = f"the teacher takes {times['teacher']:.2g} ms" if times.get("teacher") else ""
             found.append(("Time per map", f"{times['awd']:.2g} ms", beside))
     return found
+
+
+def predictive(record: RunRecord) -> dict[str, Interval]:
+    """RMSE of AWD and of its rivals on test maps, and the ratios, for the table that judges the interpretation."""
+    protocol, found = record.main, {}
+    units = protocol.test_cosmologies or 0
+    mine = protocol.of("awd")
+    others = [] if mine is None else rivals(record, protocol)
+    for row in [] if mine is None else [mine, *(row for row, _ in others)]:
+        found[f"{row.name}, RMSE of {record.symbol}"] = Interval(row.rmse, row.low, row.high, row.error, units)
+    for row, _ in others:
+        ratio = record.results.ratio(protocol.name, row.key)
+        found[f"RMSE of AWD over {row.name}"] = Interval(ratio.value, ratio.low, ratio.high, ratio.error, units)
+    return found
+
+
+def answer(record: RunRecord, scales: Sequence[BandScale], shares: Sequence[BandShare]) -> str:
+    """What the interpretation comes to: the band that the estimate rests on most, and where it lies on the sky."""
+    known = {scale.band: scale for scale in scales}
+    told = [share for share in shares if share.band in known]
+    if not told:
+        return "The weights of its bands cannot be told apart; see the wavelet on the sky."
+    first = max(told, key=lambda share: share.share)
+    scale = known[first.band]
+    return (
+        f"The estimate of {record.symbol} rests most on {readable_band(first.band)}, wavelengths of "
+        f"{scale.shortest:.2g} to {scale.longest:.2g} arcmin: {100 * first.share:.0f} % of its variance over the "
+        "training maps."
+    )
 
 
 def _plus_minus(row: ModelRow) -> str:

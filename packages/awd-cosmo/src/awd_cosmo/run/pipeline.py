@@ -26,6 +26,7 @@ from awd_core.checks import check_device, check_kind
 from awd_core.distill import SearchSettings
 from awd_core.files import identity, json_bytes, read_array, read_json
 from awd_core.run import (
+    CONFIG,
     GRADIENTS,
     PAGE,
     PATHS,
@@ -267,7 +268,7 @@ class Work(Distilling):
         page = self.run / "report.html"
         if self.redraw or not (page.exists() and (self.run / "figures").exists()):
             return False
-        told = [self.run / name for name in ARTEFACTS if name not in PAGE and name not in UNTOLD]
+        told = [self.run / name for name in (CONFIG, *ARTEFACTS) if name not in PAGE and name not in UNTOLD]
         files = [file for place in told for file in (place.rglob("*") if place.is_dir() else [place])]
         newest = max((file.stat().st_mtime_ns for file in files if file.is_file()), default=0)
         *before, now = self.run.sessions
@@ -345,6 +346,7 @@ def run_pipeline(
     scheduler: str | None = None,
     device: str | None = None,
     quality: bool = True,
+    question: str | None = None,
     overwrite: bool = False,
     quiet: bool = False,
 ) -> Path:
@@ -382,6 +384,8 @@ def run_pipeline(
         Where wavelets are distilled, as torch names it.
     quality : bool
         Whether to check the attributions (quality.json), if there is a teacher.
+    question : str, optional
+        What the user wants to know of the model, for the report; without data, that of the run if none is given.
     overwrite, quiet : bool
         Delete an earlier run in that folder; show no progress.
 
@@ -409,6 +413,7 @@ def run_pipeline(
         data, weights = options["data"], weights or options.get("weights")
         gradients = gradients or options.get("gradients")
         training_mask = training_mask or options.get("training_mask")
+        question = question or options.get("question")
         observed, mask = observed or options.get("observed") or (), mask or options.get("mask")
     job = _with_digests(job or Job(), weights, gradients, training_mask)
     simulated = os.fspath(data) == SIMULATED
@@ -419,6 +424,7 @@ def run_pipeline(
         "observed": [_absolute(name) for name in observed],
         "mask": _absolute(mask),
         "training_mask": _absolute(training_mask),
+        "question": question,
     }
     with open_workers(workers, scheduler) as crew:
         maps = None if simulated else open_data(job, os.fspath(data), crew, training_mask)
