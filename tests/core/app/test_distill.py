@@ -149,6 +149,19 @@ def test_another_share_of_a_finished_run_costs_no_search(data, tmp_path):
     assert Wavelet.load(tmp_path / "wavelet.json") == Wavelet.load(tmp_path / "wavelets" / "share-1.00.json")
 
 
+def test_a_finished_run_takes_a_question(finished, data, tmp_path):
+    out = tmp_path / "run"
+    shutil.copytree(finished[0], out)
+    assert "No question was stated" in (out / "report.html").read_text()
+    asked = "Which <scales> does the network look at?"
+    succeed(data / "X.npy", "--gradients", data / "G.npy", "--out", out, "--question", asked, *SMALL)
+    page = (out / "report.html").read_text()
+    assert "Which &lt;scales&gt; does the network look at?" in page
+    assert asked not in page
+    kept = [name for name in COMPARED if name != "config.json"]
+    assert contents(out, kept) == contents(finished[0], kept)
+
+
 def test_other_arguments_are_refused_and_overwrite_starts_anew(data, tmp_path):
     arguments = [data / "X.npy", "--gradients", data / "G.npy", "--out", tmp_path, "--no-report", *SMALL]
     succeed(*arguments)

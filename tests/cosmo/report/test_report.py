@@ -27,9 +27,10 @@ from awd_cosmo.inference.splits import split_maps
 from awd_cosmo.inference.training_range import TrainingDistribution
 from awd_cosmo.report import map_figures, result_figures, sentences
 from awd_cosmo.report.artefacts import Predictions, read_record
-from awd_cosmo.report.bands import band_shares, readable_band, scales_of
+from awd_cosmo.report.bands import band_shares, number_effects, readable_band, scales_of
 from awd_cosmo.report.page import snippet, write_report
 from awd_cosmo.report.tables import row_names
+from awd_cosmo.statistics.few_counts import PeaksAbove
 from awd_cosmo.statistics.scales import ScaleCounts
 from awd_cosmo.statistics.undecimated import undecimated, wavelet_scales
 
@@ -300,7 +301,7 @@ def test_the_page_is_well_formed_and_its_contents_lead_somewhere(page):
     ids = [attributes["id"] for _, attributes in parsed.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
     inside = [link["href"][1:] for link in parsed.all("a") if link["href"].startswith("#")]
-    assert len(inside) == 15
+    assert len(inside) == 16
     assert set(inside) <= set(ids)
     assert {button["data-table"] for button in parsed.all("button") if "data-table" in button} <= set(ids)
 
@@ -548,6 +549,24 @@ def test_only_sums_have_shares(page):
     nearest.calibrate(features, np.repeat([0.2, 0.3, 0.4], 20))
     other = Model(held.parameters, held.pixel_scale, held.shape, held.statistics, nearest, held.training)
     assert band_shares(other) == []
+
+
+def test_effects_of_a_few_numbers_are_those_of_the_estimates(page):
+    held = Model.load(page[0] / "model.json")
+    rng = np.random.default_rng(0)
+    maps = rng.normal(0, 0.02, (60, 16, 16))
+    few = PeaksAbove("haar", [1, 5, 20]).fit(maps)
+    features = few.transform(maps)
+    truth = 0.3 + 40 * features[:, 1] - 9 * features[:, 2]
+    line = CountRidge(transform="none", alphas=(1e-9,)).fit(features, truth)
+    line.calibrate(features, truth + rng.normal(0, 0.01, 60))
+    training = TrainingDistribution.from_features(features)
+    effects = number_effects(Model(held.parameters, 0.4, (16, 16), (few,), line, training))
+    assert [name for name, _ in effects] == list(few.get_feature_names_out())
+    # One deviation of the root moves a count by twice the root of its mean times that.
+    spread = 2 * training.mean * np.sqrt(np.diag(np.linalg.pinv(training.precision, hermitian=True)))
+    np.testing.assert_allclose([effect for _, effect in effects], np.array([0, 40, -9]) * spread, atol=1e-5)
+    assert number_effects(held) == []
 
 
 def test_scales_are_ordered_from_fine_to_coarse():

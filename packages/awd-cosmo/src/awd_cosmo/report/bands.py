@@ -21,6 +21,8 @@ from awd_cosmo.inference.model import Model
 from awd_cosmo.statistics.undecimated import BandScale, wavelet_scales
 
 STARLET = "starlet"
+FEW = 20
+"""Features that a reader can tell apart."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,29 @@ def band_shares(model: Model, target: int = 0) -> list[BandShare]:
         variance = float(weights[here] @ covariance[np.ix_(here, here)] @ weights[here])
         found.append(BandShare(band, part / total, math.sqrt(max(variance, 0.0)), int(here.sum())))
     return found
+
+
+def number_effects(model: Model, target: int = 0) -> list[tuple[str, float]]:
+    """Effect of one standard deviation more of each feature at the mean of the training maps, the others held.
+
+    Empty for more than `FEW` features. Where the model's training looks at roots of counts, the deviation is theirs.
+    """
+    names = [str(name) for statistic in model.statistics for name in _names(statistic)]
+    if not 0 < len(names) <= FEW:
+        return []
+    mean, spread = model.training.mean, np.sqrt(np.diag(np.linalg.pinv(model.training.precision, hermitian=True)))
+    steps, roots = np.diag(spread) / 2, model.training.transform == "sqrt"
+    moved = (
+        (np.maximum(mean + steps, 0) ** 2, np.maximum(mean - steps, 0) ** 2) if roots else (mean + steps, mean - steps)
+    )
+    higher, lower = (np.asarray(model.regressor.predict(features)) for features in moved)
+    effects = (higher - lower).reshape(len(names), -1)[:, target]
+    return list(zip(names, effects.tolist(), strict=True))
+
+
+def _names(statistic: Any) -> Sequence[str]:
+    told = getattr(statistic, "get_feature_names_out", None)
+    return () if told is None else told()
 
 
 def model_levels(model: Model | None) -> int | None:

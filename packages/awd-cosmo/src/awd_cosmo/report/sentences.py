@@ -13,7 +13,7 @@ from awd_core.evidence import Interval
 from awd_core.report import counted, interval, number
 from awd_cosmo.inference.results import ModelRow, Protocol, Ratio
 from awd_cosmo.report.artefacts import Predictions, RunRecord, is_outlier
-from awd_cosmo.report.bands import BandShare, readable_band
+from awd_cosmo.report.bands import BandShare, number_effects, readable_band
 from awd_cosmo.statistics.undecimated import BandScale
 
 PAPER = {"network": 0.89, "classical": 0.82}
@@ -220,11 +220,18 @@ def predictive(record: RunRecord) -> dict[str, Interval]:
 
 
 def answer(record: RunRecord, scales: Sequence[BandScale], shares: Sequence[BandShare]) -> str:
-    """What the interpretation comes to: the band that the estimate rests on most, and where it lies on the sky."""
+    """What the interpretation comes to: the band that the estimate rests on most, or the number that moves it most."""
     known = {scale.band: scale for scale in scales}
     told = [share for share in shares if share.band in known]
+    if not told and record.model is not None and (moved := number_effects(record.model)):
+        name, effect = max(moved, key=lambda one: abs(one[1]))
+        return (
+            f"AWD reads {counted(len(moved), 'number')} of a map. At the mean of the training maps, the others held, "
+            f"one standard deviation more of “{name}” moves the estimate of {record.symbol} most: by "
+            f"{number(effect, '+.3f')}."
+        )
     if not told:
-        return "The weights of its bands cannot be told apart; see the wavelet on the sky."
+        return "What its features weigh cannot be told apart; see the wavelet on the sky."
     first = max(told, key=lambda share: share.share)
     scale = known[first.band]
     return (
