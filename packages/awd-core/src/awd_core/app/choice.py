@@ -48,7 +48,7 @@ def choice(
         steps = [Screened(), (LassoCV if y.ndim == 1 else MultiTaskLassoCV)(cv=own)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # at the weakest penalties, which are not chosen then
-        warnings.filterwarnings("ignore", "Features .* are constant|invalid value encountered|divide by zero")
+        warnings.filterwarnings("ignore", "(?s)Features .* are constant|invalid value encountered|divide by zero")
         reader = make_pipeline(Standardised(), *steps)
         return select_point(
             path, X, y, reader, groups=groups, cv=folds, scoring=scoring, seed=seed, progress=report

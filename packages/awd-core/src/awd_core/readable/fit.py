@@ -22,7 +22,7 @@ from awd_core.readable.heads import Few, Reader, Samples, head_of
 from awd_core.readable.held_out import held_out
 from awd_core.readable.model import ReadableModel, signature_names, signatures
 from awd_core.readable.task import Task, truths_of
-from awd_core.readable.worth import Worth, worth_of
+from awd_core.readable.worth import Worth, plainest, worth_of
 from awd_core.student.bands import Layout
 from awd_core.student.card import StudentCard
 from awd_core.student.data import inputs_of
@@ -177,18 +177,26 @@ def readable_model(
         "search": search or SEARCH, "seed": seed, **how,
     }  # fmt: skip
     found: StudentDistillation | None = None
+    notes: list[str] = []
     told = {"teller": "answers" if answers is not None else "path" if len(path) else "truths"}
     if answers is not None or not len(path):
         found = distill_student(train.X, by, progress=partial(_part, report, 10, 40), **options)
-        few = reader.of(train, found)
+        few, plain = reader.of(train, found), plainest(reader, train, by)
+        if reader.told_better(plain, few, train, by):
+            few = plain
+            by_what = "truths" if answers is None else "answers"
+            notes.append(
+                f"A plain wavelet, {few.wavelets[0].name}, tells the {by_what} better than the one that was found from "
+                f"{start.name}, so the model reads it; a search that starts from it may find more."
+            )
     else:
         few = min((reader.few(train, by, [point.wavelet]) for point in path), key=lambda one: one.error)
     report(40, 100, "what else would do")
     rivals = [] if found is None or answers is None else [distill_student(train.X, train.truths.values, **options)]
     worth = worth_of(reader, train, unseen, few, start, path, rivals, told["teller"], seed, report)
     if chosen_features is None:
-        told_kind = f"The model reads {words_of(picked)}: of them few tell most; --features names other kinds."
-        worth = replace(worth, notes=(*worth.notes, told_kind))
+        notes.append(f"The model reads {words_of(picked)}: of them few tell most; --features names other kinds.")
+    worth = replace(worth, notes=(*worth.notes, *notes))
     report(90, 100, "intervals of the weights")
     model = _model(reader, train, few, picked, asked_axis, last, seed, told | worth.short(), start)
     report(100, 100, "")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.model_selection import GroupKFold
 
 from awd_core.readable.task import Truths
 from awd_core.student.bands import Layout
@@ -21,6 +22,11 @@ from awd_core.student.ridge import fit_ridge
 from awd_core.student.search import as_it_is
 from awd_core.typing import Array, Rows
 from awd_core.wavelets.wavelet import Wavelet
+
+FOLDS = 5
+"""Parts of the groups that are held out in turn, where two wavelets are held against each other."""
+TOLD = 2.0
+"""Standard errors by which the best of many plain wavelets must be better than the one that was found."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +144,21 @@ class Reader:
         columns = tuple(table[place] for place in places)
         F = self.table(samples.X, wavelets, negated, places)
         return Few(wavelets, negated, places, columns, head_of(F, samples), error)
+
+    def told_better(self, one: Few, other: Few, samples: Samples, outputs: Array) -> bool:
+        """Whether outputs held out are told better by `one`, by more than `TOLD` standard errors over groups."""
+        less = self._held_out_errors(other, samples, outputs) - self._held_out_errors(one, samples, outputs)
+        return bool(less.sum() > TOLD * np.sqrt(len(less) * less.var(ddof=1)))
+
+    def _held_out_errors(self, few: Few, samples: Samples, outputs: Array) -> Array:
+        """Squared error of each group, outputs at unit deviation, where a ridge on its numbers is fitted without it."""
+        F, scaled = self.table(samples.X, few.wavelets, few.negated, few.places), outputs / outputs.std(axis=0)
+        groups = samples.as_set(outputs).groups
+        wrong = np.zeros(len(F))
+        for train, test in GroupKFold(min(FOLDS, len(np.unique(groups)))).split(F, groups=groups):
+            ridge = fit_ridge(F[train], scaled[train], groups=None if samples.groups is None else groups[train])
+            wrong[test] = ((scaled[test] - ridge(F[test])) ** 2).mean(axis=1)
+        return np.bincount(groups, weights=wrong)
 
     def values(self, few: Few, X: Array) -> Array:
         """What the head gives, shape (n, T)."""

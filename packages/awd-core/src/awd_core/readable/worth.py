@@ -163,9 +163,7 @@ def worth_of(
     truths, ask = train.truths.values, partial(reader.values, X=unseen.X)
     begun = reader.few(train, truths, [start])
     add("plain", f"start wavelet, {start.name}", "", len(begun.columns), ask(begun))
-    plain = min(
-        (reader.few(train, truths, one, sign) for one, sign in _plain_wavelets(reader)), key=lambda one: one.error
-    )
+    plain = plainest(reader, train, truths)
     add("plain", "best plain wavelet", _called(plain), len(plain.columns), ask(plain))
     for found in labels:
         own = reader.of(train, found)
@@ -252,6 +250,12 @@ def _share(sums: Array) -> Any:
 
 def _ends(found: Interval) -> tuple[float, float, float]:
     return found.value, found.low, found.high
+
+
+def plainest(reader: Reader, train: Samples, outputs: Array) -> Few:
+    """The few numbers of the plain wavelet that tell most of truths, or of answers, by the leave-one-out error."""
+    tried = (reader.few(train, outputs, one, sign) for one, sign in _plain_wavelets(reader))
+    return min(tried, key=lambda few: few.error)
 
 
 def _plain_wavelets(reader: Reader) -> Iterator[tuple[list[Wavelet], bool]]:
