@@ -158,7 +158,7 @@ class Reader:
         for train, test in GroupKFold(min(FOLDS, len(np.unique(groups)))).split(F, groups=groups):
             ridge = fit_ridge(F[train], scaled[train], groups=None if samples.groups is None else groups[train])
             wrong[test] = ((scaled[test] - ridge(F[test])) ** 2).mean(axis=1)
-        return np.bincount(groups, weights=wrong)
+        return np.bincount(groups, weights=wrong).astype(np.float64)
 
     def values(self, few: Few, X: Array) -> Array:
         """What the head gives, shape (n, T)."""
