@@ -129,18 +129,6 @@ def check_file(file: Path) -> None:
         raise FileNotFoundError(errno.ENOENT, f"there is no file {file}; check the name", str(file))
 
 
-def check_progress(progress: object) -> None:
-    """Refuse what cannot be told of progress, such as True.
-
-    Raises
-    ------
-    TypeError
-        If it is neither a function nor None.
-    """
-    if progress is not None and not callable(progress):
-        raise TypeError(f"progress is {progress!r}; give a function of (done, in all, what is next), or None")
-
-
 def check_files(files: Iterable[Path | None]) -> None:
     """Refuse files and folders that are not there; None stands for one that was not asked for.
 

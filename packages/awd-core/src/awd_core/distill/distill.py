@@ -23,7 +23,7 @@ import torch
 
 from awd_core.attribution.gradients import check_gradients
 from awd_core.attribution.points import METHODS, Method
-from awd_core.checks.choices import check_choice, check_kind, check_progress
+from awd_core.checks.choices import check_choice, check_kind
 from awd_core.checks.device import check_device
 from awd_core.checks.real_numbers import real_array, real_list
 from awd_core.checks.whole_numbers import whole_number
@@ -41,6 +41,7 @@ from awd_core.typing import AnyArray
 from awd_core.wavelets.wavelet import Wavelet
 from awd_core.workers.mapping import Progress, Workers
 from awd_core.workers.open import open_workers
+from awd_core.workers.progress import reported
 
 
 def distill_path(
@@ -60,7 +61,7 @@ def distill_path(
     dtype: torch.dtype = torch.float32,
     workers: int | Workers = 1,
     checkpoint: str | os.PathLike[str] | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> DistillationPath:
     """Wavelets that make inputs and attributions sparse, for every share of the two.
 
@@ -97,8 +98,9 @@ def distill_path(
     checkpoint : path, optional
         A JSON file that every finished search is written to. Called again with the same arguments after an
         interruption, the function goes on from there, and ends with the same bits.
-    progress : callable, optional
-        Called with (searches done, searches in all, what is next).
+    progress : callable or bool, optional
+        True: a line on standard error every ten seconds. A function: called with
+        (searches done, in all, what is next).
 
     Returns
     -------
@@ -117,7 +119,7 @@ def distill_path(
     """
     search = check_kind("search", SearchSettings() if search is None else search, SearchSettings)
     check_device(device)
-    check_progress(progress)
+    progress = reported(progress, "Distillation path")
     start = Wavelet.of(wavelet)
     shares = _checked_shares(shares)
     samples, slopes = as_samples(X, "X"), as_samples(gradients, "gradients")

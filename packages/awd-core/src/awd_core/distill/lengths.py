@@ -9,7 +9,6 @@ import torch
 
 from awd_core.attribution.gradients import check_gradients
 from awd_core.attribution.points import Method
-from awd_core.checks.choices import check_progress
 from awd_core.checks.real_numbers import real_list, real_number
 from awd_core.checks.whole_numbers import is_whole_number, whole_number
 from awd_core.distill.distill import DistillationPath, SearchSettings, distill_path
@@ -22,6 +21,7 @@ from awd_core.wavelets.lattice import QUARTER_PI
 from awd_core.wavelets.wavelet import Wavelet
 from awd_core.workers.mapping import Progress, Workers
 from awd_core.workers.open import open_workers
+from awd_core.workers.progress import reported
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def compare_lengths(
     device: str | torch.device | None = None,
     dtype: torch.dtype = torch.float32,
     workers: int | Workers = 1,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> tuple[LengthScore, ...]:
     """Distil at several filter lengths and score them alike.
 
@@ -86,8 +86,9 @@ def compare_lengths(
         α, in the scale of the Haar wavelet.
     levels, mode, ndim, method, baseline, seed, search, device, dtype, workers : optional
         As for `distill_path`.
-    progress : callable, optional
-        Called with (lengths done, lengths in all, what is next).
+    progress : callable or bool, optional
+        True: a line on standard error every ten seconds. A function: called with
+        (lengths done, lengths in all, what is next).
 
     Returns
     -------
@@ -105,7 +106,7 @@ def compare_lengths(
     >>> [score.length for score in compare_lengths(X, G, (2, 4), levels=2)]
     [2, 4]
     """
-    check_progress(progress)
+    progress = reported(progress, "Lengths")
     if not real_list("lengths", lengths) or not all(
         is_whole_number(length) and 2 <= length <= 76 and length % 2 == 0 for length in lengths
     ):

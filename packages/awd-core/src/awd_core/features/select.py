@@ -20,7 +20,6 @@ from sklearn.model_selection import (
 )
 from sklearn.preprocessing import StandardScaler
 
-from awd_core.checks.choices import check_progress
 from awd_core.checks.real_numbers import plain_array
 from awd_core.checks.spread import varying
 from awd_core.checks.whole_numbers import whole_number
@@ -30,6 +29,7 @@ from awd_core.transforms.boundary import without_boundary_warnings
 from awd_core.typing import AnyArray, Array, Indices
 from awd_core.wavelets.wavelet import Wavelet
 from awd_core.workers.mapping import Progress
+from awd_core.workers.progress import reported
 
 
 class Candidate(Protocol):
@@ -101,7 +101,7 @@ def select_point(
     levels: int | None = None,
     mode: str | None = None,
     ndim: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> Selection:
     """Score an estimator on each point's coefficients by cross-validation, on the same folds for every point.
 
@@ -129,8 +129,9 @@ def select_point(
         Folds that are run at once.
     levels, mode, ndim : optional
         Of the transform; those of the path by default.
-    progress : callable, optional
-        Called with (folds done, folds in all, what is next), where `n_jobs` is not given.
+    progress : callable or bool, optional
+        True: a line on standard error every ten seconds. A function: called with
+        (folds done, folds in all, what is next), where `n_jobs` is not given.
 
     Returns
     -------
@@ -183,7 +184,7 @@ def select_point(
             raise ValueError(f"{name} has {len(values)} entries for {len(X)} samples; give one for each")
     splits = _splits(len(X), y, groups, cv, seed, classify=is_classifier(estimator))
 
-    check_progress(progress)
+    progress = reported(progress, "Selection")
     by_wavelet: dict[Wavelet, Array] = {}
     different = list(dict.fromkeys(point.wavelet for point in path))
     for number, wavelet in enumerate(different):

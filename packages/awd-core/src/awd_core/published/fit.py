@@ -22,7 +22,6 @@ from torch import nn
 from awd_core.attribution.model_gradients import Model, Target, evaluation_mode
 from awd_core.attribution.points import Method
 from awd_core.attribution.store import model_digest
-from awd_core.checks.choices import check_progress
 from awd_core.checks.real_numbers import real_list, real_number
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.files.arrays import as_samples, digest
@@ -37,6 +36,7 @@ from awd_core.wavelets.certificate import Certificate
 from awd_core.wavelets.filters import FreeFilter
 from awd_core.wavelets.wavelet import Wavelet
 from awd_core.workers.mapping import Progress
+from awd_core.workers.progress import reported
 
 KIND = "penalised distillation"
 
@@ -113,7 +113,7 @@ def distill_penalised(
     device: str | torch.device | None = None,
     dtype: torch.dtype | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> PenalisedFit:
     """Fit free taps to the published objective, by Adam on mini-batches.
 
@@ -149,8 +149,9 @@ def distill_penalised(
     checkpoint : path, optional
         A file that is replaced after every epoch. Called again after an interruption, the function goes on from there
         and ends with the same bits (on the same machine and number of threads); more epochs may be asked for.
-    progress : callable, optional
-        Called with (epochs done, epochs in all, a line on the last one).
+    progress : callable or bool, optional
+        True: a line on standard error every ten seconds. A function: called with
+        (epochs done, epochs in all, a line on the last one).
 
     Returns
     -------
@@ -177,7 +178,7 @@ def distill_penalised(
     (2, 4)
     """
     weights = _checked_weights(weights)
-    check_progress(progress)
+    progress = reported(progress, "Published path")
     epochs, batch_size = whole_number("epochs", epochs), whole_number("batch_size", batch_size)
     levels, seed = whole_number("levels", levels), whole_number("seed", seed, 0)
     real_number("learning_rate", learning_rate, above=0)

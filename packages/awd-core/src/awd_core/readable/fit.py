@@ -32,6 +32,7 @@ from awd_core.student.result import StudentDistillation
 from awd_core.student.search import StudentSearch
 from awd_core.typing import Array, Rows
 from awd_core.wavelets.wavelet import Wavelet
+from awd_core.workers.progress import reported
 
 SEARCH = StudentSearch(random_starts=8, descents=3, iterations=20, finalists=2, folds=0)
 """How hard the wavelet of a model is searched: seconds on a laptop, for thousands of inputs of a hundred samples."""
@@ -87,7 +88,7 @@ def readable_model(
     path: Sequence[Any] = (),
     search: StudentSearch | None = None,
     seed: int = 0,
-    progress: Report | None = None,
+    progress: Report | bool | None = None,
 ) -> Readable:
     """A model of few readable numbers, chosen by a network's answers, fitted to truths, and held against plainer ones.
 
@@ -126,8 +127,9 @@ def readable_model(
         How hard to search.
     seed : int
         Of what is random.
-    progress : callable, optional
-        Called with (done, in all, what is next).
+    progress : callable or bool, optional
+        True: a line on standard error every ten seconds. A function: called with
+        (done, in all, what is next).
 
     Returns
     -------
@@ -147,7 +149,7 @@ def readable_model(
     (['mean of the truths', 'raw samples, ridge'], 'D1 mean absolute')
     """
     check_choice("channels", channels, ("first", "last"))
-    report: Report = progress or (lambda done, total, what: None)
+    report: Report = reported(progress, "Readable model") or (lambda done, total, what: None)
     numbers, seed = whole_number("numbers", numbers), whole_number("seed", seed, 0)
     chosen_features, asked_axis, start = features_of(features), Axis.of(axis), Wavelet.of(wavelet)
     last = channels == "last"

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from awd_core.checks.choices import check_progress
 from awd_core.checks.whole_numbers import whole_number
 from awd_core.student.bands import banks_of
 from awd_core.student.data import StudentSet, outputs_of, sets_of
@@ -26,6 +25,7 @@ from awd_core.student.search import StudentSearch, StudentStart
 from awd_core.typing import Array
 from awd_core.wavelets.wavelet import Wavelet
 from awd_core.workers.mapping import Progress
+from awd_core.workers.progress import reported
 
 PLAIN = ("haar", "db2", "db3", "db5", "sym5")
 """Plain wavelets of a curve."""
@@ -136,7 +136,7 @@ def error_curve(
     ndim: int | None = None,
     search: StudentSearch | None = None,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> ErrorCurve:
     """Test R² against the number of numbers, for the student's wavelet and those that it should be better than.
 
@@ -177,7 +177,7 @@ def error_curve(
     >>> curve.methods, curve.of("student")[0].r2 > 0.9
     (['student', 'db2', 'best fixed'], True)
     """
-    check_progress(progress)
+    progress = reported(progress, "Error curve")
     chosen_by = y if outputs is None else outputs
     trained, names = sets_of(X, chosen_by, ndim, extra=extra, groups=groups, leave_out=leave_out)
     several = isinstance(X, list | tuple) and len(trained) == len(X)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from awd_core.checks.choices import check_kind, check_progress
+from awd_core.checks.choices import check_kind
 from awd_core.checks.whole_numbers import is_whole_number, whole_number
 from awd_core.student.bands import Layout
 from awd_core.student.data import StudentSet, sets_of
@@ -31,6 +31,7 @@ from awd_core.student.search import (
 from awd_core.typing import Array
 from awd_core.wavelets.wavelet import Wavelet
 from awd_core.workers.mapping import Progress
+from awd_core.workers.progress import reported
 
 
 def distill_student(
@@ -54,7 +55,7 @@ def distill_student(
     leave_out: str = "input",
     search: StudentSearch | None = None,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> StudentDistillation:
     """Choose the wavelet from which few numbers tell most of the outputs.
 
@@ -111,8 +112,9 @@ def distill_student(
         How hard to search.
     seed : int
         Of the random starts. The same data, settings and seed give the same result.
-    progress : callable, optional
-        Called with (searches done, searches of this length, what is next).
+    progress : callable or bool, optional
+        True: a line on standard error every ten seconds. A function: called with
+        (searches done, searches of this length, what is next).
 
     Returns
     -------
@@ -131,7 +133,7 @@ def distill_student(
     >>> found.wavelet.name, found.columns
     ('haar', ('A1 maximum', 'D1 maximum'))
     """
-    check_progress(progress)
+    progress = reported(progress, "Student")
     sets, names = sets_of(X, outputs, ndim, extra=extra, groups=groups, gradients=gradients, leave_out=leave_out)
     options = StudentOptions.of(
         wavelet=wavelet, lengths=lengths, numbers=numbers, levels=levels, undecimated=undecimated, mode=mode,

@@ -1,7 +1,9 @@
 """Progress as lines, where there is no terminal that a bar could move on: a pipe, a notebook, a scheduler's log."""
 
+import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 SECONDS_BETWEEN_LINES = 10.0
 
@@ -35,6 +37,25 @@ class Lines:
         passed = now - self._began
         left = f", about {clock(passed * (total - done) / done)} left" if done > 0 else ""
         self._say(f"{self._name}: {done} of {total} after {clock(passed)}{left}{', ' if what else ''}{what}")
+
+
+def reported(
+    progress: "bool | Callable[[int, int, str], object] | None", name: str
+) -> "Callable[[int, int, str], object] | None":
+    """Whom to tell of progress: the user's function, standard error by lines for True, nobody for None or False.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+    """
+    if progress is True:
+        say = partial(print, file=sys.stderr)
+        say(f"{name} …")
+        return Lines(name, say)
+    if progress and not callable(progress):
+        raise TypeError(f"progress is {progress!r}; give True, or a function of (done, in all, what is next)")
+    return progress or None
 
 
 def clock(seconds: float) -> str:
