@@ -27,7 +27,7 @@ OPTIONS = {
         --per-channel | --predictor = lasso | --seed 0.. = 0 |
         --random-starts 0.. = 64 | --small-batch 1.. = 131072 |
         --large-batch 1.. = 8388608 | --device = cpu | --dtype = float32 | --out required |
-        --workers 1.. = 1 | --scheduler | --no-quality | --no-report | --overwrite | --quiet |
+        --workers 1.. = 1 | --scheduler | --no-quality | --question | --no-report | --overwrite | --quiet |
     """,
     "awd predict": """
         RUN required | X required | --out | --quiet |
@@ -48,7 +48,7 @@ OPTIONS = {
         --distill-maps 2.. = 512; full 8192; tiny 32 | --student-maps 16.. = 1600; full 8000; tiny 24 |
         --estimators = ridge,emulator; tiny ridge | --target = Omega_m |
         --seed 0.. = 0 | --workers 1.. = 1 | --scheduler | --device | --no-quality | --out required | --overwrite |
-        --quiet |
+        --question | --quiet |
     """,
     "awd-cosmo simulate": """
         OUT required | --preset = quick | --cosmologies 1.. | --realisations 1.. | --pixels 16.. | --seed 0.. = 0 |
@@ -64,7 +64,7 @@ OPTIONS = {
         RUN required | --observed repeated | --mask | --workers 1.. = 1 | --scheduler | --no-quality | --quiet |
     """,
     "awd-cosmo report": """
-        RUN required | --workers 1.. = 1 | --scheduler | --no-quality | --quiet |
+        RUN required | --workers 1.. = 1 | --scheduler | --no-quality | --question | --quiet |
     """,
     "awd-cosmo predict": """
         MODEL required | MAPS… required repeated | --mask | --pixel-scale | --source-redshift | --hdu | --itype |
@@ -79,7 +79,7 @@ OPTIONS = {
         --teacher-folds 0.. = 3 | --features = timed | --starts = db2,db3,db5 | --shares = 0,0.2,0.4,0.6,0.8,1 |
         --levels 1.. = 4 | --random-starts 0.. = 16 | --repeats 1.. = 3 | --seed 0.. = 0 |
         --splits 1.. = 1 | --until = report | --no-quality | --out required | --threads 1.. = 2 | --workers 1.. = 1 |
-        --scheduler | --overwrite | --quiet |
+        --scheduler | --overwrite | --question | --quiet |
     """,
     "awd-cme simulate": """
         OUT required | --preset = quick | --cells 1.. = 16 | --seed 0.. = 0 | --workers 1.. = 1 | --scheduler |
@@ -107,7 +107,7 @@ OPTIONS = {
         RUN required | --workers 1.. = 1 | --scheduler | --quiet |
     """,
     "awd-cme report": """
-        RUN required | --workers 1.. = 1 | --scheduler | --quiet |
+        RUN required | --workers 1.. = 1 | --scheduler | --question | --quiet |
     """,
     "awd-cme predict": """
         CARD required | TRACKS required | --channels | --seconds-per-frame | --micrometres-per-pixel |
