@@ -1,5 +1,6 @@
 """Everything that is run on this repository, locally and in CI, each in an environment of its own."""
 
+import os
 import tomllib
 from itertools import chain
 from pathlib import Path
@@ -66,8 +67,10 @@ def demo(session: nox.Session) -> None:
     out = Path("runs/demo")
     # As the commands have it: waiting threads soon sleep, since the machine may be busy.
     session.run("python", "examples/demo.py", "--out", str(out / "photograph"), env={"GOMP_SPINCOUNT": "1000"})
-    session.run("awd-cosmo", "run", "simulated", "--out", str(out / "cosmo"), *session.posargs)
-    session.run("awd-cme", "run", "simulated", "--out", str(out / "cme"), *session.posargs)
+    # Two processes share what can be shared; on a machine of one core they would only take turns.
+    shared = ("--workers", str(min(2, os.cpu_count() or 1)))
+    session.run("awd-cosmo", "run", "simulated", "--out", str(out / "cosmo"), *shared, *session.posargs)
+    session.run("awd-cme", "run", "simulated", "--out", str(out / "cme"), *shared, *session.posargs)
     session.log(f"Look at {out / 'cosmo' / 'report.html'}, {out / 'cme' / 'report.html'} and {out / 'photograph'}.")
 
 

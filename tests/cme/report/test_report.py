@@ -376,7 +376,7 @@ def test_what_is_missing_leads_to_a_sentence(full, tmp_path):
 def test_without_the_two_files_that_must_be_there_it_says_which(full, tmp_path):
     with (
         copy_of(full[0], tmp_path / "run", ("results.json",)) as run,
-        pytest.raises(FileNotFoundError, match=r"has no results\.json, which the report is made from"),
+        pytest.raises(FileNotFoundError, match=r"results\.json is not there, which the report is made from"),
     ):
         write_report(run)
 

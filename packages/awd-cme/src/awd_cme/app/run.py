@@ -17,6 +17,7 @@ from awd_core.run import (
     Workers,
     check_parts,
     echo,
+    echo_sentences,
     resumable,
 )
 
@@ -99,6 +100,13 @@ def _do(job: RunJob, workers: int, scheduler: str | None) -> None:
         from awd_cme.run.pipeline import read_results
 
         echo(read_results(folder).text())
+    if job.reaches("report"):
+        from awd_cme.report.artefacts import read_artefacts
+        from awd_cme.report.page import headline
+        from awd_cme.report.summary import notes
+
+        found = read_artefacts(folder)
+        echo_sentences([headline(found), *notes(found)])
     written = {
         "series": "series.npz",
         "teacher": "teacher.safetensors",

@@ -69,8 +69,8 @@ class Artefacts:
         return next((row for row in self.selection or () if row.chosen), None)
 
 
-def read_artefacts(run: RunFolder) -> Artefacts:
-    """Read a run's folder.
+def read_artefacts(run: RunFolder | Path) -> Artefacts:
+    """Read a run, open or by its folder.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def read_artefacts(run: RunFolder) -> Artefacts:
     """
     for name in ("data.json", "results.json"):
         if not (run / name).exists():
-            raise FileNotFoundError(f"{run.path} has no {name}, which the report is made from; finish the run first")
+            raise FileNotFoundError(f"{run / name} is not there, which the report is made from; finish the run first")
     data = read_json(run / "data.json")
     if lacking := [key for key in ("channels", "cells", "losses", "target") if key not in data]:
         raise ValueError(f"{run / 'data.json'} lacks {', '.join(lacking)}")
@@ -123,7 +123,7 @@ def _predictions(file: Path) -> pd.DataFrame:
     return table
 
 
-def _paths(run: RunFolder) -> dict[str, DistillationPath]:
+def _paths(run: RunFolder | Path) -> dict[str, DistillationPath]:
     several = sorted((run / "paths").glob("*.json"))
     paths = {file.stem: load_path(file) for file in several if ".checkpoint" not in file.name}
     if (path := load_if_exists(run / "path.json", load_path)) is not None:

@@ -50,15 +50,19 @@ def write_report(run: RunFolder, *, progress: Progress = lambda done, total: Non
     check_run(run, "awd-cme report FOLDER makes it")
     found = read_artefacts(run)
     effect_list = [] if found.card is None or found.spread is None else effects(found.card, found.spread)
-    few = student_report.headline(found.results, found.student)
     return save_run_report(
         run, "awd_cme.report/report.html.j2", list(_drawings(found, effect_list)), progress, path=found.path,
         point=found.chosen, scores=found.scores, scored="the test tracks", quality=found.quality,
         made_with=("awd-cme", "awd-core", "python"), title=summary.title(found),
-        summary=f"{few} {summary.summary(found)}".strip(), facts=summary.facts(found),
+        summary=headline(found), facts=summary.facts(found),
         predictive=summary.predictive(found), answer=summary.answer(found, effect_list),
         **_context(run, found, effect_list),
     )  # fmt: skip
+
+
+def headline(found: Artefacts) -> str:
+    """What came of it, the small model first."""
+    return f"{student_report.headline(found.results, found.student)} {summary.summary(found)}".strip()
 
 
 def _context(run: RunFolder, found: Artefacts, effect_list: list[Effect]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from .folder import flat as flat
 from .folder import stored_run as stored_run
 from .interruption import resumable as resumable
 from .messages import echo as echo
+from .messages import echo_sentences as echo_sentences
 from .program import Program as Program
 from .screen import Report as Report
 from .screen import Screen as Screen

@@ -1,6 +1,8 @@
 """What a command says. Nothing heavy is imported here."""
 
 import sys
+import textwrap
+from collections.abc import Iterable
 
 
 def echo(message: object, *, aside: bool = False) -> None:
@@ -12,3 +14,17 @@ def echo(message: object, *, aside: bool = False) -> None:
     Written to run.
     """
     print(message, file=sys.stderr if aside else sys.stdout)
+
+
+def echo_sentences(sentences: Iterable[str], width: int = 100) -> None:
+    """Say what came of something, on standard output: a paragraph each, between blank lines.
+
+    Examples
+    --------
+    >>> echo_sentences(["It works.", "Not everywhere."])
+    <BLANKLINE>
+    It works.
+    Not everywhere.
+    <BLANKLINE>
+    """
+    echo("\n".join(["", *(textwrap.fill(sentence, width) for sentence in sentences), ""]))

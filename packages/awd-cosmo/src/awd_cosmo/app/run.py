@@ -22,6 +22,7 @@ from awd_core.run import (
     check_parts,
     check_settings,
     echo,
+    echo_sentences,
     resumable,
     typed,
 )
@@ -207,4 +208,10 @@ def _go(data: str | None, out: Path, until: str, quiet: bool, **options: Any) ->
         from awd_cosmo.inference.results import Results
 
         echo(Results.read(out).text())
+    if until == "report":
+        from awd_cosmo.report.artefacts import read_record
+        from awd_cosmo.report.sentences import caveats, summary
+
+        record = read_record(out)
+        echo_sentences([summary(record), *caveats(record)])
     echo(f"Written to {out}" + (": report.html, model.json, results.json and more." if until == "report" else "."))

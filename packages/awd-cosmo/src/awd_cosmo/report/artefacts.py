@@ -161,8 +161,8 @@ class RunRecord:
         return protocol.best("classical")
 
 
-def read_record(run: RunFolder) -> RunRecord:
-    """Read the artefacts of a run.
+def read_record(run: RunFolder | Path) -> RunRecord:
+    """Read the artefacts of a run, open or by its folder.
 
     Raises
     ------
@@ -181,7 +181,7 @@ def read_record(run: RunFolder) -> RunRecord:
     if not any(name in results.protocols for name in PROTOCOLS):
         raise ValueError(f"{run / 'results.json'} has no protocol named {' or '.join(PROTOCOLS)}; run the comparison")
     return RunRecord(
-        folder=run.path,
+        folder=run if isinstance(run, Path) else run.path,
         maps=read_json(run / "maps.json"),
         results=results,
         splits=read_json(run / "split.json") or {},

@@ -27,10 +27,15 @@ FIT_VALUES = 1 << 20
 """Values from which one histogram's bins are learnt, at most (evenly spaced among those of the maps)."""
 
 
+MANY, FEW_LIMITS = 2000, 24
+"""From so many values on, and up to so many limits, those below each limit are counted."""
+
+
 def histogram(values: Floats, limits: Floats) -> Indices:
     """Counts of values between limits: `numpy.histogram`, if the limits are its `thresholds`.
 
-    Sorting first is what costs least: NumPy sorts with vector instructions, and few limits are looked up then.
+    Of many values those below each of a few limits are counted; else it costs least to sort, and to look up the limits.
+    NumPy does both with vector instructions.
 
     Parameters
     ----------
@@ -44,7 +49,11 @@ def histogram(values: Floats, limits: Floats) -> Indices:
     >>> histogram(np.array([0.5, 0.1, 1.0, 3.0]), thresholds(np.array([0.0, 0.5, 1.0]), np.dtype(float)))
     array([1, 2])
     """
-    return np.diff(np.searchsorted(np.sort(values), limits))
+    if len(values) >= MANY and len(limits) <= FEW_LIMITS:
+        below: Indices = np.array([np.count_nonzero(values < limit) for limit in limits])
+    else:
+        below = np.searchsorted(np.sort(values), limits)
+    return below[1:] - below[:-1]
 
 
 def thresholds(edges: Array, dtype: np.dtype[Any]) -> Floats:
