@@ -129,7 +129,9 @@ def splits(data: Path, count: int, first: int) -> list[tuple[Split, np.ndarray]]
     found = []
     for seed in range(first, first + count):
         train, test = np.split(np.random.default_rng(seed).permutation(len(fat)), [TRAIN])
-        network = MLPRegressor(hidden_layer_sizes=(32,), alpha=1e-3, max_iter=3000, random_state=seed).fit(X[train], fat[train])
+        network = MLPRegressor(hidden_layer_sizes=(32,), alpha=1e-3, max_iter=3000, random_state=seed).fit(
+            X[train], fat[train]
+        )
         found.append((Split(X[train], fat[train], network.predict(X[train]), network, X[test]), fat[test]))
     return found
 

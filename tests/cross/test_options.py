@@ -34,7 +34,7 @@ OPTIONS = {
     """,
     "awd-cosmo run": """
         DATA | --simulate | --preset = quick | --suite = quick; tiny tiny | --cosmologies 8.. | --realisations 1.. |
-        --map-pixels 16.. |
+        --map-pixels 16.. | --shift = empty-beam |
         --layout = auto | --source-redshift | --relabel-redshift | --pixel-scale | --hdu | --pattern | --columns |
         --ranges = {} | --itype | --headers = check | --invalid = raise | --training-mask |
         --least-observed 0..1 = 0.8 | --fill = 0 | --on-error = raise | --phases = avoid | --observed repeated |
@@ -51,8 +51,8 @@ OPTIONS = {
         --question | --quiet |
     """,
     "awd-cosmo simulate": """
-        OUT required | --preset = quick | --cosmologies 1.. | --realisations 1.. | --pixels 16.. | --seed 0.. = 0 |
-        --workers 1.. = 1 | --scheduler | --theory | --quiet |
+        OUT required | --preset = quick | --cosmologies 1.. | --realisations 1.. | --pixels 16.. |
+        --shift = empty-beam | --seed 0.. = 0 | --workers 1.. = 1 | --scheduler | --theory | --quiet |
     """,
     "awd-cosmo teach": """
         RUN required | --workers 1.. = 1 | --scheduler | --quiet |

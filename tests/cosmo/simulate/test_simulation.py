@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -125,6 +126,48 @@ def test_mean_variance_and_skewness_are_those_of_the_theory(name):
     assert abs(third.mean() - model.skewness * model.variance**1.5) < 4 * error(third)
     assert error(third) < (0.08 if name == "weak" else 0.03) * third.mean()  # the weak one is nearly Gaussian
     assert maps.min() > empty_beam(parameters)
+
+
+@pytest.mark.parametrize(("shift", "value"), [("hilbert", 0.02975), (0.05, 0.05), (np.float32(0.5), 0.5)])
+def test_a_shift_of_ones_own_makes_other_maps_of_the_same_power_and_noise(shift, value):
+    setup = Setup(pixels=32, shift=shift)
+    model, usual = (
+        map_model({"Omega_m": 0.3, "A_s": 2.1}, setup),
+        map_model({"Omega_m": 0.3, "A_s": 2.1}, Setup(pixels=32)),
+    )
+    assert model.shift == pytest.approx(value)
+    assert model.variance == pytest.approx(usual.variance, rel=0.01)
+    v = math.sqrt(model.variance) / value
+    assert model.skewness == pytest.approx(3 * v + v**3, rel=1e-9)
+    one, other = (made.draw(1, 0, 1) for made in (model, usual))
+    assert one.min() > -value
+    ranks = [kappa.ravel().argsort().argsort() for kappa in (one, other)]
+    assert np.corrcoef(*ranks)[0, 1] > 0.98  # the same Gaussian field but for the shape of its spectrum
+
+
+def test_halos_stand_on_what_the_shift_leaves():
+    model = map_model({"Omega_m": 0.3, "A_s": 2.1}, Setup(pixels=32, shift=0.1, halos=HaloModel()))
+    assert model.shift == pytest.approx(0.1)
+    assert model.field.shift < 0.1
+
+
+@pytest.mark.parametrize("shift", ["empty", "a number", 0.0, "-1", math.nan, True])
+def test_refuses_shifts_that_are_none(shift):
+    with pytest.raises(
+        (ValueError, TypeError), match="shift is .*(empty-beam, hilbert, a number|above 0|number itself)"
+    ):
+        Setup(shift=shift)
+
+
+def test_a_suite_that_is_older_than_the_shift_goes_on(tmp_path):
+    options = {"seed": 0, "setup": SMALL, "design": design_table({"Omega_m": [0.3], "A_s": [2.1]})}
+    simulate_suite(tmp_path, realisations=1, **options)
+    told = json.loads((tmp_path / "suite.json").read_text())
+    assert told["setup"].pop("shift") == "empty-beam"
+    (tmp_path / "suite.json").write_text(json.dumps(told))
+    assert len(simulate_suite(tmp_path, realisations=2, **options)) == 2
+    with pytest.raises(ValueError, match="another setup"):
+        simulate_suite(tmp_path, realisations=2, **options | {"setup": replace(SMALL, shift="hilbert")})
 
 
 def test_variance_is_the_sum_of_the_power_over_modes():

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from awd_core.run import ARGUMENTS, AtLeast, Quiet, Scheduler, Workers, echo, resumable
+from awd_core.run import ARGUMENTS, AtLeast, Quiet, Scheduler, Typed, Workers, echo, resumable
 from awd_cosmo.run.job import Suite
 
 
@@ -13,6 +13,9 @@ def simulate(
     cosmologies: Annotated[int | None, AtLeast(1), "In place of the preset's."] = None,
     realisations: Annotated[int | None, AtLeast(1), "Maps of each."] = None,
     pixels: Annotated[int | None, AtLeast(16), "Side of simulated maps."] = None,
+    shift: Annotated[
+        str, Typed("NAME|NUMBER"), "Lognormal shift: empty-beam, hilbert (a published fit) or a number."
+    ] = "empty-beam",
     seed: Annotated[int, AtLeast(0), "Of design and noise."] = 0,
     workers: Workers = 1,
     scheduler: Scheduler = None,
@@ -32,7 +35,7 @@ def simulate(
     chosen = PRESETS[preset]
     if cosmologies is not None:
         chosen = replace(chosen, cosmologies=cosmologies)
-    setup = chosen.setup if pixels is None else replace(chosen.setup, pixels=pixels)
+    setup = replace(chosen.setup, pixels=pixels or chosen.setup.pixels, shift=shift)
     screen = Screen(quiet=quiet)
     with resumable(out), screen.task("Simulation") as show, open_workers(workers, scheduler) as crew:
         table = simulate_suite(

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 from awd_core.run import RUN, AtLeast, Panel, SettingError, Typed, check_settings, parse_shares
+from awd_cosmo.simulate.shift import checked_shift
 
 SIMULATED = "simulated"
 """In place of a folder of maps: the embedded suite is made first, in the run's folder."""
@@ -96,6 +97,8 @@ class Job:
         Of each cosmology, in place of the preset's.
     suite_pixels
         Side of simulated maps.
+    suite_shift
+        Lognormal shift of simulated maps: empty-beam, hilbert (a published fit) or a number.
     maps_per_cosmology
         Read only the first so many realisations of each cosmology.
     noise
@@ -191,6 +194,7 @@ class Job:
     suite_cosmologies: Annotated[int | None, DATA, AtLeast(8), Typed(name="--cosmologies")] = None
     suite_realisations: Annotated[int | None, AtLeast(1)] = None
     suite_pixels: Annotated[int | None, DATA, AtLeast(16), Typed(name="--map-pixels")] = None
+    suite_shift: Annotated[str, DATA, Typed("NAME|NUMBER", name="--shift")] = "empty-beam"
     maps_per_cosmology: Annotated[int | None, AtLeast(1)] = None
     noise: Annotated[Literal["lenstools", "fair"] | None, MAPS] = None
     galaxies: Annotated[float, MAPS] = 30.0
@@ -242,6 +246,7 @@ class Job:
         for name in lists:
             object.__setattr__(self, name, tuple(getattr(self, name)))
         check_settings(self)
+        checked_shift(self.suite_shift, "--shift")
         object.__setattr__(self, "tile", self.tile or None)
         object.__setattr__(self, "ranges", {name: tuple(ends) for name, ends in self.ranges.items()})
         for name, (low, high) in self.ranges.items():

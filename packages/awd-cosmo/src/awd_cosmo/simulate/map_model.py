@@ -14,6 +14,7 @@ from awd_core.typing import Array
 from awd_cosmo.simulate.halos import HaloField, HaloModel, halo_field
 from awd_cosmo.simulate.lensing import NONLINEAR, TRANSFERS, LensingTheory, lensing_theory
 from awd_cosmo.simulate.lognormal import Grid, LognormalField, lognormal_field
+from awd_cosmo.simulate.shift import checked_shift, hilbert_shift
 
 _FIELD, _HALOS = 0, 1
 
@@ -38,11 +39,15 @@ class Setup:
         Whether realisation n of every cosmology grows from the same white noise, as in MassiveNuS. Halos never do.
     transfer, nonlinear : str
         As in `awd_cosmo.simulate.lensing_theory`.
+    shift : {"empty-beam", "hilbert"} or float
+        The largest drop of the convergence below its mean: that of an empty beam, which depends on the cosmology; the
+        published fit of `awd_cosmo.simulate.hilbert_shift`, which is nearer to ray-traced maps and does not; or a
+        number.
 
     Raises
     ------
     ValueError
-        As `Grid`; an unknown transfer function or nonlinear model.
+        As `Grid`; an unknown transfer function, nonlinear model or shift.
 
     Examples
     --------
@@ -58,6 +63,7 @@ class Setup:
     shared_phases: bool = False
     transfer: str = "eisenstein_hu"
     nonlinear: str = "halofit"
+    shift: str | float = "empty-beam"
 
     def __post_init__(self) -> None:
         Grid(self.pixels, self.side_degrees, self.padding)
@@ -66,6 +72,13 @@ class Setup:
         real_number("source_redshift", self.source_redshift, above=0, most=3.5)
         check_choice("transfer", self.transfer, TRANSFERS, required=True)
         check_choice("nonlinear", self.nonlinear, NONLINEAR, required=True)
+        object.__setattr__(self, "shift", checked_shift(self.shift))
+
+    def shift_of(self, theory: LensingTheory) -> float:
+        """The shift in a cosmology."""
+        if isinstance(self.shift, float):
+            return self.shift
+        return theory.shift if self.shift == "empty-beam" else hilbert_shift(self.source_redshift)
 
     @property
     def grid(self) -> Grid:
@@ -130,6 +143,11 @@ class MapModel:
         if self.halos is not None:
             kappa += self.halos.draw(np.random.default_rng([seed, _HALOS, cosmology + 1, realisation + 1]))
         return self.grid.crop(kappa).astype(np.float32)
+
+    @property
+    def shift(self) -> float:
+        """Nowhere is κ below minus this."""
+        return self.field.shift + (0.0 if self.halos is None else self.halos.mean)
 
     @property
     def realised(self) -> Array:
@@ -212,13 +230,14 @@ def map_model(parameters: Mapping[str, Any], setup: Setup | None = None) -> MapM
     grid = setup.grid
     theory = lensing_theory(parameters, setup.source_redshift, transfer=setup.transfer, nonlinear=setup.nonlinear)
     wanted = theory.spectrum(grid.ell) * grid.window(*grid.components) ** 2
-    halos, smooth, shift = None, wanted, theory.shift
+    halos, smooth, shift = None, wanted, setup.shift_of(theory)
     if setup.halos is not None:
         halos = halo_field(parameters, grid, setup.source_redshift, setup.halos, transfer=setup.transfer)
         smooth, shift = np.maximum(wanted - halos.power, 0.0), shift - halos.mean
         if not (shift > 0 and math.isfinite(shift)):
             raise ValueError(
                 f"halos from {setup.halos.minimum_mass:g} solar masses on leave nothing for the smooth field: their "
-                f"mean convergence {halos.mean:.3g} is above {theory.shift:.3g}, that of all matter. Raise minimum_mass"
+                f"mean convergence {halos.mean:.3g} is above the shift, {shift + halos.mean:.3g}. Raise minimum_mass, "
+                "or the shift"
             )
     return MapModel(setup, theory, lognormal_field(smooth, grid, shift), halos, wanted)

@@ -261,7 +261,7 @@ def _moments(model: MapModel, maps: Sequence[AnyArray]) -> dict[str, float]:
         errors = np.sqrt((n - 1) * left_out.var(axis=0))
     return {
         "maps": n,
-        "shift": model.theory.shift,
+        "shift": model.shift,
         "variance": found[0],
         "variance_error": errors[0],
         "variance_theory": model.variance,

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from awd_core.files import read_json, write_json
+from awd_core.files import from_json, read_json, write_json
 from awd_cosmo.simulate.map_model import Setup
 
 Values = dict[str, float]
@@ -30,6 +30,8 @@ def begin_suite(root: Path, seed: int, cosmologies: list[Values], realisations: 
     wanted = {"recipe": RECIPE, "seed": seed, "setup": asdict(setup), "cosmologies": cosmologies}
     if (root / DESCRIPTION).exists():
         there = suite_description(root)
+        # One that is older than a part of the setup has that as it always was.
+        there["setup"] = asdict(from_json(Setup, there.get("setup")))
         for name, value in wanted.items():
             if there.get(name) != json.loads(json.dumps(value)):
                 raise ValueError(

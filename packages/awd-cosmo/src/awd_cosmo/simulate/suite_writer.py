@@ -98,7 +98,7 @@ def write_batch(batch: RealisationBatch) -> tuple[Values, int]:
         "OMEGA_B": (model.theory.parameters["Omega_b"], "baryon density"),
         "SEED": (batch.seed, "seed of the suite"),
         "COSMO": (batch.cosmology, "number of the cosmology, from 0"),
-        "SHIFT": (model.theory.shift, "minus the convergence of an empty beam"),
+        "SHIFT": (model.shift, f"lognormal shift: {setup.shift}"),
         "PHASES": ("shared" if setup.shared_phases else "independent", "noise across cosmologies"),
         "PADDING": (setup.padding, "side of the periodic grid over that of the map"),
         "TRANSFER": (setup.transfer, "linear power spectrum"),
