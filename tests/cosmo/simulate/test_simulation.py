@@ -154,7 +154,7 @@ def test_halos_stand_on_what_the_shift_leaves():
 @pytest.mark.parametrize("shift", ["empty", "a number", 0.0, "-1", math.nan, True])
 def test_refuses_shifts_that_are_none(shift):
     with pytest.raises(
-        (ValueError, TypeError), match="shift is .*(empty-beam, hilbert, a number|above 0|number itself)"
+        (ValueError, TypeError), match=r"shift is .*(empty-beam, hilbert, a number|above 0|number itself)"
     ):
         Setup(shift=shift)
 
