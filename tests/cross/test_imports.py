@@ -37,7 +37,7 @@ FLOORS = {
         "movies",
         "tracks",
         "readers series spots teacher",
-        "model simulate tracking",
+        "conditions model simulate tracking",
         "report",
         "run",
         "app",
