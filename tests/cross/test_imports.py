@@ -32,7 +32,14 @@ FLOORS = {
         "report",
         "app",
     ],
-    "awd_cosmo": ["formats", "maps simulate statistics", "inference teacher", "report", "run", "app"],
+    "awd_cosmo": [
+        "formats",
+        "maps simulate statistics",
+        "field_statistics inference teacher",
+        "report",
+        "run",
+        "app",
+    ],
     "awd_cme": [
         "movies",
         "tracks",

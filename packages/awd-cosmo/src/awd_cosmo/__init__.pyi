@@ -1,3 +1,8 @@
+from .field_statistics.joint import JointStatistic as JointStatistic
+from .field_statistics.minkowski import MinkowskiFunctionals as MinkowskiFunctionals
+from .field_statistics.one_point import PixelDistribution as PixelDistribution
+from .field_statistics.scattering import ScatteringCoefficients as ScatteringCoefficients
+from .field_statistics.starlet_norm import StarletNorm as StarletNorm
 from .formats.archives import BadMap as BadMap
 from .formats.fits import read_map as read_map
 from .formats.fits_writer import write_map as write_map
