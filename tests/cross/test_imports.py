@@ -36,6 +36,7 @@ FLOORS = {
         "formats",
         "maps simulate statistics",
         "field_statistics inference teacher",
+        "posterior",
         "report",
         "run",
         "app",
