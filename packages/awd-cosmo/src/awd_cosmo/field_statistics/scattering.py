@@ -114,20 +114,16 @@ class ScatteringCoefficients(FieldStatistic):
         around = self._around(values)
         bank = _bank(around.shape, self.scales, self.directions)
         seen = None if observed is None else _Seen(self._around(~observed), bank, self.masked_share, (ny, nx))
+        wavelets = [filters.astype(values.dtype) for filters in bank]
         waves = np.fft.fft2(around)
         first, second = np.zeros(self.scales), np.zeros((self.scales, self.scales))
-        for j, filters in enumerate(bank):
-            for wavelet in filters:
-                size = np.abs(np.fft.ifft2(waves * wavelet))
-                first[j] += _mean(size[:ny, :nx], None if seen is None else seen.first(j))
-                again = np.fft.fft2(size) if j + 1 < self.scales else size
-                for k in range(j + 1, self.scales):
-                    where = None if seen is None else seen.second(j, k)
-                    second[j, k] += sum(
-                        _mean(np.abs(np.fft.ifft2(again * other))[:ny, :nx], where) for other in bank[k]
-                    )
-        first /= self.directions
-        second /= self.directions**2
+        for j in range(self.scales):
+            sizes = np.abs(np.fft.ifft2(waves * wavelets[j]))
+            first[j] = _mean(sizes[:, :ny, :nx], None if seen is None else seen.first(j))
+            again = np.fft.fft2(sizes)[:, None] if j + 1 < self.scales else sizes
+            for k in range(j + 1, self.scales):
+                where = None if seen is None else seen.second(j, k)
+                second[j, k] = _mean(np.abs(np.fft.ifft2(again * wavelets[k]))[..., :ny, :nx], where)
         pairs = np.triu_indices(self.scales, 1)
         ratios = np.log(np.maximum(second[pairs], FLOOR)) - np.log(np.maximum(first[pairs[0]], FLOOR))
         return np.concatenate([np.log(np.maximum(first, FLOOR)), ratios])
@@ -143,7 +139,7 @@ class ScatteringCoefficients(FieldStatistic):
 class _Seen:
     """Which pixels of coefficients hardly see what was not observed, found out when they are first asked for."""
 
-    def __init__(self, hidden: AnyArray, bank: "list[list[Array]]", share: float, shape: tuple[int, int]) -> None:
+    def __init__(self, hidden: AnyArray, bank: list[Array], share: float, shape: tuple[int, int]) -> None:
         self._hidden, self._bank, self._share, self._shape = hidden, bank, share, shape
         self._known: dict[tuple[int, ...], Mask] = {}
 
@@ -159,7 +155,7 @@ class _Seen:
         if scales not in self._known:
             hidden = self._hidden if len(scales) == 1 else ~self._of(scales[:1])
             # All directions together: what one of them sees of a hole, others see beside it.
-            energy = sum(np.abs(np.fft.ifft2(wavelet)) ** 2 for wavelet in self._bank[scales[-1]])
+            energy = (np.abs(np.fft.ifft2(self._bank[scales[-1]])) ** 2).sum(axis=0)
             response = np.conj(np.fft.fft2(energy))
             share = np.fft.ifft2(np.fft.fft2(hidden.astype(np.float64)) * response).real / np.sum(energy)
             found = ~hidden & (share <= self._share + 1e-12)
@@ -172,15 +168,16 @@ class _Seen:
         return self._known[scales]
 
 
-def _mean(size: AnyArray, where: Mask | None) -> float:
-    return float(size.mean(dtype=np.float64) if where is None else size[where].mean(dtype=np.float64))
+def _mean(sizes: AnyArray, where: Mask | None) -> float:
+    """Mean over directions and pixels."""
+    return float((sizes if where is None else sizes[..., where]).mean(dtype=np.float64))
 
 
 @lru_cache(maxsize=4)
-def _bank(shape: tuple[int, int], scales: int, directions: int) -> "list[list[Array]]":
-    """Fourier transforms of the wavelets, by scale and direction."""
+def _bank(shape: tuple[int, int], scales: int, directions: int) -> list[Array]:
+    """Fourier transforms of the wavelets of each scale, by direction."""
     angles = [math.pi * turn / directions for turn in range(directions)]
-    return [[morlet(shape, scale, angle, directions) for angle in angles] for scale in range(scales)]
+    return [np.stack([morlet(shape, scale, angle, directions) for angle in angles]) for scale in range(scales)]
 
 
 def morlet(shape: tuple[int, int], scale: int, angle: float, directions: int) -> Array:

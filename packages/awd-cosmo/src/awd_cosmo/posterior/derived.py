@@ -15,8 +15,8 @@ from awd_cosmo.inference.emulator import in_box, polynomial_basis
 from awd_cosmo.posterior.samples import PosteriorSamples
 
 DEGREES = (4, 3, 2, 1)
-EXACT = 0.02
-"""Scatter about the polynomial, over that of the parameter, beyond which it does not follow from the others."""
+EXACT = 0.05
+"""Error on cosmologies left out, over the parameter's spread, beyond which it does not follow from the others."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Derived(Record):
     weights : ndarray, shape (q,)
         Of its terms, in the order of `awd_cosmo.inference.emulator.polynomial_basis`.
     scatter : float
-        Root mean square of what it misses of the training values.
+        Root mean square error on training cosmologies left out.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Derived(Record):
 
 
 def fit_derived(name: str, parameters: npt.ArrayLike, values: npt.ArrayLike) -> Derived:
-    """Fit the polynomial of the highest degree up to 4 that has three cosmologies for each term.
+    """Fit the polynomial that errs least on training cosmologies left out, one by one.
 
     Parameters
     ----------
@@ -78,17 +78,25 @@ def fit_derived(name: str, parameters: npt.ArrayLike, values: npt.ArrayLike) -> 
     theta, y = np.asarray(parameters, dtype=np.float64), np.asarray(values, dtype=np.float64)
     low, high = theta.min(axis=0), theta.max(axis=0)
     x = in_box(theta, low, high)
-    degree = next((d for d in DEGREES if 3 * polynomial_basis(x[:1], d).shape[1] <= len(x)), 1)
-    basis = polynomial_basis(x, degree)
-    weights: Array = np.linalg.lstsq(basis, y, rcond=None)[0].astype(np.float64)
-    degrees = max(len(x) - basis.shape[1], 1)
-    scatter = float(np.sqrt(((basis @ weights - y) ** 2).sum() / degrees))
+    tried = [_fitted(polynomial_basis(x, degree), y, degree) for degree in DEGREES]
+    scatter, degree, weights = min((one for one in tried if one is not None), default=(np.inf, 1, y[:0]))
     if scatter > EXACT * float(y.std()):
         raise ValueError(
-            f"{name} does not follow from the other parameters ({scatter:.2g} is left of a spread of {y.std():.2g}); "
-            "name it as a parameter of its own"
+            f"{name} does not follow from the other parameters by a polynomial ({scatter:.2g} is left of a spread of "
+            f"{y.std():.2g}); name it as a parameter of its own"
         )
     return Derived(name, low, high, degree, weights, scatter)
+
+
+def _fitted(basis: Array, y: Array, degree: int) -> tuple[float, int, Array] | None:
+    """Error on values left out, degree, weights; None if there are too few values."""
+    if len(y) < basis.shape[1] + 2:
+        return None
+    q, r = np.linalg.qr(basis)
+    if np.abs(np.diag(r)).min() < 1e-9 * np.abs(np.diag(r)).max():
+        return None
+    rest = (y - q @ (q.T @ y)) / np.maximum(1 - (q**2).sum(axis=1), 1e-9)
+    return float(np.sqrt((rest**2).mean())), degree, np.linalg.solve(r, q.T @ y)
 
 
 def with_derived(samples: PosteriorSamples, derived: list[Derived]) -> PosteriorSamples:
