@@ -21,6 +21,7 @@ from awd_cosmo.posterior.results import Posteriors
 from awd_cosmo.report.artefacts import chains_of
 from awd_cosmo.report.posteriors import (
     contours_figure,
+    coverage_figure,
     credible_heights,
     density_on_grid,
     posteriors_sentence,
@@ -116,6 +117,8 @@ def test_the_report_draws_contours_and_their_table(finished):
     figure = contours_figure(found, chains, {row.key: row.name for row in found.rows})
     assert len(figure.axes) == len(found.maps)
     assert figure.axes[0].get_xlabel() == r"$\Omega_\mathrm{m}$"
+    lines = coverage_figure(found).axes[0].lines
+    assert [line.get_label() for line in lines[1:]] == [r.name for r in found.rows if r.key != "pdf"]
     table = posteriors_table(found, {})
     assert len(table.rows) == len(found.rows)
     assert table.rows[table.marked][0] == "AWD"

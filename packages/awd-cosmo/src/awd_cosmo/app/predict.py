@@ -52,8 +52,10 @@ def predict(
         if out or workers != 1 or scheduler is not None:
             raise ValueError("--chains has files of its own, and one process; leave --out, --workers, --scheduler out")
         number = int(hdu) if hdu is not None and hdu.isdecimal() else hdu
-        _draw(model, maps, chains, combine=combine, pixel_scale=pixel_scale, mask=mask, hdu=number, itype=itype,
-              pattern=pattern, samples=samples, seed=seed)  # fmt: skip
+        _draw(
+            model, maps, chains, combine=combine, pixel_scale=pixel_scale, mask=mask, source_redshift=source_redshift,
+            hdu=number, itype=itype, pattern=pattern, samples=samples, seed=seed,
+        )  # fmt: skip
         return
     place = model / "model.json" if model.is_dir() else model
     model_scale = Model.load(place).pixel_scale  # what is wrong with it is said here, and not by workers
@@ -106,4 +108,4 @@ def _draw(model: Path, maps: Sequence[Path], folder: Path, **options: Any) -> No
         together = one.samples.maps > 1 and one is found[-1] and options["combine"]
         write_chains(chain_root(folder, "combined" if together else one.name, taken), one.samples)
     echo(posterior_table(found, ready.settings.shown))
-    echo(f"Written to {folder}: {len(found)} chains, as GetDist reads them: {', '.join(sorted(taken)[:3])} …")
+    echo(f"Written to {folder}: {len(found)} {'chain' if len(found) == 1 else 'chains'}, as GetDist reads them.")

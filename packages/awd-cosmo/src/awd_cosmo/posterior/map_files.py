@@ -14,7 +14,7 @@ import numpy as np
 from awd_core.checks import warn
 from awd_core.typing import Array, Flags
 from awd_cosmo.inference.observed_maps import map_files, read_mask, read_observed, stacked, tiles_of
-from awd_cosmo.inference.predict import LEAST_OBSERVED
+from awd_cosmo.inference.predict import LEAST_OBSERVED, predict_map
 from awd_cosmo.posterior.independence import check_independent, check_scatter
 from awd_cosmo.posterior.map_posterior import MapPosterior, likelihood_of
 from awd_cosmo.posterior.samples import PosteriorSamples
@@ -48,6 +48,7 @@ class _Map:
     features: Array
     effective: float
     warning: str
+    extrapolated: bool
 
 
 def posterior_of_files(
@@ -57,6 +58,7 @@ def posterior_of_files(
     combine: bool = False,
     pixel_scale: float | None = None,
     mask: str | os.PathLike[str] | None = None,
+    source_redshift: float | None = None,
     hdu: int | str | None = None,
     itype: str | None = None,
     pattern: str | None = None,
@@ -76,7 +78,7 @@ def posterior_of_files(
         As for `awd_cosmo.inference.predict_files`.
     combine : bool
         Whether the maps are of one universe and independent: the posterior of all of them together comes last.
-    pixel_scale, mask, hdu, itype, pattern
+    pixel_scale, mask, source_redshift, hdu, itype, pattern
         As for `awd_cosmo.inference.predict_files`.
     samples : int
         Samples of each posterior.
@@ -103,7 +105,7 @@ def posterior_of_files(
     found = [
         one
         for file, number in _items(map_files(names, pattern), seen)
-        if (one := _read(ready, file, number, seen, pixel_scale, hdu, itype)) is not None
+        if (one := _read(ready, file, number, seen, pixel_scale, source_redshift, hdu, itype)) is not None
     ]
     if not found:
         raise ValueError("there is no map among the files; name FITS files, .npy files, or folders of them")
@@ -121,8 +123,8 @@ def posterior_of_files(
             check_scatter(likelihood_of(ready.model), means)
         every, effective = np.concatenate([one.features for one in found]), sum(one.effective for one in found)
         (drawn,) = ready.sample(every, together=True, effective=effective, samples=samples, seed=seed + len(found))
-        far = [one.name for one in found if one.warning]
-        said = f"{len(far)} of {len(found)} maps are unlike those of training" if far else ""
+        far = sum(one.extrapolated for one in found)
+        said = f"{far} of {len(found)} maps are unlike those of training, or at the end of their range" if far else ""
         answers.append(FilePosterior(f"{len(found)} maps together", drawn, said))
     return answers
 
@@ -173,11 +175,12 @@ def _items(files: Sequence[Path], seen: Flags | None) -> list[tuple[Path, int | 
 
 def _read(
     posterior: MapPosterior, file: Path, number: int | None, seen: Flags | None, pixel_scale: float | None,
-    hdu: int | str | None, itype: str | None,
+    source_redshift: float | None, hdu: int | str | None, itype: str | None,
 ) -> _Map | None:  # fmt: skip
     """Features of the tiles of a map; None for a mask."""
     name = str(file) if number is None else f"{file}[{number}]"
-    kappa, scale, _ = read_observed(file, hdu, itype, number, seen)
+    kappa, scale, redshift = read_observed(file, hdu, itype, number, seen)
+    z = source_redshift if source_redshift is not None else redshift if math.isfinite(redshift) else None
     if np.isin(kappa, (0, 1)).all():
         warn(f"{name} holds nothing but 0 and 1: it is a mask, and left out")
         return None
@@ -202,8 +205,6 @@ def _read(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of missing pixels
         features = model.measure(tiles[usable])
-    distance = float(np.median(model.training.distance(features)[0]))
-    times = float(model.training.times(distance))
-    said = f"it lies {times:.1f} times as far from the training maps as 99 % of such maps" if times > 1 else ""
+    told = predict_map(model, image, pixel_scale=scale, file=name, source_redshift=z)
     rho, k = float(model.provenance.get("tile_correlation", 1.0)), len(features)
-    return _Map(name, image, features, k / (1 + (k - 1) * rho), said)
+    return _Map(name, image, features, k / (1 + (k - 1) * rho), told.warning, told.extrapolated)

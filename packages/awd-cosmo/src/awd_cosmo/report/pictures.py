@@ -78,17 +78,26 @@ def _of_results(record: RunRecord) -> list[PlannedFigure]:
 
 def _of_posteriors(record: RunRecord) -> list[PlannedFigure]:
     found, chains = record.posteriors, record.chains
-    drawn = found is not None and len(found.shown) > 1
-    if found is None or not drawn or not all(("awd", one.row) in chains for one in found.maps):
+    if found is None:
         return []
+    planned = [
+        PlannedFigure(
+            "coverage",
+            "How often random regions of the posteriors hold the truth, against their credibility.",
+            lambda narrow: posteriors.coverage_figure(found, narrow=narrow),
+        )
+    ]
+    if len(found.shown) < 2 or not all(("awd", one.row) in chains for one in found.maps):
+        return planned
     names = {row.key: row.name for row in found.rows}
     both = " and ".join(SYMBOLS.get(name, name) for name in found.shown[:2])
     return [
+        *planned,
         PlannedFigure(
             "contours",
             f"Contours of the posterior of {both} for some test maps, with their truth; the chains have the numbers.",
             lambda narrow: posteriors.contours_figure(found, chains, names, narrow=narrow),
-        )
+        ),
     ]
 
 

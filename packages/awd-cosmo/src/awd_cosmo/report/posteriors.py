@@ -17,6 +17,7 @@ LEVELS = (0.68, 0.95)
 CELLS = 64
 """Of the grid on which densities are smoothed, a side."""
 COLOURS = {"awd": HIGH, "power_spectrum": LOW}
+CURVES = {"awd": (HIGH, "-"), "power_spectrum": (LOW, "-"), "joint": (LOW, ":"), "teacher": (DARK, "--")}
 Chains = Mapping[tuple[str, int], PosteriorSamples]
 """Samples by the key of the statistic and the row of the map."""
 
@@ -74,6 +75,20 @@ def contours_figure(found: Posteriors, chains: Chains, names: Mapping[str, str],
     told = [Line2D([], [], color=COLOURS[key], label=names.get(key, key)) for key in keys]
     told.append(Line2D([], [], color=DARK, marker="*", linestyle="none", label="truth"))
     figure.legend(handles=told, loc="outside lower center", ncols=1 if narrow else 3, frameon=False, fontsize=8)
+    return figure
+
+
+def coverage_figure(found: Posteriors, *, narrow: bool = False) -> Figure:
+    """Draw the coverage of random regions against their credibility, for AWD and its rivals."""
+    figure, (axes,) = panels(1, narrow, height=3.6, width=4.6)
+    axes.plot([0, 1], [0, 1], color="black", linewidth=0.9)
+    for row in found.rows:
+        if row.key in CURVES:
+            colour, style = CURVES[row.key]
+            axes.plot(row.tarp.level, row.tarp.coverage, color=colour, linestyle=style, label=row.name)
+    label(axes, "Coverage (TARP)", "credibility of regions", "share that holds the truth")
+    axes.set_aspect("equal")
+    axes.legend(frameon=False, fontsize=8)
     return figure
 
 
