@@ -55,6 +55,7 @@ EXPECTED = {
 }  # fmt: skip
 WITHOUT_DATA = dict.fromkeys(OF_MAPS, "X is maps (n, ny, nx), and the data of the checks are tables") | {
     "EmulatorPosterior": "several maps of each of four cosmologies are needed",
+    "NeuralPosterior": "several maps of each of four cosmologies are needed",
     "CountRidge": "its parameter `transform`, a text, is taken for a method; PeakCountRegressor is checked",
 }
 """Estimators that are never fitted by the checks, and why."""

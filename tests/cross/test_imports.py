@@ -32,7 +32,15 @@ FLOORS = {
         "report",
         "app",
     ],
-    "awd_cosmo": ["formats", "maps simulate statistics", "inference teacher", "report", "run", "app"],
+    "awd_cosmo": [
+        "formats",
+        "maps simulate statistics",
+        "field_statistics inference teacher",
+        "posterior",
+        "report",
+        "run",
+        "app",
+    ],
     "awd_cme": [
         "movies",
         "tracks",

@@ -34,7 +34,7 @@ from awd_cosmo.simulate.simulation import simulate_suite
 from awd_cosmo.statistics.shifted_lognormal import ShiftedLognormal
 from awd_cosmo.teacher.resnet import ResNet18
 
-TINY = PRESETS["tiny"].changed(epochs=1)
+TINY = PRESETS["tiny"].changed(epochs=1, field_statistics=("pdf", "joint"))
 """24 cosmologies of 4 maps of 32², one epoch of a teacher of width 4."""
 ARTEFACTS = [
     "results.json", "model.json", "wavelet.json", "path.json", "scores.json", "selection.json", "choice.json",
@@ -99,7 +99,7 @@ def test_the_rows_that_are_promised_are_there(finished):
     results = Results.read(finished)
     wanted = {"awd", *(f"numbers_{name}" for name in TINY.baselines), "awd_peaks", "awd_counts",
               "awd_no_interpretation", "db5", "haar", "db2", "db3", "sym5", "raw", "laplace_v1", "laplace_v2",
-              "roberts", "starlet", "power_spectrum", "teacher", "mean"}  # fmt: skip
+              "roberts", "starlet", "power_spectrum", "pdf", "joint", "teacher", "mean"}  # fmt: skip
     for protocol, values in results.protocols.items():
         assert {row.key for row in values.rows} == wanted
         assert all(row.low < row.rmse < row.high for row in values.rows)

@@ -1,3 +1,8 @@
+from .field_statistics.joint import JointStatistic as JointStatistic
+from .field_statistics.minkowski import MinkowskiFunctionals as MinkowskiFunctionals
+from .field_statistics.one_point import PixelDistribution as PixelDistribution
+from .field_statistics.scattering import ScatteringCoefficients as ScatteringCoefficients
+from .field_statistics.starlet_norm import StarletNorm as StarletNorm
 from .formats.archives import BadMap as BadMap
 from .formats.fits import read_map as read_map
 from .formats.fits_writer import write_map as write_map
@@ -22,6 +27,13 @@ from .maps.layout_writer import pack_models as pack_models
 from .maps.layout_writer import write_suite as write_suite
 from .maps.open import MapSet as MapSet
 from .maps.open import open_maps as open_maps
+from .posterior.chains import read_chains as read_chains
+from .posterior.chains import write_chains as write_chains
+from .posterior.coverage import tarp as tarp
+from .posterior.map_posterior import MapPosterior as MapPosterior
+from .posterior.neural import NeuralPosterior as NeuralPosterior
+from .posterior.samples import PosteriorSamples as PosteriorSamples
+from .posterior.sampling import sample_posterior as sample_posterior
 from .report.page import write_report as write_report
 from .run.job import Job as Job
 from .run.pipeline import run_pipeline as run_pipeline

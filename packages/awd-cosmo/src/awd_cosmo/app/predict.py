@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from awd_core.run import ARGUMENTS, Scheduler, Typed, Workers, echo
+from awd_core.run import ARGUMENTS, AtLeast, Scheduler, Typed, Workers, echo
 
 SOME_BAD = 1
 """Exit code where there are predictions for some of the files alone."""
@@ -26,6 +26,12 @@ def predict(
     workers: Workers = 1,
     scheduler: Scheduler = None,
     out: Annotated[Sequence[Path], Typed("FILE"), "Write .csv or .json; may be given twice."] = (),
+    chains: Annotated[
+        Path | None, Typed("DIR"), "Draw from the posteriors, and write a chain of GetDist for each map there."
+    ] = None,
+    combine: Annotated[bool, "Of independent maps of one universe: their posterior together, too."] = False,
+    samples: Annotated[int, AtLeast(64), "Of each posterior."] = 2048,
+    seed: Annotated[int, AtLeast(0), "Of the samples."] = 0,
 ) -> None:
     """Estimate the parameter of maps, with error bars, and say how far they lie from the training maps."""
     import warnings
@@ -40,6 +46,17 @@ def predict(
     for file in out:
         if file.suffix not in writers:
             raise ValueError(f"--out is {file}; its ending must be .csv or .json")
+    if combine and chains is None:
+        raise ValueError("--combine puts posteriors together; give --chains DIR, a folder for their samples")
+    if chains is not None:
+        if out or workers != 1 or scheduler is not None:
+            raise ValueError("--chains has files of its own, and one process; leave --out, --workers, --scheduler out")
+        number = int(hdu) if hdu is not None and hdu.isdecimal() else hdu
+        _draw(
+            model, maps, chains, combine=combine, pixel_scale=pixel_scale, mask=mask, source_redshift=source_redshift,
+            hdu=number, itype=itype, pattern=pattern, samples=samples, seed=seed,
+        )  # fmt: skip
+        return
     place = model / "model.json" if model.is_dir() else model
     model_scale = Model.load(place).pixel_scale  # what is wrong with it is said here, and not by workers
     bad: list[tuple[str, str]] = []
@@ -70,3 +87,25 @@ def predict(
             echo(f"  {name}: {reason}", aside=True)
         if on_error == "tell":
             raise SystemExit(SOME_BAD)
+
+
+def _draw(model: Path, maps: Sequence[Path], folder: Path, **options: Any) -> None:
+    """Write chains of the posteriors of maps, and show a table."""
+    import warnings
+
+    from awd_cosmo.posterior.chains import write_chains
+    from awd_cosmo.posterior.map_files import chain_root, posterior_of_files, posterior_table
+    from awd_cosmo.posterior.map_posterior import MapPosterior
+
+    ready = MapPosterior.load(model)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", UserWarning)
+        found = posterior_of_files(ready, maps, **options)
+    for warning in said:
+        echo(f"Note: {warning.message}.", aside=True)
+    taken: set[str] = set()
+    for one in found:
+        together = one.samples.maps > 1 and one is found[-1] and options["combine"]
+        write_chains(chain_root(folder, "combined" if together else one.name, taken), one.samples)
+    echo(posterior_table(found, ready.settings.shown))
+    echo(f"Written to {folder}: {len(found)} {'chain' if len(found) == 1 else 'chains'}, as GetDist reads them.")

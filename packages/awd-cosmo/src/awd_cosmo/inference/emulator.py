@@ -50,6 +50,9 @@ class CountEmulator(Record):
     curves : tuple of mappings
         One a component. Polynomial: `weights` (q,) and `covariance` (q, q). Gaussian process: `nodes` (C, p),
         `values` (C,), `noise` (C,), `scale`, `amplitude`, `lengths` (p,).
+    common : ndarray, shape (K, K), optional
+        What of the scatter, whose covariance is the identity, all maps of a cosmology have in common: M above. It does
+        not average out over the maps of a survey.
     """
 
     kind: Kind
@@ -58,6 +61,7 @@ class CountEmulator(Record):
     centre: Array
     projection: Array
     curves: tuple[Mapping[str, Array], ...]
+    common: Array | None = None
 
     def compress(self, features: Array) -> Array:
         """Compressed features, (n, F) → (n, K), with a scatter of 1 about the curves."""
@@ -77,6 +81,25 @@ def log_density(t: Array, mean: Array, variance: Array) -> Array:
     chi2 = (t**2) @ precision.T - 2 * t @ (mean * precision).T + (mean**2 * precision).sum(axis=1)
     constant = np.log(2 * math.pi / precision).sum(axis=1)
     return np.asarray(-0.5 * (chi2 + constant))
+
+
+def log_density_each(t: Array, mean: Array, variance: Array) -> Array:
+    """The same of maps (n, K), each at grid points of its own, whose means and variances are (n, w, K): (n, w)."""
+    total = 1 + variance
+    return np.asarray(-0.5 * ((t[:, None] - mean) ** 2 / total + np.log(2 * math.pi * total)).sum(axis=2))
+
+
+def log_density_together(t: Array, mean: Array, variance: Array, common: Array | None, effective: float) -> Array:
+    """The same of the mean of maps of one cosmology, (n, K), as good as `effective` independent ones: (G,).
+
+    Its covariance is (1 − M)/n + M + diag v: what curves miss and do not know is the same for all maps.
+    """
+    shared = np.zeros((t.shape[1],) * 2) if common is None else common
+    fixed = (np.eye(t.shape[1]) - shared) / effective + shared
+    root = np.linalg.cholesky(fixed + variance[:, :, None] * np.eye(t.shape[1]))
+    scaled = np.linalg.solve(root, (t.mean(axis=0) - mean)[:, :, None])[:, :, 0]
+    determinant = np.log(2 * math.pi * np.einsum("gkk->gk", root) ** 2).sum(axis=1)
+    return np.asarray(-0.5 * ((scaled**2).sum(axis=1) + determinant))
 
 
 def fit_emulator(
@@ -143,7 +166,7 @@ def fit_emulator(
     noise = np.einsum("ki,ij,kj->k", turn, missed, turn) + (turn**2).sum(axis=1) / n[:, None]
     fit = _fit_gp if kind == "gp" else _fit_polynomial
     curves = tuple(fit(x, t[:, k], noise[:, k], kind) for k in range(t.shape[1]))
-    return CountEmulator(kind, low, high, centre, projection, curves)
+    return CountEmulator(kind, low, high, centre, projection, curves, turn @ missed @ turn.T)
 
 
 def _principal(z: Array, n: Array, components: int | None, least: int) -> Array:

@@ -9,6 +9,7 @@
 They are scikit-learn estimators on features (n, F), whatever statistic made them.
 """
 
+import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
 
@@ -266,6 +267,8 @@ class PeakCountRegressor(CountRegressor):
         return how
 
 
+UPSTAIRS = {"NeuralPosterior": "awd_cosmo.posterior.neural"}
+"""Where a saved estimator's class is found that stands on those here."""
 _METHODS: dict[str, Any] = {"emulator": EmulatorPosterior, "nearest": NearestCosmology, "ridge": CountRidge}
 
 
@@ -279,8 +282,11 @@ def regressor_from_dict(values: Mapping[str, Any]) -> CountRegressor:
     """
     kinds: dict[str, Any] = {kind.__name__: kind for kind in (*_METHODS.values(), PeakCountRegressor)}
     kind = values.get("kind")
+    if kind in UPSTAIRS:
+        kinds[kind] = getattr(importlib.import_module(UPSTAIRS[kind]), kind)
     if kind not in kinds:
-        raise ValueError(f"the regressor is {kind!r}; known are {', '.join(kinds)}. Give what to_dict returned")
+        known = ", ".join([*kinds, *UPSTAIRS])
+        raise ValueError(f"the regressor is {kind!r}; known are {known}. Give what to_dict returned")
     made: CountRegressor = kinds[kind].from_dict(values)
     return made
 

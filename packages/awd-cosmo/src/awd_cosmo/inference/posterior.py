@@ -9,7 +9,13 @@ import numpy.typing as npt
 from awd_core.checks import is_whole_number, varying, whole_number
 from awd_core.typing import AnyArray, Array, Rows
 from awd_cosmo.inference.covariance import hartlap_factor, shrunk_covariance
-from awd_cosmo.inference.emulator import CountEmulator, fit_emulator, log_density
+from awd_cosmo.inference.emulator import (
+    CountEmulator,
+    fit_emulator,
+    log_density,
+    log_density_each,
+    log_density_together,
+)
 from awd_cosmo.inference.regressor import CountRegressor, Transform, parameters_of, transformed
 
 _POINTS = {1: 400, 2: 80, 3: 24, 4: 12}
@@ -105,6 +111,59 @@ class EmulatorPosterior(CountRegressor):
             density = np.vstack([density, marginal])
         return values, density / (values[1] - values[0])
 
+    def box(self) -> tuple[Array, Array]:
+        """Ends of the prior, both (p,): the targets first, then what is marginalised over."""
+        self._check_fitted()
+        return self.emulator_.low, self.emulator_.high
+
+    def log_likelihood(self, X: npt.ArrayLike, parameters: npt.ArrayLike) -> Array:
+        """Logarithm of the likelihood of each map.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, F)
+            Features of maps.
+        parameters : array_like, shape (G, p) or (n, w, p)
+            Points for all maps, or for each of them, within `box`.
+
+        Returns
+        -------
+        ndarray, shape (n, G) or (n, w)
+        """
+        t, theta = self._compressed(self._checked(X)), np.asarray(parameters, dtype=np.float64)
+        mean, variance = self.emulator_.predict(theta.reshape(-1, theta.shape[-1]))
+        if theta.ndim == 2:
+            return log_density(t, mean, variance)
+        return log_density_each(t, *(values.reshape(*theta.shape[:2], -1) for values in (mean, variance)))
+
+    def log_likelihood_together(
+        self, X: npt.ArrayLike, parameters: npt.ArrayLike, effective: float | None = None
+    ) -> Array:
+        """Logarithm of the likelihood of maps of one cosmology together, (G,), at points (G, p).
+
+        What the emulator misses, or does not know, is common to all of them: it does not average out.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, F)
+            Features of maps.
+        parameters : array_like, shape (G, p)
+            Points within `box`.
+        effective : float, optional
+            How many independent maps they are worth; n if not given.
+        """
+        t = self._compressed(self._checked(X))
+        mean, variance = self.emulator_.predict(np.asarray(parameters, dtype=np.float64))
+        return log_density_together(t, mean, variance, self.emulator_.common, effective or len(t))
+
+    def scatter(self, X: npt.ArrayLike) -> tuple[float, int]:
+        """χ² of maps about their mean, and its degrees of freedom; alike for independent maps of one cosmology."""
+        t = self._compressed(self._checked(X))
+        common = np.zeros((t.shape[1],) * 2) if self.emulator_.common is None else self.emulator_.common
+        rest = t - t.mean(axis=0)
+        own = np.eye(t.shape[1]) - common
+        return float(np.einsum("nk,kl,nl->", rest, np.linalg.pinv(own, hermitian=True), rest)), rest[1:].size
+
     def to_dict(self) -> dict[str, Any]:
         """JSON values; see `CountRegressor.to_dict`."""
         values = super().to_dict()
@@ -167,6 +226,9 @@ class EmulatorPosterior(CountRegressor):
             stds.append(np.sqrt(np.maximum(variance, 0) + cell / 12))
         return np.concatenate(estimates), np.concatenate(stds)
 
+    def _compressed(self, features: Array) -> Array:
+        return self.emulator_.compress(transformed(features, self.transform)[:, self.used_ > 0])
+
     def _points(self, parameters: int) -> int:
         if parameters not in _POINTS:
             raise ValueError(
@@ -185,7 +247,7 @@ class EmulatorPosterior(CountRegressor):
 
     def _weights(self, features: Array) -> Iterator[Array]:
         """Posterior probabilities of the grid points, block by block of maps."""
-        t = self.emulator_.compress(transformed(features, self.transform)[:, self.used_ > 0])
+        t = self._compressed(features)
         grid = self._grid()
         # Curves over a grid of three parameters take seconds: they are drawn once.
         known = vars(self).get("_curves")

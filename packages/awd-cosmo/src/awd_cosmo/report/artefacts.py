@@ -6,7 +6,7 @@ Only maps and results must be there. Whatever else is missing is None, and the r
 import csv
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,14 @@ from awd_core.typing import Array, Rows
 from awd_core.wavelets import Wavelet
 from awd_cosmo.inference.model import Model
 from awd_cosmo.inference.results import ModelRow, Protocol, Results, TriedCandidate
+from awd_cosmo.posterior.chains import read_chains
+from awd_cosmo.posterior.results import Posteriors
+from awd_cosmo.posterior.samples import PosteriorSamples
 
 PROGRAM = "awd-cosmo"
 PROTOCOLS = ("held_out", "published")
 PROTOCOL_NAMES = {"held_out": "cosmologies held out", "published": "published protocol"}
-SYMBOLS = {"Omega_m": "Ωₘ", "M_nu": "M_ν", "A_s": "10⁹ Aₛ", "sigma8": "σ₈", "n_s": "nₛ"}
+SYMBOLS = {"Omega_m": "Ωₘ", "M_nu": "M_ν", "A_s": "10⁹ Aₛ", "sigma8": "σ₈", "n_s": "nₛ", "S8": "S₈"}
 SAME = 1e-10
 """Largest difference of taps that are the same but for rounding."""
 
@@ -101,6 +104,8 @@ class RunRecord:
     attributions: Attributions | None
     model: Model | None
     observed: Sequence[Mapping[str, Any]] | None
+    posteriors: Posteriors | None = None
+    chains: Mapping[tuple[str, int], PosteriorSamples] = field(default_factory=dict)
 
     @property
     def symbol(self) -> str:
@@ -180,6 +185,7 @@ def read_record(run: RunFolder | Path) -> RunRecord:
     results = Results.load(run / "results.json")
     if not any(name in results.protocols for name in PROTOCOLS):
         raise ValueError(f"{run / 'results.json'} has no protocol named {' or '.join(PROTOCOLS)}; run the comparison")
+    posteriors = load_if_exists(run / "posteriors.json", Posteriors.load)
     return RunRecord(
         folder=run if isinstance(run, Path) else run.path,
         maps=read_json(run / "maps.json"),
@@ -201,7 +207,17 @@ def read_record(run: RunFolder | Path) -> RunRecord:
         attributions=load_if_exists(run / "attributions.npz", _attributions),
         model=load_if_exists(run / "model.json", Model.load),
         observed=read_json(run / "observed.json"),
+        posteriors=posteriors,
+        chains={}
+        if posteriors is None
+        else chains_of((run if isinstance(run, Path) else run.path) / "chains", posteriors),
     )
+
+
+def chains_of(folder: Path, found: Posteriors) -> dict[tuple[str, int], PosteriorSamples]:
+    """The chains that are there, by statistic and map."""
+    roots = {(row.key, one.row): folder / f"{row.key}-map{one.row}" for row in found.rows for one in found.maps}
+    return {which: read_chains(root) for which, root in roots.items() if Path(f"{root}.txt").exists()}
 
 
 def _predictions(file: Path) -> dict[str, Predictions]:

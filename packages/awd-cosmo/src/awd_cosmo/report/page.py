@@ -10,8 +10,8 @@ from typing import Any
 
 from awd_core.report import save_run_report
 from awd_core.run import RunFolder, check_run
-from awd_cosmo.report import sentences, tables
-from awd_cosmo.report.artefacts import RunRecord, read_record
+from awd_cosmo.report import posteriors, sentences, tables
+from awd_cosmo.report.artefacts import SYMBOLS, RunRecord, read_record
 from awd_cosmo.report.pictures import bands, plan, shape_level
 
 OFF_PATH = "wavelet.json holds none of this path's wavelets. Shown is the point at α = {:g}."
@@ -72,6 +72,7 @@ def write_report(
         shape_level=shape_level(record),
         snippet=snippet(record),
         uses=_uses(record),
+        posteriors_sentence=record.posteriors and posteriors.posteriors_sentence(record.posteriors, SYMBOLS),
     )  # fmt: skip
 
 
@@ -89,6 +90,7 @@ def snippet(record: RunRecord) -> str:
 def _tables(record: RunRecord) -> dict[str, Any]:
     names = tables.row_names(record.ordered)
     scales, shares = bands(record)
+    found = record.posteriors
     return {
         "results": [(one, tables.results_table(one, names, record.symbol)) for one in record.ordered],
         "ratios": tables.ratios_table(record) if record.results.ratios else None,
@@ -101,6 +103,7 @@ def _tables(record: RunRecord) -> dict[str, Any]:
         "weighed": bool(shares),
         "teacher": tables.teacher_table(record),
         "observed": tables.observed_table(record),
+        "posteriors": None if found is None else posteriors.posteriors_table(found, SYMBOLS),
     }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from awd_core.report import Draw, PlannedFigure, error_curve_figure
 from awd_core.student import CurvePoint, ErrorCurve
 from awd_cosmo.inference.results import ModelRow
-from awd_cosmo.report import map_figures, result_figures, run_figures, sentences, tables
+from awd_cosmo.report import map_figures, posteriors, result_figures, run_figures, sentences, tables
 from awd_cosmo.report.artefacts import SYMBOLS, RunRecord
 from awd_cosmo.report.bands import BandShare, band_shares, model_levels, scales_of
 from awd_cosmo.statistics.undecimated import BandScale
@@ -19,7 +19,13 @@ MOST_BANDS = 15
 
 def plan(record: RunRecord) -> list[PlannedFigure]:
     """All pictures for which there are data."""
-    return [*_of_results(record), *_of_data(record), *_of_wavelet(record), *_of_attributions(record)]
+    return [
+        *_of_results(record),
+        *_of_posteriors(record),
+        *_of_data(record),
+        *_of_wavelet(record),
+        *_of_attributions(record),
+    ]
 
 
 def _of_results(record: RunRecord) -> list[PlannedFigure]:
@@ -68,6 +74,31 @@ def _of_results(record: RunRecord) -> list[PlannedFigure]:
             )
         )
     return planned
+
+
+def _of_posteriors(record: RunRecord) -> list[PlannedFigure]:
+    found, chains = record.posteriors, record.chains
+    if found is None:
+        return []
+    planned = [
+        PlannedFigure(
+            "coverage",
+            "How often random regions of the posteriors hold the truth, against their credibility.",
+            lambda narrow: posteriors.coverage_figure(found, narrow=narrow),
+        )
+    ]
+    if len(found.shown) < 2 or not all(("awd", one.row) in chains for one in found.maps):
+        return planned
+    names = {row.key: row.name for row in found.rows}
+    both = " and ".join(SYMBOLS.get(name, name) for name in found.shown[:2])
+    return [
+        *planned,
+        PlannedFigure(
+            "contours",
+            f"Contours of the posterior of {both} for some test maps, with their truth; the chains have the numbers.",
+            lambda narrow: posteriors.contours_figure(found, chains, names, narrow=narrow),
+        ),
+    ]
 
 
 def _curve(rows: Sequence[Mapping[str, Any]]) -> PlannedFigure:

@@ -20,7 +20,7 @@ from awd_cosmo.report.artefacts import Predictions
 
 SERIES = {"held_out": "new cosmologies", "published": "known cosmologies"}
 MATH = {"Omega_m": r"$\Omega_\mathrm{m}$", "M_nu": r"$M_\nu$ (eV)", "A_s": r"$10^9 A_\mathrm{s}$",
-        "sigma8": r"$\sigma_8$", "n_s": r"$n_\mathrm{s}$"}  # fmt: skip
+        "sigma8": r"$\sigma_8$", "S8": "$S_8$", "n_s": r"$n_\mathrm{s}$"}  # fmt: skip
 
 
 def written(target: str) -> str:

@@ -10,7 +10,7 @@ from awd_core.files import to_json
 from awd_core.run import Report, RunFolder
 from awd_core.student import StudentDistillation
 from awd_core.wavelets import Wavelet
-from awd_cosmo.run.compare import CLASSICAL_NAMES, Comparison, wavelet_counts
+from awd_cosmo.run.compare import Comparison, wavelet_counts
 from awd_cosmo.run.job import Estimator, Job
 from awd_cosmo.run.prepare import Prepared
 from awd_cosmo.run.student import few_peaks
@@ -40,7 +40,7 @@ def select(
     statistics = _usable(job, prepared)
     points = [(start, index) for start, path in paths.items() for index in range(len(path))]
     compared = 2 + len(job.baselines)
-    total = len(statistics) * (compared + len(job.estimators)) + len(points) + len(CLASSICAL_NAMES) + 2
+    total = len(statistics) * (compared + len(job.estimators)) + len(points) + len(comparison.classical_names) + 2
     done = 0
 
     def advance(what: str) -> None:
@@ -83,12 +83,12 @@ def select(
         for key, wavelet in wavelets.items()
     }
     chosen["classical"] = {}
-    for key in CLASSICAL_NAMES:
+    for key, name in comparison.classical_names.items():
         before = len(comparison.record)
         comparison.classical(key)
         best = next(i for i, entry in enumerate(comparison.record[before:]) if entry.chosen)
         chosen["classical"][key] = [best // len(job.estimators), comparison.record[before + best].regressor]
-        advance(CLASSICAL_NAMES[key])
+        advance(name)
     run.write_json("selection.json", to_json(comparison.record))
     run.write_json("choice.json", chosen)
 

@@ -18,6 +18,7 @@ from awd_cosmo.inference.regressor import CountRegressor
 from awd_cosmo.inference.results import RECOGNISES, ModelEstimates, TriedCandidate
 from awd_cosmo.inference.scores import rmse
 from awd_cosmo.run.features import Features, described, statistic_key
+from awd_cosmo.run.forms import CLASSICAL_NAMES, FIELD_NAMES, classical_statistics, field_label, transform_of
 from awd_cosmo.run.job import Job
 from awd_cosmo.run.prepare import Prepared
 from awd_cosmo.statistics.counts import PUBLISHED_BOUNDS, PeakCounts
@@ -27,15 +28,6 @@ from awd_cosmo.statistics.shifted_lognormal import ShiftedLognormal
 from awd_cosmo.statistics.spectrum import PowerSpectrum
 from awd_cosmo.statistics.starlet import StarletCounts
 from awd_cosmo.statistics.statistic import Statistic
-
-CLASSICAL_NAMES = {
-    "raw": "raw peak heights",
-    "laplace_v1": "Laplace v1 peaks",
-    "laplace_v2": "Laplace v2 peaks",
-    "roberts": "Roberts cross peaks",
-    "starlet": "starlet peaks",
-    "power_spectrum": "power spectrum",
-}
 
 
 @dataclass(frozen=True)
@@ -57,24 +49,9 @@ SCALES = 3
 """Sizes of blocks that the few numbers tell of, as far as they fit: with four further numbers there are seven."""
 
 
-def classical_statistics(key: str, pixel_scale: float, side: int) -> list[Statistic]:
-    """What a classical statistic of maps of so many pixels a side may look like; cross-validation chooses."""
-    if key == "starlet":
-        most = max(1, int(np.log2(side)) - 2)  # beyond, the coarsest band hardly has a peak
-        return [StarletCounts(levels, per="pixel") for levels in range(max(1, most - 1), most + 1)]
-    if key == "power_spectrum":
-        return [PowerSpectrum(pixel_scale, bins=bins) for bins in (12, 20)]
-    name = "roberts_cross" if key == "roberts" else key
-    return [
-        PeakCounts(name, per="pixel"),
-        *(PeakCounts(name, range="normal", bins=bins, per="pixel") for bins in (12, 22)),
-    ]
-
-
 def new_estimator(name: str, statistic: Statistic, seed: int) -> CountRegressor:
-    """Estimator by name; logarithms are taken as they are, counts by their square roots, few numbers with products."""
-    few = isinstance(statistic, ShiftedLognormal)
-    how: Any = "none" if few or isinstance(statistic, PowerSpectrum) else "sqrt"
+    """Estimator by name; few numbers are read with their products."""
+    few, how = isinstance(statistic, ShiftedLognormal), transform_of(statistic)
     if name == "nearest":
         return NearestCosmology()
     if name == "ridge":
@@ -103,6 +80,11 @@ class Comparison:
             np.sort(rng.permutation(rows)[: max(4, round(share * len(rows)))])
             for rows in (split.train, split.validation)
         )  # type: ignore[return-value]
+
+    @property
+    def classical_names(self) -> dict[str, str]:
+        """What the classical statistics are called, by key, those that were asked for last."""
+        return CLASSICAL_NAMES | {key: FIELD_NAMES[key] for key in self.job.field_statistics}
 
     @property
     def block_sizes(self) -> int:
@@ -146,7 +128,7 @@ class Comparison:
         maps = self.prepared.maps
         return self.best(
             [
-                self.tried(statistic, estimator, key=key, name=CLASSICAL_NAMES[key])
+                self.tried(statistic, estimator, key=key, name=self.classical_names[key])
                 for statistic in classical_statistics(key, maps.arcmin_per_pixel, min(maps.shape))
                 for estimator in self.job.estimators
             ]
@@ -227,6 +209,8 @@ def statistic_label(statistic: Statistic) -> str:
     >>> statistic_label(wavelet_counts("db2", {"levels": 2, "pixels": "all"}))
     'all pixels, 2 levels, 20 bins'
     """
+    if (told := field_label(statistic)) is not None:
+        return told
     if isinstance(statistic, ScaleCounts | StarletCounts):
         what = {"all": "all pixels", "peaks": "peaks", "minima": "minima", "both": "peaks and minima"}[statistic.pixels]
         return f"{what}, {statistic.levels} levels, {statistic.bins} bins"

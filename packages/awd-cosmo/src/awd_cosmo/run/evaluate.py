@@ -17,13 +17,12 @@ from awd_cosmo.inference.results import ModelEstimates, ModelRow, Protocol, Rati
 from awd_cosmo.inference.scores import rmse
 from awd_cosmo.inference.training_range import TrainingDistribution
 from awd_cosmo.run.compare import (
-    CLASSICAL_NAMES,
     Choice,
     Comparison,
-    classical_statistics,
     published_filters,
     wavelet_counts,
 )
+from awd_cosmo.run.forms import classical_statistics
 from awd_cosmo.run.prepare import Prepared
 from awd_cosmo.run.student import few_peaks, number_curve
 from awd_cosmo.run.teach import Taught, teacher_estimates
@@ -62,7 +61,7 @@ def evaluate(
     )}  # fmt: skip
     for key, (index, estimator) in chosen["classical"].items():
         statistic = classical_statistics(key, maps.arcmin_per_pixel, min(maps.shape))[index]
-        models.append((key, CLASSICAL_NAMES[key], "classical", statistic, estimator))
+        models.append((key, comparison.classical_names[key], "classical", statistic, estimator))
     protocols: dict[str, Protocol] = {}
     ratios: list[Ratio] = []
     tables, timings = {}, {}

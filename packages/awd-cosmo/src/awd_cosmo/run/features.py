@@ -19,6 +19,7 @@ from awd_core.files import cached_array, make_atomically
 from awd_core.run import RunFolder, shortest_seconds
 from awd_core.typing import Array, Rows
 from awd_core.workers import Serial, Workers, available_cores
+from awd_cosmo.field_statistics.joint import JointStatistic
 from awd_cosmo.maps.map_set import MapSet
 from awd_cosmo.maps.sources import HANDED, Maps, Source, maps_at_a_time
 from awd_cosmo.statistics.statistic import Statistic
@@ -56,6 +57,8 @@ class Features:
 
     def of(self, statistic: Statistic, rows: Rows | None = None) -> Array:
         """Features (n, F) of some rows, or of all, which are kept. The statistic is not fitted."""
+        if isinstance(statistic, JointStatistic):
+            return np.hstack([self.of(part, rows) for part in statistic.statistics])
         place = self.run / "features" / f"{statistic_key(statistic)}.npy"
         kept: Array | None = cached_array(place)
         if kept is not None and len(kept) == len(self.maps):
@@ -201,13 +204,15 @@ def described(statistic: Statistic) -> dict[str, Any]:
 
 
 def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    made: dict[str, Any] = {}
-    for key, value in parameters.items():
-        if isinstance(value, np.ndarray):
-            made[key] = {"array": value.tolist()}
-        else:
-            made[key] = list(value) if isinstance(value, tuple) else value
-    return made
+    return {key: _plain_value(value) for key, value in parameters.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return {"array": value.tolist()}
+    if isinstance(value, Statistic):
+        return {"statistic": type(value).__name__, **_plain(value.get_params())}
+    return [_plain_value(one) for one in value] if isinstance(value, tuple | list) else value
 
 
 def statistic_key(statistic: Statistic) -> str:

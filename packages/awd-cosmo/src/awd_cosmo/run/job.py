@@ -16,6 +16,9 @@ SIMULATED = "simulated"
 
 PLAIN_WAVELETS = ("db5", "haar", "db2", "db3", "sym5")
 
+FIELD_STATISTICS = ("minima", "pdf", "l1_norm", "minkowski", "scattering", "joint")
+"""Statistics that a run compares with where they are asked for: see `awd_cosmo.run.forms`."""
+
 DATA, MAPS, TEACHER, LEARNING = (
     Panel("Data", 1), Panel("Maps", 2), Panel("Teacher", 3), Panel("Distillation and comparison", 4)
 )  # fmt: skip
@@ -58,7 +61,7 @@ class Job:
     target
         Parameter to estimate: Omega_m, sigma8, S8 …, or any column of numbers of the table or labels.
     more_targets
-        More parameters for the teacher: M_nu,A_s.
+        More parameters, for the teacher and for the posterior of all of them: S8,A_s.
     layout
         How the data are laid out: auto, or a name of docs/formats.md.
     source_redshift
@@ -165,6 +168,10 @@ class Job:
         Maps on whose answers the wavelet of the few numbers is chosen.
     baselines
         Plain wavelets to compare with: each with the same numbers, and with its best counts.
+    field_statistics
+        Further rows of the comparison: minima, pdf, l1_norm, minkowski, scattering, joint; or all.
+    posterior
+        Of several parameters, with --also: by an emulator, or by small networks; none.
 
     Examples
     --------
@@ -239,10 +246,22 @@ class Job:
     selection_maps: Annotated[int, AtLeast(8)] = 3000
     student_maps: Annotated[int, LEARNING, AtLeast(16)] = 1600
     baselines: tuple[str, ...] = PLAIN_WAVELETS
+    field_statistics: Annotated[tuple[str, ...], LEARNING, Typed("NAMES", name="--statistics")] = ()
+    posterior: Annotated[Literal["emulator", "neural", "none"], LEARNING] = "emulator"
 
     def __post_init__(self) -> None:
         """Check what can be checked before any map is read."""
-        lists = {"more_targets", "columns", "fractions", "wavelets", "shares", "statistics", "estimators", "baselines"}
+        lists = {
+            "more_targets",
+            "columns",
+            "fractions",
+            "wavelets",
+            "shares",
+            "statistics",
+            "estimators",
+            "baselines",
+            "field_statistics",
+        }
         for name in lists:
             object.__setattr__(self, name, tuple(getattr(self, name)))
         check_settings(self)
@@ -263,6 +282,13 @@ class Job:
             )  # fmt: skip
         if self.shares[-1] > 1 or len(self.shares) < 2:
             raise SettingError("{shares} must hold at least one above 0, and none above 1")
+        names = FIELD_STATISTICS if self.field_statistics == ("all",) else self.field_statistics
+        if unknown := [name for name in names if name not in FIELD_STATISTICS]:
+            raise SettingError(
+                "{field_statistics} names {name}; choose among {known}, or all",
+                name=unknown[0], known=", ".join(FIELD_STATISTICS),
+            )  # fmt: skip
+        object.__setattr__(self, "field_statistics", tuple(dict.fromkeys(names)))
         if not (self.wavelets and self.statistics and self.estimators):
             raise ValueError("a run needs a wavelet to start from, a statistic and an estimator")
         if self.teacher is None and self.epochs == 0 and self.gradients_digest is None:

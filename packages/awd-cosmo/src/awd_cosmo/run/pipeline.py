@@ -55,6 +55,7 @@ from awd_cosmo.run.compare import Comparison
 from awd_cosmo.run.evaluate import evaluate
 from awd_cosmo.run.features import Features
 from awd_cosmo.run.job import SIMULATED, Job
+from awd_cosmo.run.posteriors import write_posteriors
 from awd_cosmo.run.prepare import Prepared, data_identity, keep, open_data, prepare, say_account, simulate_first
 from awd_cosmo.run.student import find_wavelets
 from awd_cosmo.run.teach import Taught, teach
@@ -249,6 +250,15 @@ class Work(Distilling):
         students = {"awd": self.student, "awd_peaks": self.peaks}
         evaluate(self.run, self.comparison, students, self.paths, self.chosen, self.taught, report)
 
+    @property
+    def has_posterior(self) -> bool:
+        """Whether posteriors of several parameters are asked for."""
+        return len(self.job.targets) > 1 and self.job.posterior != "none"
+
+    def write_posteriors(self, report: Report) -> None:
+        """Sample the posteriors of all targets at once."""
+        write_posteriors(self.run, self.comparison, self.student, self.chosen, self.taught, report)
+
     def observe(self, report: Report) -> None:
         """Ask the model for observed maps."""
         with warnings.catch_warnings(record=True) as said:
@@ -320,6 +330,11 @@ RUN: tuple[Step[Work], ...] = (
         "timings.json": "seconds of each step, milliseconds per map of each model",
         "features": "features of all maps, by statistic",
     }, done=files_exist("results.json", "model.json", "predictions.csv")),
+    Step("evaluate", "Posteriors", Work.write_posteriors, {
+        "posteriors.json": "posteriors of all targets at once, by statistic: errors, figure of merit, coverage",
+        "posterior.json": "the readable model with a likelihood; `awd-cosmo predict --chains` draws from its posterior",
+        "chains": "samples for some test maps, as GetDist reads them",
+    }, lambda w: w.has_posterior, files_exist("posteriors.json", "posterior.json")),
     Step("evaluate", "Observed maps", Work.observe, {
         "observed.json": "what the model says of observed maps",
         "observed.csv": "the same as a table",

@@ -25,6 +25,7 @@ from awd_cosmo.maps.map_set import MapSet
 from awd_cosmo.maps.open import open_maps
 from awd_cosmo.maps.preprocessing import Preprocessing
 from awd_cosmo.maps.sources import Maps, Source
+from awd_cosmo.run.amplitudes import with_amplitudes
 from awd_cosmo.run.job import Job
 from awd_cosmo.simulate.suite_folder import DESCRIPTION, suite_description
 
@@ -106,14 +107,7 @@ def open_data(job: Job, data: str | Path, workers: Workers, mask: str | os.PathL
         columns=job.columns or None, ranges=job.ranges, own=job.targets, itype=job.itype, headers=job.headers,
         invalid=job.invalid, mask=mask, constant=False, workers=workers,
     )  # fmt: skip
-    if (
-        "S8" in job.targets
-        and not {"S8"} & set(maps.table.colnames)
-        and {"sigma8", "Omega_m"} <= set(maps.table.colnames)
-    ):
-        sigma8, omega_m = maps.parameters(["sigma8", "Omega_m"]).T
-        maps.table["S8"] = sigma8 * np.sqrt(omega_m / 0.3)
-        maps.account += "\nS8 is σ8 √(Ω_m / 0.3) of the maps' parameters"
+    with_amplitudes(maps, job.targets, job.itype)
     for name in job.targets:
         if np.isnan(maps.parameters([name])).any():
             raise ValueError(f"some maps have no {name}; it is to be learnt, so leave them out or complete their table")
@@ -197,7 +191,7 @@ def prepare(run: RunFolder, job: Job, data: str | Path, maps: MapSet, workers: W
         sha256, shares = _identity(cached, workers)
     cached = _observed(cached, shares, job.least_observed, said)
     cosmology, realisation = _integers(cached, "cosmology"), _integers(cached, "realisation")
-    names = _varying(cached, job.target)
+    names = varying(cached, job.target)
     noise = None if job.noise is None else {"convention": job.noise, "galaxies_per_arcmin2": job.galaxies}
     independent = independent_phases(data) or job.phases == "independent"
     splits = _split(job, independent, cosmology, realisation)
@@ -405,8 +399,8 @@ def _told(suite: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in suite.items() if key not in ("cosmologies", "versions")}
 
 
-def _varying(maps: MapSet, target: str) -> list[str]:
-    """Parameters that vary from cosmology to cosmology and do not follow from the others, the target first.
+def varying(maps: MapSet, target: str | None = None) -> list[str]:
+    """Parameters that vary from cosmology to cosmology and do not follow from the others, the target, if any, first.
 
     What varies within a cosmology is a nuisance: it tells nothing of which cosmology a map is of.
     """
@@ -419,11 +413,12 @@ def _varying(maps: MapSet, target: str) -> list[str]:
         if np.isfinite(values[:, k]).all() and np.ptp(values[:, k]) > 1e-9 and name != target
         and np.allclose(values[:, k], values[first, k], rtol=1e-9, atol=0)
     ]  # fmt: skip
+    first_ones = [] if target is None else [target]
     # σ8 follows from A_s and the others, which are what is varied; S8 from σ8 and Ω_m, or the other way round.
     if target == "S8":
         return [target, *(name for name in vary if name not in ("sigma8", "A_s"))]
     follow = {"sigma8": {"A_s"}, "S8": {"A_s", "sigma8"}}
-    return [target, *(name for name in vary if not follow.get(name, set()) & {target, *vary})]
+    return [*first_ones, *(name for name in vary if not follow.get(name, set()) & {*first_ones, *vary})]
 
 
 def _integers(maps: MapSet, column: str) -> Rows:

@@ -1,7 +1,7 @@
 """Teachers within a run: one for each protocol, trained once, or a network of the user's own."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,13 +55,20 @@ class Taught:
 
     def predict_stacks(self, stacks: Any) -> Array:
         """Estimates of the target for stacks (m, ny, nx), one after the other."""
-        found = []
+        return np.concatenate([answer[:, self.output] for answer in self._answers(stacks)])
+
+    def answers(self, maps: MapSet, rows: Rows) -> Array:
+        """All predictions, (n, k)."""
+        size = min(BLOCK, HANDED * maps_at_a_time(maps.shape))
+        blocks = (maps.read(rows[start : start + size]) for start in range(0, len(rows), size))
+        return np.concatenate(list(self._answers(blocks)))
+
+    def _answers(self, stacks: Any) -> Iterator[Array]:
         with torch.no_grad():
             for stack in stacks:
                 seen = np.nan_to_num(np.asarray(stack[:, None], np.float32), nan=self.fill)
-                answer = self.module(torch.from_numpy(np.ascontiguousarray(seen)))
-                found.append((answer if answer.ndim == 1 else answer[:, self.output]).double().numpy())
-        return np.concatenate(found)
+                answer = self.module(torch.from_numpy(np.ascontiguousarray(seen))).double().numpy()
+                yield answer.reshape(len(answer), -1)
 
 
 def teach(run: RunFolder, job: Job, prepared: Prepared, weights: Path | None) -> dict[str, Taught]:

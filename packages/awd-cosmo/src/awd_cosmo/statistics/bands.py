@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import check_choice, real_number
-from awd_core.typing import Array, Indices
+from awd_core.typing import AnyArray, Array, Indices
 from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
 from awd_cosmo.statistics.histograms import FIT_VALUES, feature_names, histogram, learnt_edges, some_of, thresholds
 from awd_cosmo.statistics.peaks import (
@@ -85,6 +85,15 @@ class BandCounts(Statistic):
         """What the taps of each band, squared, weigh; "raw" left out."""
         raise NotImplementedError
 
+    def _bands_of(self, block: Floats) -> Iterator[Band]:
+        """Bands of maps, "raw" first."""
+        yield Band("raw", block, False)
+        yield from self._transformed(block)
+
+    def _tally(self, values: Floats, limits: Floats) -> AnyArray:
+        """What values add to the bins between limits: how many they are."""
+        return histogram(values, limits)
+
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the bins.
 
@@ -156,7 +165,7 @@ class BandCounts(Statistic):
             for k in rows[band, kind]:
                 limits = thresholds(self.edges_[k], found[0].dtype)
                 for m, values in enumerate(found):
-                    counts[start + m, k] += histogram(values, limits)
+                    counts[start + m, k] += self._tally(values, limits)
                 area[start : start + len(found), k, 0] += pixels
 
         self._count(maps, self.mask if mask is None else mask, count)
@@ -213,7 +222,7 @@ class BandCounts(Statistic):
             refuse_not_finite(block, here, start)
             seen = shared if shared is not None or here is None else self._seen(here, wanted)
             whole = block if here is None else _filled(block, here)
-            for band in (Band("raw", whole, False), *self._transformed(whole)):
+            for band in self._bands_of(whole):
                 if band.name in wanted:
                     clear = None if seen is None else seen[band.name]
                     if clear is not None and band.turned:
@@ -225,26 +234,8 @@ class BandCounts(Statistic):
 
     def _seen(self, observed: Mask, wanted: set[str]) -> dict[str, Mask]:
         """Pixels of each band that hardly see what was not observed."""
-        ny, nx = observed.shape[-2:]
-        # Beyond its border a map goes on as for the bands: mirrored, it is one period of a map of twice the size.
-        hidden = (~observed).astype(np.float64)
-        if self.boundary == "symmetric":
-            hidden = np.concatenate([hidden, hidden[..., ::-1, :]], axis=-2)
-            hidden = np.concatenate([hidden, hidden[..., ::-1]], axis=-1)
-        size = hidden.shape[-2:]
-        waves = np.fft.rfft2(hidden)
         seen = {"raw": observed}
-        for name, parts in self._energies().items():
-            if name not in wanted:
-                continue
-            response = sum(
-                part.factor
-                * np.fft.fft(_around(part.along_y, part.before, size[0]))[:, None]
-                * np.fft.rfft(_around(part.along_x, part.before, size[1]))
-                for part in parts
-            )
-            share = np.fft.irfft2(waves * np.conj(response), s=size, axes=(-2, -1))[..., :ny, :nx]
-            total = sum(part.factor * part.along_y.sum() * part.along_x.sum() for part in parts)
+        for name, (share, total) in self._spread((~observed).astype(np.float64), wanted).items():
             # Rounding must not hide pixels far from every hole.
             seen[name] = observed & (share <= self.masked_share * total + 1e-12)
         for name in (name for name in seen if name in wanted):
@@ -254,6 +245,30 @@ class BandCounts(Statistic):
                     "what was not observed, everywhere; take fewer levels, leave the band out or raise masked_share"
                 )
         return seen
+
+    def _spread(self, pixels: Array, wanted: set[str]) -> dict[str, tuple[Array, float]]:
+        """Sums of pixels (…, ny, nx), weighted with each band filter's taps squared; and the sum of these weights."""
+        ny, nx = pixels.shape[-2:]
+        # Beyond its border a map goes on as for the bands: mirrored, it is one period of a map of twice the size.
+        if self.boundary == "symmetric":
+            pixels = np.concatenate([pixels, pixels[..., ::-1, :]], axis=-2)
+            pixels = np.concatenate([pixels, pixels[..., ::-1]], axis=-1)
+        size = pixels.shape[-2:]
+        waves = np.fft.rfft2(pixels)
+        found = {}
+        for name, parts in self._energies().items():
+            if name not in wanted:
+                continue
+            response = sum(
+                part.factor
+                * np.fft.fft(_around(part.along_y, part.before, size[0]))[:, None]
+                * np.fft.rfft(_around(part.along_x, part.before, size[1]))
+                for part in parts
+            )
+            total = sum(part.factor * part.along_y.sum() * part.along_x.sum() for part in parts)
+            sums = np.fft.irfft2(waves * np.conj(response), s=size, axes=(-2, -1))[..., :ny, :nx]
+            found[name] = sums, float(total)
+        return found
 
 
 def _values(values: Floats, clear: Mask | None, kind: str) -> tuple[list[Floats], Indices]:

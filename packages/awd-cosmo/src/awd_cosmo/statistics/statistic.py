@@ -25,6 +25,11 @@ STATISTICS = {
     "StarletCounts": "awd_cosmo.statistics.starlet",
     "PowerSpectrum": "awd_cosmo.statistics.spectrum",
     "ShiftedLognormal": "awd_cosmo.statistics.shifted_lognormal",
+    "PixelDistribution": "awd_cosmo.field_statistics.one_point",
+    "StarletNorm": "awd_cosmo.field_statistics.starlet_norm",
+    "MinkowskiFunctionals": "awd_cosmo.field_statistics.minkowski",
+    "ScatteringCoefficients": "awd_cosmo.field_statistics.scattering",
+    "JointStatistic": "awd_cosmo.field_statistics.joint",
 }
 """Where a saved statistic's class is found."""
 
@@ -61,12 +66,7 @@ class Statistic(Estimator):
         A wavelet among the parameters is kept as its taps, and comes back as an array of them.
         """
         self._check_fitted()
-        return {
-            "statistic": type(self).__name__,
-            "version": 1,
-            "parameters": {name: _as_json(value) for name, value in self.get_params().items()},
-            "learnt": {name: _as_json(getattr(self, name)) for name in self._learnt},
-        }
+        return self._record()
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -86,10 +86,20 @@ class Statistic(Estimator):
         # The classes are in later modules, which import this one.
         kind: Any = getattr(importlib.import_module(STATISTICS[name]), name)
         statistic = kind(**{key: _from_json(value) for key, value in record["parameters"].items()})
-        for key in kind._learnt:
+        for key in kind._learnt if record["learnt"] is not None else ():
             setattr(statistic, key, _from_json(record["learnt"][key]))
         found: Self = statistic
         return found
+
+    def _record(self) -> dict[str, Any]:
+        """What `to_dict` gives; of a statistic that is not fitted, None for what was learnt."""
+        fitted = self.__sklearn_is_fitted__()
+        return {
+            "statistic": type(self).__name__,
+            "version": 1,
+            "parameters": {name: _as_json(value) for name, value in self.get_params().items()},
+            "learnt": {name: _as_json(getattr(self, name)) for name in self._learnt} if fitted else None,
+        }
 
     def _check_fitted(self) -> None:
         if not self.__sklearn_is_fitted__():
@@ -115,6 +125,8 @@ def _as_json(value: Any) -> Any:
         return value
     if isinstance(value, np.bool_ | np.integer):
         return value.item()
+    if isinstance(value, Statistic):
+        return {"of": value._record()}
     if isinstance(value, np.ndarray) and value.dtype == np.bool_:
         packed = base64.b64encode(np.packbits(value).tobytes()).decode("ascii")
         return {"mask": packed, "shape": list(value.shape)}
@@ -142,6 +154,8 @@ def _from_json(value: Any) -> Any:
         return [_from_json(entry) for entry in value]
     if not isinstance(value, Mapping):
         return value
+    if "of" in value:
+        return Statistic.from_dict(value["of"])
     if "mask" in value:
         shape = tuple(value["shape"])
         bits = np.unpackbits(np.frombuffer(base64.b64decode(value["mask"]), np.uint8), count=math.prod(shape))

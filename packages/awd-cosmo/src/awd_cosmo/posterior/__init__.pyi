@@ -1,0 +1,11 @@
+from .chains import read_chains as read_chains
+from .chains import write_chains as write_chains
+from .coverage import rank_of_truth as rank_of_truth
+from .coverage import tarp as tarp
+from .derived import Derived as Derived
+from .independence import check_independent as check_independent
+from .map_files import posterior_of_files as posterior_of_files
+from .map_posterior import MapPosterior as MapPosterior
+from .neural import NeuralPosterior as NeuralPosterior
+from .samples import PosteriorSamples as PosteriorSamples
+from .sampling import sample_posterior as sample_posterior

@@ -1,0 +1,210 @@
+"""The posterior of maps in files: of each of them, or of all together."""
+
+import math
+import os
+import re
+import warnings
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from awd_core.checks import warn
+from awd_core.typing import Array, Flags
+from awd_cosmo.inference.observed_maps import map_files, read_mask, read_observed, stacked, tiles_of
+from awd_cosmo.inference.predict import LEAST_OBSERVED, predict_map
+from awd_cosmo.posterior.independence import check_independent, check_scatter
+from awd_cosmo.posterior.map_posterior import MapPosterior, likelihood_of
+from awd_cosmo.posterior.samples import PosteriorSamples
+
+
+@dataclass(frozen=True, eq=False)
+class FilePosterior:
+    """The posterior of one map, or of several together.
+
+    Attributes
+    ----------
+    name : str
+        Of the map, or how many there are together.
+    samples : PosteriorSamples
+        Of all parameters.
+    warning : str
+        What to know before it is used; empty if nothing.
+    """
+
+    name: str
+    samples: PosteriorSamples
+    warning: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class _Map:
+    """A map that was read: name, pixels, features of its tiles, and how many independent tiles they are worth."""
+
+    name: str
+    kappa: Array
+    features: Array
+    effective: float
+    warning: str
+    extrapolated: bool
+
+
+def posterior_of_files(
+    posterior: MapPosterior | str | os.PathLike[str],
+    names: Collection[str | os.PathLike[str]],
+    *,
+    combine: bool = False,
+    pixel_scale: float | None = None,
+    mask: str | os.PathLike[str] | None = None,
+    source_redshift: float | None = None,
+    hdu: int | str | None = None,
+    itype: str | None = None,
+    pattern: str | None = None,
+    samples: int = 2048,
+    seed: int = 0,
+) -> list[FilePosterior]:
+    """Sample the posterior of the maps in files.
+
+    A map that is larger than a training map is cut into tiles, whose likelihoods are put together; neighbouring tiles
+    are worth less than as many maps, by the correlation of their errors among validation maps.
+
+    Parameters
+    ----------
+    posterior : MapPosterior or path
+        As `MapPosterior.load` reads it.
+    names : collection of path
+        As for `awd_cosmo.inference.predict_files`.
+    combine : bool
+        Whether the maps are of one universe and independent: the posterior of all of them together comes last.
+    pixel_scale, mask, source_redshift, hdu, itype, pattern
+        As for `awd_cosmo.inference.predict_files`.
+    samples : int
+        Samples of each posterior.
+    seed : int
+        Of the samples.
+
+    Returns
+    -------
+    list of FilePosterior
+        One a map, and then that of all maps.
+
+    Raises
+    ------
+    ValueError
+        If a map cannot be used, or maps that are to be put together show the same sky, or are fewer than two.
+
+    Warns
+    -----
+    UserWarning
+        If maps that are put together scatter as independent ones of one cosmology do not.
+    """
+    ready = posterior if isinstance(posterior, MapPosterior) else MapPosterior.load(posterior)
+    seen = None if mask is None else read_mask(Path(mask))
+    found = [
+        one
+        for file, number in _items(map_files(names, pattern), seen)
+        if (one := _read(ready, file, number, seen, pixel_scale, source_redshift, hdu, itype)) is not None
+    ]
+    if not found:
+        raise ValueError("there is no map among the files; name FITS files, .npy files, or folders of them")
+    if combine:
+        if len(found) < 2:
+            raise ValueError(f"{found[0].name} is the only map, and nothing is there to be combined; name more")
+        check_independent([one.kappa for one in found], [one.name for one in found])
+    answers = []
+    for k, one in enumerate(found):
+        (drawn,) = ready.sample(one.features, together=True, effective=one.effective, samples=samples, seed=seed + k)
+        answers.append(FilePosterior(one.name, drawn, one.warning))
+    if combine:
+        means = np.stack([one.features.mean(axis=0) for one in found])
+        if all(len(one.features) == 1 for one in found):
+            check_scatter(likelihood_of(ready.model), means)
+        every, effective = np.concatenate([one.features for one in found]), sum(one.effective for one in found)
+        (drawn,) = ready.sample(every, together=True, effective=effective, samples=samples, seed=seed + len(found))
+        far = sum(one.extrapolated for one in found)
+        said = f"{far} of {len(found)} maps are unlike those of training, or at the end of their range" if far else ""
+        answers.append(FilePosterior(f"{len(found)} maps together", drawn, said))
+    return answers
+
+
+def posterior_table(posteriors: Sequence[FilePosterior], shown: Sequence[str]) -> str:
+    """A table for a terminal: mean and deviation of what is shown, and the figure of merit."""
+    width = max(len(Path(one.name).name) for one in posteriors)
+    head = "".join(f"  {f'{name}':>9} ± {'':<7}" for name in shown)
+    lines = [f"{'map':<{width}}{head}  {'1/√det':>8}  correlation" if len(shown) > 1 else f"{'map':<{width}}{head}"]
+    for one in posteriors:
+        values = one.samples.of(*shown)
+        cells = "".join(f"  {mean:9.4f} ± {std:<7.4f}" for mean, std in zip(values.mean(0), values.std(0), strict=True))
+        if len(shown) > 1:
+            merit = one.samples.figure_of_merit(*shown)
+            cells += f"  {merit:8.0f}  {one.samples.correlation(*shown[:2]):+11.2f}"
+        lines.append(f"{Path(one.name).name:<{width}}{cells}{'  !' if one.warning else ''}")
+    lines += ["", *(f"! {Path(one.name).name}: {one.warning}." for one in posteriors if one.warning)]
+    return "\n".join(lines).rstrip()
+
+
+def chain_root(folder: Path, name: str, taken: set[str]) -> Path:
+    """Path of a chain's files without ending, of the map's name, told apart from those that are taken.
+
+    Examples
+    --------
+    >>> taken = set()
+    >>> [chain_root(Path("c"), name, taken).name for name in ("a/kappa z1.fits", "b/kappa z1.fits", "s.npy[3]")]
+    ['kappa_z1', 'kappa_z1_2', 's_3']
+    """
+    stem = re.sub(r"\.(fits?|npy)(\.[gf]z)?", "", Path(name).name, flags=re.IGNORECASE)
+    plain = re.sub(r"[^\w.+-]+", "_", stem).strip("_.") or "map"
+    root, number = plain, 1
+    while root in taken:
+        number += 1
+        root = f"{plain}_{number}"
+    taken.add(root)
+    return folder / root
+
+
+def _items(files: Sequence[Path], seen: Flags | None) -> list[tuple[Path, int | None]]:
+    """Files, and numbers of maps in those that are stacks."""
+    items: list[tuple[Path, int | None]] = []
+    for file in files:
+        count = stacked(file, seen)
+        items += [(file, None)] if count is None else [(file, k) for k in range(count)]
+    return items
+
+
+def _read(
+    posterior: MapPosterior, file: Path, number: int | None, seen: Flags | None, pixel_scale: float | None,
+    source_redshift: float | None, hdu: int | str | None, itype: str | None,
+) -> _Map | None:  # fmt: skip
+    """Features of the tiles of a map; None for a mask."""
+    name = str(file) if number is None else f"{file}[{number}]"
+    kappa, scale, redshift = read_observed(file, hdu, itype, number, seen)
+    z = source_redshift if source_redshift is not None else redshift if math.isfinite(redshift) else None
+    if np.isin(kappa, (0, 1)).all():
+        warn(f"{name} holds nothing but 0 and 1: it is a mask, and left out")
+        return None
+    scale = scale if pixel_scale is None else pixel_scale
+    if not (math.isfinite(scale) and scale > 0):
+        raise ValueError(
+            f"{name}: nothing tells its pixel scale (ANGLE, or a WCS); give --pixel-scale (pixel_scale=), in arcmin"
+        )
+    if seen is not None:
+        if seen.shape != kappa.shape:
+            raise ValueError(f"the mask has the shape {seen.shape} and {name} {kappa.shape}")
+        kappa = np.where(seen, kappa, np.nan)
+    image: Any = np.where(np.isfinite(kappa) & (np.abs(kappa) < 1e10), kappa, np.nan)
+    model = posterior.model
+    tiles, shares = tiles_of(model, image, scale, name)
+    usable = shares >= LEAST_OBSERVED
+    if not usable.any():
+        raise ValueError(
+            f"{name}: no tile of the size of the training maps was observed to {LEAST_OBSERVED:.0%}; the best has "
+            f"{shares.max():.0%}"
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of missing pixels
+        features = model.measure(tiles[usable])
+    told = predict_map(model, image, pixel_scale=scale, file=name, source_redshift=z)
+    rho, k = float(model.provenance.get("tile_correlation", 1.0)), len(features)
+    return _Map(name, image, features, k / (1 + (k - 1) * rho), told.warning, told.extrapolated)
