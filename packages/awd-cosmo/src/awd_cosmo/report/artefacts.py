@@ -186,8 +186,9 @@ def read_record(run: RunFolder | Path) -> RunRecord:
     if not any(name in results.protocols for name in PROTOCOLS):
         raise ValueError(f"{run / 'results.json'} has no protocol named {' or '.join(PROTOCOLS)}; run the comparison")
     posteriors = load_if_exists(run / "posteriors.json", Posteriors.load)
+    folder = run if isinstance(run, Path) else run.path
     return RunRecord(
-        folder=run if isinstance(run, Path) else run.path,
+        folder=folder,
         maps=read_json(run / "maps.json"),
         results=results,
         splits=read_json(run / "split.json") or {},
