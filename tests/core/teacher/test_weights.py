@@ -122,6 +122,20 @@ def test_load_module_fills_the_module(tmp_path: Path) -> None:
     assert not found.training
 
 
+@pytest.mark.parametrize("prefix", ["module.", "model.", "_orig_mod.", "model._orig_mod.module."])
+@pytest.mark.parametrize("more", [{}, {"criterion.weight": torch.ones(2)}])
+def test_names_that_a_wrapper_changed_are_read(tmp_path: Path, prefix: str, more: dict[str, torch.Tensor]) -> None:
+    mlp = MLP(6, hidden=(4,), n_out=2)
+    file = tmp_path / "mlp.safetensors"
+    save_file({prefix + name: tensor for name, tensor in mlp.state_dict().items()} | more, file)
+    with pytest.warns(UserWarning, match=f"begin with '{re.escape(prefix)}'.*{'left out.*criterion' if more else ''}"):
+        found = load_module(NAME, weights=file, n_in=6, hidden=[4], n_out=2)
+    x = torch.randn(5, 2, 3)
+    assert torch.equal(found(x), mlp.eval()(x))
+    with pytest.raises(ValueError, match="missing in the file"):
+        load_module(NAME, weights=file, n_in=6, hidden=[4, 4], n_out=2)
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import nn
 
+from awd_core.checks import warn
 from awd_core.files.atomic import write_atomically
 
 Factory = Callable[..., nn.Module]
@@ -46,7 +47,8 @@ def load_module(factory: str, *, weights: str | os.PathLike[str], **kwargs: Any)
         `"package.module:name"`: a subclass of `torch.nn.Module` or a function that returns a module. It is imported
         and called, so name only code that you trust.
     weights : path
-        A .safetensors file with the module's `state_dict`.
+        A .safetensors file with the module's `state_dict`; names with a prefix of a wrapper ("module.", "model.",
+        "_orig_mod.") are read without it, with a warning.
     **kwargs
         Arguments of the factory.
 
@@ -77,8 +79,25 @@ def load_module(factory: str, *, weights: str | os.PathLike[str], **kwargs: Any)
         tensors = load_file(path)
     except SafetensorError as error:
         raise _damaged(path, error) from error
-    fill(module, tensors, where=str(path))
+    fill(module, _without_wrapper(tensors, module, path), where=str(path))
     return module.eval()
+
+
+def _without_wrapper(tensors: dict[str, torch.Tensor], module: nn.Module, path: Path) -> dict[str, torch.Tensor]:
+    """Tensors by the module's own names, where a wrapper (DataParallel, Lightning, torch.compile) put one before them."""
+    own = set(module.state_dict())
+    if own <= tensors.keys():
+        return tensors
+    first = sorted(own)[0]
+    for found in sorted(name for name in tensors if name.endswith(f".{first}")):
+        prefix = found.removesuffix(first)
+        inside = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+        if set(inside) == own:
+            left = sorted(name for name in tensors if not name.startswith(prefix))
+            more = f"; left out, for they are of something else: {_some(left)}" if left else ""
+            warn(f"the names in {path} begin with {prefix!r}, which a wrapper put there: read without it{more}")
+            return inside
+    return tensors
 
 
 def build(factory: Factory, kwargs: Mapping[str, Any]) -> nn.Module:
