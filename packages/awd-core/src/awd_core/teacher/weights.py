@@ -84,7 +84,7 @@ def load_module(factory: str, *, weights: str | os.PathLike[str], **kwargs: Any)
 
 
 def _without_wrapper(tensors: dict[str, torch.Tensor], module: nn.Module, path: Path) -> dict[str, torch.Tensor]:
-    """Tensors by the module's own names, where a wrapper (DataParallel, Lightning, torch.compile) put one before them."""
+    """Tensors by the module's own names, where a wrapper (DataParallel, Lightning, compile) put one before them."""
     own = set(module.state_dict())
     if own <= tensors.keys():
         return tensors
