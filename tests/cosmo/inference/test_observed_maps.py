@@ -1,5 +1,6 @@
 """Observed maps are cut into tiles as training maps were: smoothed whole, then cut."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -120,7 +121,7 @@ def test_pixels_that_fill_no_tile_are_left_at_all_edges_alike(model):
     expected = downsample(cut_tiles(kappa[None, 3 : 3 + 4 * TILE, 1 : 1 + 2 * TILE], 2 * TILE), 2)
     np.testing.assert_array_equal(tiles_of(coarse, kappa, SCALE, "")[0], expected)
     fine = np.repeat(np.repeat(kappa, 2, axis=0), 2, axis=1)
-    assert tiles_of(coarse, fine, SCALE / 2, "")[0].shape == (2, TILE, TILE)
+    assert np.shape(tiles_of(coarse, fine, SCALE / 2, "")[0]) == (2, TILE, TILE)
 
 
 def test_a_model_of_maps_that_its_blocks_do_not_fill(model):
@@ -133,3 +134,15 @@ def test_a_map_alone_is_measured_as_before(model):
     kappa = field(5, 2 * TILE, 2 * TILE)
     tiles, _ = tiles_of(model, kappa, SCALE, "")
     np.testing.assert_array_equal(model.measure(tiles), model.features(kappa))
+
+
+def test_a_large_map_is_held_little_more_than_once(model):
+    """Beside the map of the caller, one of our own and some tiles: not a copy of every kind."""
+    kappa = np.tile(field(5, 8 * TILE, 8 * TILE).astype(np.float32), (8, 8))
+    predict_map(model, kappa[: 2 * TILE, : 2 * TILE], pixel_scale=SCALE)
+    tracemalloc.start()
+    told = predict_map(model, kappa, pixel_scale=SCALE)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert told.tiles == 64**2
+    assert peak < 2.5 * kappa.nbytes

@@ -3,14 +3,17 @@
 import fnmatch
 import math
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from awd_core.typing import AnyArray, Array, Flags
 from awd_cosmo.inference.model import Model
 
+TOGETHER = 256
+"""Tiles that are measured, and rows that are looked at, at a time."""
 ENDINGS = (".fits", ".fit", ".fits.gz", ".fit.gz", ".fits.fz", ".npy")
 
 
@@ -48,7 +51,7 @@ def _is_map(file: Path, pattern: str | None) -> bool:
     return pattern is None or fnmatch.fnmatch(name, pattern)
 
 
-def tiles_of(model: Model, image: Array, scale: float, file: str) -> tuple[AnyArray, Array]:
+def tiles_of(model: Model, image: Array, scale: float, file: str) -> tuple[list[Array], Array]:
     """Tiles of the sky area of a training map, preprocessed, and how much of each was observed.
 
     The whole map is preprocessed and then cut, as training maps are: only at the map's own border, and at holes, does
@@ -66,8 +69,8 @@ def tiles_of(model: Model, image: Array, scale: float, file: str) -> tuple[AnyAr
 
     Returns
     -------
-    tiles : ndarray, shape (k, my, mx)
-        As `Model.measure` takes them.
+    tiles : list of ndarray, shape (my, mx)
+        As `measured_tiles` takes them.
     shares : ndarray, shape (k,)
         Share of the map's own pixels that were observed.
 
@@ -100,8 +103,44 @@ def tiles_of(model: Model, image: Array, scale: float, file: str) -> tuple[AnyAr
     within = image[top % block :, left % block :]
     height, width = (side // block * block for side in within.shape)
     ready = model.prepare(within[:height, :width], pixel_scale=scale)[0]
-    tiles = [ready[y // block :, x // block :][: ny // block, : nx // block] for y, x in corners]
-    return np.stack(tiles), shares
+    return [ready[y // block :, x // block :][: ny // block, : nx // block] for y, x in corners], shares
+
+
+def measured_tiles(model: Model, tiles: Sequence[Array], usable: Flags) -> Array:
+    """Features of the tiles that are usable, shape (k, F), some at a time: a large map is not held twice."""
+    chosen = np.flatnonzero(usable)
+    parts = [chosen[start : start + TOGETHER] for start in range(0, len(chosen), TOGETHER)]
+    return np.concatenate([model.measure(np.stack([tiles[k] for k in part])) for part in parts])
+
+
+def as_image(kappa: npt.ArrayLike, mask: npt.ArrayLike | None = None, file: str = "") -> Array:
+    """A map of one's own to work on: NaN where it was not observed, in single precision if it came so.
+
+    Raises
+    ------
+    ValueError
+        If it is no map, or the mask is of another shape.
+    """
+    image = np.array(_floats(kappa))
+    if image.ndim != 2:
+        raise ValueError(f"{file or 'the map'} has the shape {image.shape}; one map (ny, nx) is asked for")
+    if mask is not None:
+        observed = np.asarray(mask)
+        if observed.shape != image.shape:
+            raise ValueError(f"the mask has the shape {observed.shape} and {file or 'the map'} {image.shape}")
+        image[~observed.astype(np.bool_)] = np.nan
+    # HEALPix' UNSEEN, −1.6375e30, is no convergence.
+    for start in range(0, len(image), TOGETHER):
+        rows = image[start : start + TOGETHER]
+        rows[~(np.abs(rows) < 1e10)] = np.nan
+    return image
+
+
+def _floats(values: npt.ArrayLike) -> Array:
+    """Floats in the machine's byte order, of single precision if they are, else of double."""
+    array = np.asarray(values)
+    single = array.dtype.kind == "f" and array.dtype.itemsize == 4
+    return np.asarray(array, np.float32 if single else np.float64)
 
 
 def stacked(file: Path, seen: Flags | None) -> int | None:
@@ -156,9 +195,9 @@ def read_observed(
 
     if file.suffix.lower() == ".npy":
         array = _array(file)
-        values = np.asarray(array if number is None else array[number], np.float64)
+        values = _floats(array if number is None else array[number])
         if values.ndim == 1 and seen is not None:
-            whole = np.full(seen.shape, np.nan)
+            whole = np.full(seen.shape, np.nan, values.dtype)
             whole[seen] = values
             return whole, math.nan, math.nan
         if values.ndim != 2:
@@ -167,7 +206,7 @@ def read_observed(
     from awd_cosmo.formats.fits import read_map
 
     kappa, header = read_map(file, hdu, itype=itype)
-    return np.asarray(kappa, np.float64), float(header.arcmin_per_pixel), float(header.source_redshift)
+    return _floats(kappa), float(header.arcmin_per_pixel), float(header.source_redshift)
 
 
 def read_mask(file: Path) -> Flags:

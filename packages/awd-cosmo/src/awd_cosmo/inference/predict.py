@@ -25,7 +25,15 @@ from awd_core.checks import check_file, check_kind, warn
 from awd_core.typing import Array, Flags
 from awd_core.workers import Lost, Workers, open_workers
 from awd_cosmo.inference.model import Model, Prediction
-from awd_cosmo.inference.observed_maps import map_files, read_mask, read_observed, stacked, tiles_of
+from awd_cosmo.inference.observed_maps import (
+    as_image,
+    map_files,
+    measured_tiles,
+    read_mask,
+    read_observed,
+    stacked,
+    tiles_of,
+)
 
 LEAST_OBSERVED = 0.8
 """Share of a tile that must have been observed."""
@@ -209,16 +217,7 @@ def predict_map(
     ValueError
         If the map does not fit the model; the message says how.
     """
-    image = np.asarray(kappa, dtype=np.float64)
-    if image.ndim != 2:
-        raise ValueError(f"{file or 'the map'} has the shape {image.shape}; one map (ny, nx) is asked for")
-    if mask is not None:
-        observed = np.asarray(mask)
-        if observed.shape != image.shape:
-            raise ValueError(f"the mask has the shape {observed.shape} and {file or 'the map'} {image.shape}")
-        image = np.where(observed.astype(np.bool_), image, np.nan)
-    # HEALPix' UNSEEN, −1.6375e30, is no convergence.
-    image = np.where(np.isfinite(image) & (np.abs(image) < 1e10), image, np.nan)
+    image = as_image(kappa, mask, file)
     check_kind("model", model, Model)
     tiles, shares = tiles_of(model, image, pixel_scale, file)
     usable = shares >= LEAST_OBSERVED
@@ -229,7 +228,7 @@ def predict_map(
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of missing pixels: said below
-        features = model.measure(tiles[usable])
+        features = measured_tiles(model, tiles, usable)
     answer = Prediction(*model.regressor.predict(features, return_std=True), *model.training.distance(features))
     estimates = answer.estimate.reshape(len(answer.estimate), -1)[:, 0]
     stds = answer.std.reshape(len(answer.std), -1)[:, 0]

@@ -7,13 +7,20 @@ import warnings
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from awd_core.checks import warn
 from awd_core.typing import Array, Flags
-from awd_cosmo.inference.observed_maps import map_files, read_mask, read_observed, stacked, tiles_of
+from awd_cosmo.inference.observed_maps import (
+    as_image,
+    map_files,
+    measured_tiles,
+    read_mask,
+    read_observed,
+    stacked,
+    tiles_of,
+)
 from awd_cosmo.inference.predict import LEAST_OBSERVED, predict_map
 from awd_cosmo.posterior.independence import check_independent, check_scatter
 from awd_cosmo.posterior.map_posterior import MapPosterior, likelihood_of
@@ -189,11 +196,7 @@ def _read(
         raise ValueError(
             f"{name}: nothing tells its pixel scale (ANGLE, or a WCS); give --pixel-scale (pixel_scale=), in arcmin"
         )
-    if seen is not None:
-        if seen.shape != kappa.shape:
-            raise ValueError(f"the mask has the shape {seen.shape} and {name} {kappa.shape}")
-        kappa = np.where(seen, kappa, np.nan)
-    image: Any = np.where(np.isfinite(kappa) & (np.abs(kappa) < 1e10), kappa, np.nan)
+    image = as_image(kappa, seen, name)
     model = posterior.model
     tiles, shares = tiles_of(model, image, scale, name)
     usable = shares >= LEAST_OBSERVED
@@ -204,7 +207,7 @@ def _read(
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of missing pixels
-        features = model.measure(tiles[usable])
+        features = measured_tiles(model, tiles, usable)
     told = predict_map(model, image, pixel_scale=scale, file=name, source_redshift=z)
     rho, k = float(model.provenance.get("tile_correlation", 1.0)), len(features)
     return _Map(name, image, features, k / (1 + (k - 1) * rho), told.warning, told.extrapolated)

@@ -1,6 +1,9 @@
 """Shifts of a lognormal convergence, the largest drop below its mean, by name. Nothing heavy is imported here."""
 
-from awd_core.checks import check_choice, real_number
+import math
+from numbers import Real
+
+from awd_core.checks import check_choice
 
 SHIFTS = ("empty-beam", "hilbert")
 """Shifts by name."""
@@ -27,7 +30,9 @@ def checked_shift(shift: object, name: str = "shift") -> str | float:
             if shift in SHIFTS:
                 return shift
             raise ValueError(f"{name} is {shift!r}; give the number itself") from None
-    return real_number(name, shift, above=0)
+    if isinstance(shift, bool) or not isinstance(shift, Real) or not 0 < shift < math.inf:
+        raise ValueError(f"{name} is {shift!r}; give a number above 0, or {' or '.join(SHIFTS)}")
+    return float(shift)
 
 
 def hilbert_shift(source_redshift: float) -> float:
@@ -48,5 +53,7 @@ def hilbert_shift(source_redshift: float) -> float:
     >>> round(hilbert_shift(1.0), 5)
     0.02975
     """
+    from awd_core.checks import real_number
+
     z = real_number("source_redshift", source_redshift, above=0, most=3.5)
     return z * (0.008 + z * (0.029 + z * (-0.0079 + z * 0.00065)))
