@@ -144,5 +144,5 @@ def test_a_large_map_is_held_little_more_than_once(model):
     told = predict_map(model, kappa, pixel_scale=SCALE)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert told.tiles == 64**2
+    assert told.tiles == 32**2
     assert peak < 2.5 * kappa.nbytes

@@ -213,7 +213,7 @@ def test_contours_of_awd_and_of_the_emulator_beside_the_exact_ones_of_a_gaussian
 def test_coverage_of_right_posteriors_and_of_wrong_ones(emulator):
     x, theta = linear(40, 8, seed=9)
     ids = np.repeat(range(40), 8)
-    found = sample_posterior(emulator, x, NAMES, samples=600)
+    found = sample_posterior(emulator, x, NAMES, samples=320)
     samples = stacked_values(found, *NAMES)
     right = tarp(samples, theta, LOW, HIGH, cosmology=ids)
     assert right.deviation < 0.08  # 320 maps of 40 cosmologies
@@ -225,8 +225,8 @@ def test_coverage_of_right_posteriors_and_of_wrong_ones(emulator):
         assert (wrong.at["0.68"].value < 0.6) == (factor < 1)
         assert wrong.deviation > 0.1
     assert joint_widening(found, theta, NAMES) == pytest.approx(1, abs=0.12)
-    narrow = sample_posterior(emulator, x[:100], NAMES, samples=600, widening=0.5)
-    assert joint_widening(narrow, theta[:100], NAMES) == pytest.approx(2, abs=0.5)
+    narrow = sample_posterior(emulator, x[:64], NAMES, samples=320, widening=0.5)
+    assert joint_widening(narrow, theta[:64], NAMES) == pytest.approx(2, abs=0.5)
 
 
 # --- chains -----------------------------------------------------------------------------------------------------------

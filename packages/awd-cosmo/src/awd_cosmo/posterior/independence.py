@@ -1,7 +1,6 @@
 """Whether maps may be put together as independent witnesses of one cosmology."""
 
 from collections.abc import Sequence
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,18 @@ from awd_core.typing import Array
 CORRELATED = 0.3
 """Correlation of the pixels of two maps beyond which they are of one sky. The largest structures of a map are few, so
 that those of two skies may have a correlation of a tenth by chance."""
+UNLIKELY = 5.0
+"""And so many times the correlation that pairs of maps have by chance: of smooth maps it is large."""
+GRID = 64
+"""Pixels of a map that are compared, a side, about as many."""
+FEW = 9
+"""Pixels in common below which maps are not compared."""
 RARE = 1e-4
 """Probability of a scatter, or of a larger or smaller one, below which it is told."""
 
 
 def check_independent(maps: Sequence[npt.ArrayLike], names: Sequence[str] | None = None) -> None:
-    """Raise if two maps show the same sky: the same pixels, shifted by no more than nothing, or turned.
+    """Raise if two maps show the same sky, in any of eight orientations.
 
     Parameters
     ----------
@@ -43,14 +48,45 @@ def check_independent(maps: Sequence[npt.ArrayLike], names: Sequence[str] | None
     ValueError: a.fits and b.fits show the same sky (their pixels have a correlation of 0.88): they cannot be put ...
     """
     told = [f"map {k}" for k in range(len(maps))] if names is None else list(names)
-    stacks = [np.asarray(one, dtype=np.float64) for one in maps]
-    for i, j in combinations(range(len(stacks)), 2):
-        found = max((_correlation(stacks[i], turned) for turned in _turns(stacks[j], stacks[i].shape)), default=0.0)
-        if found > CORRELATED:
+    thumbnails = [thumbnail(one) for one in maps]
+    for shape in dict.fromkeys(one.shape for one in thumbnails):
+        numbers = [k for k, one in enumerate(thumbnails) if one.shape == shape]
+        stack = np.stack([thumbnails[k] for k in numbers])
+        turned = [np.rot90(stack if turn < 4 else stack[:, ::-1], turn, axes=(1, 2)) for turn in range(8)]
+        found = np.stack([np.triu(_correlations(stack, one), 1) for one in turned if one.shape == stack.shape])
+        # Most pairs, and most turns of each, are of two skies: they say how large a correlation is by chance.
+        chance = 1.4826 * float(np.median(np.abs(found[found != 0]))) if found.any() else 0.0
+        if found.max(initial=0.0) > max(CORRELATED, UNLIKELY * chance):
+            _, i, j = np.unravel_index(found.argmax(), found.shape)
             raise ValueError(
-                f"{told[i]} and {told[j]} show the same sky (their pixels have a correlation of {found:.2f}): they "
-                "cannot be put together as independent maps; take one of them"
+                f"{told[numbers[i]]} and {told[numbers[j]]} show the same sky (their pixels have a correlation of "
+                f"{found.max():.2f}): they cannot be put together as independent maps; take one of them"
             )
+
+
+def thumbnail(kappa: npt.ArrayLike) -> Array:
+    """Some pixels of a map (ny, nx), on a grid that stays in place when the map is turned or mirrored.
+
+    Examples
+    --------
+    >>> kappa = np.random.default_rng(0).normal(size=(512, 300))
+    >>> small = thumbnail(kappa)
+    >>> small.shape, bool((thumbnail(kappa[::-1]) == small[::-1]).all())
+    ((56, 60), True)
+    """
+    image = np.asarray(kappa, dtype=np.float64)
+    if image.ndim != 2:
+        raise ValueError(f"a map has the shape {image.shape}; give maps (ny, nx)")
+    return np.ascontiguousarray(image[_places(image.shape[0])][:, _places(image.shape[1])])
+
+
+def _places(side: int) -> slice:
+    """Every so many pixels, as far from the one end as from the other."""
+    step = 2 * (side // (2 * GRID)) + 1
+    steps = (side - 1) // step
+    steps -= (side - 1 - steps) % 2
+    start = (side - 1 - steps * step) // 2
+    return slice(start, start + steps * step + 1, step)
 
 
 def check_scatter(likelihood: Any, X: npt.ArrayLike) -> None:
@@ -79,17 +115,16 @@ def check_scatter(likelihood: Any, X: npt.ArrayLike) -> None:
         )
 
 
-def _turns(kappa: Array, shape: tuple[int, ...]) -> list[Array]:
-    """The map in its eight orientations, as far as they have that shape."""
-    turned = [np.rot90(one, k) for one in (kappa, kappa[::-1]) for k in range(4)] if kappa.ndim == 2 else []
-    return [one for one in turned if one.shape == shape]
-
-
-def _correlation(one: Array, other: Array) -> float:
-    """Correlation of the pixels that both have; 0 where they have few."""
-    seen = np.isfinite(one) & np.isfinite(other)
-    if seen.sum() < 9:
-        return 0.0
-    a, b = one[seen] - one[seen].mean(), other[seen] - other[seen].mean()
-    norm = float(np.sqrt((a**2).sum() * (b**2).sum()))
-    return float((a * b).sum()) / norm if norm > 0 else 0.0
+def _correlations(maps: Array, others: Array) -> Array:
+    """Correlations (n, n) of the pixels that both have; 0 where they have few."""
+    parts = []
+    for stack in (maps, others):
+        flat = stack.reshape(len(stack), -1)
+        seen = np.isfinite(flat)
+        values = np.where(seen, flat, 0.0)
+        mean = values.sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+        parts.append((np.where(seen, values - mean[:, None], 0.0), seen.astype(np.float64)))
+    (a, seen_a), (b, seen_b) = parts
+    norm = np.sqrt((a**2 @ seen_b.T) * (seen_a @ (b**2).T))
+    usable = (seen_a @ seen_b.T >= FEW) & (norm > 0)
+    return np.where(usable, (a @ b.T) / np.where(norm > 0, norm, 1.0), 0.0)

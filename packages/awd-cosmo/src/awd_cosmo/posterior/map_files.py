@@ -22,7 +22,7 @@ from awd_cosmo.inference.observed_maps import (
     tiles_of,
 )
 from awd_cosmo.inference.predict import LEAST_OBSERVED, predict_map
-from awd_cosmo.posterior.independence import check_independent, check_scatter
+from awd_cosmo.posterior.independence import check_independent, check_scatter, thumbnail
 from awd_cosmo.posterior.map_posterior import MapPosterior, likelihood_of
 from awd_cosmo.posterior.samples import PosteriorSamples
 
@@ -48,10 +48,10 @@ class FilePosterior:
 
 @dataclass(frozen=True, eq=False)
 class _Map:
-    """A map that was read: name, pixels, features of its tiles, and how many independent tiles they are worth."""
+    """A map that was read: name, some pixels, features of its tiles, and how many independent tiles they are worth."""
 
     name: str
-    kappa: Array
+    pixels: Array
     features: Array
     effective: float
     warning: str
@@ -119,7 +119,7 @@ def posterior_of_files(
     if combine:
         if len(found) < 2:
             raise ValueError(f"{found[0].name} is the only map, and nothing is there to be combined; name more")
-        check_independent([one.kappa for one in found], [one.name for one in found])
+        check_independent([one.pixels for one in found], [one.name for one in found])
     answers = []
     for k, one in enumerate(found):
         (drawn,) = ready.sample(one.features, together=True, effective=one.effective, samples=samples, seed=seed + k)
@@ -210,4 +210,4 @@ def _read(
         features = measured_tiles(model, tiles, usable)
     told = predict_map(model, image, pixel_scale=scale, file=name, source_redshift=z)
     rho, k = float(model.provenance.get("tile_correlation", 1.0)), len(features)
-    return _Map(name, image, features, k / (1 + (k - 1) * rho), told.warning, told.extrapolated)
+    return _Map(name, thumbnail(image), features, k / (1 + (k - 1) * rho), told.warning, told.extrapolated)

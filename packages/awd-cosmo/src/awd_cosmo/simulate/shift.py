@@ -30,7 +30,7 @@ def checked_shift(shift: object, name: str = "shift") -> str | float:
             if shift in SHIFTS:
                 return shift
             raise ValueError(f"{name} is {shift!r}; give the number itself") from None
-    if isinstance(shift, bool) or not isinstance(shift, Real) or not 0 < shift < math.inf:
+    if isinstance(shift, bool) or not isinstance(shift, Real) or not 0 < float(shift) < math.inf:
         raise ValueError(f"{name} is {shift!r}; give a number above 0, or {' or '.join(SHIFTS)}")
     return float(shift)
 
