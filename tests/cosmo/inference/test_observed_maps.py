@@ -140,7 +140,7 @@ def test_a_map_alone_is_measured_as_before(model):
 def test_a_large_map_is_held_little_more_than_once(model, monkeypatch):
     """Beside the map of the caller, one of our own and some tiles: not a copy of every kind."""
     monkeypatch.setattr(observed_maps, "TOGETHER", 16)  # so that tiles are few beside a map that is large for a test
-    model = replace(model, preprocessing=Preprocessing())
+    model = replace(model, preprocessing=replace(model.preprocessing, smoothing_arcmin=0.0))
     kappa = np.tile(field(5, 8 * TILE, 8 * TILE).astype(np.float32), (8, 8))
     predict_map(model, kappa[: 2 * TILE, : 2 * TILE], pixel_scale=SCALE)
     tracemalloc.start()
