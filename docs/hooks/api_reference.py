@@ -37,6 +37,9 @@ STEPS: dict[str, dict[str, str]] = {
         "Statistics of maps": "ShiftedLognormal ScaleCounts wavelet_scales PeakCounts PeaksAbove find_peaks"
         " wavelet_kernels"
         " StarletCounts PowerSpectrum Statistic",
+        "Statistics of the whole field": "PixelDistribution StarletNorm MinkowskiFunctionals ScatteringCoefficients"
+        " JointStatistic",
+        "Posteriors": "MapPosterior NeuralPosterior PosteriorSamples sample_posterior tarp write_chains read_chains",
         "Estimators": "CountRidge EmulatorPosterior NearestCosmology PeakCountRegressor",
         "Models and scores": "Model Prediction predict_files predict_map MapPrediction regression_scores"
         " paired_ratio coverage fair_score",
@@ -53,6 +56,7 @@ STEPS: dict[str, dict[str, str]] = {
         " ConvolutionTeacherClassifier",
         "The readable model": "MaxCoefficients SeriesRidge SeriesLogistic search_settings ModelCard"
         " score_interval score_difference coefficient_intervals",
+        "Conditions": "events cell_values lifetime_histogram cohorts compare_conditions",
         "Simulation": "simulate_movie simulate_dataset SimulatedMovie read_truth render_tracks RenderedMovie",
         "Whole runs": "run_pipeline run_splits RunJob read_results write_report predict_tracks",
     },
