@@ -56,7 +56,6 @@ STEPS: dict[str, dict[str, str]] = {
         " ConvolutionTeacherClassifier",
         "The readable model": "MaxCoefficients SeriesRidge SeriesLogistic search_settings ModelCard"
         " score_interval score_difference coefficient_intervals",
-        "Conditions": "events cell_values lifetime_histogram cohorts compare_conditions",
         "Simulation": "simulate_movie simulate_dataset SimulatedMovie read_truth render_tracks RenderedMovie",
         "Whole runs": "run_pipeline run_splits RunJob read_results write_report predict_tracks",
     },

@@ -45,7 +45,7 @@ FLOORS = {
         "movies",
         "tracks",
         "readers series spots teacher",
-        "conditions model simulate tracking",
+        "model simulate tracking",
         "report",
         "run",
         "app",

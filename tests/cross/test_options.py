@@ -120,11 +120,6 @@ OPTIONS = {
         --target | --settings | --scale-inputs = auto | --features = timed | --starts = db2,db3,db5 | --levels 1.. = 4 |
         --seed 0.. = 0 | --out |
     """,
-    "awd-cme compare": """
-        NAME=TRACKS… required repeated | --channels | --seconds-per-frame | --micrometres-per-pixel | --format = auto |
-        --on-error = skip | --compound = join | --columns | --position-unit = auto | --master | --area |
-        --seed 0.. = 0 | --quiet | --out required | --overwrite |
-    """,
 }
 OPTIONS["awd-cosmo prepare"] = OPTIONS["awd-cosmo run"]
 """Arguments and options of each command, with what is said of them: the least and the most; the default as it is typed,
@@ -137,7 +132,6 @@ NEEDED = {
     "awd-cosmo simulate": "r --preset tiny",
     "awd-cosmo predict": "model.json a.fits",
     "awd-cme run": "simulated --out r",
-    "awd-cme compare": "a=a.csv b=b.csv --out r",
     "awd-cme simulate": "r",
     "awd-cme tracks": "movies --out t.csv",
     "awd-cme extract": "movies --tracks t.csv --out u.csv",

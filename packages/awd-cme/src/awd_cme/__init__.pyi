@@ -1,8 +1,3 @@
-from .conditions.cohorts import cohorts as cohorts
-from .conditions.effects import compare_conditions as compare_conditions
-from .conditions.events import cell_values as cell_values
-from .conditions.events import events as events
-from .conditions.events import lifetime_histogram as lifetime_histogram
 from .model.card import ModelCard as ModelCard
 from .model.features import MaxCoefficients as MaxCoefficients
 from .model.intervals import coefficient_intervals as coefficient_intervals
