@@ -37,7 +37,7 @@ FLOORS = {
         "movies",
         "tracks",
         "readers series spots teacher",
-        "model simulate tracking",
+        "model publish simulate tracking",
         "report",
         "run",
         "app",
