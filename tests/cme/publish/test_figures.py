@@ -59,7 +59,7 @@ def test_the_same_command_again_changes_nothing_and_another_is_refused(written, 
     assert say(f"awd-cme figures {both} --quiet")[0] == 0
     assert (out / "cells.csv").read_bytes() == before
     status, output = say(f"awd-cme figures {both} --area 50")
-    assert status == 1
+    assert status == 2
     assert "areas" in output
 
 

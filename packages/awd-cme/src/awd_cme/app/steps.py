@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from awd_cme.tracks.losses import LossReport
     from awd_core.workers import Workers as Crew
 
-Table = Annotated[Path, Typed("FILE"), "Table, .parquet or .csv."]
+Table = Annotated[Path, Typed("FILE"), "Table, .parquet or .csv, or a graph, .geff."]
 
 
 def simulate(
@@ -199,13 +199,14 @@ def _writer(job: RunJob) -> Callable[["pd.DataFrame", "LossReport"], None]:
     """What writes a table to a file of this ending, and says what was lost."""
     out = Path(job.out)
     kind = out.suffix.lower()
-    if kind not in (".parquet", ".csv"):
-        raise ValueError(f"{out} ends in {kind or 'nothing'}; tables are written as .parquet or .csv")
+    if kind not in (".parquet", ".csv", ".geff"):
+        raise ValueError(f"{out} ends in {kind or 'nothing'}; tables are written as .parquet, .csv or .geff")
 
     def write(table: "pd.DataFrame", losses: "LossReport") -> None:
+        from awd_cme.tracks.geff import write_geff
         from awd_cme.tracks.writers import write_csv, write_parquet
 
-        (write_csv if kind == ".csv" else write_parquet)(table, out)
+        {".csv": write_csv, ".parquet": write_parquet, ".geff": write_geff}[kind](table, out)
         for doubt in losses.doubts if job.quiet else ():
             echo(f"Warning: {doubt}.", aside=True)
         if not job.quiet:

@@ -44,9 +44,9 @@ class DisassemblyScores:
     Attributes
     ----------
     features : DataFrame
-        One row a track of the table, in its order: `d1`, `d2`, `d3`, NaN of tracks that were not classified; `score`, in
-        the plane of d1 and d2 along the line between two medoids, −1 at that of AC and 1 at that of CCP; `class`, "AC",
-        "CCP", "OT" or missing.
+        One row a track of the table, in its order: `d1`, `d2`, `d3`, NaN of tracks that were not classified; `score`,
+        in the plane of d1 and d2 along the line between two medoids, −1 at that of AC and 1 at that of CCP; `class`,
+        "AC", "CCP", "OT" or missing.
     risk : ndarray, shape (states, frames)
         D(i, t), NaN where no track was.
     unit : float
