@@ -38,7 +38,7 @@ FLOORS = {
         "tracks",
         "readers series spots teacher",
         "model publish simulate tracking",
-        "report",
+        "report viewer",
         "run",
         "app",
     ],
