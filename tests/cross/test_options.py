@@ -120,6 +120,11 @@ OPTIONS = {
         --target | --settings | --scale-inputs = auto | --features = timed | --starts = db2,db3,db5 | --levels 1.. = 4 |
         --seed 0.. = 0 | --out |
     """,
+    "awd-cme figures": """
+        TRACKS… required repeated | --channels | --seconds-per-frame | --micrometres-per-pixel | --format = auto |
+        --on-error = skip | --compound = join | --columns | --position-unit = auto | --master | --condition |
+        --area 1e-06.. | --seed 0.. = 0 | --out required | --overwrite | --quiet |
+    """,
 }
 OPTIONS["awd-cosmo prepare"] = OPTIONS["awd-cosmo run"]
 """Arguments and options of each command, with what is said of them: the least and the most; the default as it is typed,
@@ -136,6 +141,7 @@ NEEDED = {
     "awd-cme tracks": "movies --out t.csv",
     "awd-cme extract": "movies --tracks t.csv --out u.csv",
     "awd-cme teach": "simulated --out r",
+    "awd-cme figures": "t.csv --out r",
 }
 """What a command needs besides; for all others the folder of a run."""
 

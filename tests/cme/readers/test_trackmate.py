@@ -111,7 +111,7 @@ def test_a_track_that_splits_cannot_be_told_from_a_table(tmp_path):
     table, report = read_tracks(path, on_error="skip")
     assert table["track"].unique().tolist() == [0]
     assert ("tracks", 1, "two rows for the same frame in 1 row") in report.dropped
-    assert any("only TrackMate's XML file tells" in sentence for sentence in report.assumed)
+    assert any("only TrackMate's table of edges" in sentence for sentence in report.assumed)
 
 
 def xml(*, spots, edges, filtered=None, unit="micron", width=0.5, interval=2.0, time="sec", image=True):
@@ -325,3 +325,61 @@ def test_tables_of_links_and_of_whole_tracks_say_which_to_export(tmp_path, head,
     path.write_text(head + "\n" + ",".join("0" for _ in head.split(",")) + "\n")
     with pytest.raises(ValueError, match=rf"export.csv is TrackMate's table of {what}.*export the table of spots"):
         read_tracks(path)
+
+
+EDGE_KEYS = "LABEL,TRACK_ID,SPOT_SOURCE_ID,SPOT_TARGET_ID,LINK_COST"
+EDGE_NAMES = [
+    "Label,Track ID,Source spot ID,Target spot ID,Cost",
+    "Label,Track ID,Source ID,Target ID,Cost",
+    ",,,,(cost)",
+]
+BRANCHED = [  # as SPOTS: 0 → 1 → 2 and 1 → 3, all of one track; 4 in none
+    (track, x, y, 1.5 * frame, frame, 1.0, 1.0, 0.0)
+    for track, x, y, frame in [
+        ("0", 0.1, 0.1, 0),
+        ("0", 0.2, 0.1, 1),
+        ("0", 0.3, 0.1, 2),
+        ("0", 0.3, 0.5, 2),
+        ("", 2, 2, 1),
+    ]
+]
+LINKS = [(0, 1), (1, 2), (1, 3)]
+
+
+def write_three(folder, *, links=LINKS, spots=4, splits=1, names="cell1_{}.csv"):
+    """Spots, edges and tracks of one export."""
+    write_csv(folder / names.format("spots"), spots=BRANCHED)
+    edges = [f"a → b,0,{source},{target},1.0" for source, target in links]
+    (folder / names.format("edges")).write_text("\n".join([EDGE_KEYS, *EDGE_NAMES, *edges]), encoding="utf-8")
+    heads = ["LABEL,TRACK_INDEX,TRACK_ID,NUMBER_SPOTS,NUMBER_SPLITS,NUMBER_MERGES", *["Track,I,ID,N,S,M"] * 2, ",,,,,"]
+    (folder / names.format("tracks")).write_text("\n".join([*heads, f"Track_0,0,0,{spots},{splits},0"]))
+    return folder
+
+
+@pytest.mark.parametrize("names", ["cell1_{}.csv", "{}.csv", "cell1-{}.csv", "{}_cell1.csv"])
+@pytest.mark.parametrize("given", ["spots", "edges", "tracks"])
+def test_spots_edges_and_tracks_are_one_cell_whichever_is_given(tmp_path, given, names):
+    path = write_three(tmp_path, names=names) / names.format(given)
+    table, losses = read_tracks(path, compound="split", micrometres_per_pixel=0.1)
+    assert table.groupby("track")["frame"].apply(list).tolist() == [[0, 1], [2], [2]]
+    assert not losses.doubts
+    assert any("3 links, 1 split, 0 merges" in said for said in losses.recognised)
+    assert table["clathrin_amplitude"].notna().all()
+
+
+def test_a_folder_with_all_three_tables_holds_one_cell(tmp_path):
+    table, _ = read_tracks(write_three(tmp_path), micrometres_per_pixel=0.1)
+    assert table["cell"].nunique() == 1
+    assert table["frame"].tolist() == [0, 1, 2]
+
+
+def test_tables_of_two_exports_are_told(tmp_path):
+    write_three(tmp_path, spots=9, splits=0)
+    _, losses = read_tracks(tmp_path / "cell1_spots.csv", micrometres_per_pixel=0.1)
+    assert losses.doubts == [
+        "cell1_tracks.csv counts 9 spots, and spots and edges have 4: one export or two?",
+        "cell1_tracks.csv counts 0 splits, and spots and edges have 1: one export or two?",
+    ]
+    write_three(tmp_path, links=[(0, 1), (1, 77)])
+    with pytest.raises(ValueError, match=r"cell1_edges.csv: 1 of 2 links name spots that are not in one track"):
+        read_tracks(tmp_path / "cell1_spots.csv", micrometres_per_pixel=0.1)

@@ -46,6 +46,7 @@ from .tracking.evaluate import score_tracks as score_tracks
 from .tracking.intensities import extract as extract
 from .tracking.link import link_spots as link_spots
 from .tracking.link import track_movie as track_movie
+from .tracks.geff import write_geff as write_geff
 from .tracks.losses import LossReport as LossReport
 from .tracks.table import make_table as make_table
 from .tracks.table import summary as summary

@@ -1,6 +1,7 @@
 """`awd-cme simulate`, `tracks`, `extract` and `predict`: single steps on files. Nothing heavy is imported here."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from awd_cme.tracks.losses import LossReport
     from awd_core.workers import Workers as Crew
 
-Table = Annotated[Path, Typed("FILE"), "Table, .parquet or .csv."]
+Table = Annotated[Path, Typed("FILE"), "Table, .parquet or .csv, or a graph, .geff."]
 
 
 def simulate(
@@ -126,8 +127,10 @@ def _tracked(job: RunJob, source: "Source", positions: str | None, crew: "Crew")
 
 
 def predict(
-    card: Annotated[Path, ARGUMENTS, "A model card, card.json or student_card.json of a run, or the run's folder."],
-    data: Annotated[str, ARGUMENTS, Typed("TRACKS"), "Tracks with intensities, of any format."],
+    card: Annotated[Path, ARGUMENTS, "card.json or student_card.json, a run's folder, or the name of a shipped card."],
+    data: Annotated[
+        str, ARGUMENTS, Typed("TRACKS"), "Tracks with intensities, or movies: a file or a folder of cells."
+    ],
     given: Annotated[
         Mapping[str, Any],
         Fields(
@@ -140,16 +143,24 @@ def predict(
 ) -> None:
     """Predict the partner of every track from what is seen, by a model card.
 
+    Movies are tracked first, as awd-cme tracks does it. Cards that are shipped: simulated-success, simulated-strength.
     Tracks unlike those that the card was fitted to are predicted too, and marked: the column outside says why.
     """
     from awd_cme.model.predict import load_card, predict_tracks, predictions_text
+    from awd_cme.readers.source import recognise_source
     from awd_cme.run.data import read_tracks_file
     from awd_cme.tracks.losses import counted
     from awd_core.files import write_atomically
+    from awd_core.workers import open_workers
 
     job = RunJob(data, str(out), **given)
     model = load_card(card / "card.json" if card.is_dir() else card)
-    table, losses = read_tracks_file(job, Path(data))
+    source = recognise_source(data)
+    if source.kind == "movies":
+        with open_workers(1) as crew:
+            table, losses = _tracked(replace(job, quiet=True), source, None, crew)
+    else:
+        table, losses = read_tracks_file(job, Path(data))
     predictions, lost = predict_tracks(model, table, resample=resample)
     losses.merge(lost)
     echo(str(losses))
@@ -199,13 +210,14 @@ def _writer(job: RunJob) -> Callable[["pd.DataFrame", "LossReport"], None]:
     """What writes a table to a file of this ending, and says what was lost."""
     out = Path(job.out)
     kind = out.suffix.lower()
-    if kind not in (".parquet", ".csv"):
-        raise ValueError(f"{out} ends in {kind or 'nothing'}; tables are written as .parquet or .csv")
+    if kind not in (".parquet", ".csv", ".geff"):
+        raise ValueError(f"{out} ends in {kind or 'nothing'}; tables are written as .parquet, .csv or .geff")
 
     def write(table: "pd.DataFrame", losses: "LossReport") -> None:
+        from awd_cme.tracks.geff import write_geff
         from awd_cme.tracks.writers import write_csv, write_parquet
 
-        (write_csv if kind == ".csv" else write_parquet)(table, out)
+        {".csv": write_csv, ".parquet": write_parquet, ".geff": write_geff}[kind](table, out)
         for doubt in losses.doubts if job.quiet else ():
             echo(f"Warning: {doubt}.", aside=True)
         if not job.quiet:

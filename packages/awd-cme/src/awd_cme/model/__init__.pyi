@@ -3,6 +3,7 @@ from .features import FEATURES as FEATURES
 from .features import MaxCoefficients as MaxCoefficients
 from .intervals import coefficient_intervals as coefficient_intervals
 from .predict import predict_tracks as predict_tracks
+from .predict import shipped_cards as shipped_cards
 from .regression import SeriesLogistic as SeriesLogistic
 from .regression import SeriesRidge as SeriesRidge
 from .results import Results as Results

@@ -22,6 +22,8 @@ from awd_core.typing import AnyArray, Flags
 Card = ModelCard | StudentCard
 MISSING = 0.1
 """Share of a track's amplitudes that are interpolated above which it is marked."""
+BRIGHTER = 2.5
+"""Factor by which a new cell may be brighter or darker than a card's training cells before it is marked."""
 SHOWN = 20
 """Rows of a table of predictions that a terminal shows; of longer tables, half as many."""
 
@@ -34,7 +36,7 @@ def predict_tracks(
     Parameters
     ----------
     card : ModelCard, StudentCard or path
-        The model. Its notes say which parts of a track its series are made of.
+        The model, or the name of one of `shipped_cards`. Its notes say which parts of a track its series are made of.
     table : DataFrame
         Canonical table with the card's channel, or else with one channel of any name.
     resample : bool
@@ -46,7 +48,8 @@ def predict_tracks(
         `cell`, `track`, `lifetime`, `prediction` and `outside`. Predictions are in the partner's unit, or the
         probability of success. Every track is predicted; `outside` names what sets one apart from those that the
         card was fitted to, several separated by a space, or is empty: "category", "lifetime" or "frames" where the
-        learning problem leaves such tracks out, "interval" where the frame interval is another one, "missing" where
+        learning problem leaves such tracks out, "interval" where the frame interval is another one, "brightness" where
+        a new cell is much brighter or darker than the training cells and these standardise it, "missing" where
         more than a tenth of the amplitudes are not known and were interpolated, "limit" where the prediction is the
         least or largest target of the training tracks, beyond which no prediction goes.
     losses : LossReport
@@ -115,6 +118,7 @@ def predict_tracks(
     marks.append(("missing", "", share > MISSING))
     other = _other_interval(step, table, cells, losses)
     marks.append(("interval", "", other))
+    marks.append(("brightness", "", _say_domain(model, series, cells, losses)))
     limited = _at_limit(model, found["prediction"].to_numpy(), cells)
     if limited.any():
         losses.assume(
@@ -129,10 +133,53 @@ def predict_tracks(
 
 
 def load_card(path: str | os.PathLike[str]) -> Card:
-    """The card in a file, of the rich model or of the small one; errors as for `ModelCard.load`."""
+    """The card in a file, of the rich model or of the small one, or one that is shipped, by its name.
+
+    Errors are those of `ModelCard.load`.
+    """
+    if not Path(path).exists() and (shipped := shipped_cards().get(str(path))) is not None:
+        path = shipped
+    if not Path(path).exists() and os.sep not in str(path) and not Path(path).suffix:
+        raise FileNotFoundError(
+            f"there is no file {path}, and no card of that name is shipped, but {', '.join(shipped_cards())}"
+        )
     check_file(Path(path))
     small = f'"{FORMAT}"'.encode() in Path(path).read_bytes()[:200]
     return StudentCard.load(path) if small else ModelCard.load(path)
+
+
+def shipped_cards() -> dict[str, Path]:
+    """Cards that come with the package, by their names; `notes["domain"]` of each says where it holds.
+
+    Examples
+    --------
+    >>> list(shipped_cards())
+    ['simulated-strength', 'simulated-success']
+    """
+    return {path.stem: path for path in sorted((Path(__file__).parent / "cards").glob("*.json"))}
+
+
+def _say_domain(model: Card, series: list[Any], cells: AnyArray, losses: LossReport) -> Flags:
+    """Where a card holds, as far as it says; which tracks are of cells of quite another brightness than its own."""
+    for what, told in (model.notes.get("domain") or {}).items():
+        losses.assume(f"the card's {what}: {told}")
+    known = model.inputs
+    other = np.zeros(len(cells), dtype=bool)
+    if known.rule != "training":
+        return other
+    usual = float(np.hypot(known.mean, known.sd))
+    for cell in np.unique(cells):
+        if str(cell) in known.cells:
+            continue
+        own = np.concatenate([series[k] for k in np.flatnonzero(cells == cell)])
+        ratio = float(np.sqrt(np.mean(np.square(own)))) / usual
+        if not 1 / BRIGHTER <= ratio <= BRIGHTER:
+            other |= cells == cell
+            losses.doubt(
+                f"amplitudes of {cell} are {ratio:.2g} times those of the card's training cells (outside: brightness): "
+                "predictions hold for like brightness; fit a card with --scale-inputs own, or to cells like these"
+            )
+    return other
 
 
 def predictions_text(predictions: pd.DataFrame) -> str:

@@ -1,6 +1,7 @@
 """A folder of track files, a cell each: files of one ending, read one after the other."""
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def track_files(folder: str | os.PathLike[str]) -> list[Path]:
     """Files right in a folder that may hold tracks, in natural order; hidden ones are left out.
 
     A table of spots (`…_spots.csv`) beside the links between them (`…_edges.csv`) is a part of these, and no cell of
-    its own.
+    its own, as is TrackMate's table of whole tracks (`…_tracks.csv`) beside both.
 
     Raises
     ------
@@ -36,8 +37,42 @@ def track_files(folder: str | os.PathLike[str]) -> list[Path]:
             f"the folder {folder} holds files of several endings ({', '.join(endings)}); give a folder of track files "
             "of one ending, a cell each, or name one file"
         )
-    names = {path.name for path in files}
-    return [path for path in files if path.name.replace("_spots", "_edges") not in names - {path.name}]
+    kept = []
+    for path in files:
+        group = beside_spots(path)
+        # Of spots and edges, edges stand for both: they name the spots.
+        spots, edges = (next((item for item in group if word in item.name.casefold()), None) for word in TABLES[:2])
+        if path == edges or spots is None or edges is None:
+            kept.append(path)
+    return kept
+
+
+TABLES = ("spots", "edges", "tracks")
+"""Words of the names of tables that belong together: TrackMate's, and those of spots and links."""
+
+
+def beside_spots(path: Path) -> list[Path]:
+    """Of a table of spots, edges or tracks the files of all three that are there, that itself among them.
+
+    They are called alike but for that word: `cell1_spots.csv`, `cell1_edges.csv`, `cell1_tracks.csv`.
+    """
+    name = path.name
+    found = [match for word in TABLES for match in re.finditer(rf"(?<![a-z]){word}(?![a-z])", name, re.IGNORECASE)]
+    if not found:
+        return [path]
+    last = max(found, key=lambda match: match.start())
+    own = last[0]
+
+    def cased(word: str) -> str:
+        return word.upper() if own.isupper() else word.capitalize() if own[0].isupper() else word
+
+    names = [name[: last.start()] + cased(word) + name[last.end() :] for word in TABLES]
+    return [item for item in map(path.with_name, names) if item == path or item.is_file()]
+
+
+def table_beside(path: Path, word: str) -> Path | None:
+    """The table of spots, edges or tracks that belongs to a file; None where there is none."""
+    return next((item for item in beside_spots(path) if word in item.name.casefold() and item != path), None)
 
 
 def read_folder(

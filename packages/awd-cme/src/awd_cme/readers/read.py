@@ -25,6 +25,7 @@ FORMATS = {
     "napari": "napari's tracks, CSV",
     "table": "any table whose columns have names, CSV, Parquet or Excel",
     "links": "spots and the links between them, CSV",
+    "geff": "a graph of tracks, geff (Zarr)",
     "yeast": "goodTrackData of two-channel yeast tracks, MATLAB",
     "awd": "a canonical table, CSV or Parquet",
 }
@@ -153,7 +154,7 @@ def read_tracks(
                     f"{place} is a whole experiment, whose cells have their names; cell={cell!r} is for a file"
                 )
             return read_experiment(place, options, master=master, workers=workers, store=folder)
-        if place.is_dir():
+        if place.is_dir() and kind != "geff":
             return _read_files(place, kind, options)
         if columns is not None and kind not in ("table", "trackpy", "napari", "links", "trackmate", "cmeanalysis-csv"):
             raise ValueError(f"{place} is {FORMATS[kind]}, which has no columns to be told (columns)")
@@ -191,7 +192,10 @@ def recognise(path: str | os.PathLike[str]) -> str:
     if place.is_dir():
         from awd_cme.readers.experiment import tracking_files
         from awd_cme.readers.folder import track_files
+        from awd_cme.tracks.geff import geff_metadata
 
+        if geff_metadata(place) is not None:
+            return "geff"
         return "files" if not tracking_files(place) and track_files(place) else "experiment"
     with place.open("rb") as file:
         head = file.read(4096)
@@ -268,8 +272,10 @@ def _by_columns(place: Path, names: list[str], width: int) -> str:
     if {"TRACK_ID", "FRAME"} <= set(names) and any(name.startswith("POSITION_") for name in names):
         return "trackmate"
     for kind, needed in required.items():
-        if {squeezed_key(name) for name in needed} <= set(keys) and not _is_half_of_trackmate(place, kind, names):
+        if {squeezed_key(name) for name in needed} <= set(keys) and not _is_half_of_trackmate(kind, names):
             return kind
+    if {"SPOTSOURCEID", "NUMBERSPOTS"} & {k.upper() for k in keys} and _has_spots(place):
+        return "trackmate"
     if "frame" not in keys and ({"spotsourceid", "spottargetid"} <= set(keys) or "numberspots" in keys):
         what = "links between spots (edges)" if "spotsourceid" in keys else "whole tracks"
         raise ValueError(
@@ -299,10 +305,16 @@ def _by_columns(place: Path, names: list[str], width: int) -> str:
     )
 
 
-def _is_half_of_trackmate(place: Path, kind: str, names: list[str]) -> bool:
-    """Whether these are TrackMate's own links, in its capitals, without the spots beside them."""
-    spots = place.with_name(place.name.replace("_edges", "_spots"))
-    return kind == "links" and "SPOT_SOURCE_ID" in names and (spots == place or not spots.exists())
+def _has_spots(place: Path) -> bool:
+    """Whether TrackMate's table of spots lies beside a table of edges or tracks."""
+    from awd_cme.readers.folder import table_beside
+
+    return "spots" not in place.name.casefold() and table_beside(place, "spots") is not None
+
+
+def _is_half_of_trackmate(kind: str, names: list[str]) -> bool:
+    """Whether these are TrackMate's own links, in its capitals, whose spots lie in a table beside them, or nowhere."""
+    return kind == "links" and "SPOT_SOURCE_ID" in names
 
 
 def _known() -> str:
@@ -321,6 +333,7 @@ def _reader(kind: str) -> Callable[[Path, Options], Result]:
         "napari": tables.read_napari,
         "table": tables.read_named,
         "links": branches.read_links,
+        "geff": branches.read_geff,
         "yeast": yeast.read_yeast,
         "awd": canonical.read_canonical,
         "files": _no_folder,

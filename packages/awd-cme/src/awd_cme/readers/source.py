@@ -84,6 +84,10 @@ def recognise_source(data: str | os.PathLike[str]) -> Source:
         return Source("movies", path, {cell_name(path): path}) if movie else Source("tracks", path)
     if any(below(path, "Tracking/ProcessedTracks.mat")):
         return Source("tracks", path)
+    from awd_cme.tracks.geff import geff_metadata
+
+    if geff_metadata(path) is not None:
+        return Source("tracks", path)
     if is_zarr(path):
         return Source("movies", path, {cell_name(path): path})
     if lists := sorted((item for item in path.iterdir() if is_nd(item)), key=lambda item: natural(item.name)):
@@ -168,8 +172,9 @@ def _digest_of_movie(path: Movie) -> str:
 
 def _digest_of_tracks(path: Path) -> str:
     """Of a file, or of two, where spots and the links between them are files of their own."""
-    pair = [path.with_name(path.name.replace(*ends)) for ends in (("_edges", "_spots"), ("_spots", "_edges"))]
-    beside = [item for item in pair if item != path and item.is_file()]
+    from awd_cme.readers.folder import beside_spots
+
+    beside = [item for item in beside_spots(path) if item != path]
     return _together([path, *beside], Path(os.path.realpath(path)).parent) if path.is_file() else _digest(path)
 
 

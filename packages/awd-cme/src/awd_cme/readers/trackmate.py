@@ -20,6 +20,7 @@ import pandas as pd
 from awd_cme.movies.units import MICROMETRES, PIXELS, SECONDS, spelled
 from awd_cme.readers.branches import track_rows
 from awd_cme.readers.column_names import named, roles_of
+from awd_cme.readers.folder import table_beside
 from awd_cme.readers.intake import (
     Options,
     Result,
@@ -36,7 +37,7 @@ from awd_cme.readers.text_tables import Table, read_table
 from awd_cme.tracks.losses import LossReport
 
 NEEDED = ("TRACK_ID", "FRAME", "POSITION_X", "POSITION_Y")
-_NUMBERS = r"(TRACK_ID|FRAME|POSITION_[XYZT]|(MEAN_INTENSITY|CONTRAST)(_CH)?_?\d*)"
+_NUMBERS = r"(ID|TRACK_ID|FRAME|POSITION_[XYZT]|(MEAN_INTENSITY|CONTRAST)(_CH)?_?\d*)"
 
 
 def read_trackmate_csv(path: str | os.PathLike[str], options: Options | None = None) -> Result:
@@ -51,6 +52,8 @@ def read_trackmate_csv(path: str | os.PathLike[str], options: Options | None = N
     """
     options, report = options or Options(), LossReport()
     path = Path(path)
+    if "spots" not in path.name.casefold() and (spots_table := table_beside(path, "spots")) is not None:
+        path = spots_table  # links were given, which do not say where their spots are
     table = read_table(path, report)
     parted = {named(name).key.upper(): (name, named(name).unit) for name in table.names[::-1]}
     if missing := [name for name in NEEDED if name not in parted]:
@@ -67,6 +70,7 @@ def read_trackmate_csv(path: str | os.PathLike[str], options: Options | None = N
     report.add("spots", int(alone.sum()), "in no track")
     spots = spots[~alone]
     rows = pd.DataFrame({"track": spots["TRACK_ID"].astype(np.int64), "frame": spots["FRAME"]})
+    edges = table_beside(path, "edges") if cells is None else None
     scale, size = pixel_scale(units["POSITION_X"], f"{path}", options, report, "")
     rows["y"], rows["x"] = spots["POSITION_Y"] * scale, spots["POSITION_X"] * scale
     if "POSITION_Z" in spots:
@@ -75,10 +79,13 @@ def read_trackmate_csv(path: str | os.PathLike[str], options: Options | None = N
     if cells is not None:
         rows["cell"] = spots["cell"]
     keys = [name for name in ("cell", "track", "frame") if name in rows]
-    if len(twice := rows.loc[rows.duplicated(keys), keys[:-1]].drop_duplicates()):
+    if edges is not None:
+        rows = _branched(rows.assign(id=spots.get("ID", np.nan)), edges, path, report)
+    elif len(twice := rows.loc[rows.duplicated(keys), keys[:-1]].drop_duplicates()):
         report.assume(
-            f"{len(twice)} tracks have several spots in a frame: they split or merge, and only TrackMate's XML file "
-            "tells which spot follows which"
+            f"{len(twice)} tracks have several spots in a frame: they split or merge, and only TrackMate's table of "
+            f"edges beside this one ({path.name.replace('spots', 'edges')}), or its XML file, tells which spot follows "
+            "which"
         )
     step = None
     if "POSITION_T" in spots:
@@ -96,6 +103,55 @@ def read_trackmate_csv(path: str | os.PathLike[str], options: Options | None = N
         seconds_per_frame=interval(step, "POSITION_T", options, report),
         micrometres_per_pixel=size,
     )
+
+
+def _branched(rows: pd.DataFrame, edges: Path, path: Path, report: LossReport) -> pd.DataFrame:
+    """The rows with their branches as segments, by TrackMate's table of edges, checked by that of tracks."""
+    held = read_table(edges, report)
+    known = {named(name).key.upper(): name for name in held.names[::-1]}
+    if missing := [name for name in ("SPOT_SOURCE_ID", "SPOT_TARGET_ID") if name not in known]:
+        raise ValueError(f"{edges}: the columns {missing} are missing; it has {held.names}. Export the edges again")
+    links = pd.DataFrame(
+        {"source": held.numbers(known["SPOT_SOURCE_ID"]), "target": held.numbers(known["SPOT_TARGET_ID"])}
+    )
+    if (odd := int(links.isna().any(axis=1).sum())) > 0:
+        raise ValueError(f"{edges}: {odd} links lack the number of a spot; is the file whole?")
+    if rows["id"].isna().any():
+        raise ValueError(
+            f"{path}: {int(rows['id'].isna().sum())} spots have no number (ID), by which {edges.name} links"
+        )
+    rows = rows.assign(id=rows["id"].astype(np.int64)).reset_index(drop=True)
+    track = rows.set_index("id")["track"]
+    if track.index.has_duplicates:
+        raise ValueError(f"{path}: several spots have the same number (ID); is it one file?")
+    both = links.astype(np.int64)
+    ends = [track.reindex(both[end]).to_numpy() for end in ("source", "target")]
+    if (wrong := int((ends[0] != ends[1]).sum())) > 0:
+        raise ValueError(
+            f"{edges}: {wrong} of {len(both)} links name spots that are not in one track of {path.name}; the two files "
+            "are not of one export"
+        )
+    found = track_rows(rows.drop(columns="track"), both.assign(track=ends[0]), str(edges), report)
+    report.recognised.append(f"{edges.name}: which spot follows which")
+    if (summary := table_beside(path, "tracks")) is not None:
+        _compare_tracks(summary, rows, both, report)
+    return found
+
+
+def _compare_tracks(summary: Path, rows: pd.DataFrame, links: pd.DataFrame, report: LossReport) -> None:
+    """Say where TrackMate's table of tracks counts otherwise."""
+    held = read_table(summary, report)
+    known = {named(name).key.upper(): name for name in held.names[::-1]}
+    source, target = links["source"], links["target"]
+    counts = {
+        "NUMBER_SPOTS": ("spots", len(rows)),
+        "NUMBER_SPLITS": ("splits", int((source.value_counts() > 1).sum())),
+        "NUMBER_MERGES": ("merges", int((target.value_counts() > 1).sum())),
+    }
+    for name, (what, count) in counts.items():
+        if name in known and (told := np.nansum(held.numbers(known[name]))) != count:
+            report.doubt(f"{summary.name} counts {told:g} {what}, and spots and edges have {count}: one export or two?")
+    report.recognised.append(f"{summary.name}: whole tracks, compared with spots and edges")
 
 
 def read_trackmate_xml(path: str | os.PathLike[str], options: Options | None = None) -> Result:

@@ -1,3 +1,4 @@
+from .geff import write_geff as write_geff
 from .losses import LossReport as LossReport
 from .rules import validate as validate
 from .table import concat as concat

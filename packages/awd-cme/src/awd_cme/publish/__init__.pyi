@@ -1,0 +1,12 @@
+from .cohorts import cohort_means as cohort_means
+from .cohorts import lifetime_distribution as lifetime_distribution
+from .conditions import Comparison as Comparison
+from .conditions import compare_cells as compare_cells
+from .conditions import compare_conditions as compare_conditions
+from .disassembly import DisassemblyScores as DisassemblyScores
+from .disassembly import disassembly_scores as disassembly_scores
+from .measures import measure_cells as measure_cells
+from .measures import measure_tracks as measure_tracks
+from .onset import Onsets as Onsets
+from .onset import partner_onsets as partner_onsets
+from .page import write_figures as write_figures
