@@ -157,7 +157,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "python -m benchmarks.damage", description="Damage files of every format that is read, and judge the readers."
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for what was found; gone on with")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder for what was found; gone on with"
+    )
     parser.add_argument("--formats", metavar="A,B", help=f"of {', '.join(SUBJECTS)}; all if not given")
     parser.add_argument("--count", type=int, default=200, metavar="N", help="damaged files of each; 200 if not given")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the damage")

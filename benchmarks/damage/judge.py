@@ -121,14 +121,17 @@ def _refusal(error: Exception, name: str, work: Path) -> tuple[str, str]:
     """Whether an error is a refusal: of a kind that is promised, and with the name of what is wrong."""
     text = f"{type(error).__name__}: {error}"
     chain: BaseException | None = error
-    while chain is not None:
+    seen: set[int] = set()
+    while chain is not None and id(chain) not in seen:
         if isinstance(chain, MemoryError):
             return FAULT, f"memory: more than {TIMES} times the sound file's; {text}"
+        seen.add(id(chain))
         chain = chain.__cause__ or chain.__context__
     kinds = (ValueError, FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
-    if type(error) not in kinds and not (isinstance(error, (ValueError, OSError)) and _OURS.match(type(error).__module__)):
-        if not (type(error) is OSError and str(work) in str(error)):
-            return FAULT, f"exception {text}"
+    ours = isinstance(error, (ValueError, OSError)) and _OURS.match(type(error).__module__)
+    of_a_place = type(error) is OSError and str(work) in str(error)
+    if type(error) not in kinds and not ours and not of_a_place:
+        return FAULT, f"exception {text}"
     names = {Path(name).name, name.partition("/")[0], str(work)}
     if not any(one in str(error) for one in names):
         return FAULT, f"unnamed {text}"

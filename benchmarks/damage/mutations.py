@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from benchmarks.damage.structures import STRUCTURES, Field, free, members
+from benchmarks.damage.structures import STRUCTURAL, STRUCTURES, Field, free, members
 
 Rng = np.random.Generator
 HUGE = (0, 1, 2, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, 0x80000000, 1 << 40, (1 << 63) - 1, (1 << 64) - 1)
@@ -20,6 +20,8 @@ NUMBERS = (b"nan", b"inf", b"-1", b"0", b"1e999", b"-0", b"99999999999999999999"
            b"0x10", b"1_000", b"", b"3.5", b"1,5", b"--1", b"\xc2\xb2")  # fmt: skip
 TEXTS = (b"", b"x" * 5000, b"\x00", b"\xff\xfe", b"../../etc/passwd", b"<script>", b"%s%n", b"\xe2\x82", b"null", b"O8",
          b"'", b'"', b"\n", b"NaN")  # fmt: skip
+FREE_FORM = ("metadata", "settings", "provenance", "told", "attributes", "versions", "options")
+"""Entries of our records that hold whatever was told."""
 BOMB = 1 << 28
 """Bytes that a bomb unpacks to."""
 
@@ -70,10 +72,11 @@ def mutate(content: bytes, family: str, rng: Rng, *, gone: bool = False) -> Muta
     if guarded:
         return Mutant(made.content, made.what)
     if rng.random() < 0.15 and made.content:
-        again = _anywhere(made.content, rng)
-        made = Mutant(again[0], f"{made.what}; {again[1]}", made.valid and again[0] == made.content)
-    if outer == "text" and not made.valid and made.content is not None:
-        made = Mutant(made.content, made.what, is_other_text(content, made.content))
+        again = _once(made.content, outer, [], rng, of=fields)
+        made = Mutant(again.content, f"{made.what}; {again.what}", made.valid and again.valid)
+    other = {"text": is_other_text, "fits": is_other_fits, "tar": is_other_tar}.get(outer)
+    if other is not None and made.content is not None:
+        made = Mutant(made.content, made.what, other(content, made.content))
     return made
 
 
@@ -85,7 +88,8 @@ def _fields(content: bytes, family: str) -> list[Field]:
         return []
 
 
-def _once(content: bytes, family: str, fields: list[Field], rng: Rng) -> Mutant:
+def _once(content: bytes, family: str, fields: list[Field], rng: Rng, of: list[Field] | None = None) -> Mutant:
+    """Damage to one of the fields or, without any, anywhere; `of` are then those that a change is judged by."""
     chosen = [field for field in fields if field.kind != "values"]
     if chosen and rng.random() < 0.6:
         # Each kind of field as often as any other, however many there are.
@@ -99,20 +103,19 @@ def _once(content: bytes, family: str, fields: list[Field], rng: Rng) -> Mutant:
         what = f"{kind} at {field.start}: {content[field.start : field.stop][:12]!r} becomes {new[:12]!r}"
     else:
         made, what, touched, same = _anywhere(content, rng)
-    valid = same and _within(touched, content, made, fields, family)
+    valid = same and _within(touched, content, made, fields if of is None else of)
     return Mutant(made, what, valid)
 
 
-def _within(touched: tuple[int, int], content: bytes, made: bytes, fields: list[Field], family: str) -> bool:
+def _within(touched: tuple[int, int], content: bytes, made: bytes, fields: list[Field]) -> bool:
     """Whether all that differs lies in bytes that nothing guards."""
     start, stop = touched
     differ = np.flatnonzero(np.frombuffer(content[start:stop], np.uint8) != np.frombuffer(made[start:stop], np.uint8))
     places = differ + start
     inside = np.zeros(len(places), bool)
-    for low, high in free(content, fields, family):
+    for low, high in free(fields):
         inside |= (places >= low) & (places < high)
-    printable = family not in ("fits", "tar") or bool(re.fullmatch(rb"[ -~]*", made[start : min(stop, start + 80)])) or start > 2880
-    return bool(inside.all()) and printable
+    return bool(inside.all())
 
 
 def _other(held: bytes, field: Field, rng: Rng) -> bytes:
@@ -210,7 +213,9 @@ def _repacked(content: bytes, outer: str, inner: str, rng: Rng) -> Mutant:
             return Mutant(_zip(renamed), f"{name} leaves the folder")
         family = inner if inner != "any" else _family_of(name)
         made = mutate(held[name], family, rng, gone=True)
-        changed = held | {name: made.content} if made.content is not None else {k: v for k, v in held.items() if k != name}
+        changed = (
+            held | {name: made.content} if made.content is not None else {k: v for k, v in held.items() if k != name}
+        )
         return Mutant(_zip(changed, packed=not name.endswith(".npy")), f"in {name}: {made.what}", made.valid)
     if outer == "mat5":
         from scipy.io import loadmat, savemat
@@ -226,7 +231,7 @@ def _repacked(content: bytes, outer: str, inner: str, rng: Rng) -> Mutant:
 def _family_of(name: str) -> str:
     if name.endswith(".npy"):
         return "npy"
-    return "text" if name.rpartition(".")[2] in ("json", "xml", "rels", "zattrs", "zarray", "zgroup") else "blob"
+    return "text" if name.rpartition(".")[2] in ("json", "xml", "rels", "zattrs", "zarray", "zgroup") else "chunk"
 
 
 @lru_cache(maxsize=1)
@@ -256,6 +261,49 @@ def _zip(held: dict[str, bytes | None], *, packed: bool = True) -> bytes:
     return out.getvalue()
 
 
+# --- What is another sound file ---------------------------------------------------------------------------------------
+
+
+def is_other_fits(start: bytes, made: bytes) -> bool:
+    """Whether a FITS file is another sound one: of the same structure, its header text, its data of the same sums."""
+    if len(start) != len(made):
+        return False
+    at = 0
+    while at < len(start) and start[at : at + 8] in (b"SIMPLE  ", b"XTENSION"):
+        end, other = (held.find(b"END" + b" " * 77, at) for held in (start, made))
+        if end != other or not re.fullmatch(rb"[ -~]*", made[at:end]):
+            return False
+        for place in range(at, end, 80):
+            ours, theirs = start[place : place + 80], made[place : place + 80]
+            if ours != theirs and (STRUCTURAL.match(ours) or STRUCTURAL.match(theirs)):
+                return False
+        data = (end // 2880 + 1) * 2880
+        following = re.search(rb"XTENSION=", start[data:])
+        stop = data + following.start() if following else len(start)
+        if b"DATASUM" in start[at:end] and _sum(start[data:stop]) != _sum(made[data:stop]):
+            return False
+        at = stop
+    return True
+
+
+def is_other_tar(start: bytes, made: bytes) -> bool:
+    """Whether a tar of maps is another sound one: its headers as they were, its maps sound."""
+    if len(start) != len(made):
+        return False
+    at = 0
+    while start[at : at + 1].strip(b"\0"):
+        size = int(start[at + 124 : at + 135], 8)
+        inside = slice(at + 512, at + 512 + size)
+        if start[at : at + 512] != made[at : at + 512] or not is_other_fits(start[inside], made[inside]):
+            return False
+        at += 512 + size + (-size % 512)
+    return start[at:] == made[at:]
+
+
+def _sum(content: bytes) -> int:
+    return int(np.frombuffer(content[: len(content) // 4 * 4], ">u4").sum(dtype=np.uint64)) % 0xFFFFFFFF
+
+
 # --- Text -------------------------------------------------------------------------------------------------------------
 
 
@@ -278,7 +326,7 @@ def _json_form(text: str) -> object:
 
     def form(value: object) -> object:
         if isinstance(value, dict):
-            return {key: form(one) for key, one in value.items()}
+            return {key: "free" if key in FREE_FORM else form(one) for key, one in value.items()}
         return [form(one) for one in value] if isinstance(value, list) else _class(value)
 
     if not text.lstrip().startswith(("{", "[")):
@@ -308,19 +356,21 @@ def _xml_form(text: str) -> object:
         return ()
 
 
-def _table_form(text: str) -> tuple[list[str], set[tuple[bool, ...]]] | None:
-    """Words of a table's head, and the rows' forms: which cells are numbers."""
+def _table_form(text: str) -> tuple[list[int], set[tuple[bool, ...]]] | None:
+    """How many words the lines of a table's head have, and the rows' forms: which cells are numbers."""
     lines = [line for line in re.split(r"\r?\n", text) if line]
     if not lines:
         return [], set()
-    rows = [[cell.strip() for cell in re.split(r"[,;\t]", line)] for line in lines]
+    rows = [[cell.strip() for cell in re.split(r"[,;\t ]+", line.strip())] for line in lines]
     head = [line for line, row in zip(lines, rows, strict=True) if not any(map(_is_number, row))]
-    return head, {tuple(map(_is_number, row)) for line, row in zip(lines, rows, strict=True) if line not in head}
+    return [len(re.split(r"[,;\t ]+", line.strip())) for line in head], {
+        tuple(map(_is_number, row)) for line, row in zip(lines, rows, strict=True) if line not in head
+    }
 
 
 def _fits(ours: object, theirs: object) -> bool:
-    assert isinstance(ours, tuple)
-    assert isinstance(theirs, tuple)
+    if not isinstance(ours, tuple) or not isinstance(theirs, tuple):
+        return False
     return ours[0] == theirs[0] and theirs[1] <= ours[1] and bool(theirs[1])
 
 

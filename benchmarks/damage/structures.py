@@ -18,6 +18,10 @@ Spans = list[tuple[int, int]]
 _NUMBER = rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 
 
+STRUCTURAL = re.compile(rb"SIMPLE|BITPIX|NAXIS|EXTEND|XTENSION|[PG]COUNT|TF|Z(?! )|BSCALE|BZERO|GROUPS|BLANK")
+"""Cards of FITS that say how its bytes are to be read."""
+
+
 @dataclass(frozen=True)
 class Field:
     """Bytes from `start` to `stop` that mean something.
@@ -56,7 +60,7 @@ def fits(content: bytes) -> list[Field]:
         guarded |= card[:7] in (b"DATASUM",)
         if card[8:10] == b"= ":
             bare = card[:8].rstrip()
-            structural = re.match(rb"SIMPLE|BITPIX|NAXIS|EXTEND|XTENSION|[PG]COUNT|TF|TFORM|Z(?!$)|BSCALE|BZERO", bare)
+            structural = STRUCTURAL.match(bare + b" ")
             found.append(Field(at, at + 8, "text"))
             value = card[10:].split(b"/")[0]
             inner = value.strip()
@@ -183,7 +187,12 @@ def hdf5(content: bytes) -> list[Field]:
     return found
 
 
-def parquet(content: bytes) -> list[Field]:
+def summed_parquet(content: bytes) -> list[Field]:
+    """Of a Parquet file whose pages have sums."""
+    return parquet(content, summed=True)
+
+
+def parquet(content: bytes, *, summed: bool = False) -> list[Field]:
     """Marks and footer of a Parquet file, and its pages."""
     import pyarrow.parquet
 
@@ -198,6 +207,8 @@ def parquet(content: bytes) -> list[Field]:
             held = meta.row_group(group).column(column)
             start = held.dictionary_page_offset or held.data_page_offset
             found += [Field(k, k + 1, "count") for k in range(start, start + 24)]
+            if not summed:
+                found.append(Field(start, start + held.total_compressed_size, "values"))
     return found
 
 
@@ -209,13 +220,20 @@ def safetensors(content: bytes) -> list[Field]:
 
 def text(content: bytes, start: int = 0) -> list[Field]:
     """Numbers, quoted words and lines of a text."""
-    pattern = re.compile(rb"(?P<number>(?<![\w.])" + _NUMBER + rb"(?![\w.]))|(?P<text>[A-Za-z_]\w+)|(?P<magic>[{}\[\]<>,;:=])")
+    pattern = re.compile(
+        rb"(?P<number>(?<![\w.])" + _NUMBER + rb"(?![\w.]))|(?P<text>[A-Za-z_]\w+)|(?P<magic>[{}\[\]<>,;:=])"
+    )
     return [Field(m.start(), m.end(), str(m.lastgroup)) for m in pattern.finditer(content, start)]
 
 
 def blob(content: bytes) -> list[Field]:
     """Bytes of which nothing is known, such as a chunk that is compressed."""
     return [Field(0, min(16, len(content)), "magic")]
+
+
+def chunk(content: bytes) -> list[Field]:
+    """A chunk that is compressed without a sum: what can still be unpacked is another sound chunk."""
+    return [Field(0, min(16, len(content)), "magic"), Field(0, len(content), "values")]
 
 
 def values(content: bytes) -> list[Field]:
@@ -225,16 +243,13 @@ def values(content: bytes) -> list[Field]:
 
 STRUCTURES: dict[str, Callable[[bytes], list[Field]]] = {
     "fits": fits, "tar": tar, "tiff": tiff, "npy": npy, "zip": archive, "gzip": gzipped, "mat5": matlab5, "hdf5": hdf5,
-    "parquet": parquet, "safetensors": safetensors, "text": text, "blob": blob, "values": values,
+    "parquet": parquet, "summed-parquet": summed_parquet, "safetensors": safetensors, "text": text, "blob": blob, "chunk": chunk, "values": values,
 }  # fmt: skip
 
 
-def free(content: bytes, fields: list[Field], family: str) -> Spans:
-    """Where a change in place makes another sound file: bare values, and what the cards of a FITS header say."""
-    spans = [(field.start, field.stop) for field in fields if field.kind == "values"]
-    if family in ("fits", "tar"):
-        spans += [(field.start, field.stop) for field in fields if field.kind == "text"]
-    return spans
+def free(fields: list[Field]) -> Spans:
+    """Where a change in place makes another sound file: bare values."""
+    return [(field.start, field.stop) for field in fields if field.kind == "values"]
 
 
 def members(content: bytes) -> Iterator[tuple[str, bytes]]:

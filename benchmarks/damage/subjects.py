@@ -64,7 +64,11 @@ def reading(*values: Any, words: Sequence[str] = ()) -> Reading:
 
 def _doubts(lines: Iterable[str]) -> Texts:
     """Of an account the lines that would make a reader look: not those that only say what was recognised."""
-    return [line for line in lines if re.search(r"left out|not used|no labels|not known|unknown|lacks?|taken|default|:  ", line)]
+    return [
+        line
+        for line in lines
+        if re.search(r"left out|not used|no labels|not known|unknown|lacks?|taken|default|:  ", line)
+    ]
 
 
 # --- Values -----------------------------------------------------------------------------------------------------------
@@ -128,7 +132,9 @@ def _suite(table: str) -> Callable[[Path], dict[str, str]]:
         from awd_cosmo.formats import write_map
 
         if table == "tar":
-            with tarfile.open(folder / "convergence_gal_mnv0.10000_om0.30000_As2.1000.tar", "w", format=tarfile.USTAR_FORMAT) as archive:
+            with tarfile.open(
+                folder / "convergence_gal_mnv0.10000_om0.30000_As2.1000.tar", "w", format=tarfile.USTAR_FORMAT
+            ) as archive:
                 for k, kappa in enumerate(_kappa(16, 3)):
                     write_map(folder / "one.fits", kappa, pixel_scale=0.4, overwrite=True)
                     member = archive.gettarinfo(folder / "one.fits", f"Maps10/WLconv_z1.00_{k + 1:04d}r.fits")
@@ -194,7 +200,7 @@ def _stack(ending: str) -> Callable[[Path], dict[str, str]]:
     return make
 
 
-def _of_store(store: Path, family: str = "blob") -> dict[str, str]:
+def _of_store(store: Path, family: str = "chunk") -> dict[str, str]:
     files = sorted(str(file.relative_to(store.parent)) for file in store.rglob("*") if file.is_file())
     return {name: "text" if name.endswith("json") or "/.z" in name else family for name in files}
 
@@ -203,9 +209,19 @@ def _read_stack(folder: Path) -> Reading:
     from awd_cosmo.maps.open import open_maps
 
     file = next((file for file in sorted(folder.iterdir()) if "kappa" in file.name), folder)
-    maps = open_maps(file, source_redshift=1.0, threads=1, columns=["Omega_m", "S8", "-", "-", "-"] if file.suffix == ".npy" else None)
+    maps = open_maps(
+        file,
+        source_redshift=1.0,
+        threads=1,
+        columns=["Omega_m", "S8", "-", "-", "-"] if file.suffix == ".npy" else None,
+    )
     names = [name for name in maps.table.colnames if name not in ("cosmology",)]
-    return reading(maps.read(), names, [np.asarray(maps.table[n]).tolist() for n in names], words=_doubts(maps.account.splitlines()))
+    return reading(
+        maps.read(),
+        names,
+        [np.asarray(maps.table[n]).tolist() for n in names],
+        words=_doubts(maps.account.splitlines()),
+    )
 
 
 def _cache(folder: Path) -> dict[str, str]:
@@ -294,7 +310,9 @@ def _array(ending: str) -> Callable[[Path], dict[str, str]]:
 def _read_array(folder: Path) -> Reading:
     from awd_core.files import read_array
 
-    return reading(np.asarray(read_array(next(folder.iterdir()))[:]))
+    values = np.asarray(read_array(next(folder.iterdir()))[:])
+    # Missing values are NaN, which all that works with samples refuses or counts.
+    return reading(values, words=["values that are not there"] if np.isnan(values).any() else [])
 
 
 def _weights(bare: bool) -> Callable[[Path], dict[str, str]]:
@@ -331,7 +349,7 @@ def _read_weights(bare: bool) -> Callable[[Path], Reading]:
 
 def _store(folder: Path) -> dict[str, str]:
     _read_store(folder)
-    return _of_store(folder / "gradients.zarr")
+    return _of_store(folder / "gradients.zarr", "guarded")
 
 
 def _read_store(folder: Path) -> Reading:
@@ -427,7 +445,9 @@ def _movie(kind: str) -> Callable[[Path], dict[str, str]]:
         elif kind == "packed":
             write_movie(file, frames, compression="zlib")
         elif kind == "tiles":
-            tifffile.imwrite(file, np.tile(frames[:, 0], (1, 2, 2)), tile=(16, 16), metadata=None, photometric="minisblack")
+            tifffile.imwrite(
+                file, np.tile(frames[:, 0], (1, 2, 2)), tile=(16, 16), metadata=None, photometric="minisblack"
+            )
         elif kind == "nd":
             for c, name in enumerate(("GFP", "RFP"), 1):
                 tifffile.imwrite(folder / f"cell_w{c}{name}.tif", frames[:, c - 1], photometric="minisblack")
@@ -461,7 +481,9 @@ def _read_movie(folder: Path) -> Reading:
     return reading(np.stack(list(movie)), said, words=_doubts(movie.origin.values()))
 
 
-_TRACKPY = "frame,particle,y,x,mass\n" + "".join(f"{f},{p},{10 * p + f}.25,{20 + f}.5,{100 + f}\n" for p in (1, 2) for f in range(6))
+_TRACKPY = "frame,particle,y,x,mass\n" + "".join(
+    f"{f},{p},{10 * p + f}.25,{20 + f}.5,{100 + f}\n" for p in (1, 2) for f in range(6)
+)
 
 
 def _tracks(kind: str) -> Callable[[Path], dict[str, str]]:
@@ -480,7 +502,9 @@ def _tracks(kind: str) -> Callable[[Path], dict[str, str]]:
                 (folder / f"cell_{end}.csv").write_bytes(_real(place, other))
             return {"cell_edges.csv": "text", "cell_spots.csv": "text"}
         if kind == "cmeanalysis-csv":
-            made_up = "trackId,length,t,f,x,y,A,c\n" + "".join(f"1,5,{k},{k + 1},{k}.5,2.5,80.5,107.1\n" for k in range(5))
+            made_up = "trackId,length,t,f,x,y,A,c\n" + "".join(
+                f"1,5,{k},{k + 1},{k}.5,2.5,80.5,107.1\n" for k in range(5)
+            )
             held = b"".join(_real("processedTracks.csv", made_up).splitlines(keepends=True)[:200])
             (folder / "cell.csv").write_bytes(held)
             return {"cell.csv": "text"}
@@ -503,7 +527,7 @@ def _tracks(kind: str) -> Callable[[Path], dict[str, str]]:
             write_csv(table, folder / "cell.csv")
             return {"cell.csv": "text"}
         write_parquet(table, folder / "cell.parquet")
-        return {"cell.parquet": "parquet"}
+        return {"cell.parquet": "summed-parquet"}
 
     return make
 
@@ -564,10 +588,17 @@ def _workbook(path: Path, rows: list[list[str]]) -> None:
     lines = [f"<row>{row}</row>" for row in cells]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         sheet = '<sheet name="tracks" sheetId="1" r:id="rId1"/>'
-        archive.writestr("xl/workbook.xml", f'<workbook xmlns="{main}" xmlns:r="{doc}"><sheets>{sheet}</sheets></workbook>')
-        archive.writestr("xl/_rels/workbook.xml.rels", f'<Relationships xmlns="{package}"><Relationship Id="rId1" Target="worksheets/sheet1.xml"/></Relationships>')  # noqa: E501
+        archive.writestr(
+            "xl/workbook.xml", f'<workbook xmlns="{main}" xmlns:r="{doc}"><sheets>{sheet}</sheets></workbook>'
+        )
+        archive.writestr(
+            "xl/_rels/workbook.xml.rels",
+            f'<Relationships xmlns="{package}"><Relationship Id="rId1" Target="worksheets/sheet1.xml"/></Relationships>',
+        )  # noqa: E501
         archive.writestr("xl/sharedStrings.xml", f'<sst xmlns="{main}">{shared}</sst>')
-        archive.writestr("xl/worksheets/sheet1.xml", f'<worksheet xmlns="{main}"><sheetData>{"".join(lines)}</sheetData></worksheet>')
+        archive.writestr(
+            "xl/worksheets/sheet1.xml", f'<worksheet xmlns="{main}"><sheetData>{"".join(lines)}</sheetData></worksheet>'
+        )
 
 
 def _read_tracks(folder: Path) -> Reading:

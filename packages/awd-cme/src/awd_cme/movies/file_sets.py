@@ -13,7 +13,10 @@ from xml.etree import ElementTree
 
 import tifffile
 
-UNREADABLE = (struct.error, KeyError, IndexError, TypeError, AttributeError, OverflowError)
+UNREADABLE = (
+    struct.error, KeyError, IndexError, TypeError, AttributeError, ArithmeticError, AssertionError, MemoryError,
+    RecursionError, NotImplementedError, ElementTree.ParseError,
+)  # fmt: skip
 """What tifffile raises of files that are damaged, beside its own error."""
 
 

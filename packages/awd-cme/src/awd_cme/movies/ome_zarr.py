@@ -4,7 +4,6 @@ Metadata are those of OME-NGFF 0.1 to 0.5: axes with units, the scale of the fin
 store that bioformats2raw has written holds images as series.
 """
 
-import json
 import math
 import threading
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ import numpy as np
 from awd_cme.movies.metadata import NOTHING, Metadata, in_micrometres, in_seconds
 from awd_cme.movies.planes import Planes
 from awd_cme.movies.units import Fact
+from awd_core.files import parse_json
 from awd_core.typing import AnyArray
 
 _FILES = ("zarr.json", ".zattrs", ".zgroup")
@@ -87,7 +87,7 @@ def _attributes(path: Path) -> dict[str, Any]:
     """What a group says of itself, in Zarr 2 or 3."""
     for name in ("zarr.json", ".zattrs"):
         if (path / name).is_file():
-            held = json.loads((path / name).read_text(encoding="utf-8"))
+            held = parse_json((path / name).read_bytes())
             held = held.get("attributes", {}) if name == "zarr.json" else held
             return dict(held.get("ome", held))
     return {}

@@ -9,7 +9,6 @@ import logging
 import math
 import os
 import re
-import struct
 import threading
 import zlib
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ import tifffile
 
 from awd_cme.movies.file_sets import UNREADABLE, files_of_pages, named_files
 from awd_cme.movies.metadata import Metadata, read_metadata
+from awd_core.files import in_words
 from awd_core.typing import AnyArray, Rows
 
 # What tifffile logs where it goes on with the part of a file that it can read.
@@ -107,8 +107,12 @@ def open_planes(path: str | os.PathLike[str], *, series: int | None = None) -> P
             with path.open("rb") as file:
                 raise ValueError(f"{path} is not a TIFF file: it begins with {file.read(8)!r}") from error
         raise _damaged(path, str(error)) from error
+    except (ValueError, OSError) as error:
+        if path.name in str(error):
+            raise
+        raise _damaged(path, in_words(error)) from error
     except UNREADABLE as error:
-        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+        raise _damaged(path, in_words(error)) from error
     if damage := [message for message in said if _DAMAGE.search(message)]:
         raise _damaged(path, re.sub(r"^<[^>]*>\s*", "", damage[0]))
     return planes
@@ -268,8 +272,8 @@ class _Pages:
         with self._lock:
             try:
                 values = self._decoded(page)
-            except (ValueError, RuntimeError, struct.error, zlib.error) as error:
-                raise _damaged(path, f"page {page} cannot be decoded: {error}") from error
+            except (ValueError, RuntimeError, zlib.error, *UNREADABLE) as error:
+                raise _damaged(path, f"page {page} cannot be decoded: {in_words(error)}") from error
             if single and self._tif is not None:
                 # A movie of one file a frame would keep thousands of them.
                 self._tif = None

@@ -1,8 +1,6 @@
 """Tracks from the files of other programs: what a file is, is seen from its content, and what is lost is told."""
 
-import gzip
 import os
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,6 +8,7 @@ from typing import Literal
 
 from awd_cme.readers.intake import Compound, Options, PositionUnit, Result, bare_name
 from awd_core.checks import check_choice
+from awd_core.files import named_damage
 from awd_core.workers import Workers
 
 __all__ = ["FORMATS", "read_tracks", "recognise"]
@@ -143,7 +142,7 @@ def read_tracks(
         cell,
         columns,
     )
-    try:
+    with named_damage(place, "tracks"):
         kind = _told_or_seen(place, format, columns is not None)
         if kind == "experiment":
             from awd_cme.readers.experiment import read_experiment
@@ -160,11 +159,6 @@ def read_tracks(
         if columns is not None:
             kind = "table"
         return _reader(kind)(place, options)
-    except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        if str(place) in str(error):
-            raise
-        # What the libraries say of a broken file does not name it.
-        raise ValueError(f"{place} cannot be read: {error}") from error
 
 
 def _told_or_seen(place: Path, told: str, columns: bool) -> str:

@@ -6,7 +6,6 @@ said, and a value that is no number is counted, never passed over.
 
 import codecs
 import csv
-import gzip
 import io
 import os
 import re
@@ -15,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -23,6 +22,7 @@ import pandas as pd
 from awd_cme.readers.workbook import sheet_as_text
 from awd_cme.tracks.losses import LossReport
 from awd_cme.tracks.writers import read_parquet
+from awd_core.files import Unpacked
 from awd_core.typing import Array
 
 EXACT: dict[str, Any] = (
@@ -168,7 +168,7 @@ def head_of(path: str | os.PathLike[str]) -> Layout:
     try:
         with _opened(path, None) as opened:
             return layout_of(opened, path)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (EOFError, zlib.error) as error:
         raise ValueError(f"{path} is a damaged file of gzip ({error}); copy or write it again") from error
 
 
@@ -184,8 +184,8 @@ def _opened(path: str | os.PathLike[str], report: LossReport | None) -> Iterator
     if start == ZIP:
         yield io.BytesIO(sheet_as_text(path, report))
     elif start.startswith(GZIP):
-        with gzip.open(path) as file:
-            yield cast(BinaryIO, file)
+        content = Path(path).read_bytes()
+        yield io.BytesIO(Unpacked(content, str(path)).whole())
     else:
         with Path(path).open("rb") as plain:
             yield plain

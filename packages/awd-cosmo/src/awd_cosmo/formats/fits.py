@@ -8,7 +8,6 @@ pixels, bit for bit.
 κ is dimensionless; the first row of an array is at the bottom of the sky, as FITS has it.
 """
 
-import gzip
 import io
 import math
 import os
@@ -25,6 +24,7 @@ import numpy.typing as npt
 from astropy.io import fits
 
 from awd_core.checks import is_whole_number
+from awd_core.files import Unpacked
 from awd_core.typing import AnyArray
 from awd_cosmo.formats.archives import MEMBER, BadMap, read_bytes
 from awd_cosmo.formats.headers import Cards, MapHeader, describe
@@ -179,16 +179,14 @@ def image(content: bytes, name: str, hdu: int | str | None = None) -> tuple[Floa
         As in `read_map`.
     """
     if content[:2] == b"\x1f\x8b":
-        try:
-            content = gzip.decompress(content)
-        except (EOFError, OSError, zlib.error) as error:
-            raise BadMap([(name, f"truncated or damaged gzip file: {error}")]) from error
+        content = _unpacked(content, name)
     if hdu in (None, 0):
         simple = _simple(content)
         if simple is not None:
             offset, dtype, shape, cards = simple
             size = dtype.itemsize * math.prod(shape)
             _check_length(len(content), offset + size, name)
+            _check_end(content, offset + size, name)
             _check_sum(memoryview(content)[offset : offset + -(-size // _BLOCK) * _BLOCK], cards, name)
             return np.frombuffer(content, dtype, math.prod(shape), offset).reshape(shape), cards, 0
     return _by_astropy(content, name, hdu)
@@ -226,10 +224,9 @@ def _parse(header: bytes, offset: int) -> _Simple | None:
         if card[8:10] != b"= ":
             continue  # COMMENT, HISTORY, blank
         try:
-            value = _value(card[10:].decode("ascii"))
+            cards.setdefault(key.decode("ascii"), _value(card[10:].decode("ascii")))
         except ValueError:
             return None
-        cards.setdefault(key.decode("ascii"), value)
     plain = (
         cards.get("SIMPLE") is True
         and cards.get("BITPIX") in (-32, -64)
@@ -263,6 +260,28 @@ def _check_length(length: int, needed: int, name: str) -> None:
         raise BadMap([(name, f"truncated: {length} bytes where its header promises {needed}")])
 
 
+def _check_end(content: bytes, end: int, name: str) -> None:
+    """Refuse bytes behind the data that are neither their padding nor an extension: the data have moved."""
+    whole = -(-end // _BLOCK) * _BLOCK
+    rest = content[whole:]
+    if len(content) in (end, whole) or rest.startswith(b"XTENSION"):
+        return
+    if len(content) % _BLOCK or rest.strip(b"\0 "):
+        said = f"damaged: its data end at byte {end}, its file at {len(content)}, and between is no extension"
+        raise BadMap([(name, said)])
+
+
+def _unpacked(content: bytes, name: str) -> bytes:
+    """The content of a gzip file, if it begins as FITS does."""
+    try:
+        packed = Unpacked(content, name)
+        if not packed.up_to(9).startswith(b"SIMPLE  ="):
+            return packed.up_to(9)
+        return packed.whole()
+    except (ValueError, EOFError, zlib.error) as error:
+        raise BadMap([(name, f"truncated or damaged gzip file: {error}")]) from error
+
+
 def _check_sum(data: memoryview, cards: Mapping[str, Any], name: str) -> None:
     """Compare data, padded to whole blocks, with DATASUM: a sum of 32-bit words whose carries come back at the end."""
     promised = str(cards.get("DATASUM") or "").strip()
@@ -281,6 +300,10 @@ def _by_astropy(content: bytes, name: str, hdu: int | str | None) -> tuple[Float
     if not content.startswith(b"SIMPLE  ="):
         what = "an empty file" if not content else f"no FITS file (it starts with {content[:9]!r})"
         raise BadMap([(name, what)])
+    first = content.find(_END) + _CARD
+    for at in range(0, first - _CARD, _CARD):
+        if not re.fullmatch(rb"[ -~]*", content[at : at + 8]):
+            raise BadMap([(name, f"damaged: its header has the keyword {content[at : at + 8]!r}; fetch it again")])
     with _astropy_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

@@ -58,16 +58,20 @@ def _read(path: Path, mtime_ns: int, size: int) -> Table:
         warnings.simplefilter("ignore")  # unknown units and the like: what counts is checked column by column
         try:
             if ending == ".ecsv":
-                return Table.read(_text(path).splitlines(), format="ascii.ecsv")
-            return _from_text(_text(path)) if ending in (".csv", ".tsv") else Table.read(path, format="fits")
+                return Table.read(text_of(path).splitlines(), format="ascii.ecsv")
+            return _from_text(text_of(path)) if ending in (".csv", ".tsv") else Table.read(path, format="fits")
         except Exception as error:  # astropy's readers raise nearly everything; here it is one fault of one file
             raise ValueError(f"{path} cannot be read as a table: {' '.join(str(error).split())}") from error
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """The text of a table in whatever encoding it is: one that is no UTF-8 is what older spreadsheets write."""
     content = path.read_bytes()
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return content.decode("utf-16")
+        try:
+            return content.decode("utf-16")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path} is damaged: it is no whole text in UTF-16 ({error}); write it again") from error
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:

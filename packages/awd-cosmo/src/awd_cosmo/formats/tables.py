@@ -26,7 +26,7 @@ from awd_cosmo.formats.parameters import (
     parameter_name,
 )
 from awd_cosmo.formats.suite_models import Found, Model
-from awd_cosmo.formats.table_files import find_columns, read_table
+from awd_cosmo.formats.table_files import find_columns, read_table, text_of
 
 COPY_COLUMNS = ("index", "M_nu", "Omega_m", "A_s", "sigma8")
 """The order that `cosmological_parameters.txt` most likely has. Never assumed: to be passed by who has looked."""
@@ -385,7 +385,7 @@ def _renamed(path: Path, header: list[str] | None, columns: Mapping[str, str]) -
 def _read_text(path: Path) -> tuple[list[str] | None, Array]:
     labels: list[str] | None = None
     rows: list[list[float]] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+    for number, line in enumerate(text_of(path).splitlines(), start=1):
         text = line.strip()
         comment = text.startswith("#")
         bare = re.sub(r"\[.*?\]|\(.*?\)", "", text.lstrip("# "))
