@@ -27,7 +27,7 @@ import sys
 import traceback
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -48,7 +48,7 @@ ERRORS = {
 }
 """What the n-th call gives, and whether all that follow do, too."""
 KINDS = {"write": 1, "rename": 2, "lock": 4, "fsync": 8, "open": 16}
-REMEDY = re.compile(r"\b(give|make|free|start|delete|check|wait|allow|choose|copy|is full|writable)\b")
+REMEDY = re.compile(r"\b(give|make|free|start|delete|check|wait|take|ask|choose|copy|raise|make room)\b")
 """Words of an error that says what to do."""
 
 
@@ -113,6 +113,7 @@ def run(command: Sequence[str], folder: Path, said: Path, *, call: int = -1, err
         count = disk.disk_calls()
         disk.disk_arm(ctypes.c_long(-1), 0, 0, 0)
         said.write_text(output.getvalue(), encoding="utf-8", errors="backslashreplace")
+        said.with_suffix(".modules").write_text("\n".join(sys.modules), encoding="utf-8")
         os.write(writing, str(count).encode())
         os._exit(code)
     raise AssertionError("a child has no way here")
@@ -145,6 +146,14 @@ def judged(command: Sequence[str], whole: Path, place: Path, call: int, error: s
     return found("refused and gone on with" if code else "not failed", _short(words) if code else "")
 
 
+def _import_what(names: Sequence[str]) -> None:
+    """Import once, for all runs to come, what one has imported."""
+    for name in names:
+        if name.partition(".")[0] not in ("__main__", "benchmarks"):
+            with suppress(Exception):
+                import_module(name)
+
+
 def _short(words: str) -> str:
     return " ".join(words.split())[-300:]
 
@@ -165,9 +174,10 @@ def main(arguments: list[str] | None = None) -> int:
     library = compiled(told.out)
     if os.environ.get("LD_PRELOAD") != str(library):
         os.environ["LD_PRELOAD"] = str(library)
-        os.execv(sys.executable, [sys.executable, "-m", "benchmarks.disks", *given])
-    for name in told.imported.split(","):
-        import_module(name)
+        os.execv(
+            sys.executable,  # noqa: S606
+            [sys.executable, "-m", "benchmarks.disks", *given],
+        )
     import_module(PROGRAMS[command[0]])
     whole = told.out / "whole" / "run"
     shutil.rmtree(whole.parent, ignore_errors=True)
@@ -175,6 +185,7 @@ def main(arguments: list[str] | None = None) -> int:
     code, calls = run(command, whole, told.out / "whole" / "said.txt")
     if code != 0:
         parser.error(f"the command ended with exit code {code}; {told.out / 'whole' / 'said.txt'} has what it printed")
+    _import_what((told.out / "whole" / "said.modules").read_text(encoding="utf-8").split("\n"))
     console = Console(width=160, highlight=False)
     console.print(f"Command: {shlex.join(command)}\n{calls} calls change its folder.", markup=False)
     counts: dict[str, Counter[str]] = {}
@@ -210,9 +221,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only each N-th call; each if not given")
     parser.add_argument("--first", type=int, default=1, metavar="N", help="begin with this call")
     parser.add_argument("--errors", default=",".join(ERRORS), metavar="A,B", help=f"of {', '.join(ERRORS)}")
-    parser.add_argument(
-        "--imported", default="torch,awd_core.run.folder", metavar="A,B", help="modules that are imported once for all"
-    )
     return parser
 
 

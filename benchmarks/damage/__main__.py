@@ -22,7 +22,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.damage.judge import FAULT, SECONDS, VERDICTS, Outcome, case_of, judge, prepare
+from benchmarks.damage.judge import FAULT, LAST, SECONDS, VERDICTS, Outcome, case_of, judge, prepare
 from benchmarks.damage.subjects import SUBJECTS
 
 HANG = 6 * SECONDS
@@ -149,7 +149,9 @@ def _show(case: str, seed: int, out: Path) -> int:
     sound = prepare(SUBJECTS[name], place / "sound")
     file, mutant = case_of(sound, seed, int(number))
     found = judge(sound, seed, int(number), place / "damaged")
-    print(f"{place / 'damaged' / file}: {mutant.what}; beyond notice: {mutant.valid}\n{found.verdict}: {found.words}")
+    print(
+        f"{place / 'damaged' / LAST / file}: {mutant.what}; beyond notice: {mutant.valid}\n{found.verdict}: {found.words}"
+    )
     return 0
 
 

@@ -26,6 +26,8 @@ TIMES = 4
 """Memory that a damaged file may need, in needs of the sound one."""
 LEAST = 48 << 20
 """Bytes of memory that any file may need: below, what the libraries keep for later would decide."""
+LAST = "cell"
+"""Folder of all files that are read: some formats tell the cell by it."""
 SECONDS = 10.0
 """Seconds that a damaged file may take."""
 
@@ -67,14 +69,14 @@ def prepare(subject: Subject, folder: Path) -> Sound:
     families = subject.make(folder)
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     contents = {str(file.relative_to(folder)): file.read_bytes() for file in files}
-    work = folder.with_name(f"{folder.name} read")
+    work = folder.with_name(f"{folder.name} read") / LAST
     for _ in range(2):
         _lay(work, contents)
         Path("/proc/self/clear_refs").write_text("5")
         before = _kib("VmRSS")
         read = _read(subject, work)
         need = (_kib("VmHWM") - before) << 10
-    shutil.rmtree(work)
+    shutil.rmtree(work.parent)
     return Sound(subject, folder, families, contents, read, need)
 
 
@@ -88,6 +90,7 @@ def case_of(sound: Sound, seed: int, case: int) -> tuple[str, Any]:
 
 def judge(sound: Sound, seed: int, case: int, work: Path) -> Outcome:
     """Damage a file, read it under limits, and say what became of it; the folder is left as it was read."""
+    work = work / LAST
     name, mutant = case_of(sound, seed, case)
     what = f"{name}: {mutant.what}"
     changed = {k: v for k, v in sound.contents.items() if k != name}

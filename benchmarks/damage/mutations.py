@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -74,9 +74,16 @@ def mutate(content: bytes, family: str, rng: Rng, *, gone: bool = False) -> Muta
     if rng.random() < 0.15 and made.content:
         again = _once(made.content, outer, [], rng, of=fields)
         made = Mutant(again.content, f"{made.what}; {again.what}", made.valid and again.valid)
-    other = {"text": is_other_text, "fits": is_other_fits, "tar": is_other_tar}.get(outer)
+    other = {
+        "text": is_other_text,
+        "latin": partial(is_other_text, encoding="cp1252"),
+        "fits": is_other_fits,
+        "tar": is_other_tar,
+    }.get(outer)
     if other is not None and made.content is not None:
         made = Mutant(made.content, made.what, other(content, made.content))
+    if outer == "tiff" and made.content is not None and not made.valid:
+        made = Mutant(made.content, made.what, is_other_tiff(content, made.content, fields))
     return made
 
 
@@ -300,6 +307,15 @@ def is_other_tar(start: bytes, made: bytes) -> bool:
     return start[at:] == made[at:]
 
 
+def is_other_tiff(start: bytes, made: bytes, fields: list[Field]) -> bool:
+    """Whether a TIFF file has all directories as they were: then any bytes may stand where its pixels are."""
+    pixels = sorted((field.start, field.stop) for field in fields if field.kind == "values")
+    if not pixels or len(made) < pixels[-1][1]:
+        return False
+    others = ((field.start, field.stop) for field in fields if field.kind != "values")
+    return all(start[a:b] == made[a:b] for a, b in others)
+
+
 def _sum(content: bytes) -> int:
     return int(np.frombuffer(content[: len(content) // 4 * 4], ">u4").sum(dtype=np.uint64)) % 0xFFFFFFFF
 
@@ -307,10 +323,10 @@ def _sum(content: bytes) -> int:
 # --- Text -------------------------------------------------------------------------------------------------------------
 
 
-def is_other_text(start: bytes, made: bytes) -> bool:
+def is_other_text(start: bytes, made: bytes, encoding: str = "utf-8") -> bool:
     """Whether a text is another sound one of the same form, as somebody might have written it."""
     try:
-        ours, theirs = start.decode(), made.decode()
+        ours, theirs = start.decode(encoding), made.decode(encoding)
     except UnicodeDecodeError:
         return False
     if re.search(r"[\x00-\x08\x0e-\x1f\ufffd]", theirs):

@@ -99,9 +99,9 @@ def tiff(content: bytes) -> list[Field]:
                 found += [Field(at, at + 2, "count", order), Field(at + 2, at + 4, "count", order)]
                 found += [Field(at + 4, at + (12 if wide else 8), "count", order)]
                 found.append(Field(at + (12 if wide else 8), at + (20 if wide else 12), "count", order))
-                if tag.code in (270, 50839) and tag.valueoffset != at + 8:
-                    size = len(tag.value) if isinstance(tag.value, (str, bytes)) else 64
-                    found.append(Field(tag.valueoffset, tag.valueoffset + size, "text"))
+                if not at <= tag.valueoffset < at + 20 and tag.valuebytecount < 1 << 12:
+                    kind = "text" if tag.code in (270, 50839) else "count"
+                    found.append(Field(tag.valueoffset, tag.valueoffset + tag.valuebytecount, kind, order))
             if page.compression == 1:
                 places = zip(page.dataoffsets, page.databytecounts, strict=True)
                 found += [Field(start, min(start + size, len(content)), "values") for start, size in places]
@@ -243,7 +243,7 @@ def values(content: bytes) -> list[Field]:
 
 STRUCTURES: dict[str, Callable[[bytes], list[Field]]] = {
     "fits": fits, "tar": tar, "tiff": tiff, "npy": npy, "zip": archive, "gzip": gzipped, "mat5": matlab5, "hdf5": hdf5,
-    "parquet": parquet, "summed-parquet": summed_parquet, "safetensors": safetensors, "text": text, "blob": blob, "chunk": chunk, "values": values,
+    "parquet": parquet, "summed-parquet": summed_parquet, "safetensors": safetensors, "text": text, "latin": text, "blob": blob, "chunk": chunk, "values": values,
 }  # fmt: skip
 
 

@@ -454,7 +454,7 @@ def _movie(kind: str) -> Callable[[Path], dict[str, str]]:
             lines = ['"NDInfoFile", Version 1.0', '"DoTimelapse", TRUE', '"NTimePoints", 3', '"DoStage", FALSE',
                      '"DoWave", TRUE', '"NWavelengths", 2', '"WaveName1", "GFP"', '"WaveName2", "RFP"', '"EndFile"']  # fmt: skip
             (folder / "cell.nd").write_text("\n".join(lines))
-            return {"cell.nd": "text"}
+            return {"cell.nd": "latin"}
         elif kind == "zarr":
             import zarr
 
@@ -610,7 +610,7 @@ def _read_tracks(folder: Path) -> Reading:
     told = {"micrometres_per_pixel": 0.1} if file.suffix == ".xml" or "cell_" in file.name else {}
     table, report = read_tracks(file, **told)
     words = [*map(str, report.dropped), *report.assumed, *report.doubts]
-    return reading(table, words=words)
+    return reading(table.drop(columns="source"), words=words)
 
 
 def _card(folder: Path) -> dict[str, str]:

@@ -174,6 +174,9 @@ def _found(tif: tifffile.TiffFile, path: Path, series: int | None) -> Planes:
         raise ValueError(f"the pixels of {path} have the type {dtype}; a movie needs integers or floats")
     sizes = (*shape[:at], *shape[at + 2 :])
     count = math.prod(sizes)
+    images = (tif.imagej_metadata or {}).get("images", count) if one.kind == "imagej" else count
+    if images != count * samples and images != count:
+        raise _damaged(path, f"its ImageJ metadata tell of {images} images and of {count} in their axes")
     offsets = None if samples > 1 else _offsets(one, count, height * width * dtype.itemsize)
     read: Callable[[int], AnyArray]
     if offsets is not None:
@@ -271,13 +274,13 @@ class _Pages:
         page, rest = divmod(plane, per_page)
         with self._lock:
             try:
-                values = self._decoded(page)
+                values = self._decoded(page).reshape(per_page // samples, height, width, samples)
             except (ValueError, RuntimeError, zlib.error, *UNREADABLE) as error:
                 raise _damaged(path, f"page {page} cannot be decoded: {in_words(error)}") from error
             if single and self._tif is not None:
                 # A movie of one file a frame would keep thousands of them.
                 self._tif = None
-        image = values.reshape(per_page // samples, height, width, samples)[rest // samples, :, :, rest % samples]
+        image = values[rest // samples, :, :, rest % samples]
         return np.ascontiguousarray(image, dtype=image.dtype.newbyteorder("="))
 
     def _decoded(self, page: int) -> AnyArray:

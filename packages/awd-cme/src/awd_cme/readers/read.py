@@ -285,12 +285,17 @@ def _by_columns(place: Path, names: list[str], width: int) -> str:
     tell = "--columns track=NAME,frame=NAME,x=NAME,y=NAME (columns) tells which is which"
     if len(lacking[kind]) * 2 <= len(required[kind]):
         raise UnknownColumnsError(
-            f"{place}: the columns {lacking[kind]} are missing for {FORMATS[kind]}; it has {names}; {tell}"
+            f"{place}: the columns {lacking[kind]} are missing for {FORMATS[kind]}; it has {_shown(names)}; {tell}"
         )
-    shown = [name if name.isprintable() else "…" for name in names[:12]]
     raise UnknownColumnsError(
-        f"{place} is a table with the columns {shown}, which is no known one. {_known()}. Of others, {tell}"
+        f"{place} is a table with the columns {_shown(names)}, which is no known one. {_known()}. Of others, {tell}"
     )
+
+
+def _shown(names: list[str], most: int = 40, longest: int = 60) -> list[str]:
+    """Names of columns for a message: what cannot be shown is left out, and what is endless."""
+    told = [name if name.isprintable() else "…" for name in names[:most]]
+    return [name if len(name) <= longest else f"{name[:longest]}…" for name in told] + ["…"] * (len(names) > most)
 
 
 def _is_half_of_trackmate(place: Path, kind: str, names: list[str]) -> bool:

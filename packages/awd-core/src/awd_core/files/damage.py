@@ -19,7 +19,7 @@ import numpy as np
 from awd_core.typing import AnyArray
 
 ADVICE = "copy it again, or write it anew"
-MOST_TIMES, FREE = 200, 1 << 26
+MOST_TIMES, FREE = 100, 1 << 24
 """Times its size that a packed file may unpack to, beyond so many bytes: deflate reaches 1000 with zeros alone."""
 LONGEST = 300
 """Letters of another's message that are repeated."""
@@ -218,11 +218,14 @@ class Unpacked:
         The file.
     place : str
         Its name, for messages.
+    zlib_only : bool
+        Whether it is packed as zlib does by itself, as a part of a file, and not as gzip does.
     """
 
-    def __init__(self, packed: bytes, place: str) -> None:
+    def __init__(self, packed: bytes, place: str, *, zlib_only: bool = False) -> None:
         self._packed, self._place, self._left = packed, place, packed
-        self._unpacker = zlib.decompressobj(31)
+        self._bits = 15 if zlib_only else 31
+        self._unpacker = zlib.decompressobj(self._bits)
         self.content = bytearray()
 
     def up_to(self, size: int) -> bytes:
@@ -234,7 +237,7 @@ class Unpacked:
             If it is damaged, cut short, or made to fill the memory.
         """
         while len(self.content) < size:
-            part = self._unpacker.decompress(self._left, min(size - len(self.content), 1 << 24))
+            part = self._unpacker.decompress(self._left, min(size - len(self.content), 1 << 20))
             self._left = self._unpacker.unconsumed_tail
             self.content += part
             check_unpacked(self._place, len(self._packed), len(self.content))
@@ -242,10 +245,10 @@ class Unpacked:
                 self._left = self._unpacker.unused_data.lstrip(b"\0")
                 if not self._left:
                     break
-                self._unpacker = zlib.decompressobj(31)  # gzip files may stand one behind the other
+                self._unpacker = zlib.decompressobj(self._bits)  # gzip files may stand one behind the other
             elif not part and not self._left:
                 raise EOFError("it ends before its end mark")
-        return bytes(self.content[:size])
+        return bytes(memoryview(self.content)[:size])
 
     def whole(self) -> bytes:
         """All of it."""

@@ -11,6 +11,7 @@ the clock is in an artefact, so two runs with the same settings can be compared 
 beside its place and renamed, and what a killed process left unfinished is cleared away by the next.
 """
 
+import errno
 import json
 import os
 import platform
@@ -43,6 +44,8 @@ FORMAT, VERSION = "awd-run", 1
 PACKAGES = ("awd-core", "torch", "numpy", "scipy", "PyWavelets", "zarr", "matplotlib")
 CONFIG, SESSIONS, LOG, LOCK = "config.json", "sessions.json", "log.txt", ".lock"
 SECONDS_BETWEEN_LOG_LINES = 30.0
+OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.EACCES, errno.EPERM, errno.ENOLCK)
+"""Numbers of errors of a disk, which do not name a place where they come of writing to an open file."""
 
 
 class RunFolder:
@@ -141,7 +144,8 @@ class RunFolder:
         try:
             run.artefacts = dict(artefacts) if isinstance(artefacts, Mapping) else dict.fromkeys(artefacts, "")
             run._begin(program, wanted, packages, overwrite)
-        except BaseException:
+        except BaseException as error:
+            run._name_place(error)
             run._release()
             raise
         return run
@@ -279,7 +283,13 @@ class RunFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._name_place(error)
         self._release()
+
+    def _name_place(self, error: BaseException | None) -> None:
+        """Give an error of the system that names no place, as those of writing do, the name of this folder."""
+        if isinstance(error, OSError) and error.errno in OF_DISKS and error.filename is None:
+            error.filename = str(self.path)
 
     def _write_sessions(self) -> None:
         self.write_json(SESSIONS, {"sessions": self.sessions})

@@ -315,6 +315,7 @@ def _by_astropy(content: bytes, name: str, hdu: int | str | None) -> tuple[Float
                 if place:
                     start, stop = place["datLoc"], place["datLoc"] + place["datSpan"]
                     _check_length(len(content), stop, name)
+                    _check_end(content, stop, name)
                     # Of compressed images astropy shows another header than the one that its table has.
                     found_sum = _DATASUM.search(content, place["hdrLoc"], start)
                     cards_sum = {"DATASUM": found_sum[1].decode()} if found_sum else {}

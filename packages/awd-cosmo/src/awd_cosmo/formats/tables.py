@@ -26,7 +26,7 @@ from awd_cosmo.formats.parameters import (
     parameter_name,
 )
 from awd_cosmo.formats.suite_models import Found, Model
-from awd_cosmo.formats.table_files import find_columns, read_table, text_of
+from awd_cosmo.formats.table_files import NOTE, find_columns, read_table, text_of
 
 COPY_COLUMNS = ("index", "M_nu", "Omega_m", "A_s", "sigma8")
 """The order that `cosmological_parameters.txt` most likely has. Never assumed: to be passed by who has looked."""
@@ -142,6 +142,7 @@ def read_map_table(
         If the table cannot be read, has no column of files or lacks one that is told, or two columns seem swapped.
     """
     table = read_table(path)
+    notes += [table.meta[NOTE]] * bool(table.meta.get(NOTE))
     told = _told(path, table, columns)
     column = find_columns(table, path.parent, told.get("file"))
     if column is None:
@@ -295,7 +296,7 @@ def read_parameter_file(
     [0.3, 0.28]
     """
     notes = [] if notes is None else notes
-    header, numbers = _read_text(path)
+    header, numbers = _read_text(path, notes)
     if isinstance(columns, Mapping):
         header = _renamed(path, header, columns)
     if columns is not None and not isinstance(columns, Mapping):
@@ -382,10 +383,12 @@ def _renamed(path: Path, header: list[str] | None, columns: Mapping[str, str]) -
     return [ours.get(label, label) for label in header or ()]
 
 
-def _read_text(path: Path) -> tuple[list[str] | None, Array]:
+def _read_text(path: Path, notes: list[str]) -> tuple[list[str] | None, Array]:
     labels: list[str] | None = None
     rows: list[list[float]] = []
-    for number, line in enumerate(text_of(path).splitlines(), start=1):
+    content, note = text_of(path)
+    notes += [note] * bool(note)
+    for number, line in enumerate(content.splitlines(), start=1):
         text = line.strip()
         comment = text.startswith("#")
         bare = re.sub(r"\[.*?\]|\(.*?\)", "", text.lstrip("# "))
