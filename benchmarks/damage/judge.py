@@ -109,7 +109,7 @@ def judge(sound: Sound, seed: int, case: int, work: Path) -> Outcome:
     except TooSlowError:
         return outcome(FAULT, f"slow: more than {SECONDS:g} s")
     except Exception as error:
-        return outcome(*_refusal(error, name, work))
+        return outcome(*_refusal(error, [name, *sound.contents], work))
     if found.values == sound.reading.values:
         return outcome(EQUAL)
     if said := [word for word in found.words if word not in sound.reading.words]:
@@ -120,7 +120,7 @@ def judge(sound: Sound, seed: int, case: int, work: Path) -> Outcome:
 _OURS = re.compile(r"awd_(core|cosmo|cme)\.")
 
 
-def _refusal(error: Exception, name: str, work: Path) -> tuple[str, str]:
+def _refusal(error: Exception, files: list[str], work: Path) -> tuple[str, str]:
     """Whether an error is a refusal: of a kind that is promised, and with the name of what is wrong."""
     text = f"{type(error).__name__}: {error}"
     chain: BaseException | None = error
@@ -135,7 +135,7 @@ def _refusal(error: Exception, name: str, work: Path) -> tuple[str, str]:
     of_a_place = type(error) is OSError and str(work) in str(error)
     if type(error) not in kinds and not ours and not of_a_place:
         return FAULT, f"exception {text}"
-    names = {Path(name).name, name.partition("/")[0], str(work)}
+    names = {str(work), *(part for name in files for part in (Path(name).name, name.partition("/")[0]))}
     if not any(one in str(error) for one in names):
         return FAULT, f"unnamed {text}"
     if len(str(error)) > 4000:

@@ -1,5 +1,9 @@
 """An array of a Zarr store that says which store it is, where a chunk is damaged or is not there."""
 
+import math
+import os
+import zipfile
+from pathlib import Path
 from typing import Any, Self
 
 import zarr
@@ -37,8 +41,9 @@ class StoredArray(zarr.Array[Any]):
         if local_path(place) is None:  # elsewhere, each look at a store costs a request
             return made
         with named_damage(place, "a Zarr array"):
-            chunks = made.nchunks
-            missing = chunks - made.nchunks_initialized
+            pieces = zip(made.shape, made.shards or made.chunks, strict=True)
+            chunks = math.prod(-(-side // piece) for side, piece in pieces)
+            missing = chunks - _held(made)
         if missing > MANY and missing > (1 - ALL_BUT) * chunks:
             raise ValueError(
                 f"{place} is damaged: its metadata promise {chunks} chunks, and {missing} of them are not there; copy "
@@ -55,3 +60,16 @@ class StoredArray(zarr.Array[Any]):
         place = getattr(self.store, "root", None) or getattr(self.store, "path", None) or self.store
         with named_damage(str(place), "a Zarr array"):
             return super().__getitem__(selection)
+
+
+def _held(array: "zarr.Array[Any]") -> int:
+    """Chunks that there are, counted by their files: Zarr itself asks for each that there might be."""
+    store: Any = array.store
+    if isinstance(store, zarr.storage.ZipStore):
+        with zipfile.ZipFile(store.path) as archive:
+            names = [name for name in archive.namelist() if name.startswith(array.path)]
+    elif isinstance(store, zarr.storage.LocalStore):
+        names = [name for _, _, files in os.walk(Path(store.root) / array.path) for name in files]
+    else:
+        return array.nchunks
+    return sum(not name.rpartition("/")[2].startswith((".", "zarr.json")) for name in names)

@@ -263,7 +263,9 @@ def _check_length(length: int, needed: int, name: str) -> None:
 def _check_end(content: bytes, end: int, name: str) -> None:
     """Refuse bytes behind the data that are neither their padding nor an extension: the data have moved."""
     whole = -(-end // _BLOCK) * _BLOCK
-    rest = content[whole:]
+    rest, filling = content[whole:], content[end:whole]
+    if filling.strip(b"\0 "):
+        raise BadMap([(name, f"damaged: behind its data, from byte {end}, should be zeros; fetch it again")])
     if len(content) in (end, whole) or rest.startswith(b"XTENSION"):
         return
     if len(content) % _BLOCK or rest.strip(b"\0 "):
@@ -300,10 +302,7 @@ def _by_astropy(content: bytes, name: str, hdu: int | str | None) -> tuple[Float
     if not content.startswith(b"SIMPLE  ="):
         what = "an empty file" if not content else f"no FITS file (it starts with {content[:9]!r})"
         raise BadMap([(name, what)])
-    first = content.find(_END) + _CARD
-    for at in range(0, first - _CARD, _CARD):
-        if not re.fullmatch(rb"[ -~]*", content[at : at + 8]):
-            raise BadMap([(name, f"damaged: its header has the keyword {content[at : at + 8]!r}; fetch it again")])
+    _check_header(content, 0, name)
     with _astropy_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -314,6 +313,7 @@ def _by_astropy(content: bytes, name: str, hdu: int | str | None) -> tuple[Float
                 # astropy fills what lies behind the end with nothing, and only warns
                 if place:
                     start, stop = place["datLoc"], place["datLoc"] + place["datSpan"]
+                    _check_header(content, place["hdrLoc"], name)
                     _check_length(len(content), stop, name)
                     _check_end(content, stop, name)
                     # Of compressed images astropy shows another header than the one that its table has.
@@ -337,6 +337,14 @@ def _by_astropy(content: bytes, name: str, hdu: int | str | None) -> tuple[Float
         if blank is not None:
             data[whole == blank] = np.nan
     return data, cards, number
+
+
+def _check_header(content: bytes, start: int, name: str) -> None:
+    """Refuse a header with bytes that no writer puts there, which astropy passes over with the card that they are in."""
+    for at in range(start, max(start, content.find(_END, start)), _CARD):
+        card = content[at : at + _CARD]
+        if not re.fullmatch(rb"[ -~]*", card[:8]) or re.search(rb"[\x00-\x1f]", card):
+            raise BadMap([(name, f"damaged: its header has the card {card.rstrip()[:30]!r}; fetch it again")])
 
 
 def _named_hdu(hdus: Any, name: str, hdu: int | str) -> int:

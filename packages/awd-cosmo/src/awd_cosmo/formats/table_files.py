@@ -72,6 +72,13 @@ def _read(path: Path, mtime_ns: int, size: int) -> Table:
 def text_of(path: Path) -> tuple[str, str]:
     """The text of a table in whatever encoding it is, and what is to be said of that: "" if nothing."""
     content = path.read_bytes()
+    text, note = _decoded(content, path)
+    if re.search(r"[\x00-\x08\x0e-\x1f]", text):
+        raise ValueError(f"{path} is damaged, or no text: it holds characters that cannot be shown; write it again")
+    return text, note
+
+
+def _decoded(content: bytes, path: Path) -> tuple[str, str]:
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         try:
             return content.decode("utf-16"), ""

@@ -142,7 +142,8 @@ def read_map_table(
         If the table cannot be read, has no column of files or lacks one that is told, or two columns seem swapped.
     """
     table = read_table(path)
-    notes += [table.meta[NOTE]] * bool(table.meta.get(NOTE))
+    if note := table.meta.get(NOTE):
+        notes.append(note)
     told = _told(path, table, columns)
     column = find_columns(table, path.parent, told.get("file"))
     if column is None:
@@ -387,7 +388,8 @@ def _read_text(path: Path, notes: list[str]) -> tuple[list[str] | None, Array]:
     labels: list[str] | None = None
     rows: list[list[float]] = []
     content, note = text_of(path)
-    notes += [note] * bool(note)
+    if note:
+        notes.append(note)
     for number, line in enumerate(content.splitlines(), start=1):
         text = line.strip()
         comment = text.startswith("#")
