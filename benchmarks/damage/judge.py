@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.damage.mutations import mutate
+from benchmarks.damage.mutations import Mutant, mutate
 from benchmarks.damage.subjects import Reading, Subject
 
 REFUSED, EQUAL, TOLD, BEYOND, FAULT = "refused", "equal", "told", "beyond notice", "fault"
@@ -114,7 +114,22 @@ def judge(sound: Sound, seed: int, case: int, work: Path) -> Outcome:
         return outcome(EQUAL)
     if said := [word for word in found.words if word not in sound.reading.words]:
         return outcome(TOLD, said[0])
-    return outcome(BEYOND) if mutant.valid else outcome(FAULT, "silent: other values without a word")
+    if mutant.valid or _one_of_two(sound, name, mutant, work, found):
+        return outcome(BEYOND)
+    return outcome(FAULT, "silent: other values without a word")
+
+
+def _one_of_two(sound: Sound, name: str, mutant: Mutant, work: Path, found: Reading) -> bool:
+    """Whether of two damages one changed nothing, and the other only what nobody can notice."""
+    if mutant.before is None:
+        return False
+    _lay(work, sound.contents | {name: mutant.before})
+    try:
+        between = _read(sound.subject, work).values
+    except Exception:
+        return False
+    first, second = between != sound.reading.values, between != found.values
+    return (not first and mutant.valid_again) or (not second and mutant.valid_before)
 
 
 _OURS = re.compile(r"awd_(core|cosmo|cme)\.")

@@ -7,7 +7,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 import numpy as np
@@ -20,8 +20,8 @@ NUMBERS = (b"nan", b"inf", b"-1", b"0", b"1e999", b"-0", b"99999999999999999999"
            b"0x10", b"1_000", b"", b"3.5", b"1,5", b"--1", b"\xc2\xb2")  # fmt: skip
 TEXTS = (b"", b"x" * 5000, b"\x00", b"\xff\xfe", b"../../etc/passwd", b"<script>", b"%s%n", b"\xe2\x82", b"null", b"O8",
          b"'", b'"', b"\n", b"NaN")  # fmt: skip
-FREE_FORM = ("metadata", "settings", "provenance", "told", "attributes", "versions", "options")
-"""Entries of our records that hold whatever was told."""
+FREE_FORM = ("metadata", "settings", "provenance", "told", "attributes", "versions", "options", "steps")
+"""Entries of our records that hold whatever was told, or log what happened."""
 BOMB = 1 << 28
 """Bytes that a bomb unpacks to."""
 
@@ -38,11 +38,16 @@ class Mutant:
         What was done.
     valid : bool
         Whether it is known to be another sound file, of whose difference no reader can know.
+    before, valid_before, valid_again : bytes, bool, bool
+        Of a file that was damaged twice: what it was in between, and the same of each damage by itself.
     """
 
     content: bytes | None
     what: str
     valid: bool = False
+    before: bytes | None = None
+    valid_before: bool = False
+    valid_again: bool = False
 
 
 def mutate(content: bytes, family: str, rng: Rng, *, gone: bool = False) -> Mutant:
@@ -71,20 +76,26 @@ def mutate(content: bytes, family: str, rng: Rng, *, gone: bool = False) -> Muta
     made = _once(content, outer, fields, rng)
     if guarded:
         return Mutant(made.content, made.what)
+    made = _judged(content, made, outer, fields)
     if rng.random() < 0.15 and made.content:
-        again = _once(made.content, outer, [], rng, of=fields)
-        made = Mutant(again.content, f"{made.what}; {again.what}", made.valid and again.valid)
-    other = {
+        again = _judged(made.content, _once(made.content, outer, [], rng, of=fields), outer, fields)
+        both = _judged(content, Mutant(again.content, "", made.valid and again.valid), outer, fields)
+        return Mutant(again.content, f"{made.what}; {again.what}", both.valid, made.content, made.valid, again.valid)
+    return made
+
+
+def _judged(content: bytes, made: Mutant, family: str, fields: list[Field]) -> Mutant:
+    """A mutant of which it is known whether it is another sound file, as far as the format lets tell."""
+    if made.content is None or made.valid:
+        return made
+    ways: dict[str, Callable[[bytes, bytes], bool]] = {
         "text": is_other_text,
         "latin": partial(is_other_text, encoding="cp1252"),
         "fits": is_other_fits,
         "tar": is_other_tar,
-    }.get(outer)
-    if other is not None and made.content is not None:
-        made = Mutant(made.content, made.what, other(content, made.content))
-    if outer == "tiff" and made.content is not None and not made.valid:
-        made = Mutant(made.content, made.what, is_other_tiff(content, made.content, fields))
-    return made
+        "tiff": partial(is_other_tiff, fields=fields),
+    }
+    return replace(made, valid=family in ways and ways[family](content, made.content))
 
 
 @lru_cache(maxsize=64)
@@ -396,4 +407,3 @@ def _is_number(text: str) -> bool:
 
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
-Family = Callable[[bytes], list[Field]]

@@ -157,7 +157,7 @@ def matlab5(content: bytes) -> list[Field]:
             found.extend([Field(at, at + 4, "count"), Field(at + 4, at + 8, "count")])
             if kind == 14 and depth < 8:
                 walk(at + 8, min(at + 8 + size, stop), depth + 1)
-            elif kind in (9, 7) and depth > 1 and size >= 8:
+            elif kind in (2, 3, 4, 7, 9) and depth > 1 and size >= 8:
                 found.append(Field(at + 8, at + 8 + size, "values"))
             at += 8 + size + (-size % 8)
 

@@ -48,10 +48,17 @@ def test_an_npy_file_is_as_long_as_its_header_says(tmp_path):
     file = tmp_path / "X.npy"
     np.save(file, np.arange(12.0).reshape(3, 4))
     sound = file.read_bytes()
-    for content in (sound + b"\0", sound[:-1], sound.replace(b"(3, 4)", b"(3, 3)"), sound.replace(b"(3, 4)", b"(9, 9)")):
+    for content in (
+        sound + b"\0",
+        sound[:-1],
+        sound.replace(b"(3, 4)", b"(3, 3)"),
+        sound.replace(b"(3, 4)", b"(9, 9)"),
+    ):
         file.write_bytes(content)
         for mode in (None, "r", "c"):
-            with pytest.raises(ValueError, match=r"X\.npy cannot be read .*it holds \d+ bytes, and its header promises"):
+            with pytest.raises(
+                ValueError, match=r"X\.npy cannot be read .*it holds \d+ bytes, and its header promises"
+            ):
                 load_npy(file, mmap_mode=mode)
     for content in (sound.replace(b"{'descr'", b"{'descr("), sound.replace(b"(3, 4)", b"(-3,4"), b"\x93NUMPY\x09\x00"):
         file.write_bytes(content)
@@ -107,8 +114,9 @@ def test_json_is_no_deeper_than_it_can_be_read_and_says_everything_once(tmp_path
     with pytest.raises(ValueError, match='it has "a" twice'):
         parse_json('{"b": {"a": 1, "a": 2}}')
     (tmp_path / "m.json").write_text('{"a": ' * 100_000)
-    with pytest.raises(ValueError, match=r"m\.json cannot be read as a model: it is not JSON"), reading(
-        tmp_path / "m.json", "a model"
+    with (
+        pytest.raises(ValueError, match=r"m\.json cannot be read as a model: it is not JSON"),
+        reading(tmp_path / "m.json", "a model"),
     ):
         pass
 

@@ -22,11 +22,18 @@ import tifffile
 
 from awd_cme.movies.file_sets import UNREADABLE, files_of_pages, named_files
 from awd_cme.movies.metadata import Metadata, read_metadata
+from awd_core.checks import warn
 from awd_core.files import in_words
 from awd_core.typing import AnyArray, Rows
 
 # What tifffile logs where it goes on with the part of a file that it can read.
-_DAMAGE = re.compile("corrupted|invalid page offset|suspicious number of tags|[Mm]issing data|missing .* frames")
+_DAMAGE = re.compile(
+    "corrupted|raised TiffFileError|invalid page offset|suspicious number of tags|[Mm]issing data|missing .* frames"
+)
+
+
+MOST_MESSAGES = 50
+"""Of one file: no sound one has so many that tifffile wonders about."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +137,8 @@ def _listening(said: list[str]) -> Iterator[None]:
     def heard(record: logging.LogRecord) -> bool:
         if record.thread == here:
             said.append(record.getMessage())
+            if len(said) > MOST_MESSAGES:  # it would follow a chain of what is no page to its end
+                raise ValueError(said[0])
             return False
         return True
 
@@ -191,6 +200,7 @@ def _found(tif: tifffile.TiffFile, path: Path, series: int | None) -> Planes:
         if max(ends) > (size := pages[0].parent.filehandle.size) and not one.is_multifile:
             raise _damaged(path, f"its pixels would end at byte {max(ends)}, but it has {size}")
         read = _Pages(path, number, count // len(pages), (height, width, samples), count == 1)
+    _say_what_is_left(tif, one, path, height * width * samples * dtype.itemsize)
     rest = axes[:at] + axes[at + 2 :]
     held = [*named, *files_of_pages((page for page in one.pages if page is not None), path)]
     files = tuple(dict.fromkeys(str(file.absolute()) for file in held))
@@ -236,6 +246,18 @@ def _check_decodable(page: Any, path: Path) -> None:
             f"the pixels of {path} are compressed with {page.compression.name}, which cannot be decoded here; install "
             "imagecodecs, or save the movie without compression"
         ) from error
+
+
+def _say_what_is_left(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, path: Path, size: int) -> None:
+    """Warn where a file whose pages alone tell of its images is so large that there must be more of them."""
+    if series.kind not in ("generic", "uniform") or series.keyframe.compression != 1:
+        return
+    known = sum(sum(page.databytecounts) for page in tif.pages if page is not None)
+    if (more := (tif.filehandle.size - known) // size) > 0:
+        warn(
+            f"{path} has room for {more} more images than its pages tell of: it may be damaged, and what it says of "
+            "itself lost"
+        )
 
 
 class _RawPlanes:

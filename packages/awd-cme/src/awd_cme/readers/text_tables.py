@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from awd_cme.readers.workbook import sheet_as_text
-from awd_cme.tracks.losses import LossReport
+from awd_cme.tracks.losses import LossReport, counted
 from awd_cme.tracks.writers import read_parquet
 from awd_core.files import Unpacked
 from awd_core.typing import Array
@@ -158,9 +158,21 @@ def read_table(path: str | os.PathLike[str], report: LossReport, texts: Sequence
             skiprows=layout.before, header=None, names=names, index_col=False, skipinitialspace=True,
             keep_default_na=False, na_values=BLANK, low_memory=False, dtype=dict.fromkeys(texts, str), **EXACT,
         )  # fmt: skip
+        opened.seek(0)
+        if (short := _short_rows(opened, layout)) > 0:
+            report.doubt(f"{counted(short, 'rows')} of {path} with fewer values than columns: was it cut or damaged?")
     if layout.encoding in ("cp1252", "latin-1"):
         report.assume("the text is no UTF-8, and is taken for that of Windows (cp1252)")
     return Table(str(path), frame, layout, report)
+
+
+def _short_rows(file: BinaryIO, layout: Layout) -> int:
+    """Rows with fewer values than there are columns, of which those that lack would be blank."""
+    if layout.separator == " " or layout.encoding.startswith("utf-16"):
+        return 0
+    sign, wanted = layout.separator.encode(), layout.width - 1
+    rows = (line for k, line in enumerate(file) if k >= layout.before)
+    return sum(line.count(sign) < wanted and bool(line.strip()) and b'"' not in line for line in rows)
 
 
 def head_of(path: str | os.PathLike[str]) -> Layout:

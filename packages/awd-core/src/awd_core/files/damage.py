@@ -19,7 +19,7 @@ import numpy as np
 from awd_core.typing import AnyArray
 
 ADVICE = "copy it again, or write it anew"
-MOST_TIMES, FREE = 100, 1 << 24
+MOST_TIMES, FREE = 40, 1 << 24
 """Times its size that a packed file may unpack to, beyond so many bytes: deflate reaches 1000 with zeros alone."""
 LONGEST = 300
 """Letters of another's message that are repeated."""
@@ -146,6 +146,8 @@ def load_npz(path: str | os.PathLike[str], *names: str) -> dict[str, AnyArray]:
         place.open("rb") as file,  # opened here, since NumPy leaves a damaged archive open
         zipfile.ZipFile(file) as archive,
     ):
+        if any(member.compress_size > place.stat().st_size for member in archive.infolist()):
+            raise ValueError("a member of it is larger than all of it")
         there = {name.removesuffix(".npy"): name for name in archive.namelist()}
         if missing := [name for name in names if name not in there]:
             held = ", ".join(there) or "nothing"
@@ -204,8 +206,11 @@ def check_unpacked(place: str | os.PathLike[str], packed: int, unpacked: int) ->
 
 
 def check_archive(place: str | os.PathLike[str], archive: zipfile.ZipFile) -> None:
-    """Refuse a zip file of which a member unpacks to far more than its size."""
+    """Refuse a zip file of which a member unpacks to far more than its size, or is larger than the file."""
+    whole = Path(place).stat().st_size
     for member in archive.infolist():
+        if member.compress_size > whole:
+            raise ValueError(f"{os.fspath(place)} is damaged: it has {whole} bytes, {member.filename} in it more")
         check_unpacked(f"{os.fspath(place)}:{member.filename}", member.compress_size, member.file_size)
 
 
@@ -226,7 +231,8 @@ class Unpacked:
         self._packed, self._place, self._left = packed, place, packed
         self._bits = 15 if zlib_only else 31
         self._unpacker = zlib.decompressobj(self._bits)
-        self.content = bytearray()
+        self._parts: list[bytes] = []
+        self._size = 0
 
     def up_to(self, size: int) -> bytes:
         """So many of its bytes; fewer, if it ends before.
@@ -236,11 +242,12 @@ class Unpacked:
         ValueError, zlib.error, EOFError
             If it is damaged, cut short, or made to fill the memory.
         """
-        while len(self.content) < size:
-            part = self._unpacker.decompress(self._left, min(size - len(self.content), 1 << 20))
+        while self._size < size:
+            part = self._unpacker.decompress(self._left, min(size - self._size, 1 << 20))
             self._left = self._unpacker.unconsumed_tail
-            self.content += part
-            check_unpacked(self._place, len(self._packed), len(self.content))
+            self._parts.append(part)
+            self._size += len(part)
+            check_unpacked(self._place, len(self._packed), self._size)
             if self._unpacker.eof:
                 self._left = self._unpacker.unused_data.lstrip(b"\0")
                 if not self._left:
@@ -248,7 +255,8 @@ class Unpacked:
                 self._unpacker = zlib.decompressobj(self._bits)  # gzip files may stand one behind the other
             elif not part and not self._left:
                 raise EOFError("it ends before its end mark")
-        return bytes(memoryview(self.content)[:size])
+        self._parts = [b"".join(self._parts)]
+        return self._parts[0] if size >= self._size else self._parts[0][:size]
 
     def whole(self) -> bytes:
         """All of it."""
