@@ -99,6 +99,9 @@ def tiff(content: bytes) -> list[Field]:
                 found += [Field(at, at + 2, "count", order), Field(at + 2, at + 4, "count", order)]
                 found += [Field(at + 4, at + (12 if wide else 8), "count", order)]
                 found.append(Field(at + (12 if wide else 8), at + (20 if wide else 12), "count", order))
+                if tag.code in (273, 324) and page.compression == 1:
+                    # Where pixels lie: what leads elsewhere in the file leads to other pixels.
+                    found.append(Field(tag.valueoffset, tag.valueoffset + tag.valuebytecount, "values"))
                 if not at <= tag.valueoffset < at + 20 and tag.valuebytecount < 1 << 12:
                     kind = "text" if tag.code in (270, 50839) else "count"
                     found.append(Field(tag.valueoffset, tag.valueoffset + tag.valuebytecount, kind, order))

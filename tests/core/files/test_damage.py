@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[3]
 )  # fmt: skip
 def test_whatever_is_raised_names_the_file(error):
     with (
-        pytest.raises(ValueError, match=r"some\.bin cannot be read as a thing: it is damaged or cut short .*; copy it"),
+        pytest.raises(ValueError, match=r"some\.bin cannot be read as a thing; it may be damaged or cut short: .*; copy it"),
         named_damage("some.bin", "a thing"),
     ):
         raise error
@@ -40,7 +40,7 @@ def test_what_says_it_by_itself_stays_as_it_is(tmp_path):
             raise error
     with pytest.raises(ValueError, match="it asks for more memory than there is"), named_damage("some.bin", "a thing"):
         raise MemoryError
-    with pytest.raises(ValueError, match=r"some.bin .*x{200,}…\)"), named_damage("some.bin", "a thing"):
+    with pytest.raises(ValueError, match=r"some.bin .*x{200,}…"), named_damage("some.bin", "a thing"):
         raise KeyError("x" * 5000)
 
 
@@ -87,7 +87,7 @@ def test_an_npz_file(tmp_path):
     for inside in (held + bytes(1 << 22), held.replace(b"(4,)", b"(9,)")):
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("X.npy", inside)
-        with pytest.raises(ValueError, match=r"data\.npz:X cannot be read .*its header promises"):
+        with pytest.raises(ValueError, match=r"data\.npz cannot be read .*its header promises"):
             load_npz(file)
 
 
@@ -128,7 +128,7 @@ def test_zarr_says_what_is_missing_or_damaged(tmp_path):
     chunk = place / "c" / "1" / "0"
     content = chunk.read_bytes()
     chunk.write_bytes(content[:9])
-    with pytest.raises(ValueError, match=r"X\.zarr cannot be read as a Zarr array: it is damaged"):
+    with pytest.raises(ValueError, match=r"X\.zarr cannot be read as a Zarr array; it may be damaged"):
         read_array(place)[2:4]
     chunk.unlink()
     with pytest.warns(UserWarning, match=r"1 of the 3 chunks of .*X\.zarr are not there, and read as 0"):

@@ -9,6 +9,7 @@ import logging
 import math
 import os
 import re
+import struct
 import threading
 import zlib
 from collections.abc import Callable, Iterator
@@ -106,9 +107,10 @@ def open_planes(path: str | os.PathLike[str], *, series: int | None = None) -> P
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     said: list[str] = []
+    _check_chain(path)
     try:
         with _listening(said), tifffile.TiffFile(path) as tif:
-            planes = _found(tif, path, series)
+            planes, left = _found(tif, path, series)
     except tifffile.TiffFileError as error:
         if "not a TIFF file" in str(error):
             with path.open("rb") as file:
@@ -122,7 +124,37 @@ def open_planes(path: str | os.PathLike[str], *, series: int | None = None) -> P
         raise _damaged(path, in_words(error)) from error
     if damage := [message for message in said if _DAMAGE.search(message)]:
         raise _damaged(path, re.sub(r"^<[^>]*>\s*", "", damage[0]))
+    if left > 0:
+        warn(
+            f"{path} has room for {left} more images than its pages tell of: it may be damaged, and what it says of "
+            "itself lost"
+        )
     return planes
+
+
+def _check_chain(path: Path) -> None:
+    """Refuse a file whose directories lead back to an earlier one: tifffile would follow them for ever."""
+    with path.open("rb") as file:
+        head = file.read(16)
+        order = {b"II": "<", b"MM": ">"}.get(head[:2], "")
+        kind = struct.unpack(f"{order}H", head[2:4])[0] if order and len(head) == 16 else 0
+        if kind not in (42, 43):
+            return
+        count, entry, word = ("H", 12, "I") if kind == 42 else ("Q", 20, "Q")
+        at, seen = struct.unpack_from(f"{order}{word}", head, 4 if kind == 42 else 8)[0], set[int]()
+        while at:
+            if at in seen:
+                raise _damaged(path, f"its directory at byte {at} comes again behind {len(seen)} others")
+            seen.add(at)
+            file.seek(at)
+            tags = file.read(struct.calcsize(count))
+            if len(tags) < struct.calcsize(count):
+                return  # what is wrong with the last one is told when it is read
+            file.seek(entry * struct.unpack(f"{order}{count}", tags)[0], os.SEEK_CUR)
+            following = file.read(struct.calcsize(word))
+            if len(following) < struct.calcsize(word):
+                return
+            at = struct.unpack(f"{order}{word}", following)[0]
 
 
 def _damaged(path: Path, what: str) -> ValueError:
@@ -150,7 +182,7 @@ def _listening(said: list[str]) -> Iterator[None]:
         logger.removeFilter(heard)
 
 
-def _found(tif: tifffile.TiffFile, path: Path, series: int | None) -> Planes:
+def _found(tif: tifffile.TiffFile, path: Path, series: int | None) -> tuple[Planes, int]:
     named = named_files(tif, path).files  # before tifffile opens them
     found = list(tif.series)
     if not found:
@@ -190,21 +222,27 @@ def _found(tif: tifffile.TiffFile, path: Path, series: int | None) -> Planes:
     read: Callable[[int], AnyArray]
     if offsets is not None:
         _check_whole(offsets, height * width * dtype.itemsize)
+        for file, places in offsets:
+            _check_apart(Path(file), places, np.full(len(places), height * width * dtype.itemsize))
         read = _RawPlanes(offsets, (height, width), dtype.newbyteorder("<" if tif.byteorder == "<" else ">"))
     else:
         pages = [page for page in one.pages if page is not None]
         if not pages or count % len(pages) or len(pages) != len(one.pages):
             raise _damaged(path, f"it holds {len(pages)} pages for {count} images")
         _check_decodable(pages[0], path)
+        segments = [pair for p in pages for pair in zip(p.dataoffsets, p.databytecounts, strict=True)]
+        if segments and not one.is_multifile:
+            _check_apart(path, *np.array(segments, dtype=np.int64).T)
         ends = [max(map(sum, zip(p.dataoffsets, p.databytecounts, strict=True)), default=0) for p in pages]
         if max(ends) > (size := pages[0].parent.filehandle.size) and not one.is_multifile:
             raise _damaged(path, f"its pixels would end at byte {max(ends)}, but it has {size}")
         read = _Pages(path, number, count // len(pages), (height, width, samples), count == 1)
-    _say_what_is_left(tif, one, path, height * width * samples * dtype.itemsize)
+    left = _left(tif, one, height * width * samples * dtype.itemsize)
     rest = axes[:at] + axes[at + 2 :]
     held = [*named, *files_of_pages((page for page in one.pages if page is not None), path)]
     files = tuple(dict.fromkeys(str(file.absolute()) for file in held))
-    return Planes(path, rest, sizes, height, width, dtype, read, read_metadata(tif, number), one.kind, files)
+    planes = Planes(path, rest, sizes, height, width, dtype, read, read_metadata(tif, number), one.kind, files)
+    return planes, left
 
 
 def _offsets(series: tifffile.TiffPageSeries, count: int, size: int) -> list[tuple[str, Rows]] | None:
@@ -238,6 +276,15 @@ def _check_whole(runs: list[tuple[str, Rows]], size: int) -> None:
             )
 
 
+def _check_apart(path: Path, starts: Rows, sizes: Rows) -> None:
+    """Refuse pixels that begin within others: of the same place, two images may be."""
+    order = np.lexsort((sizes, starts))
+    starts, sizes = starts[order], sizes[order]
+    within = (starts[1:] > starts[:-1]) & (starts[1:] < starts[:-1] + sizes[:-1])
+    if within.any():
+        raise _damaged(path, f"its pixels at byte {starts[1:][within][0]} begin within others")
+
+
 def _check_decodable(page: Any, path: Path) -> None:
     try:
         _ = tifffile.TIFF.DECOMPRESSORS[page.compression]
@@ -248,16 +295,15 @@ def _check_decodable(page: Any, path: Path) -> None:
         ) from error
 
 
-def _say_what_is_left(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, path: Path, size: int) -> None:
-    """Warn where a file whose pages alone tell of its images is so large that there must be more of them."""
+def _left(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, size: int) -> int:
+    """Images for which a file has room beyond those that it tells of, where nothing but its pages tells of them."""
     if series.kind not in ("generic", "uniform") or series.keyframe.compression != 1:
-        return
-    known = sum(sum(page.databytecounts) for page in tif.pages if page is not None)
-    if (more := (tif.filehandle.size - known) // size) > 0:
-        warn(
-            f"{path} has room for {more} more images than its pages tell of: it may be damaged, and what it says of "
-            "itself lost"
-        )
+        return 0
+    pages = [page for page in tif.pages if page is not None]
+    # What a page says of itself: 20 bytes for each tag, and the values that have no room there.
+    said = sum(20 + tag.valuebytecount for tag in tif.pages.first.tags.values()) + 24
+    known = sum(sum(page.databytecounts) for page in pages) + len(pages) * said
+    return int((tif.filehandle.size - known) // size)
 
 
 class _RawPlanes:

@@ -19,6 +19,7 @@ import numpy as np
 from awd_core.typing import AnyArray
 
 ADVICE = "copy it again, or write it anew"
+PICKLED = "Pickled objects are never loaded"
 MOST_TIMES, FREE = 40, 1 << 24
 """Times its size that a packed file may unpack to, beyond so many bytes: deflate reaches 1000 with zeros alone."""
 LONGEST = 300
@@ -26,7 +27,7 @@ LONGEST = 300
 _HEADER = 1 << 16
 """Bytes of the header of an .npy file, at most."""
 
-_OF_THE_SYSTEM = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ImportError)
+_PLAIN = (Warning, FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ImportError)
 
 
 @contextmanager
@@ -58,20 +59,21 @@ def named_damage(
     ...     raise IndexError("list index out of range")
     Traceback (most recent call last):
     ...
-    ValueError: X.npy cannot be read as an array: it is damaged or cut short (IndexError: list index out of range); ...
+    ValueError: X.npy cannot be read as an array; it may be damaged or cut short: IndexError: list index out of range; ...
     """
     try:
         yield
-    except _OF_THE_SYSTEM:
+    except _PLAIN:
         raise
     except Exception as error:
         if _is_plain(error, place):
             raise
         if isinstance(error, MemoryError):
-            reason = "it asks for more memory than there is; unless it is that large, it is damaged"
+            reason = "it asks for more memory than there is"
         else:
-            reason = f"it is damaged or cut short ({in_words(error)})"
-        raise make(f"{os.fspath(place)} cannot be read as {what}: {reason}; {advice}") from error
+            reason = in_words(error)
+        told = f"{os.fspath(place)} cannot be read as {what}; it may be damaged or cut short: {reason}; {advice}"
+        raise make(told) from error
 
 
 def _is_plain(error: Exception, place: str | os.PathLike[str]) -> bool:
@@ -113,10 +115,10 @@ def load_npy(path: str | os.PathLike[str], *, mmap_mode: Literal["r", "c"] | Non
     >>> load_npy(place)
     Traceback (most recent call last):
     ...
-    ValueError: ...taps.npy cannot be read as an array of numbers: it is damaged or cut short (it holds 145 bytes ...
+    ValueError: ...taps.npy cannot be read as an array of numbers; it may be damaged or cut short: it holds 145 bytes ...
     """
     place = Path(path)
-    with named_damage(place, "an array of numbers", "save it with numpy.save; pickled objects are never loaded"):
+    with named_damage(place, "an array of numbers", f"save it with numpy.save. {PICKLED}"):
         with place.open("rb") as file:
             if file.read(6) != np.lib.format.MAGIC_PREFIX:
                 raise ValueError(f"{place} is no .npy file, whatever its name says; write it with numpy.save")
@@ -142,7 +144,7 @@ def load_npz(path: str | os.PathLike[str], *names: str) -> dict[str, AnyArray]:
     """
     place = Path(path)
     with (
-        named_damage(place, "arrays of numbers", "save it with numpy.savez; pickled objects are never loaded"),
+        named_damage(place, "an array", f"save it with numpy.savez. {PICKLED}"),
         place.open("rb") as file,  # opened here, since NumPy leaves a damaged archive open
         zipfile.ZipFile(file) as archive,
     ):
@@ -157,7 +159,7 @@ def load_npz(path: str | os.PathLike[str], *names: str) -> dict[str, AnyArray]:
 
 def _member(archive: zipfile.ZipFile, name: str, place: Path) -> AnyArray:
     size = archive.getinfo(name).file_size
-    with archive.open(name) as file, named_damage(f"{place}:{name.removesuffix('.npy')}", "an array of numbers"):
+    with archive.open(name) as file, named_damage(place, "an array", f"save {name} again. {PICKLED}"):
         _check_size(file, size)
         file.seek(0)
         array: AnyArray = np.lib.format.read_array(file, allow_pickle=False)

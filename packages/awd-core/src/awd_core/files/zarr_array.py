@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import zipfile
 from pathlib import Path
 from typing import Any, Self
@@ -14,6 +15,8 @@ from awd_core.files.urls import local_path
 
 ALL_BUT = 0.001
 """Share of its chunks that an array of many must have."""
+_CHUNK = re.compile(r"c|(c[./])?\d+([./]\d+)*")
+"""Names of chunks, in Zarr 2 and 3."""
 MANY = 1000
 """Chunks of an array of many."""
 
@@ -24,8 +27,17 @@ class StoredArray(zarr.Array[Any]):
     __slots__ = ()
 
     @classmethod
-    def of(cls, array: "zarr.Array[Any]", place: str) -> Self:
+    def of(cls, array: "zarr.Array[Any]", place: str, *, empty: bool = False) -> Self:
         """The same array, of which every chunk that is missing is told.
+
+        Parameters
+        ----------
+        array : zarr.Array
+            The array.
+        place : str
+            Its store, for messages.
+        empty : bool
+            Whether it is told, too, that there is no chunk at all, as of an array of zeros alone.
 
         Raises
         ------
@@ -49,7 +61,7 @@ class StoredArray(zarr.Array[Any]):
                 f"{place} is damaged: its metadata promise {chunks} chunks, and {missing} of them are not there; copy "
                 "it again, or write it anew"
             )
-        if missing > 0:
+        if missing > 0 and (empty or missing < chunks):
             warn(
                 f"{missing} of the {chunks} chunks of {place} are not there, and read as {made.fill_value}: whoever "
                 "wrote it left them out, or a disk has lost them"
@@ -67,9 +79,12 @@ def _held(array: "zarr.Array[Any]") -> int:
     store: Any = array.store
     if isinstance(store, zarr.storage.ZipStore):
         with zipfile.ZipFile(store.path) as archive:
-            names = [name for name in archive.namelist() if name.startswith(array.path)]
+            start = f"{array.path}/".lstrip("/")
+            names = [name.removeprefix(start) for name in archive.namelist() if name.startswith(start)]
     elif isinstance(store, zarr.storage.LocalStore):
-        names = [name for _, _, files in os.walk(Path(store.root) / array.path) for name in files]
+        root = Path(store.root) / array.path
+        places = (Path(folder, name) for folder, _, files in os.walk(root) for name in files)
+        names = [place.relative_to(root).as_posix() for place in places]
     else:
         return array.nchunks
-    return sum(not name.rpartition("/")[2].startswith((".", "zarr.json")) for name in names)
+    return sum(_CHUNK.fullmatch(name) is not None for name in names)

@@ -187,7 +187,11 @@ def image(content: bytes, name: str, hdu: int | str | None = None) -> tuple[Floa
             size = dtype.itemsize * math.prod(shape)
             _check_length(len(content), offset + size, name)
             _check_end(content, offset + size, name)
-            _check_sum(memoryview(content)[offset : offset + -(-size // _BLOCK) * _BLOCK], cards, name)
+            whole = memoryview(content)[: offset + -(-size // _BLOCK) * _BLOCK]
+            _check_sum(whole[offset:], cards, name)
+            if "CHECKSUM" in cards and _sum(whole) not in (0, 0xFFFFFFFF):
+                cards = Cards(cards)
+                cards.altered = True
             return np.frombuffer(content, dtype, math.prod(shape), offset).reshape(shape), cards, 0
     return _by_astropy(content, name, hdu)
 
@@ -289,13 +293,18 @@ def _check_sum(data: memoryview, cards: Mapping[str, Any], name: str) -> None:
     promised = str(cards.get("DATASUM") or "").strip()
     if not promised.isdecimal():
         return
+    total = _sum(data)
+    if total != int(promised):
+        raise BadMap([(name, f"damaged: its data add up to {total}, but DATASUM = {promised}; fetch it again")])
+
+
+def _sum(data: memoryview) -> int:
     whole = len(data) // 4 * 4
     total = int(np.frombuffer(data[:whole], ">u4").sum(dtype=np.uint64))
     total += int.from_bytes(bytes(data[whole:]).ljust(4, b"\0"), "big") if whole < len(data) else 0
     while total >> 32:
         total = (total & 0xFFFFFFFF) + (total >> 32)
-    if total != int(promised):
-        raise BadMap([(name, f"damaged: its data add up to {total}, but DATASUM = {promised}; fetch it again")])
+    return total
 
 
 def _by_astropy(content: bytes, name: str, hdu: int | str | None) -> tuple[Floats, Mapping[str, Any], int]:

@@ -232,7 +232,7 @@ def _opened(file: Path, mtime_ns: int) -> Mapping[str, Any]:
 
             opened: Any = zarr.open(file, mode="r")
             arrays = {"": opened} if isinstance(opened, zarr.Array) else dict(opened.arrays())
-            return {name: StoredArray.of(array, str(file)) for name, array in arrays.items()}
+            return {name: StoredArray.of(array, str(file), empty=True) for name, array in arrays.items()}
         return _of_hdf5(file)
     except ImportError:
         raise
