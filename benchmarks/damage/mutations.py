@@ -406,4 +406,3 @@ def _is_number(text: str) -> bool:
 
 
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-

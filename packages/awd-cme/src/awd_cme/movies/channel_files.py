@@ -118,7 +118,8 @@ def files_of_nd(path: Path, position: int | None = None) -> tuple[dict[str, list
         If it is no such file, its images are not there, or lie at several positions and none is named.
     """
     text = path.read_text(encoding="cp1252", errors="replace")
-    told = dict(re.findall(r'^\s*"(\w+)"\s*,\s*"?(.*?)"?\s*$', text, re.MULTILINE))
+    lines = (re.fullmatch(r'"(\w+)"[ \t]*,[ \t]*"?([^"]*)"?', line.strip()) for line in text.splitlines())
+    told = dict(line.groups() for line in lines if line is not None)
     if "NDInfoFile" not in told:
         raise ValueError(f'{path} is no .nd file of MetaMorph, which begins with "NDInfoFile"')
     if '"EndFile"' not in text or re.search(r"[\x00-\x08\x0e-\x1f\ufffd]", text):

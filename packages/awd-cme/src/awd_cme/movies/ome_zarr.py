@@ -7,7 +7,7 @@ store that bioformats2raw has written holds images as series.
 import math
 import threading
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -56,7 +56,12 @@ def open_ome_zarr(path: Path, series: int | None) -> Planes:
         raise ValueError(f"series is {series}, but {path} holds one image")
     image = attributes["multiscales"][0]
     level = image["datasets"][0]
-    array: Any = read_array(f"{path}:{inside}{level['path']}")
+    place = PurePosixPath(str(level["path"]))
+    if place.is_absolute() or ".." in place.parts:
+        raise ValueError(
+            f"{path} says that its pixels lie in {level['path']!r}, outside the store, which is not followed"
+        )
+    array: Any = read_array(f"{path}:{inside}{place}")
     axes = [
         axis if isinstance(axis, dict) else {"name": axis}
         for axis in image.get("axes", list("tczyx")[-len(array.shape) :])

@@ -14,6 +14,7 @@ from .damage import load_npy as load_npy
 from .damage import load_npz as load_npz
 from .damage import named_damage as named_damage
 from .damage import parse_json as parse_json
+from .damage import refuse_entities as refuse_entities
 from .lock import lock_file as lock_file
 from .record import Record as Record
 from .record import from_json as from_json

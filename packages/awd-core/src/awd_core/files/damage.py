@@ -7,6 +7,7 @@ worth, and whether a name stands twice in a JSON object.
 
 import json
 import os
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -263,6 +264,38 @@ class Unpacked:
     def whole(self) -> bytes:
         """All of it."""
         return self.up_to(1 << 62)
+
+
+# --- XML --------------------------------------------------------------------------------------------------------------
+
+
+def refuse_entities(content: bytes | str, place: str | os.PathLike[str]) -> None:
+    """Refuse XML that declares what it is to be replaced by: entities fill the memory, or name files of this machine.
+
+    Parameters
+    ----------
+    content : bytes or str
+        The document, or its first megabyte: declarations stand in front of the first element.
+    place : str or path
+        The file, for the message.
+
+    Raises
+    ------
+    ValueError
+        If it has a document type declaration.
+
+    Examples
+    --------
+    >>> refuse_entities('<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "some.xml")
+    Traceback (most recent call last):
+    ...
+    ValueError: some.xml declares a document type or entities, which are not read; export it without
+    """
+    text = content if isinstance(content, bytes) else content.encode(errors="replace")
+    if re.search(rb"<!\s*(DOCTYPE|ENTITY)", text.replace(b"\0", b"")):  # UTF-16 has zeros between the letters
+        raise ValueError(
+            f"{os.fspath(place)} declares a document type or entities, which are not read; export it without"
+        )
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------------

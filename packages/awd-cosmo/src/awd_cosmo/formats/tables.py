@@ -4,7 +4,7 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import numpy as np
@@ -184,6 +184,11 @@ def read_map_table(
 
     models: dict[tuple[str, ...], Model] = {}
     for i, file in enumerate(str(name).strip() for name in table[column]):
+        if _leaves(file):
+            problems.append(
+                (file, f"row {i} of {path.name} names it outside the table's folder, which is not followed")
+            )
+            continue
         if not _exists(path.parent, file):
             problems.append((file, f"row {i} of {path.name} names it, but there is no such file"))
             continue
@@ -348,6 +353,12 @@ def read_parameter_file(
             )
         table["index"] = column.astype(np.int64)
     return table
+
+
+def _leaves(file: str) -> bool:
+    """Whether a name leads out of the folder that it is looked for in: a table is no reason to read other places."""
+    told = PureWindowsPath(file)  # which takes both kinds of slashes
+    return bool(told.anchor) or ".." in told.parts
 
 
 def _exists(folder: Path, file: str) -> bool:
