@@ -318,7 +318,7 @@ def _by_astropy(content: bytes, name: str, hdu: int | str | None) -> tuple[Float
             with fits.open(io.BytesIO(content), memmap=False) as hdus:
                 number: int = _image_hdu(hdus, name) if hdu is None else _named_hdu(hdus, name, hdu)
                 found = hdus[number]
-                place = found.fileinfo()
+                place, altered = found.fileinfo(), False
                 # astropy fills what lies behind the end with nothing, and only warns
                 if place:
                     start, stop = place["datLoc"], place["datLoc"] + place["datSpan"]
@@ -329,9 +329,12 @@ def _by_astropy(content: bytes, name: str, hdu: int | str | None) -> tuple[Float
                     found_sum = _DATASUM.search(content, place["hdrLoc"], start)
                     cards_sum = {"DATASUM": found_sum[1].decode()} if found_sum else {}
                     _check_sum(memoryview(content)[start:stop], cards_sum, name)
+                    altered = re.search(rb"CHECKSUM= '\w{16}", content[place["hdrLoc"] : start]) is not None
+                    altered = altered and _sum(memoryview(content)[place["hdrLoc"] : stop]) not in (0, 0xFFFFFFFF)
                 blank = found.header.get("BLANK")
                 data: AnyArray = np.asarray(found.data) if found.data is not None else np.zeros(0)
                 cards = Cards({key: found.header[key] for key in found.header if key not in ("COMMENT", "HISTORY", "")})
+                cards.altered = altered
         except BadMap:
             raise
         except Exception as error:  # whatever astropy's many readers raise is one thing here: this file is bad
