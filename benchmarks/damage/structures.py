@@ -181,7 +181,10 @@ def hdf5(content: bytes) -> list[Field]:
     with h5py.File(io.BytesIO(content), "r") as file:
         before = file.userblock_size
 
-        def keep(_: str, node: Any) -> None:
+        def keep(name: str, node: Any) -> None:
+            if name == "packed":  # which no reader asks for
+                place = node.id.get_chunk_info(0)
+                found.append(Field(place.byte_offset, place.byte_offset + place.size, "values"))
             if isinstance(node, h5py.Dataset) and node.id.get_offset() is not None and node.dtype.kind in "fiu":
                 start = node.id.get_offset() + before * (node.id.get_offset() < before)
                 found.append(Field(start, start + node.id.get_storage_size(), "values"))

@@ -119,7 +119,7 @@ def files_of_nd(path: Path, position: int | None = None) -> tuple[dict[str, list
     """
     text = path.read_text(encoding="cp1252", errors="replace")
     lines = (re.fullmatch(r'"(\w+)"[ \t]*,[ \t]*"?([^"]*)"?', line.strip()) for line in text.splitlines())
-    told = dict(line.groups() for line in lines if line is not None)
+    told = {str(line[1]): str(line[2]) for line in lines if line is not None}
     if "NDInfoFile" not in told:
         raise ValueError(f'{path} is no .nd file of MetaMorph, which begins with "NDInfoFile"')
     if '"EndFile"' not in text or re.search(r"[\x00-\x08\x0e-\x1f\ufffd]", text):

@@ -16,7 +16,7 @@ from awd_core.files import Unpacked, in_words
 from awd_core.typing import AnyArray
 
 _BROKEN = (
-    OSError, KeyError, TypeError, RuntimeError, IndexError, AttributeError, ArithmeticError, MemoryError, zlib.error,
+    OSError, KeyError, TypeError, RuntimeError, IndexError, AttributeError, ArithmeticError, MemoryError, EOFError, zlib.error,
     struct.error,
 )  # fmt: skip
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -113,8 +113,8 @@ def readable(path: str | os.PathLike[str]) -> Iterator[None]:
 def _by_scipy(function: Callable[..., Any], path: str | os.PathLike[str], **options: Any) -> Any:
     from scipy.io.matlab import MatReadError
 
-    _check_version5(path)
     try:
+        _check_version5(path)
         return function(path, **options)
     except (ValueError, MatReadError) as error:  # ours, which carry the path, are raised elsewhere
         raise OSError(str(error)) from error
@@ -143,22 +143,19 @@ def _check_version5(path: str | os.PathLike[str]) -> None:
 
 @lru_cache(maxsize=8)
 def _checked(path: str, size: int, mtime_ns: int) -> None:
+    del size, mtime_ns  # parts of the cache's key alone
     content = Path(path).read_bytes()
     order = {b"IM": "<", b"MI": ">"}.get(content[126:128])
     if order is None:
-        raise ValueError(f"{path} is no MATLAB 5 file: the mark of its byte order is {content[126:128]!r}")
-    try:
-        for kind, start, stop in _elements(content, 128, len(content), order):
-            if kind == _MATRIX:
-                _check_matrix(content, start, stop, order)
-            elif kind == _PACKED:
-                inside = Unpacked(content[start:stop], path, zlib_only=True).whole()
-                for inner, low, high in _elements(inside, 0, len(inside), order):
-                    if inner == _MATRIX:
-                        _check_matrix(inside, low, high, order)
-    except (ValueError, EOFError, struct.error, zlib.error) as error:
-        told = str(error) if path in str(error) else f"{path} is damaged or cut short: {in_words(error)}; copy it anew"
-        raise ValueError(told) from error
+        raise ValueError(f"the mark of its byte order is {content[126:128]!r}")
+    for kind, start, stop in _elements(content, 128, len(content), order):
+        if kind == _MATRIX:
+            _check_matrix(content, start, stop, order)
+        elif kind == _PACKED:
+            inside = Unpacked(content[start:stop], path, zlib_only=True).whole()
+            for inner, low, high in _elements(inside, 0, len(inside), order):
+                if inner == _MATRIX:
+                    _check_matrix(inside, low, high, order)
 
 
 def _elements(content: bytes, start: int, stop: int, order: str) -> Iterator[tuple[int, int, int]]:

@@ -91,10 +91,11 @@ class BlockStore:
 
         def make(place: str | Path) -> None:
             import zarr
+            from zarr.codecs import ZstdCodec
 
             group = zarr.create_group(place, attributes={kind.attribute: UNFINISHED}, overwrite=True)
             chunks, blocks, flag = (min(block, shape[0]), *shape[1:]), -(-shape[0] // block), (1, *kind.mark)
-            summed = zarr.codecs.ZstdCodec(level=0, checksum=True)
+            summed = ZstdCodec(level=0, checksum=True)
             group.create_array(
                 kind.array, shape=shape, dtype=dtype, chunks=chunks, fill_value=np.nan,
                 compressors=summed if kind.compressors == "summed" else kind.compressors,

@@ -60,6 +60,8 @@ def _read(path: Path, mtime_ns: int, size: int) -> Table:
         warnings.simplefilter("ignore")  # unknown units and the like: what counts is checked column by column
         try:
             if ending not in (".csv", ".tsv", ".ecsv"):
+                if size % 2880:
+                    raise ValueError(f"its {size} bytes are no whole blocks of FITS: it was cut or damaged")
                 return Table.read(path, format="fits")
             text, note = text_of(path)
             table = Table.read(text.splitlines(), format="ascii.ecsv") if ending == ".ecsv" else _from_text(text)
