@@ -117,19 +117,22 @@ def files_of_nd(path: Path, position: int | None = None) -> tuple[dict[str, list
     ValueError
         If it is no such file, its images are not there, or lie at several positions and none is named.
     """
-    told = dict(
-        re.findall(
-            r'^\s*"(\w+)"\s*,\s*"?(.*?)"?\s*$', path.read_text(encoding="cp1252", errors="replace"), re.MULTILINE
-        )
-    )
+    text = path.read_text(encoding="cp1252", errors="replace")
+    lines = (re.fullmatch(r'"(\w+)"[ \t]*,[ \t]*"?([^"]*)"?', line.strip()) for line in text.splitlines())
+    told = {str(line[1]): str(line[2]) for line in lines if line is not None}
     if "NDInfoFile" not in told:
         raise ValueError(f'{path} is no .nd file of MetaMorph, which begins with "NDInfoFile"')
-    stages = int(told.get("NStagePositions") or 1) if _true(told, "DoStage") else 1
+    if '"EndFile"' not in text or re.search(r"[\x00-\x08\x0e-\x1f\ufffd]", text):
+        raise ValueError(f'{path} is damaged or cut short: it is text up to "EndFile"; copy it again')
+    stages = _count(told, "NStagePositions", path) if _true(told, "DoStage") else 1
     if stages > 1 and position is None:
         raise ValueError(f"{path} lists {stages} positions of the stage; say which by series=0 and so on (--series 0)")
     if position is not None and not 0 <= position < stages:
         raise ValueError(f"series is {position}, but {path} lists {stages} positions of the stage, counted from 0")
-    waves = int(told.get("NWavelengths") or 1) if _true(told, "DoWave") else 0
+    waves = _count(told, "NWavelengths", path) if _true(told, "DoWave") else 0
+    lacking = [k for k in range(1, waves + 1) if f"WaveName{k}" not in told]
+    if lacking and len(lacking) < waves:
+        raise ValueError(f"{path} is damaged: it names channels, and not that of number {lacking[0]}; copy it again")
     names = [told.get(f"WaveName{k}") or f"w{k}" for k in range(1, waves + 1)] or ["w1"]
     if len(set(names)) < len(names):
         names = [f"{name} {k}" for k, name in enumerate(names, 1)]
@@ -143,6 +146,13 @@ def files_of_nd(path: Path, position: int | None = None) -> tuple[dict[str, list
             )
         files[name] = found
     return files, f"{path.name} of MetaMorph, {len(names)} channels"
+
+
+def _count(told: Mapping[str, str], key: str, path: Path) -> int:
+    text = told.get(key) or "1"
+    if not re.fullmatch(r"\d{1,4}", text) or int(text) < 1:
+        raise ValueError(f"{path} is damaged: {key} is {text[:20]!r}, and must be a number from 1; copy it again")
+    return int(text)
 
 
 def _true(told: Mapping[str, str], key: str) -> bool:

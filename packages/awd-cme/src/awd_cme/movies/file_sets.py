@@ -13,12 +13,17 @@ from xml.etree import ElementTree
 
 import tifffile
 
-UNREADABLE = (struct.error, KeyError, IndexError, TypeError, AttributeError, OverflowError)
+from awd_core.files import refuse_entities
+
+UNREADABLE = (
+    struct.error, KeyError, IndexError, TypeError, AttributeError, ArithmeticError, AssertionError, MemoryError,
+    RecursionError, NotImplementedError, ElementTree.ParseError,
+)  # fmt: skip
 """What tifffile raises of files that are damaged, beside its own error."""
 
 
 class OutsideError(ValueError):
-    """A file names one that lies elsewhere."""
+    """A file names one that lies elsewhere, or declares entities, which may."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ def named_files(tif: tifffile.TiffFile, path: Path) -> FileSet:
         If it names a file that lies elsewhere.
     """
     others: dict[Path, None] = {}
-    if tif.is_ome and (root := _parsed(tif.ome_metadata)) is not None:
+    if tif.is_ome and (root := _parsed(tif.ome_metadata, path)) is not None:
         for element in root:
             if element.tag.endswith("BinaryOnly"):
                 main = _inside(element.attrib.get("MetadataFile") or path.name, path)
@@ -131,7 +136,11 @@ def movies_in(files: Sequence[Path]) -> list[Path]:
     return movies
 
 
-def _parsed(text: str | None) -> ElementTree.Element | None:
+def _parsed(text: str | None, path: Path) -> ElementTree.Element | None:
+    try:
+        refuse_entities(text or "", path)
+    except ValueError as error:
+        raise OutsideError(str(error)) from error
     try:
         return ElementTree.fromstring(text or "")  # noqa: S314 — tifffile parses the same text to find the pages
     except ElementTree.ParseError:

@@ -4,11 +4,10 @@ Metadata are those of OME-NGFF 0.1 to 0.5: axes with units, the scale of the fin
 store that bioformats2raw has written holds images as series.
 """
 
-import json
 import math
 import threading
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from awd_cme.movies.metadata import NOTHING, Metadata, in_micrometres, in_seconds
 from awd_cme.movies.planes import Planes
 from awd_cme.movies.units import Fact
+from awd_core.files import parse_json
 from awd_core.typing import AnyArray
 
 _FILES = ("zarr.json", ".zattrs", ".zgroup")
@@ -56,7 +56,12 @@ def open_ome_zarr(path: Path, series: int | None) -> Planes:
         raise ValueError(f"series is {series}, but {path} holds one image")
     image = attributes["multiscales"][0]
     level = image["datasets"][0]
-    array: Any = read_array(f"{path}:{inside}{level['path']}")
+    place = PurePosixPath(str(level["path"]))
+    if place.is_absolute() or ".." in place.parts:
+        raise ValueError(
+            f"{path} says that its pixels lie in {level['path']!r}, outside the store, which is not followed"
+        )
+    array: Any = read_array(f"{path}:{inside}{place}")
     axes = [
         axis if isinstance(axis, dict) else {"name": axis}
         for axis in image.get("axes", list("tczyx")[-len(array.shape) :])
@@ -87,7 +92,7 @@ def _attributes(path: Path) -> dict[str, Any]:
     """What a group says of itself, in Zarr 2 or 3."""
     for name in ("zarr.json", ".zattrs"):
         if (path / name).is_file():
-            held = json.loads((path / name).read_text(encoding="utf-8"))
+            held = parse_json((path / name).read_bytes())
             held = held.get("attributes", {}) if name == "zarr.json" else held
             return dict(held.get("ome", held))
     return {}

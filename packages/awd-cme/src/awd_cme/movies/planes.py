@@ -23,10 +23,18 @@ import tifffile
 
 from awd_cme.movies.file_sets import UNREADABLE, files_of_pages, named_files
 from awd_cme.movies.metadata import Metadata, read_metadata
+from awd_core.checks import warn
+from awd_core.files import in_words
 from awd_core.typing import AnyArray, Rows
 
 # What tifffile logs where it goes on with the part of a file that it can read.
-_DAMAGE = re.compile("corrupted|invalid page offset|suspicious number of tags|[Mm]issing data|missing .* frames")
+_DAMAGE = re.compile(
+    "corrupted|raised TiffFileError|invalid page offset|suspicious number of tags|[Mm]issing data|missing .* frames"
+)
+
+
+MOST_MESSAGES = 50
+"""Of one file: no sound one has so many that tifffile wonders about."""
 
 
 @dataclass(frozen=True)
@@ -99,19 +107,54 @@ def open_planes(path: str | os.PathLike[str], *, series: int | None = None) -> P
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     said: list[str] = []
+    _check_chain(path)
     try:
         with _listening(said), tifffile.TiffFile(path) as tif:
-            planes = _found(tif, path, series)
+            planes, left = _found(tif, path, series)
     except tifffile.TiffFileError as error:
         if "not a TIFF file" in str(error):
             with path.open("rb") as file:
                 raise ValueError(f"{path} is not a TIFF file: it begins with {file.read(8)!r}") from error
         raise _damaged(path, str(error)) from error
+    except (ValueError, OSError) as error:
+        if path.name in str(error):
+            raise
+        raise _damaged(path, in_words(error)) from error
     except UNREADABLE as error:
-        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+        raise _damaged(path, in_words(error)) from error
     if damage := [message for message in said if _DAMAGE.search(message)]:
         raise _damaged(path, re.sub(r"^<[^>]*>\s*", "", damage[0]))
+    if left > 0:
+        warn(
+            f"{path} has room for {left} more images than its pages tell of: it may be damaged, and what it says of "
+            "itself lost"
+        )
     return planes
+
+
+def _check_chain(path: Path) -> None:
+    """Refuse a file whose directories lead back to an earlier one: tifffile would follow them for ever."""
+    with path.open("rb") as file:
+        head = file.read(16)
+        order = {b"II": "<", b"MM": ">"}.get(head[:2], "")
+        kind = struct.unpack(f"{order}H", head[2:4])[0] if order and len(head) == 16 else 0
+        if kind not in (42, 43):
+            return
+        count, entry, word = ("H", 12, "I") if kind == 42 else ("Q", 20, "Q")
+        at, seen = struct.unpack_from(f"{order}{word}", head, 4 if kind == 42 else 8)[0], set[int]()
+        while at:
+            if at in seen:
+                raise _damaged(path, f"its directory at byte {at} comes again behind {len(seen)} others")
+            seen.add(at)
+            file.seek(at)
+            tags = file.read(struct.calcsize(count))
+            if len(tags) < struct.calcsize(count):
+                return  # what is wrong with the last one is told when it is read
+            file.seek(entry * struct.unpack(f"{order}{count}", tags)[0], os.SEEK_CUR)
+            following = file.read(struct.calcsize(word))
+            if len(following) < struct.calcsize(word):
+                return
+            at = struct.unpack(f"{order}{word}", following)[0]
 
 
 def _damaged(path: Path, what: str) -> ValueError:
@@ -126,6 +169,8 @@ def _listening(said: list[str]) -> Iterator[None]:
     def heard(record: logging.LogRecord) -> bool:
         if record.thread == here:
             said.append(record.getMessage())
+            if len(said) > MOST_MESSAGES:  # it would follow a chain of what is no page to its end
+                raise ValueError(said[0])
             return False
         return True
 
@@ -137,7 +182,7 @@ def _listening(said: list[str]) -> Iterator[None]:
         logger.removeFilter(heard)
 
 
-def _found(tif: tifffile.TiffFile, path: Path, series: int | None) -> Planes:
+def _found(tif: tifffile.TiffFile, path: Path, series: int | None) -> tuple[Planes, int]:
     named = named_files(tif, path).files  # before tifffile opens them
     found = list(tif.series)
     if not found:
@@ -170,24 +215,34 @@ def _found(tif: tifffile.TiffFile, path: Path, series: int | None) -> Planes:
         raise ValueError(f"the pixels of {path} have the type {dtype}; a movie needs integers or floats")
     sizes = (*shape[:at], *shape[at + 2 :])
     count = math.prod(sizes)
+    images = (tif.imagej_metadata or {}).get("images", count) if one.kind == "imagej" else count
+    if images != count * samples and images != count:
+        raise _damaged(path, f"its ImageJ metadata tell of {images} images and of {count} in their axes")
     offsets = None if samples > 1 else _offsets(one, count, height * width * dtype.itemsize)
     read: Callable[[int], AnyArray]
     if offsets is not None:
         _check_whole(offsets, height * width * dtype.itemsize)
+        for file, places in offsets:
+            _check_apart(Path(file), places, np.full(len(places), height * width * dtype.itemsize))
         read = _RawPlanes(offsets, (height, width), dtype.newbyteorder("<" if tif.byteorder == "<" else ">"))
     else:
         pages = [page for page in one.pages if page is not None]
         if not pages or count % len(pages) or len(pages) != len(one.pages):
             raise _damaged(path, f"it holds {len(pages)} pages for {count} images")
         _check_decodable(pages[0], path)
+        segments = [pair for p in pages for pair in zip(p.dataoffsets, p.databytecounts, strict=True)]
+        if segments and not one.is_multifile:
+            _check_apart(path, *np.array(segments, dtype=np.int64).T)
         ends = [max(map(sum, zip(p.dataoffsets, p.databytecounts, strict=True)), default=0) for p in pages]
         if max(ends) > (size := pages[0].parent.filehandle.size) and not one.is_multifile:
             raise _damaged(path, f"its pixels would end at byte {max(ends)}, but it has {size}")
         read = _Pages(path, number, count // len(pages), (height, width, samples), count == 1)
+    left = _left(tif, one, height * width * samples * dtype.itemsize)
     rest = axes[:at] + axes[at + 2 :]
     held = [*named, *files_of_pages((page for page in one.pages if page is not None), path)]
     files = tuple(dict.fromkeys(str(file.absolute()) for file in held))
-    return Planes(path, rest, sizes, height, width, dtype, read, read_metadata(tif, number), one.kind, files)
+    planes = Planes(path, rest, sizes, height, width, dtype, read, read_metadata(tif, number), one.kind, files)
+    return planes, left
 
 
 def _offsets(series: tifffile.TiffPageSeries, count: int, size: int) -> list[tuple[str, Rows]] | None:
@@ -221,6 +276,15 @@ def _check_whole(runs: list[tuple[str, Rows]], size: int) -> None:
             )
 
 
+def _check_apart(path: Path, starts: Rows, sizes: Rows) -> None:
+    """Refuse pixels that begin within others: of the same place, two images may be."""
+    order = np.lexsort((sizes, starts))
+    starts, sizes = starts[order], sizes[order]
+    within = (starts[1:] > starts[:-1]) & (starts[1:] < starts[:-1] + sizes[:-1])
+    if within.any():
+        raise _damaged(path, f"its pixels at byte {starts[1:][within][0]} begin within others")
+
+
 def _check_decodable(page: Any, path: Path) -> None:
     try:
         _ = tifffile.TIFF.DECOMPRESSORS[page.compression]
@@ -229,6 +293,17 @@ def _check_decodable(page: Any, path: Path) -> None:
             f"the pixels of {path} are compressed with {page.compression.name}, which cannot be decoded here; install "
             "imagecodecs, or save the movie without compression"
         ) from error
+
+
+def _left(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, size: int) -> int:
+    """Images for which a file has room beyond those that it tells of, where nothing but its pages tells of them."""
+    if series.kind not in ("generic", "uniform") or series.keyframe.compression != 1:
+        return 0
+    pages = [page for page in tif.pages if page is not None]
+    # What a page says of itself: 20 bytes for each tag, and the values that have no room there.
+    said = sum(20 + tag.valuebytecount for tag in tif.pages.first.tags.values()) + 24
+    known = sum(sum(page.databytecounts) for page in pages) + len(pages) * said
+    return int((tif.filehandle.size - known) // size)
 
 
 class _RawPlanes:
@@ -267,13 +342,13 @@ class _Pages:
         page, rest = divmod(plane, per_page)
         with self._lock:
             try:
-                values = self._decoded(page)
-            except (ValueError, RuntimeError, struct.error, zlib.error) as error:
-                raise _damaged(path, f"page {page} cannot be decoded: {error}") from error
+                values = self._decoded(page).reshape(per_page // samples, height, width, samples)
+            except (ValueError, RuntimeError, zlib.error, *UNREADABLE) as error:
+                raise _damaged(path, f"page {page} cannot be decoded: {in_words(error)}") from error
             if single and self._tif is not None:
                 # A movie of one file a frame would keep thousands of them.
                 self._tif = None
-        image = values.reshape(per_page // samples, height, width, samples)[rest // samples, :, :, rest % samples]
+        image = values[rest // samples, :, :, rest % samples]
         return np.ascontiguousarray(image, dtype=image.dtype.newbyteorder("="))
 
     def _decoded(self, page: int) -> AnyArray:

@@ -19,6 +19,7 @@ from awd_cme.movies.planes import Planes, open_planes
 from awd_cme.movies.units import Fact
 from awd_cme.movies.vendors import is_vendors, open_vendors
 from awd_core.checks import is_whole_number
+from awd_core.files import named_damage
 from awd_core.typing import AnyArray, Rows
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -98,8 +99,9 @@ class _How:
         if is_nd(path):
             return self.listed(path)
         other = open_ome_zarr if is_zarr(path) else open_vendors if is_vendors(path) else None
-        planes = open_planes(path, series=self.series) if other is None else other(path, self.series)
-        return _of_file(planes, self.axes, channels, self.z)
+        with named_damage(path, "a movie"):
+            planes = open_planes(path, series=self.series) if other is None else other(path, self.series)
+            return _of_file(planes, self.axes, channels, self.z)
 
     def listed(self, path: Path) -> Stack:
         """The channels of a .nd file of MetaMorph, each in one file or in one for each time."""

@@ -18,6 +18,7 @@ import numpy as np
 from awd_cme.movies.metadata import NOTHING, Metadata, interval_of_times
 from awd_cme.movies.planes import Planes
 from awd_cme.movies.units import Fact
+from awd_core.files import refuse_entities
 from awd_core.typing import AnyArray
 
 LIBRARIES = {".nd2": "nd2", ".czi": "pylibCZIrw", ".lif": "liffile"}
@@ -163,6 +164,7 @@ def _czi(file: Any, path: Path, series: int | None) -> Planes:
         image = np.asarray(file.read(plane={axis: place[axis] + first[axis] for axis in first}, scene=scene))
         return image[..., 0] if image.shape[-1] == 1 else image
 
+    refuse_entities(file.raw_metadata, path)
     told = ET.fromstring(file.raw_metadata)  # noqa: S314 - expat fetches nothing
     distance = told.find(".//Scaling/Items/Distance[@Id='X']/Value")
     size = float(distance.text or "nan") * 1e6 if distance is not None else float("nan")

@@ -1,18 +1,24 @@
 """Struct arrays in MATLAB files of version 5 to 7 (scipy) and 7.3, which is HDF5 (h5py)."""
 
+import math
 import os
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from awd_core.files import Unpacked, in_words
 from awd_core.typing import AnyArray
 
-_BROKEN = (OSError, KeyError, TypeError, RuntimeError, IndexError, OverflowError, MemoryError, zlib.error, struct.error)
+_BROKEN = (
+    OSError, KeyError, TypeError, RuntimeError, IndexError, AttributeError, ArithmeticError, MemoryError, EOFError, zlib.error,
+    struct.error,
+)  # fmt: skip
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -100,7 +106,7 @@ def readable(path: str | os.PathLike[str]) -> Iterator[None]:
         raise
     except _BROKEN as error:
         raise ValueError(
-            f"{path} cannot be read as a MATLAB file: {error}. It may be cut off, or another program's; copy it anew"
+            f"{path} cannot be read as a MATLAB file: {in_words(error)}. It may be cut off, or another program's; copy it anew"
         ) from error
 
 
@@ -108,9 +114,110 @@ def _by_scipy(function: Callable[..., Any], path: str | os.PathLike[str], **opti
     from scipy.io.matlab import MatReadError
 
     try:
+        _check_version5(path)
         return function(path, **options)
     except (ValueError, MatReadError) as error:  # ours, which carry the path, are raised elsewhere
         raise OSError(str(error)) from error
+
+
+# --- Whether the elements of a file fit each other, which scipy takes for granted -----------------------------------
+
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 4, 9: 8, 12: 8, 13: 8, 16: 1, 17: 2, 18: 4}
+"""Bytes of an item of each type of numbers and letters."""
+_CELL, _STRUCT, _OBJECT, _CHAR, _NUMERIC = 1, 2, 3, 4, range(6, 16)
+_MATRIX, _PACKED = 14, 15
+_DEEPEST = 64
+
+
+def _check_version5(path: str | os.PathLike[str]) -> None:
+    """Refuse a file whose elements contradict each other: scipy makes room for whatever they say, or reads past them.
+
+    Raises
+    ------
+    ValueError
+        If one reaches beyond what holds it, or has other numbers of values than its size says.
+    """
+    state = Path(path).stat()
+    _checked(str(path), state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _checked(path: str, size: int, mtime_ns: int) -> None:
+    del size, mtime_ns  # parts of the cache's key alone
+    content = Path(path).read_bytes()
+    order = {b"IM": "<", b"MI": ">"}.get(content[126:128])
+    if order is None:
+        raise ValueError(f"the mark of its byte order is {content[126:128]!r}")
+    for kind, start, stop in _elements(content, 128, len(content), order):
+        if kind == _MATRIX:
+            _check_matrix(content, start, stop, order)
+        elif kind == _PACKED:
+            inside = Unpacked(content[start:stop], path, zlib_only=True).whole()
+            for inner, low, high in _elements(inside, 0, len(inside), order):
+                if inner == _MATRIX:
+                    _check_matrix(inside, low, high, order)
+
+
+def _elements(content: bytes, start: int, stop: int, order: str) -> Iterator[tuple[int, int, int]]:
+    """Type, begin and end of each element in a stretch."""
+    while start + 8 <= stop:
+        kind, size = struct.unpack_from(f"{order}II", content, start)
+        small = kind >> 16
+        begin = start + (4 if small else 8)
+        kind, size = (kind & 0xFFFF, small) if small else (kind, size)
+        if begin + size > (start + 8 if small else stop):
+            raise ValueError(f"an element at byte {start} has {size} bytes, and there are {stop - begin}")
+        yield kind, begin, begin + size
+        # Packed elements alone are not filled up to eight bytes.
+        start = start + 8 if small else begin + size + (0 if kind == _PACKED else -size % 8)
+
+
+def _check_matrix(content: bytes, start: int, stop: int, order: str, depth: int = 0) -> None:
+    if start == stop:
+        return
+    if depth > _DEEPEST:
+        raise ValueError("its arrays are nested too deep")
+    parts = _elements(content, start, stop, order)
+    (flags, at, end), (sides, low, high), _ = (_next(parts) for _ in range(3))
+    if flags != 6 or end - at != 8 or sides != 5 or (high - low) % 4 or high - low < 8:
+        raise ValueError(f"the array at byte {start} has no sound head")
+    word = struct.unpack_from(f"{order}I", content, at)[0]
+    kind, is_complex = word & 0xFF, bool(word & 0x800)
+    shape = struct.unpack_from(f"{order}{(high - low) // 4}i", content, low)
+    count = math.prod(shape)
+    if min(shape) < 0:
+        raise ValueError(f"the array at byte {start} has the shape {shape}")
+    fields = 1
+    if kind in (_STRUCT, _OBJECT):
+        if kind == _OBJECT:
+            _next(parts)
+        (_, at, end), (_, low, high) = _next(parts), _next(parts)
+        wide = struct.unpack_from(f"{order}i", content, at)[0] if end - at == 4 else 0
+        if wide < 1 or (high - low) % wide:
+            raise ValueError(f"the struct at byte {start} has no sound names of fields")
+        fields = (high - low) // wide
+    if kind in (_CELL, _STRUCT, _OBJECT):
+        inner = 0
+        for one, low, high in parts:
+            if one != _MATRIX:
+                raise ValueError(f"the array at byte {start} holds what is no array")
+            _check_matrix(content, low, high, order, depth + 1)
+            inner += 1
+        if inner != count * fields:
+            raise ValueError(f"the array at byte {start} holds {inner} arrays, and its shape needs {count * fields}")
+    elif kind in _NUMERIC or kind == _CHAR:
+        for _ in range(1 + is_complex):
+            one, low, high = _next(parts)
+            items = (high - low) / _SIZES.get(one, math.inf)
+            if items != count and not (kind == _CHAR and one in (1, 2, 16) and items >= count):
+                raise ValueError(f"the array at byte {start} holds {items:g} values, and its shape needs {count}")
+
+
+def _next(parts: Iterator[tuple[int, int, int]]) -> tuple[int, int, int]:
+    found = next(parts, None)
+    if found is None:
+        raise ValueError("an array ends before all its parts")
+    return found
 
 
 def _head(path: str | os.PathLike[str]) -> bytes:

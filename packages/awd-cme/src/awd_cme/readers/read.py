@@ -1,8 +1,6 @@
 """Tracks from the files of other programs: what a file is, is seen from its content, and what is lost is told."""
 
-import gzip
 import os
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,6 +8,7 @@ from typing import Literal
 
 from awd_cme.readers.intake import Compound, Options, PositionUnit, Result, bare_name
 from awd_core.checks import check_choice
+from awd_core.files import named_damage
 from awd_core.workers import Workers
 
 __all__ = ["FORMATS", "read_tracks", "recognise"]
@@ -144,7 +143,7 @@ def read_tracks(
         cell,
         columns,
     )
-    try:
+    with named_damage(place, "tracks"):
         kind = _told_or_seen(place, format, columns is not None)
         if kind == "experiment":
             from awd_cme.readers.experiment import read_experiment
@@ -161,11 +160,6 @@ def read_tracks(
         if columns is not None:
             kind = "table"
         return _reader(kind)(place, options)
-    except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        if str(place) in str(error):
-            raise
-        # What the libraries say of a broken file does not name it.
-        raise ValueError(f"{place} cannot be read: {error}") from error
 
 
 def _told_or_seen(place: Path, told: str, columns: bool) -> str:
@@ -297,12 +291,17 @@ def _by_columns(place: Path, names: list[str], width: int) -> str:
     tell = "--columns track=NAME,frame=NAME,x=NAME,y=NAME (columns) tells which is which"
     if len(lacking[kind]) * 2 <= len(required[kind]):
         raise UnknownColumnsError(
-            f"{place}: the columns {lacking[kind]} are missing for {FORMATS[kind]}; it has {names}; {tell}"
+            f"{place}: the columns {lacking[kind]} are missing for {FORMATS[kind]}; it has {_shown(names)}; {tell}"
         )
-    shown = [name if name.isprintable() else "…" for name in names[:12]]
     raise UnknownColumnsError(
-        f"{place} is a table with the columns {shown}, which is no known one. {_known()}. Of others, {tell}"
+        f"{place} is a table with the columns {_shown(names)}, which is no known one. {_known()}. Of others, {tell}"
     )
+
+
+def _shown(names: list[str], most: int = 40, longest: int = 60) -> list[str]:
+    """Names of columns for a message: what cannot be shown is left out, and what is endless."""
+    told = [name if name.isprintable() else "…" for name in names[:most]]
+    return [name if len(name) <= longest else f"{name[:longest]}…" for name in told] + ["…"] * (len(names) > most)
 
 
 def _has_spots(place: Path) -> bool:

@@ -6,7 +6,6 @@ said, and a value that is no number is counted, never passed over.
 
 import codecs
 import csv
-import gzip
 import io
 import os
 import re
@@ -15,14 +14,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
 
 from awd_cme.readers.workbook import sheet_as_text
-from awd_cme.tracks.losses import LossReport
+from awd_cme.tracks.losses import LossReport, counted
 from awd_cme.tracks.writers import read_parquet
+from awd_core.files import Unpacked
 from awd_core.typing import Array
 
 EXACT: dict[str, Any] = (
@@ -158,9 +158,21 @@ def read_table(path: str | os.PathLike[str], report: LossReport, texts: Sequence
             skiprows=layout.before, header=None, names=names, index_col=False, skipinitialspace=True,
             keep_default_na=False, na_values=BLANK, low_memory=False, dtype=dict.fromkeys(texts, str), **EXACT,
         )  # fmt: skip
+        opened.seek(0)
+        if (short := _short_rows(opened, layout)) > 0:
+            report.doubt(f"{counted(short, 'rows')} of {path} with fewer values than columns: was it cut or damaged?")
     if layout.encoding in ("cp1252", "latin-1"):
         report.assume("the text is no UTF-8, and is taken for that of Windows (cp1252)")
     return Table(str(path), frame, layout, report)
+
+
+def _short_rows(file: BinaryIO, layout: Layout) -> int:
+    """Rows with fewer values than there are columns, of which those that lack would be blank."""
+    if layout.separator == " " or layout.encoding.startswith("utf-16"):
+        return 0
+    sign, wanted = layout.separator.encode(), layout.width - 1
+    rows = (line for k, line in enumerate(file) if k >= layout.before)
+    return sum(line.count(sign) < wanted and bool(line.strip()) and b'"' not in line for line in rows)
 
 
 def head_of(path: str | os.PathLike[str]) -> Layout:
@@ -168,7 +180,7 @@ def head_of(path: str | os.PathLike[str]) -> Layout:
     try:
         with _opened(path, None) as opened:
             return layout_of(opened, path)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (EOFError, zlib.error) as error:
         raise ValueError(f"{path} is a damaged file of gzip ({error}); copy or write it again") from error
 
 
@@ -184,8 +196,8 @@ def _opened(path: str | os.PathLike[str], report: LossReport | None) -> Iterator
     if start == ZIP:
         yield io.BytesIO(sheet_as_text(path, report))
     elif start.startswith(GZIP):
-        with gzip.open(path) as file:
-            yield cast(BinaryIO, file)
+        content = Path(path).read_bytes()
+        yield io.BytesIO(Unpacked(content, str(path)).whole())
     else:
         with Path(path).open("rb") as plain:
             yield plain

@@ -35,6 +35,7 @@ from awd_cme.readers.intake import (
 from awd_cme.readers.tables import cells_of
 from awd_cme.readers.text_tables import Table, read_table
 from awd_cme.tracks.losses import LossReport
+from awd_core.files import refuse_entities
 
 NEEDED = ("TRACK_ID", "FRAME", "POSITION_X", "POSITION_Y")
 _NUMBERS = r"(ID|TRACK_ID|FRAME|POSITION_[XYZT]|(MEAN_INTENSITY|CONTRAST)(_CH)?_?\d*)"
@@ -209,6 +210,8 @@ def _parsed(path: Path, report: LossReport) -> tuple[pd.DataFrame, pd.DataFrame,
     kept: list[int] = []
     settings: dict[str, str] = {}
     track = -1
+    with path.open("rb") as file:
+        refuse_entities(file.read(1 << 20), path)
     try:
         # expat fetches nothing by itself, and refuses entities that would fill the memory.
         for event, node in ET.iterparse(path, events=("start", "end")):  # noqa: S314

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Iterator
 
 from awd_cme.tracks.losses import LossReport
+from awd_core.files import check_archive, refuse_entities
 
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 SEPARATOR = "\t"
@@ -36,6 +37,10 @@ def sheet_as_text(path: str | os.PathLike[str], report: LossReport | None = None
     """
     try:
         with zipfile.ZipFile(path) as archive:
+            check_archive(path, archive)
+            for part in (name for name in archive.namelist() if name.endswith((".xml", ".rels"))):
+                with archive.open(part) as file:
+                    refuse_entities(file.read(1 << 20), path)
             if "xl/workbook.xml" not in archive.namelist():
                 raise ValueError(
                     f"{path} is a ZIP archive and no Excel file; unpack it, and give the files of tracks in it"

@@ -13,6 +13,7 @@ import numpy as np
 
 from awd_cme.model.card import ModelCard
 from awd_cme.model.coefficients import analysis_matrices, centre_times
+from awd_core.files import load_npz
 from awd_core.typing import AnyArray, Array, Rows
 
 PER_TRACK = ("cell", "track", "truth", "prediction", "time", "x", "y", "left_out")
@@ -78,13 +79,13 @@ class Examples:
         ValueError
             If an array is missing, or its length is another than it must be.
         """
-        with np.load(file, allow_pickle=False) as arrays:
-            needed = [name for name in cls.__dataclass_fields__ if name not in ("term", "left_out")]
-            if missing := [name for name in needed if name not in arrays.files]:
-                raise ValueError(f"{file} lacks the arrays {', '.join(missing)}; see awd_cme.report.examples.Examples")
-            held = {name: arrays[name] for name in needed}
-            term = arrays["term"] if "term" in arrays.files else held["value"] * held["weight"]
-            absent = arrays["left_out"] if "left_out" in arrays.files else np.zeros(len(held["cell"]), dtype=np.int64)
+        arrays = load_npz(file)
+        needed = [name for name in cls.__dataclass_fields__ if name not in ("term", "left_out")]
+        if missing := [name for name in needed if name not in arrays]:
+            raise ValueError(f"{file} lacks the arrays {', '.join(missing)}; see awd_cme.report.examples.Examples")
+        held = {name: arrays[name] for name in needed}
+        term = arrays["term"] if "term" in arrays else held["value"] * held["weight"]
+        absent = arrays["left_out"] if "left_out" in arrays else np.zeros(len(held["cell"]), dtype=np.int64)
         examples = cls(**held, term=term, left_out=absent)
         tracks, coefficients = len(examples.cell), len(examples.example)
         for name in cls.__dataclass_fields__:
@@ -116,9 +117,9 @@ def feature_spread(card: ModelCard, series: Path, split: Mapping[str, Any] | Non
 
     `series` is the file series.npz; the split tells the rows of training tracks in it.
     """
-    with np.load(series, allow_pickle=False) as arrays:
-        rows = np.arange(len(arrays["X"])) if split is None else np.asarray(split["train"], dtype=int)
-        X, mask, cell = (arrays[name][rows] for name in ("X", "mask", "cell"))
+    arrays = load_npz(series, "X", "mask", "cell")
+    rows = np.arange(len(arrays["X"])) if split is None else np.asarray(split["train"], dtype=int)
+    X, mask, cell = (array[rows] for array in arrays.values())
     X = card.inputs.standardised(X, cell, mask if card.resampling == "pad" else None)
     step = card.seconds_per_sample or 1.0
     matrices = analysis_matrices(card.taps, card.length, card.levels, card.mode)

@@ -19,6 +19,7 @@ from awd_cme.series.series_file import write_arrays
 from awd_cme.series.series_set import SeriesSet
 from awd_cme.teacher.convolutions import ConvolutionTeacher, ConvolutionTeacherClassifier
 from awd_cme.teacher.networks import stack_inputs
+from awd_core.files import load_npz
 from awd_core.run import RunFolder
 from awd_core.student import error_curve
 from awd_core.typing import Array
@@ -112,8 +113,7 @@ def distill_headline(run: RunFolder, job: RunJob, problem: Problem, taught: Taug
 
 def read_arrays(run: RunFolder, name: str) -> dict[str, Array]:
     """All arrays of an .npz file."""
-    with np.load(run / name, allow_pickle=False) as arrays:
-        return {key: np.asarray(arrays[key]) for key in arrays.files}
+    return load_npz(run / name)
 
 
 def _convolutions(training: SeriesSet, asked: SeriesSet, seed: int) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 
 from awd_cme.series.series_set import PER_TRACK, SeriesSet, SeriesSettings
 from awd_cme.tracks.losses import LossReport
-from awd_core.files import Record, write_atomically
+from awd_core.files import Record, load_npz, named_damage, write_atomically
 
 ARRAYS = ("X", "mask", *PER_TRACK)
 
@@ -58,11 +58,8 @@ def load_series(path: Path) -> SeriesSet:
         If they are something else.
     """
     account = _Account.load(path.with_suffix(".json"))
-    with np.load(path, allow_pickle=False) as arrays:
-        if missing := [name for name in ARRAYS if name not in arrays.files]:
-            raise ValueError(f"{path} lacks the arrays {', '.join(missing)}")
-        content = {name: arrays[name] for name in ARRAYS}
-    return SeriesSet(**content, **vars(account))
+    with named_damage(path, "series"):
+        return SeriesSet(**load_npz(path, *ARRAYS), **vars(account))
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:

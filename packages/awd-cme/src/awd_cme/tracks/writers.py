@@ -72,13 +72,13 @@ def write_parquet(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
 def to_parquet(table: pd.DataFrame, path: Path) -> None:
     """Write any table to a new file; opened here, since pyarrow takes no name that is not UTF-8."""
     with path.open("xb") as file:
-        table.to_parquet(file, engine="pyarrow", index=False)
+        table.to_parquet(file, engine="pyarrow", index=False, write_page_checksum=True)
 
 
 def read_parquet(path: str | os.PathLike[str], **options: Any) -> pd.DataFrame:
     """The table in a file, with the options of `pandas.read_parquet`."""
     with Path(path).open("rb") as file:
-        return pd.read_parquet(file, **options)
+        return pd.read_parquet(file, **{"page_checksum_verification": True, **options})
 
 
 def write_napari(table: pd.DataFrame, path: str | os.PathLike[str], *, cell: str | None = None) -> None:

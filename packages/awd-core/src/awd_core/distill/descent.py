@@ -46,8 +46,8 @@ class Step:
     @classmethod
     def _from_json(cls, values: Sequence[Any]) -> "Step":
         free, *terms, objective = values
-        sparsity, interpretation = (math.nan if term is None else term for term in terms)
-        return cls(tuple(free), sparsity, interpretation, objective)
+        sparsity, interpretation = (math.nan if term is None else float(term) for term in terms)
+        return cls(tuple(map(float, free)), sparsity, interpretation, float(objective))
 
 
 @dataclass(frozen=True)

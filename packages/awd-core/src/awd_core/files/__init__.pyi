@@ -6,6 +6,15 @@ from .atomic import make_atomically as make_atomically
 from .atomic import read_json as read_json
 from .atomic import write_atomically as write_atomically
 from .atomic import write_json as write_json
+from .damage import Unpacked as Unpacked
+from .damage import check_archive as check_archive
+from .damage import check_unpacked as check_unpacked
+from .damage import in_words as in_words
+from .damage import load_npy as load_npy
+from .damage import load_npz as load_npz
+from .damage import named_damage as named_damage
+from .damage import parse_json as parse_json
+from .damage import refuse_entities as refuse_entities
 from .lock import lock_file as lock_file
 from .record import Record as Record
 from .record import from_json as from_json
@@ -13,3 +22,4 @@ from .record import reading as reading
 from .record import to_json as to_json
 from .store import BlockStore as BlockStore
 from .store import Kind as Kind
+from .zarr_array import StoredArray as StoredArray

@@ -60,7 +60,7 @@ def location_of(array: SampleArray) -> ArrayLocation | None:
     """
     if isinstance(array, np.memmap):
         return _of_map(array)
-    if type(array).__module__.partition(".")[0] != "zarr":
+    if not any(kind.__module__.partition(".")[0] == "zarr" for kind in type(array).__mro__):
         return None
     source, name = cast(Any, array), cast(Any, array).path
     kind = type(source.store).__name__

@@ -11,7 +11,6 @@ import json
 import os
 import re
 import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,6 +20,7 @@ from torch import Tensor
 
 from awd_core.checks.real_numbers import real_array, refuse_masked
 from awd_core.files.converted import Converted
+from awd_core.files.damage import check_archive, load_npy, load_npz, named_damage
 from awd_core.files.tables import read_csv, read_parquet
 from awd_core.files.urls import local_path
 from awd_core.typing import AnyArray
@@ -153,10 +153,8 @@ def read_array(source: str | os.PathLike[str], *, texts: bool = False) -> Sample
         read = READERS.get(local.suffix.lower())
         if read is None:
             raise ValueError(f"{local} has the ending {local.suffix or 'of nothing'!r}; {FORMATS}")
-        try:
+        with named_damage(local, "an array"):
             array = read(local, name)
-        except (zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
-            raise ValueError(f"{local} cannot be read as an array; it may be damaged or cut short: {error}") from error
     if np.dtype(array.dtype).kind not in ("fiubU" if texts else "fiub"):
         raise ValueError(
             f"{source} holds {array.dtype} values; it must hold real numbers{' or texts' if texts else ''}"
@@ -173,10 +171,9 @@ def cached_array(path: str | os.PathLike[str]) -> AnyArray | None:
     None
     """
     try:
-        found: AnyArray = np.load(path, allow_pickle=False)
-    except (FileNotFoundError, EOFError, ValueError):
+        return load_npy(path)
+    except (FileNotFoundError, ValueError):
         return None
-    return found
 
 
 def identity(array: SampleArray) -> dict[str, Any]:
@@ -200,40 +197,26 @@ def _parted(source: str) -> tuple[str, str | None]:
 
 
 def _npy(path: Path, _: str | None) -> SampleArray:
-    with path.open("rb") as file:
-        if file.read(6) != np.lib.format.MAGIC_PREFIX:
-            raise ValueError(f"{path} is no .npy file, whatever its name says; write it with numpy.save")
-    try:
-        # Copy-on-write: torch warns of arrays that can't be written to, and the file stays as it is.
-        array: SampleArray = np.load(path, mmap_mode="c", allow_pickle=False)
-    except ValueError as error:
-        raise ValueError(
-            f"{path} cannot be read as an array of numbers: {str(error).rstrip('.')}. Pickled objects are never "
-            "loaded; write it with numpy.save from an array of numbers"
-        ) from error
-    return array
+    # Copy-on-write: torch warns of arrays that can't be written to, and the file stays as it is.
+    return load_npy(path, mmap_mode="c")
 
 
 def _npz(path: Path, name: str | None) -> SampleArray:
-    # Opened here, since NumPy leaves a damaged archive open.
     with path.open("rb") as file, zipfile.ZipFile(file) as archive:
-        chosen = _chosen(path, name, [member.removesuffix(".npy") for member in archive.namelist()])
-        with archive.open(f"{chosen}.npy") as member:
-            try:
-                array: SampleArray = np.lib.format.read_array(member, allow_pickle=False)
-            except ValueError as error:
-                raise ValueError(
-                    f"{path}:{chosen} cannot be read as an array of numbers: {str(error).rstrip('.')}. Pickled "
-                    "objects are never loaded"
-                ) from error
-    return array
+        names = [member.removesuffix(".npy") for member in archive.namelist()]
+    chosen = _chosen(path, name, names)
+    return load_npz(path, chosen)[chosen]
 
 
 def _zarr(path: Path, name: str | None) -> SampleArray:
     import zarr
 
     try:
-        return _array_in(zarr.storage.ZipStore(path, mode="r") if path.suffix.lower() == ".zip" else path, path, name)
+        if path.suffix.lower() == ".zip":
+            with zipfile.ZipFile(path) as archive:
+                check_archive(path, archive)
+            return _array_in(zarr.storage.ZipStore(path, mode="r"), path, name)
+        return _array_in(path, path, name)
     except (FileNotFoundError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is not a Zarr array or group: {error}") from error
 
@@ -260,10 +243,14 @@ def _array_in(store: Any, place: str | Path, name: str | None) -> SampleArray:
             raise ValueError(f"{place} is one array, it has no {name!r} in it; leave the name out")
     except ValueError as error:
         # From 3.1 on, Zarr itself refuses what `_names_pickle` looks for.
-        raise (_pickled(place) if "pickle" in str(error) else error) from error
+        if "pickle" not in str(error):
+            raise
+        raise _pickled(place) from error
     if _names_pickle(found):
         raise _pickled(place)
-    array: SampleArray = found
+    from awd_core.files.zarr_array import StoredArray
+
+    array: SampleArray = StoredArray.of(found, str(place))
     return array
 
 

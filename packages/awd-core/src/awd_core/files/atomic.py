@@ -17,6 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from awd_core.files.damage import parse_json
+
 
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     """Write a file of which nobody ever sees a part.
@@ -111,7 +113,7 @@ def read_json(path: str | os.PathLike[str], advice: str = "delete it and start t
     """
     file = Path(path)
     try:
-        return json.loads(file.read_bytes())
+        return parse_json(file.read_bytes())
     except ValueError as error:
         raise ValueError(f"{file} is damaged: {file.name} cannot be read as JSON ({error}); {advice}") from error
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from awd_core.checks.choices import check_file
 from awd_core.files.atomic import write_json
+from awd_core.files.damage import in_words, parse_json
 
 Kind = TypeVar("Kind")
 MOST = 3
@@ -140,12 +141,13 @@ def reading(path: str | os.PathLike[str], what: str, advice: str = "") -> Iterat
     check_file(Path(path))
     try:
         try:
-            values = json.loads(Path(path).read_bytes())
+            values = parse_json(Path(path).read_bytes())
         except ValueError as error:
             raise ValueError(f"it is not JSON, or was cut short ({error})") from error
         yield values
-    except (ValueError, TypeError, KeyError) as error:
-        reason = f"it lacks {error}" if isinstance(error, KeyError) else error
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, RecursionError) as error:
+        plain = isinstance(error, (ValueError, TypeError))
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else error if plain else in_words(error)
         told = f"{reason}; {advice}" if advice else reason
         raise ValueError(f"{os.fspath(path)} cannot be read as {what}: {told}") from error
 
@@ -268,6 +270,11 @@ def _plain(value: Any, kind: Any) -> Any:
     # To Python True is a whole number.
     if not isinstance(value, _PLAIN[kind][0]) or isinstance(value, bool) != (kind is bool):
         raise _OtherKindError
+    if kind is float and isinstance(value, int):
+        try:
+            float(value)
+        except OverflowError as error:
+            raise _OtherKindError from error
     return value
 
 
@@ -332,7 +339,7 @@ def _problems(error: BaseException, value: Any, at: str, kind: Any) -> Iterator[
             yield from _problems(inner, value[place], f"{at}{name}", inner_kind)
     for other in others:
         if isinstance(other, ForbiddenExtraKeysError):
-            names = ", ".join(sorted(map(str, other.extra_fields)))
+            names = ", ".join(sorted(_shown(name).strip('"') for name in other.extra_fields)[:MOST])
             yield f"{at or 'it'} has {names}, which this {_program(other.cl)} does not know: update"
         else:
             yield f"{at}: {other}" if at else str(other)

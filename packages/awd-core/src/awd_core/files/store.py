@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.files.atomic import make_atomically
+from awd_core.files.damage import in_words
 from awd_core.files.urls import local_path
 from awd_core.typing import AnyArray
 
@@ -41,14 +42,14 @@ class Kind(NamedTuple):
     mark : tuple of int
         Shape of a mark, in bytes: (), a flag, or as many as what is known of a block takes.
     compressors : optional
-        As `zarr.create_array` takes them.
+        As `zarr.create_array` takes them; "summed" compresses with a sum over each chunk, so that damage is noticed.
     """
 
     array: str
     attribute: str
     maker: str
     mark: tuple[int, ...] = ()
-    compressors: Any = "auto"
+    compressors: Any = "summed"
 
 
 class BlockStore:
@@ -90,11 +91,14 @@ class BlockStore:
 
         def make(place: str | Path) -> None:
             import zarr
+            from zarr.codecs import ZstdCodec
 
             group = zarr.create_group(place, attributes={kind.attribute: UNFINISHED}, overwrite=True)
             chunks, blocks, flag = (min(block, shape[0]), *shape[1:]), -(-shape[0] // block), (1, *kind.mark)
+            summed = ZstdCodec(level=0, checksum=True)
             group.create_array(
-                kind.array, shape=shape, dtype=dtype, chunks=chunks, fill_value=np.nan, compressors=kind.compressors,
+                kind.array, shape=shape, dtype=dtype, chunks=chunks, fill_value=np.nan,
+                compressors=summed if kind.compressors == "summed" else kind.compressors,
                 attributes=dict(attributes or {}),
             )  # fmt: skip
             group.create_array(
@@ -125,6 +129,13 @@ class BlockStore:
                 "delete that folder."
             )
         self._take(group, kind)
+        rows, blocks = min(block, shape[0]), -(-shape[0] // block)
+        found = self.array.shape, self.array.chunks, self.array.dtype, self._completed.shape
+        if found != (tuple(shape), (rows, *shape[1:]), np.dtype(dtype), (blocks, *kind.mark)):
+            raise ValueError(
+                f"{path} is damaged (its arrays have other shapes or types than its job): delete it, and the "
+                f"{kind.array} are made again"
+            )
 
     @classmethod
     def opened(cls, path: str | os.PathLike[str], kind: Kind) -> Self:
@@ -149,7 +160,7 @@ class BlockStore:
         """The mark of a block; zeros if it is not done, or the mark is lost."""
         try:
             found: npt.NDArray[np.uint8] = np.asarray(self._completed[block : block + 1])[0]
-        except (ValueError, RuntimeError, OSError):
+        except (ValueError, RuntimeError, OSError, TypeError):
             # Files that were made and not filled, or lost their end: what they hold cannot be decoded.
             return np.zeros(self._completed.shape[1:], np.uint8)
         return found
@@ -209,6 +220,9 @@ def _group(path: str | os.PathLike[str], kind: Kind) -> "zarr.Group | None":
             _ = [group[name] for name in (kind.array, "completed")]
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError) as error:
-        raise ValueError(f"{path} is damaged ({error}): delete it, and the {kind.array} are made again") from error
+    except OSError:
+        raise
+    except Exception as error:  # whatever Zarr raises of metadata that are damaged
+        why = f"{path} is damaged ({in_words(error)}): delete it, and the {kind.array} are made again"
+        raise ValueError(why) from error
     return group

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from awd_core.files.damage import in_words
 from awd_core.typing import AnyArray
 
 DELIMITERS = ",;\t"
@@ -64,9 +65,9 @@ def read_parquet(path: Path, name: str | None) -> AnyArray:
             f"{path}: Parquet files are read by pyarrow, which is not installed; pip install pyarrow"
         ) from error
     try:
-        table = pyarrow.parquet.read_table(path)
-    except (pyarrow.ArrowInvalid, OSError) as error:
-        raise ValueError(f"{path} cannot be read as a Parquet file: {error}") from error
+        table = pyarrow.parquet.read_table(path, page_checksum_verification=True)
+    except Exception as error:  # pyarrow raises of what is damaged errors of many kinds
+        raise ValueError(f"{path} cannot be read as a Parquet file: {in_words(error)}") from error
     columns = [column.to_numpy(zero_copy_only=False) for column in table.columns]
     told = [np.array([str(one) for one in c.tolist()]) if c.dtype.kind == "O" else np.asarray(c) for c in columns]
     return _chosen(path, name, list(table.column_names), told)

@@ -266,7 +266,7 @@ class ReadableModel:
             if "readable" not in values:
                 raise ValueError("it is a student without a domain; StudentCard.load reads it")
             held = values["readable"]
-            return cls(
+            made = cls(
                 card,
                 np.array(held["intervals"], dtype=np.float64).reshape(len(card.numbers) + 1, len(card.targets), 2),
                 np.array(held["usual"]["mean"], dtype=np.float64),
@@ -277,6 +277,8 @@ class ReadableModel:
                 tuple(held["features"]),
                 dict(held["told"]),
             )
+            made.table()  # which asks for all that its numbers name
+            return made
 
     def __str__(self) -> str:
         return rules(self)

@@ -11,6 +11,7 @@ the clock is in an artefact, so two runs with the same settings can be compared 
 beside its place and renamed, and what a killed process left unfinished is cleared away by the next.
 """
 
+import errno
 import json
 import os
 import platform
@@ -30,6 +31,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from awd_core.files.atomic import write_atomically, write_json
+from awd_core.files.damage import parse_json
 from awd_core.files.lock import lock_file
 from awd_core.kernel.library import kernel_in_words
 from awd_core.run.screen import Report, Screen
@@ -42,6 +44,8 @@ FORMAT, VERSION = "awd-run", 1
 PACKAGES = ("awd-core", "torch", "numpy", "scipy", "PyWavelets", "zarr", "matplotlib")
 CONFIG, SESSIONS, LOG, LOCK = "config.json", "sessions.json", "log.txt", ".lock"
 SECONDS_BETWEEN_LOG_LINES = 30.0
+OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.EACCES, errno.EPERM, errno.ENOLCK)
+"""Numbers of errors of a disk, which do not name a place where they come of writing to an open file."""
 
 
 class RunFolder:
@@ -140,7 +144,8 @@ class RunFolder:
         try:
             run.artefacts = dict(artefacts) if isinstance(artefacts, Mapping) else dict.fromkeys(artefacts, "")
             run._begin(program, wanted, packages, overwrite)
-        except BaseException:
+        except BaseException as error:
+            run._name_place(error)
             run._release()
             raise
         return run
@@ -175,14 +180,16 @@ class RunFolder:
             self.resumed = True
             threads = use_threads(earlier.get("threads"))
         self._threads = threads
-        stored = _read(self.path / SESSIONS) or {}
-        self.sessions = list(stored.get("sessions", []))
+        stored = _sessions(self.path / SESSIONS)
+        self.sessions = [] if stored is None else stored
         command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
         session: dict[str, Any] = {"began": _now(), "command": command, "versions": versions}
         session |= {"threads": threads.count, "seconds": {}, "finished": False}
         self.sessions.append(session)
         self.log(f"{'resumed' if self.resumed else 'started'}: {command}")
         self.log(f"threads: {threads.count}; {threads.why}")
+        if stored is None:
+            self.say(f"Note: {SESSIONS} was damaged: what earlier starts took is not known any more.")
         for name, there in self.config["versions"].items():
             if versions.get(name) != there:
                 self.say(f"Note: the run was begun with {name} {there}, this is {versions.get(name)}.")
@@ -276,7 +283,13 @@ class RunFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._name_place(error)
         self._release()
+
+    def _name_place(self, error: BaseException | None) -> None:
+        """Give an error of the system that names no place, as those of writing do, the name of this folder."""
+        if isinstance(error, OSError) and error.errno in OF_DISKS and error.filename is None:
+            error.filename = str(self.path)
 
     def _write_sessions(self) -> None:
         self.write_json(SESSIONS, {"sessions": self.sessions})
@@ -346,14 +359,30 @@ def _read(path: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = parse_json(path.read_bytes())
     except ValueError as error:
         raise ValueError(f"{path} is damaged ({error}); give another folder") from error
     if path.name == CONFIG and (not isinstance(values, dict) or values.get("format") != FORMAT):
         raise ValueError(f"{path} belongs to something else than a run; give another folder")
     if path.name == CONFIG and values.get("version") != VERSION:
         raise ValueError(f"{path} has version {values.get('version')!r}, this awd-core reads {VERSION}: update it")
+    if path.name == CONFIG and not all(isinstance(values.get(name), dict) for name in ("settings", "versions")):
+        raise ValueError(f"{path} is damaged (it lacks the run's settings or versions); give another folder")
     return dict(values)
+
+
+def _sessions(path: Path) -> list[dict[str, Any]] | None:
+    """Earlier sessions; None if their file is damaged, of which no result depends."""
+    try:
+        found = parse_json(path.read_bytes())["sessions"]
+        for one in found:
+            if not all(isinstance(seconds, (int, float)) for seconds in one["seconds"].values()):
+                return None
+        return list(found)
+    except FileNotFoundError:
+        return []
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _check_same(folder: Path, earlier: Mapping[str, Any], settings: Mapping[str, Any]) -> None:

@@ -39,6 +39,8 @@ SYSTEM = {
     errno.ENOTDIR: ("a part of this path is a file, not a folder", "take another place"),
     errno.EEXIST: ("this is there already, and no folder", "take another name"),
     errno.EISDIR: ("this is a folder", "name a file"),
+    errno.EIO: ("the disk gave an error", "check the disk, or take another place, then give the same command again"),
+    errno.EMFILE: ("too many files are open", "raise the limit (ulimit -n), then give the same command again"),
     errno.ENOSPC: ("no space is left there", "make some, then give the same command again"),
     errno.EDQUOT: ("your quota is used up there", "make space, then give the same command again"),
 }

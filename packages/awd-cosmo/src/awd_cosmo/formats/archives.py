@@ -108,8 +108,11 @@ def _tar_members(name: str, size: int, mtime_ns: int) -> Mapping[str, tuple[int,
         with io.FileIO(name) as file:
             file.seek(end)
             # tarfile takes a header that breaks off for the end; the true end is a block of zeros
-            if file.read(512) != bytes(512):
+            if size % 512 or file.read(512) != bytes(512):
                 raise tarfile.ReadError("no end mark")
+            while part := file.read(1 << 20):
+                if part.strip(b"\0"):
+                    raise tarfile.ReadError("something behind the end mark")
     except tarfile.ReadError as error:
         if members:
             raise BadMap([(name, f"the tar is truncated after {len(members)} maps; fetch it again")]) from error

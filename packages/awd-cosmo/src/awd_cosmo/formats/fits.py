@@ -8,7 +8,6 @@ pixels, bit for bit.
 κ is dimensionless; the first row of an array is at the bottom of the sky, as FITS has it.
 """
 
-import gzip
 import io
 import math
 import os
@@ -25,6 +24,7 @@ import numpy.typing as npt
 from astropy.io import fits
 
 from awd_core.checks import is_whole_number
+from awd_core.files import Unpacked
 from awd_core.typing import AnyArray
 from awd_cosmo.formats.archives import MEMBER, BadMap, read_bytes
 from awd_cosmo.formats.headers import Cards, MapHeader, describe
@@ -179,17 +179,19 @@ def image(content: bytes, name: str, hdu: int | str | None = None) -> tuple[Floa
         As in `read_map`.
     """
     if content[:2] == b"\x1f\x8b":
-        try:
-            content = gzip.decompress(content)
-        except (EOFError, OSError, zlib.error) as error:
-            raise BadMap([(name, f"truncated or damaged gzip file: {error}")]) from error
+        content = _unpacked(content, name)
     if hdu in (None, 0):
         simple = _simple(content)
         if simple is not None:
             offset, dtype, shape, cards = simple
             size = dtype.itemsize * math.prod(shape)
             _check_length(len(content), offset + size, name)
-            _check_sum(memoryview(content)[offset : offset + -(-size // _BLOCK) * _BLOCK], cards, name)
+            _check_end(content, offset + size, name)
+            whole = memoryview(content)[: offset + -(-size // _BLOCK) * _BLOCK]
+            _check_sum(whole[offset:], cards, name)
+            if "CHECKSUM" in cards and _sum(whole) not in (0, 0xFFFFFFFF):
+                cards = Cards(cards)
+                cards.altered = True
             return np.frombuffer(content, dtype, math.prod(shape), offset).reshape(shape), cards, 0
     return _by_astropy(content, name, hdu)
 
@@ -226,10 +228,9 @@ def _parse(header: bytes, offset: int) -> _Simple | None:
         if card[8:10] != b"= ":
             continue  # COMMENT, HISTORY, blank
         try:
-            value = _value(card[10:].decode("ascii"))
+            cards.setdefault(key.decode("ascii"), _value(card[10:].decode("ascii")))
         except ValueError:
             return None
-        cards.setdefault(key.decode("ascii"), value)
     plain = (
         cards.get("SIMPLE") is True
         and cards.get("BITPIX") in (-32, -64)
@@ -263,42 +264,77 @@ def _check_length(length: int, needed: int, name: str) -> None:
         raise BadMap([(name, f"truncated: {length} bytes where its header promises {needed}")])
 
 
+def _check_end(content: bytes, end: int, name: str) -> None:
+    """Refuse bytes behind the data that are neither their padding nor an extension: the data have moved."""
+    whole = -(-end // _BLOCK) * _BLOCK
+    rest, filling = content[whole:], content[end:whole]
+    if filling.strip(b"\0 "):
+        raise BadMap([(name, f"damaged: behind its data, from byte {end}, should be zeros; fetch it again")])
+    if len(content) in (end, whole) or rest.startswith(b"XTENSION"):
+        return
+    if len(content) % _BLOCK or rest.strip(b"\0 "):
+        said = f"damaged: its data end at byte {end}, its file at {len(content)}, and between is no extension"
+        raise BadMap([(name, said)])
+
+
+def _unpacked(content: bytes, name: str) -> bytes:
+    """The content of a gzip file, if it begins as FITS does."""
+    try:
+        packed = Unpacked(content, name)
+        if not packed.up_to(9).startswith(b"SIMPLE  ="):
+            return packed.up_to(9)
+        return packed.whole()
+    except (ValueError, EOFError, zlib.error) as error:
+        raise BadMap([(name, f"truncated or damaged gzip file: {error}")]) from error
+
+
 def _check_sum(data: memoryview, cards: Mapping[str, Any], name: str) -> None:
     """Compare data, padded to whole blocks, with DATASUM: a sum of 32-bit words whose carries come back at the end."""
     promised = str(cards.get("DATASUM") or "").strip()
     if not promised.isdecimal():
         return
+    total = _sum(data)
+    if total != int(promised):
+        raise BadMap([(name, f"damaged: its data add up to {total}, but DATASUM = {promised}; fetch it again")])
+
+
+def _sum(data: memoryview) -> int:
     whole = len(data) // 4 * 4
     total = int(np.frombuffer(data[:whole], ">u4").sum(dtype=np.uint64))
     total += int.from_bytes(bytes(data[whole:]).ljust(4, b"\0"), "big") if whole < len(data) else 0
     while total >> 32:
         total = (total & 0xFFFFFFFF) + (total >> 32)
-    if total != int(promised):
-        raise BadMap([(name, f"damaged: its data add up to {total}, but DATASUM = {promised}; fetch it again")])
+    return total
 
 
 def _by_astropy(content: bytes, name: str, hdu: int | str | None) -> tuple[Floats, Mapping[str, Any], int]:
     if not content.startswith(b"SIMPLE  ="):
         what = "an empty file" if not content else f"no FITS file (it starts with {content[:9]!r})"
         raise BadMap([(name, what)])
+    _check_header(content, 0, name)
     with _astropy_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             with fits.open(io.BytesIO(content), memmap=False) as hdus:
                 number: int = _image_hdu(hdus, name) if hdu is None else _named_hdu(hdus, name, hdu)
                 found = hdus[number]
-                place = found.fileinfo()
+                place, altered = found.fileinfo(), False
                 # astropy fills what lies behind the end with nothing, and only warns
                 if place:
                     start, stop = place["datLoc"], place["datLoc"] + place["datSpan"]
+                    _check_header(content, place["hdrLoc"], name)
                     _check_length(len(content), stop, name)
+                    _check_end(content, stop, name)
                     # Of compressed images astropy shows another header than the one that its table has.
                     found_sum = _DATASUM.search(content, place["hdrLoc"], start)
                     cards_sum = {"DATASUM": found_sum[1].decode()} if found_sum else {}
                     _check_sum(memoryview(content)[start:stop], cards_sum, name)
+                    altered = re.search(rb"CHECKSUM= '\w{16}", content[place["hdrLoc"] : start]) is not None
+                    altered = altered and _sum(memoryview(content)[place["hdrLoc"] : stop]) not in (0, 0xFFFFFFFF)
                 blank = found.header.get("BLANK")
                 data: AnyArray = np.asarray(found.data) if found.data is not None else np.zeros(0)
                 cards = Cards({key: found.header[key] for key in found.header if key not in ("COMMENT", "HISTORY", "")})
+                cards.altered = altered
         except BadMap:
             raise
         except Exception as error:  # whatever astropy's many readers raise is one thing here: this file is bad
@@ -313,6 +349,14 @@ def _by_astropy(content: bytes, name: str, hdu: int | str | None) -> tuple[Float
         if blank is not None:
             data[whole == blank] = np.nan
     return data, cards, number
+
+
+def _check_header(content: bytes, start: int, name: str) -> None:
+    """Refuse a header with bytes that no writer puts there, which astropy passes over with the card that they are in."""
+    for at in range(start, max(start, content.find(_END, start)), _CARD):
+        card = content[at : at + _CARD]
+        if not re.fullmatch(rb"[ -~]*", card[:8]) or re.search(rb"[\x00-\x1f]", card):
+            raise BadMap([(name, f"damaged: its header has the card {card.rstrip()[:30]!r}; fetch it again")])
 
 
 def _named_hdu(hdus: Any, name: str, hdu: int | str) -> int:

@@ -71,11 +71,15 @@ class MapHeader:
 
 
 class Cards(dict[str, Any]):
-    """Keyword to value; `said` is what was once read of them, which maps with the same header share."""
+    """Keyword to value; `said` is what was once read of them, which maps with the same header share.
+
+    `altered` is whether they are others than those that their CHECKSUM was made of.
+    """
 
     def __init__(self, cards: Mapping[str, Any] | None = None) -> None:
         super().__init__(cards or {})
         self.said: dict[Any, MapHeader] = {}
+        self.altered = False
 
 
 def describe(
@@ -124,6 +128,8 @@ def describe(
         check_parameters(parameters, "its header", ranges)
     except ValueError as error:
         raise BadMap([(name, str(error))]) from error
+    if getattr(cards, "altered", False):
+        notes.append("its header is another than its CHECKSUM was made of: edited since, or damaged")
     return MapHeader(name, hdu, (ny, nx), scale, scale_source, z, z_source, parameters, tuple(notes))
 
 

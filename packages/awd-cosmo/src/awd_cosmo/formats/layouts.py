@@ -363,7 +363,7 @@ def _with_parameters(
             problems += [(found.file, reason) for found in model.files]
             continue
         values = {name: float(table[name][rows[number]]) for name in table.colnames if name != "index"}
-        known.append(replace(model, parameters=values))
+        known.append(replace(model, parameters=values, name=f"{model.name} by {PARAMETER_FILE}"))
     lonely = sorted(set(rows) - set(numbers))
     if lonely:
         shown = ", ".join(map(str, lonely[:10])) + (", …" if len(lonely) > 10 else "")

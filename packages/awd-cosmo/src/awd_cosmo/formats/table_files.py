@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from astropy.table import Column, Table
 
+NOTE = "awd_note"
+"""Where a table keeps what is to be said of its text."""
 LABELS = ("file", "filename", "file_name", "path", "fits", "map", "name")
 """What the column of files may be called; where several are there, the first of these."""
 
@@ -57,21 +59,38 @@ def _read(path: Path, mtime_ns: int, size: int) -> Table:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # unknown units and the like: what counts is checked column by column
         try:
-            if ending == ".ecsv":
-                return Table.read(_text(path).splitlines(), format="ascii.ecsv")
-            return _from_text(_text(path)) if ending in (".csv", ".tsv") else Table.read(path, format="fits")
+            if ending not in (".csv", ".tsv", ".ecsv"):
+                if size % 2880:
+                    raise ValueError(f"its {size} bytes are no whole blocks of FITS: it was cut or damaged")
+                return Table.read(path, format="fits")
+            text, note = text_of(path)
+            table = Table.read(text.splitlines(), format="ascii.ecsv") if ending == ".ecsv" else _from_text(text)
+            table.meta[NOTE] = note
+            return table
         except Exception as error:  # astropy's readers raise nearly everything; here it is one fault of one file
             raise ValueError(f"{path} cannot be read as a table: {' '.join(str(error).split())}") from error
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> tuple[str, str]:
+    """The text of a table in whatever encoding it is, and what is to be said of that: "" if nothing."""
     content = path.read_bytes()
+    text, note = _decoded(content, path)
+    if re.search(r"[\x00-\x08\x0e-\x1f]", text):
+        raise ValueError(f"{path} is damaged, or no text: it holds characters that cannot be shown; write it again")
+    return text, note
+
+
+def _decoded(content: bytes, path: Path) -> tuple[str, str]:
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return content.decode("utf-16")
+        try:
+            return content.decode("utf-16"), ""
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path} is damaged: it is no whole text in UTF-16 ({error}); write it again") from error
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-8-sig"), ""
     except UnicodeDecodeError:
-        return content.decode("latin-1")  # as spreadsheets in older Windows write it
+        # As spreadsheets in older Windows write it.
+        return content.decode("latin-1"), f"the text of {path.name} is no UTF-8, and is taken for that of older Windows"
 
 
 def _from_text(text: str) -> Table:

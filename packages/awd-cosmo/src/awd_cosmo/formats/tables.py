@@ -4,7 +4,7 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from awd_cosmo.formats.parameters import (
     parameter_name,
 )
 from awd_cosmo.formats.suite_models import Found, Model
-from awd_cosmo.formats.table_files import find_columns, read_table
+from awd_cosmo.formats.table_files import NOTE, find_columns, read_table, text_of
 
 COPY_COLUMNS = ("index", "M_nu", "Omega_m", "A_s", "sigma8")
 """The order that `cosmological_parameters.txt` most likely has. Never assumed: to be passed by who has looked."""
@@ -142,6 +142,8 @@ def read_map_table(
         If the table cannot be read, has no column of files or lacks one that is told, or two columns seem swapped.
     """
     table = read_table(path)
+    if note := table.meta.get(NOTE):
+        notes.append(note)
     told = _told(path, table, columns)
     column = find_columns(table, path.parent, told.get("file"))
     if column is None:
@@ -182,6 +184,11 @@ def read_map_table(
 
     models: dict[tuple[str, ...], Model] = {}
     for i, file in enumerate(str(name).strip() for name in table[column]):
+        if _leaves(file):
+            problems.append(
+                (file, f"row {i} of {path.name} names it outside the table's folder, which is not followed")
+            )
+            continue
         if not _exists(path.parent, file):
             problems.append((file, f"row {i} of {path.name} names it, but there is no such file"))
             continue
@@ -295,7 +302,7 @@ def read_parameter_file(
     [0.3, 0.28]
     """
     notes = [] if notes is None else notes
-    header, numbers = _read_text(path)
+    header, numbers = _read_text(path, notes)
     if isinstance(columns, Mapping):
         header = _renamed(path, header, columns)
     if columns is not None and not isinstance(columns, Mapping):
@@ -348,6 +355,12 @@ def read_parameter_file(
     return table
 
 
+def _leaves(file: str) -> bool:
+    """Whether a name leads out of the folder that it is looked for in: a table is no reason to read other places."""
+    told = PureWindowsPath(file)  # which takes both kinds of slashes
+    return bool(told.anchor) or ".." in told.parts
+
+
 def _exists(folder: Path, file: str) -> bool:
     archive, found, _ = file.partition(".tar!")
     # not joined by a Path, which would keep every name among the interned strings
@@ -382,10 +395,13 @@ def _renamed(path: Path, header: list[str] | None, columns: Mapping[str, str]) -
     return [ours.get(label, label) for label in header or ()]
 
 
-def _read_text(path: Path) -> tuple[list[str] | None, Array]:
+def _read_text(path: Path, notes: list[str]) -> tuple[list[str] | None, Array]:
     labels: list[str] | None = None
     rows: list[list[float]] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+    content, note = text_of(path)
+    if note:
+        notes.append(note)
+    for number, line in enumerate(content.splitlines(), start=1):
         text = line.strip()
         comment = text.startswith("#")
         bare = re.sub(r"\[.*?\]|\(.*?\)", "", text.lstrip("# "))

@@ -278,7 +278,7 @@ class Model:
         """
         file, own = _File.from_dict(values), {kind.__name__: kind for kind in statistics}
         try:
-            return cls(
+            made = cls(
                 parameters=file.parameters,
                 pixel_scale=file.pixel_scale_arcmin,
                 shape=file.shape,
@@ -289,7 +289,11 @@ class Model:
                 wavelet=None if file.wavelet is None else file.wavelet.made(),
                 provenance=file.provenance,
             )
-        except (KeyError, TypeError, AttributeError) as error:
+            estimate = made.regressor._estimate(np.zeros((1, made.regressor.n_features_in_)))[0]
+            if np.shape(estimate) != (1, made.regressor.n_targets_):
+                raise ValueError("the regressor contradicts itself: its arrays are not of one size")
+            return made
+        except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise ValueError(f"a statistic or the regressor is not as it should be: {error!r}") from error
 
     def save(self, path: str | os.PathLike[str]) -> None:

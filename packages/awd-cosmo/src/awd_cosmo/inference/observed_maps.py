@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from awd_core.files import load_npy
 from awd_core.typing import AnyArray, Array, Flags
 from awd_cosmo.inference.model import Model
 
@@ -162,8 +163,8 @@ def _array(file: Path) -> AnyArray:
     from awd_cosmo.formats.archives import BadMap
 
     try:
-        array = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
+        array = load_npy(file, mmap_mode="r")
+    except ValueError as error:
         reason = "it is no array of numbers that NumPy has saved, or not all of it; save it again with numpy.save"
         raise BadMap([(str(file), reason)]) from error
     if not (hasattr(array, "ndim") and array.ndim in (2, 3) and array.dtype.kind in "fiub" and array.size):

@@ -92,6 +92,8 @@ class TrainingDistribution(Record):
     def __post_init__(self) -> None:
         if self.precision.shape != (len(self.mean),) * 2 or self.quantiles.ndim != 1:
             raise ValueError("the training distribution contradicts itself: mean and precision differ in size")
+        if len(self.quantiles) != 101 or not (np.diff(self.quantiles) >= 0).all():
+            raise ValueError("the training distribution contradicts itself: its 101 percentiles do not increase")
         if self.curve is not None and self.curve.weights.shape[1:] != self.mean.shape:
             raise ValueError("the training distribution contradicts itself: mean and curve differ in size")
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from awd_core.checks import check_file, plain_array
+from awd_core.files import load_npy
 from awd_core.typing import AnyArray, Rows
 from awd_cosmo.formats.fits import read_map
 from awd_cosmo.formats.headers import ANY
@@ -87,10 +88,7 @@ def read_any_mask(mask: Any) -> Mask:
     """A mask as bool from an array, a FITS file or one of NumPy's, of whatever shape."""
     if isinstance(mask, str | os.PathLike):
         check_file(Path(mask))
-        if Path(mask).suffix.lower() == ".npy":
-            seen = np.load(mask, allow_pickle=False)
-        else:
-            seen = read_map(mask, itype=ANY)[0]
+        seen = load_npy(mask) if Path(mask).suffix.lower() == ".npy" else read_map(mask, itype=ANY)[0]
     else:
         seen = plain_array(mask, "mask")
     if seen.dtype != np.bool_ and not np.isin(seen, (0, 1)).all():

@@ -10,6 +10,7 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +21,7 @@ import numpy.typing as npt
 from astropy import units
 from astropy.table import QTable
 
+from awd_core.files import StoredArray, in_words, load_npy, load_npz, named_damage
 from awd_core.typing import AnyArray, Array, Rows
 from awd_cosmo.formats.archives import BadMap
 from awd_cosmo.formats.listing import COLUMNS
@@ -73,7 +75,7 @@ class Stacked:
         array, bad = arrays_of(self.file)[self.key], []
         for i, row in enumerate(rows):
             place = tuple(int(k) for k in np.unravel_index(int(row), self.leading))
-            with np.errstate(over="ignore"):
+            with np.errstate(over="ignore"), _damage_in(self.file):
                 pixels = np.asarray(array[place]).astype(np.float32)
             wrong = ~(np.abs(pixels) < LARGEST)
             if not self.flat and self.mask is not None:
@@ -168,6 +170,19 @@ def open_stack(
     ValueError
         If there are several stacks, shapes do not fit, or labels have no names.
     """
+    with _damage_in(path):
+        return _open_stack(path, mask, pixel_scale, source_redshift, columns, ranges, invalid)
+
+
+def _damage_in(file: Path) -> AbstractContextManager[None]:
+    """For what is read of an open file: its chunks may be damaged."""
+    return named_damage(file, "a stack of maps", make=lambda told: BadMap([(str(file), told)]))
+
+
+def _open_stack(
+    path: Path, mask: Mask | None, pixel_scale: float | None, source_redshift: float | None,
+    columns: Sequence[str] | Mapping[str, str] | None, ranges: Ranges | None, invalid: str,
+) -> Stack:  # fmt: skip
     folder = path if path.is_dir() and path.suffix.lower() not in ENDINGS else path.parent
     file, beside = _roles(path, folder)
     arrays, notes = dict(arrays_of(file)), []
@@ -209,18 +224,20 @@ def _opened(file: Path, mtime_ns: int) -> Mapping[str, Any]:
     ending = file.suffix.lower()
     try:
         if ending == ".npy":
-            return {"": np.load(file, mmap_mode="r", allow_pickle=False)}
+            return {"": load_npy(file, mmap_mode="r")}
         if ending == ".npz":
-            with np.load(file, allow_pickle=False) as held:
-                return {name: held[name] for name in held.files}
+            return load_npz(file)
         if ending == ".zarr":
             import zarr
 
             opened: Any = zarr.open(file, mode="r")
-            return {"": opened} if isinstance(opened, zarr.Array) else dict(opened.arrays())
+            arrays = {"": opened} if isinstance(opened, zarr.Array) else dict(opened.arrays())
+            return {name: StoredArray.of(array, str(file), empty=True) for name, array in arrays.items()}
         return _of_hdf5(file)
-    except (ValueError, EOFError, OSError, KeyError) as error:
-        reason = f"no arrays of numbers can be read of it ({' '.join(str(error).split())}); save them again"
+    except ImportError:
+        raise
+    except Exception as error:  # h5py and Zarr raise nearly anything over a damaged file
+        reason = f"no arrays of numbers can be read of it ({in_words(error)}); save them again"
         raise BadMap([(str(file), reason)]) from error
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from awd_core.distill import DistillationPath, PathPoint, load_path
 from awd_core.evidence import CheckedQuality, Scores, read_selection
+from awd_core.files import load_npz
 from awd_core.report import load_if_exists, read_json, read_quality, read_scores
 from awd_core.run import RunFolder
 from awd_core.typing import Array, Rows
@@ -242,10 +243,10 @@ def _predictions(file: Path) -> dict[str, Predictions]:
 
 def _attributions(file: Path) -> Attributions:
     try:
-        with np.load(file, allow_pickle=False) as held:
-            names = [str(name) for name in held["bands"]] if "bands" in held else []
-            # A name in `bands` may stand with or without what the arrays have before it.
-            bands = {name.removeprefix("wavelet_"): held[f"wavelet_{name.removeprefix('wavelet_')}"] for name in names}
-            return Attributions(held["maps"], held["gradients"], held["truth"], bands)
+        held = load_npz(file)
+        names = [str(name) for name in held["bands"]] if "bands" in held else []
+        # A name in `bands` may stand with or without what the arrays have before it.
+        bands = {name.removeprefix("wavelet_"): held[f"wavelet_{name.removeprefix('wavelet_')}"] for name in names}
+        return Attributions(held["maps"], held["gradients"], held["truth"], bands)
     except (ValueError, KeyError, OSError) as error:
         raise ValueError(f"{file} is not what {PROGRAM} writes ({error}); delete it and start the run again") from error
