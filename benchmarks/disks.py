@@ -174,10 +174,7 @@ def main(arguments: list[str] | None = None) -> int:
     library = compiled(told.out)
     if os.environ.get("LD_PRELOAD") != str(library):
         os.environ["LD_PRELOAD"] = str(library)
-        os.execv(
-            sys.executable,  # noqa: S606
-            [sys.executable, "-m", "benchmarks.disks", *given],
-        )
+        os.execv(sys.executable, [sys.executable, "-m", "benchmarks.disks", *given])  # noqa: S606
     import_module(PROGRAMS[command[0]])
     whole = told.out / "whole" / "run"
     shutil.rmtree(whole.parent, ignore_errors=True)

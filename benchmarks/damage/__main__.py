@@ -25,7 +25,7 @@ from rich.table import Table
 from benchmarks.damage.judge import FAULT, LAST, SECONDS, VERDICTS, Outcome, case_of, judge, prepare
 from benchmarks.damage.subjects import SUBJECTS
 
-HANG = 6 * SECONDS
+HANG = 60 * SECONDS
 """Seconds without a step after which a process is ended from outside: a library does not look at signals."""
 
 
@@ -150,7 +150,8 @@ def _show(case: str, seed: int, out: Path) -> int:
     file, mutant = case_of(sound, seed, int(number))
     found = judge(sound, seed, int(number), place / "damaged")
     print(
-        f"{place / 'damaged' / LAST / file}: {mutant.what}; beyond notice: {mutant.valid}\n{found.verdict}: {found.words}"
+        f"{place / 'damaged' / LAST / file}: {mutant.what}; beyond notice: {mutant.valid}\n"
+        f"{found.verdict}: {found.words}"
     )
     return 0
 

@@ -1,4 +1,4 @@
-"""What became of a damaged file: refused by name, equal, different with a word, beyond notice; anything else is a fault."""
+"""What became of a damaged file: refused by name, equal, told, or beyond notice; anything else is a fault."""
 
 import re
 import resource
@@ -29,7 +29,7 @@ LEAST = 48 << 20
 LAST = "cell"
 """Folder of all files that are read: some formats tell the cell by it."""
 SECONDS = 10.0
-"""Seconds that a damaged file may take."""
+"""Seconds of the processor that a damaged file may take."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,9 @@ def judge(sound: Sound, seed: int, case: int, work: Path) -> Outcome:
     except TooSlowError:
         return outcome(FAULT, f"slow: more than {SECONDS:g} s")
     except Exception as error:
-        return outcome(*_refusal(error, [name, *sound.contents], work))
+        verdict, words = _refusal(error, [name, *sound.contents], work)
+        # Another sound file may be of another problem, which who works with it says.
+        return outcome(BEYOND if words.startswith("unnamed") and mutant.valid else verdict, words)
     if found.values == sound.reading.values:
         return outcome(EQUAL)
     if said := [word for word in found.words if word not in sound.reading.words]:
@@ -183,14 +185,14 @@ def limits(memory: int, seconds: float) -> Iterator[None]:
         raise TooSlowError
 
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-    before = signal.signal(signal.SIGALRM, stop)
+    before = signal.signal(signal.SIGPROF, stop)
     resource.setrlimit(resource.RLIMIT_DATA, ((_kib("VmData") << 10) + memory, hard))
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
         resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
 
 

@@ -249,7 +249,8 @@ def values(content: bytes) -> list[Field]:
 
 STRUCTURES: dict[str, Callable[[bytes], list[Field]]] = {
     "fits": fits, "tar": tar, "tiff": tiff, "npy": npy, "zip": archive, "gzip": gzipped, "mat5": matlab5, "hdf5": hdf5,
-    "parquet": parquet, "summed-parquet": summed_parquet, "safetensors": safetensors, "text": text, "latin": text, "blob": blob, "chunk": chunk, "values": values,
+    "parquet": parquet, "summed-parquet": summed_parquet, "safetensors": safetensors, "text": text, "latin": text,
+    "blob": blob, "chunk": chunk, "values": values,
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The formats that are read: a sound file of each, and the reader. Values are real ones where the real data are there."""
+"""The formats that are read: a sound file of each, and the reader; of real values where the real data are there."""
 
 import gzip
 import hashlib
@@ -357,7 +357,8 @@ def _read_store(folder: Path) -> Reading:
     from awd_core.files import BlockStore, Kind
 
     values = _kappa(8, 4)
-    store = BlockStore(folder / "gradients.zarr", Kind("gradients", "job", "input_gradients"), {"seed": 0}, values.shape, values.dtype, 2)  # fmt: skip
+    kind = Kind("gradients", "job", "input_gradients")
+    store = BlockStore(folder / "gradients.zarr", kind, {"seed": 0}, values.shape, values.dtype, 2)
     for block in range(2):
         if not store.is_done(block):
             store.write(block, values[2 * block : 2 * block + 2])
@@ -452,7 +453,8 @@ def _movie(kind: str) -> Callable[[Path], dict[str, str]]:
             for c, name in enumerate(("GFP", "RFP"), 1):
                 tifffile.imwrite(folder / f"cell_w{c}{name}.tif", frames[:, c - 1], photometric="minisblack")
             lines = ['"NDInfoFile", Version 1.0', '"DoTimelapse", TRUE', '"NTimePoints", 3', '"DoStage", FALSE',
-                     '"DoWave", TRUE', '"NWavelengths", 2', '"WaveName1", "GFP"', '"WaveName2", "RFP"', '"EndFile"']  # fmt: skip
+                     '"DoWave", TRUE', '"NWavelengths", 2', '"WaveName1", "GFP"', '"WaveName2", "RFP"',
+                     '"EndFile"']  # fmt: skip
             (folder / "cell.nd").write_text("\n".join(lines))
             return {"cell.nd": "latin"}
         elif kind == "zarr":
@@ -587,14 +589,15 @@ def _workbook(path: Path, rows: list[list[str]]) -> None:
     cells = [head, *("".join(f"<c><v>{value}</v></c>" for value in row) for row in rows[1:])]
     lines = [f"<row>{row}</row>" for row in cells]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        place = '<Relationship Id="rId1" Target="worksheets/sheet1.xml"/>'
         sheet = '<sheet name="tracks" sheetId="1" r:id="rId1"/>'
         archive.writestr(
             "xl/workbook.xml", f'<workbook xmlns="{main}" xmlns:r="{doc}"><sheets>{sheet}</sheets></workbook>'
         )
         archive.writestr(
             "xl/_rels/workbook.xml.rels",
-            f'<Relationships xmlns="{package}"><Relationship Id="rId1" Target="worksheets/sheet1.xml"/></Relationships>',
-        )  # noqa: E501
+            f'<Relationships xmlns="{package}">{place}</Relationships>',
+        )
         archive.writestr("xl/sharedStrings.xml", f'<sst xmlns="{main}">{shared}</sst>')
         archive.writestr(
             "xl/worksheets/sheet1.xml", f'<worksheet xmlns="{main}"><sheetData>{"".join(lines)}</sheetData></worksheet>'

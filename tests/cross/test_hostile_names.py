@@ -13,7 +13,9 @@ from awd_core.report.table import Table
 from awd_core.run.folder import RunFolder
 from awd_cosmo.report.page import write_report as write_cosmo
 
-HOSTILE = """<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'"</td></pre>{{ 7*7 }} $\\frac{a$ %s"""
+HOSTILE = (
+    """<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'"</td></pre>{{ 7*7 }} $\\frac{a$ %s"""
+)
 SHOWN = ("name", "account", "processing", "skipped", "recognised", "assumed", "doubts", "why", "summary", "what")
 """Entries of records that hold words which a report shows."""
 

@@ -1,4 +1,4 @@
-"""Files of strangers: nothing in them is run, no other place is opened, nothing grows without bound, names stay text."""
+"""Files of strangers: nothing in them is run, no other place is opened, nothing grows without bound."""
 
 import ast
 import gzip
@@ -20,7 +20,8 @@ from awd_cosmo.maps.open import open_maps
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "packages").glob("*/src/**/*.py"))
-LOADERS = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "joblib.load", "torch.load", "pandas.read_pickle",
+LOADERS = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "joblib.load", "torch.load",
+           "pandas.read_pickle",
            "pd.read_pickle", "yaml.load", "eval", "exec", "numpy.fromregex"}  # fmt: skip
 """Modules and functions that run what a file says."""
 

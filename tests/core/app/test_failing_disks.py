@@ -1,4 +1,4 @@
-"""Disks that are full, fail, or forbid: a run says where and what to do, and started again comes to the same results."""
+"""Disks that are full, fail, or forbid: a run says where and what to do, and goes on to the same results."""
 
 import errno
 import json
@@ -32,7 +32,8 @@ def test_a_run_on_a_failing_disk_loses_nothing(tmp_path):
     save_file(MLP(32, hidden=(4,)).state_dict(), tmp_path / "w.safetensors")
     command = [
         "awd", "distill", str(tmp_path / "X.npy"), "--teacher", "awd_core.teacher:MLP", "--factory-args",
-        '{"n_in": 32, "hidden": [4]}', "--weights", str(tmp_path / "w.safetensors"), "--wavelet", "db2", "--levels", "2",
+        '{"n_in": 32, "hidden": [4]}', "--weights", str(tmp_path / "w.safetensors"), "--wavelet", "db2",
+        "--levels", "2",
         "--shares", "0,1", "--random-starts", "0", "--no-report", "--no-quality", "--quiet", "--out", "{run}",
     ]  # fmt: skip
     asked = ["--every", "53", "--first", "17", "--out", str(tmp_path / "out")]
@@ -87,12 +88,10 @@ def test_a_command_says_what_to_do(tmp_path, monkeypatch, number, words):
 
 def test_a_folder_that_vanishes_is_named(tmp_path):
     out = tmp_path / "run"
-    with (
-        pytest.raises(FileNotFoundError, match=r"run.log\.txt"),
-        RunFolder.open(out, program="demo", settings={}, quiet=True) as run,
-    ):
+    with RunFolder.open(out, program="demo", settings={}, quiet=True) as run:
         shutil.rmtree(out)
-        run.log("a line")
+        with pytest.raises(FileNotFoundError, match=r"run.log\.txt"):
+            run.log("a line")
     # The same command makes it again.
     with RunFolder.open(out, program="demo", settings={}, quiet=True) as run:
         assert not run.resumed
@@ -115,7 +114,7 @@ def test_two_runs_at_once(tmp_path):
     out = tmp_path / "run"
     with (
         RunFolder.open(out, program="demo", settings={}, quiet=True),
-        pytest.raises(ValueError, match="another process is at work in .*run; wait for it, or give another folder"),
+        pytest.raises(ValueError, match=r"another process is at work in .*run; wait for it, or give another folder"),
     ):
         RunFolder.open(out, program="demo", settings={}, quiet=True)
     with lock_file(tmp_path / ".lock"), pytest.raises(BlockingIOError, match="is held by another process"):

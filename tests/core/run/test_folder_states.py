@@ -1,4 +1,4 @@
-"""Run folders against a simple model of them: started, killed, changed, gone on with, overwritten, in whatever order."""
+"""Run folders against a simple model of them: started, killed, changed, gone on with, in whatever order."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ class KilledError(BaseException):
 
 
 def work(folder, seed, *, kill_in=None, overwrite=False, program="demo"):
-    """A run of three steps, each of which leaves a file that its seed decides; a step that is done is not done again."""
+    """A run of three steps, each of which leaves a file that its seed decides; what is there is not made again."""
     done = []
     with RunFolder.open(
         folder, program=program, settings={"seed": seed}, artefacts=ARTEFACTS, overwrite=overwrite, quiet=True

@@ -16,8 +16,8 @@ from awd_core.files import Unpacked, in_words
 from awd_core.typing import AnyArray
 
 _BROKEN = (
-    OSError, KeyError, TypeError, RuntimeError, IndexError, AttributeError, ArithmeticError, MemoryError, EOFError, zlib.error,
-    struct.error,
+    OSError, KeyError, TypeError, RuntimeError, IndexError, AttributeError, ArithmeticError, MemoryError, EOFError,
+    zlib.error, struct.error,
 )  # fmt: skip
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
@@ -106,7 +106,8 @@ def readable(path: str | os.PathLike[str]) -> Iterator[None]:
         raise
     except _BROKEN as error:
         raise ValueError(
-            f"{path} cannot be read as a MATLAB file: {in_words(error)}. It may be cut off, or another program's; copy it anew"
+            f"{path} cannot be read as a MATLAB file: {in_words(error)}. It may be cut off, or another program's; "
+            "copy it anew"
         ) from error
 
 

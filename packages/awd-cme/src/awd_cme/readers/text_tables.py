@@ -22,7 +22,7 @@ import pandas as pd
 from awd_cme.readers.workbook import sheet_as_text
 from awd_cme.tracks.losses import LossReport, counted
 from awd_cme.tracks.writers import read_parquet
-from awd_core.files import Unpacked
+from awd_core.files import Unpacked, in_words
 from awd_core.typing import Array
 
 EXACT: dict[str, Any] = (
@@ -153,17 +153,28 @@ def read_table(path: str | os.PathLike[str], report: LossReport, texts: Sequence
         layout = layout_of(opened, path)
         opened.seek(0)
         names = list(layout.names) if layout.names else list(range(layout.width))
-        frame = pd.read_csv(
-            opened, sep=r"\s+" if layout.separator == " " else layout.separator, encoding=layout.encoding,
-            skiprows=layout.before, header=None, names=names, index_col=False, skipinitialspace=True,
-            keep_default_na=False, na_values=BLANK, low_memory=False, dtype=dict.fromkeys(texts, str), **EXACT,
-        )  # fmt: skip
+        with _rows_in_words(path):
+            frame = pd.read_csv(
+                opened, sep=r"\s+" if layout.separator == " " else layout.separator, encoding=layout.encoding,
+                skiprows=layout.before, header=None, names=names, index_col=False, skipinitialspace=True,
+                keep_default_na=False, na_values=BLANK, low_memory=False, dtype=dict.fromkeys(texts, str), **EXACT,
+            )  # fmt: skip
         opened.seek(0)
         if (short := _short_rows(opened, layout)) > 0:
             report.doubt(f"{counted(short, 'rows')} of {path} with fewer values than columns: was it cut or damaged?")
     if layout.encoding in ("cp1252", "latin-1"):
         report.assume("the text is no UTF-8, and is taken for that of Windows (cp1252)")
     return Table(str(path), frame, layout, report)
+
+
+@contextmanager
+def _rows_in_words(path: str | os.PathLike[str]) -> Iterator[None]:
+    """What pandas says of rows that do not fit each other, with the name of the file."""
+    try:
+        yield
+    except pd.errors.ParserError as error:
+        why = "all rows must have as many values; it may be damaged"
+        raise ValueError(f"{path} cannot be read: {in_words(error)}; {why}") from error
 
 
 def _short_rows(file: BinaryIO, layout: Layout) -> int:

@@ -60,7 +60,7 @@ def named_damage(
     ...     raise IndexError("list index out of range")
     Traceback (most recent call last):
     ...
-    ValueError: X.npy cannot be read as an array; it may be damaged or cut short: IndexError: list index out of range; ...
+    ValueError: X.npy cannot be read as an array; it may be damaged or cut short: IndexError: list index ...
     """
     try:
         yield
@@ -69,10 +69,7 @@ def named_damage(
     except Exception as error:
         if _is_plain(error, place):
             raise
-        if isinstance(error, MemoryError):
-            reason = "it asks for more memory than there is"
-        else:
-            reason = in_words(error)
+        reason = "it asks for more memory than there is" if isinstance(error, MemoryError) else in_words(error)
         told = f"{os.fspath(place)} cannot be read as {what}; it may be damaged or cut short: {reason}; {advice}"
         raise make(told) from error
 
@@ -116,7 +113,7 @@ def load_npy(path: str | os.PathLike[str], *, mmap_mode: Literal["r", "c"] | Non
     >>> load_npy(place)
     Traceback (most recent call last):
     ...
-    ValueError: ...taps.npy cannot be read as an array of numbers; it may be damaged or cut short: it holds 145 bytes ...
+    ValueError: ...taps.npy cannot be read as an array of numbers; it may be damaged or cut short: it holds 145 ...
     """
     place = Path(path)
     with named_damage(place, "an array of numbers", f"save it with numpy.save. {PICKLED}"):

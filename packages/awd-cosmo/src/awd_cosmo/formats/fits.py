@@ -352,7 +352,7 @@ def _by_astropy(content: bytes, name: str, hdu: int | str | None) -> tuple[Float
 
 
 def _check_header(content: bytes, start: int, name: str) -> None:
-    """Refuse a header with bytes that no writer puts there, which astropy passes over with the card that they are in."""
+    """Refuse a header with bytes that no writer puts there: astropy passes over the card that they are in."""
     for at in range(start, max(start, content.find(_END, start)), _CARD):
         card = content[at : at + _CARD]
         if not re.fullmatch(rb"[ -~]*", card[:8]) or re.search(rb"[\x00-\x1f]", card):
