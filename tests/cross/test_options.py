@@ -75,7 +75,8 @@ OPTIONS = {
         DATA required | --tracks | --channels | --seconds-per-frame | --micrometres-per-pixel | --axes | --sigma |
         --format = auto | --on-error = skip | --compound = join | --columns | --position-unit = auto | --master | --z |
         --series 0.. | --gain 0.. | --resample 1e-06.. | --preset = quick | --cells 1.. = 16 | --target | --settings |
-        --scale-inputs = auto | --share = 0.7 | --test-cells | --network | --gradients | --epochs 1.. = 40 |
+        --scale-inputs = auto | --share = 0.7 | --test-cells | --split = cells | --network | --gradients |
+        --epochs 1.. = 40 |
         --teacher-folds 0.. = 3 | --features = timed | --starts = db2,db3,db5 | --shares = 0,0.2,0.4,0.6,0.8,1 |
         --levels 1.. = 4 | --random-starts 0.. = 16 | --repeats 1.. = 3 | --seed 0.. = 0 |
         --splits 1.. = 1 | --until = report | --no-quality | --out required | --threads 1.. = 2 | --workers 1.. = 1 |
@@ -175,6 +176,7 @@ CHOICES = {
     "awd-cme run --target": "success mean_significant max consecutive",
     "awd-cme run --settings": "published published-lstm published-success cmeanalysis yeast",
     "awd-cme run --scale-inputs": "auto training own",
+    "awd-cme run --split": "cells tracks",
     "awd-cme run --features": "timed both published",
     "awd-cme run --until": "series teacher distill results report",
     "awd-cme tracks --on-error": "raise skip",

@@ -3,9 +3,10 @@ import json
 import pandas as pd
 import pytest
 
+from awd_cme.app.figures import _by_folders, _names
 from awd_cme.publish import write_figures
 from awd_cme.simulate.simulation import read_truth, simulate_dataset
-from awd_cme.tracks import make_table
+from awd_cme.tracks import LossReport, concat, make_table
 from commands import say
 
 
@@ -93,3 +94,15 @@ def test_other_channels_and_no_tracks_are_refused(tmp_path):
         write_figures(tmp_path / "f", {"one": small(), "two": small(channels=("AP2", "Dyn2"))})
     with pytest.raises(ValueError, match=r"there are no tracks in nothing; give at least one condition"):
         write_figures(tmp_path / "f", {})
+
+
+def test_cells_in_folders_are_conditions_and_files_called_alike_are_named_by_theirs(tmp_path):
+    table = concat([small("mutant/1"), small("control/1"), small("control/2")])
+    losses = LossReport(came=3)
+    found = _by_folders("all", (table, losses))
+    assert {name: sorted(part["cell"].unique()) for name, (part, _) in found.items()} == {
+        "control": ["control/1", "control/2"], "mutant": ["mutant/1"],
+    }  # fmt: skip
+    assert list(_by_folders("all", (small("1"), losses))) == ["all"]
+    assert _names([tmp_path / "a/tracks.csv", tmp_path / "b/tracks.csv"]) == ["a", "b"]
+    assert _names([tmp_path / "wild_type.ome.csv", tmp_path / "ko.csv"]) == ["wild_type", "ko"]

@@ -342,7 +342,11 @@ def test_a_worse_awd_is_called_worse(tmp_path):
         "predictions.csv",
     )
     with make_run(tmp_path / "run", worse=True, drop=drop) as run:
+        data = json.loads((run / "data.json").read_text())
+        data["losses"]["doubts"] = ["the tracks of cell1 do not lie on spots"]
+        run.write_json("data.json", data)
         text = text_of(write_report(run).read_text())
+    assert "Warning: the tracks of cell1 do not lie on spots." in text
     assert "AWD is worse than its teacher" in text
     assert "AWD is worse than DB5 with the same features" in text
     above = re.search(r"Above AWD in R², whether by more than chance or not: ([^.]*)\.", text)[1]

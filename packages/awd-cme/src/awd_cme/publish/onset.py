@@ -67,7 +67,7 @@ def partner_onsets(table: pd.DataFrame, partner: str | None = None) -> Onsets:
     >>> burst = [0.0] * 20 + [5, 20, 50, 85, 100, 85, 50, 20, 5] + [0.0] * 6
     >>> table = make_table(track=[1] * 35, frame=range(35), y=[1.0] * 35, x=[1.0] * 35,
     ...                    signals={"auxilin_amplitude": burst})
-    >>> 20 < partner_onsets(table).frame[0] < 21.5
+    >>> bool(20 < partner_onsets(table).frame[0] < 21.5)
     True
     """
     known = channels(table)

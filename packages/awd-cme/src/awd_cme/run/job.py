@@ -106,6 +106,8 @@ class RunJob:
         Part of the cells, or of the tracks of a single cell, to train on.
     test_cells
         Cells to test on, not drawn.
+    split
+        What a split keeps together: cells (tracks, where there is one cell), or tracks, where cells are too few.
     network
         A network of your own as teacher; a recurrent one otherwise.
     gradients
@@ -173,6 +175,7 @@ class RunJob:
     scale_inputs: Annotated[Literal["auto", "training", "own"], LEARNING] = "auto"
     share: Annotated[float, LEARNING] = 0.7
     test_cells: Annotated[tuple[str, ...], LEARNING, Typed("C1,C2")] = ()
+    split: Annotated[Literal["cells", "tracks"], LEARNING] = "cells"
     network: Annotated[str | None, MODEL, Typed("PKG.MODULE:FACTORY")] = None
     gradients: Annotated[str | None, MODEL, Typed("G")] = None
     epochs: Annotated[int, MODEL, AtLeast(1)] = 40
@@ -198,6 +201,11 @@ class RunJob:
 
     def __post_init__(self) -> None:
         check_settings(self)
+        if self.split == "tracks" and self.test_cells:
+            raise SettingError(
+                "{split} is tracks, and {test_cells} names cells to test on; give one of the two, since tracks of all "
+                "cells are on both sides of such a split"
+            )
         if not self.starts or len(set(self.starts)) < len(self.starts):
             raise SettingError(
                 "{starts} are {given}; give one wavelet at least, and none of them twice", given=self.starts

@@ -23,6 +23,10 @@ from awd_core.run import RunFolder, echo
 from awd_core.typing import AnyArray, Array, Indices
 
 SUCCESS = "consecutive"
+WITHIN = (
+    "training and test tracks are of the same cells: the units of this split are tracks, not cells, and its scores say "
+    "nothing of how well this works on other cells"
+)
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,8 @@ def make_problem(run: RunFolder, job: RunJob, tracked: Tracked) -> None:
     raw = load_series(run / "series.npz")
     train, test, rule = split_of(job, raw)
     _check_classes(raw, train, test)
+    if rule == "tracks":
+        raw.losses.doubt(WITHIN)
     run.write_json(
         "split.json",
         {
@@ -155,8 +161,8 @@ def series_of(job: RunJob, tracked: Tracked) -> SeriesSet:
 
 
 def split_of(job: RunJob, raw: SeriesSet) -> tuple[Indices, Indices, str]:
-    """Training and test tracks: whole cells, or tracks where there is one cell."""
-    if len(np.unique(raw.cell)) > 1:
+    """Training and test tracks: whole cells, or tracks where there is one cell or the job asks for it."""
+    if len(np.unique(raw.cell)) > 1 and job.split == "cells":
         train, test = split_groups(raw.cell, test=job.test_cells or None, share=job.share, seed=job.seed)
         return train, test, "cells"
     if job.test_cells:

@@ -87,7 +87,7 @@ def track_layers(table: pd.DataFrame, predictions: pd.DataFrame | None = None) -
     >>> from awd_cme.tracks import make_table
     >>> ((data, options, kind),) = track_layers(make_table(track=[7, 7], frame=[0, 1], y=[2, 3], x=[4, 5]))
     >>> data.tolist(), kind, options["name"]
-    ([[7.0, 0.0, 2.0, 4.0], [7.0, 1.0, 3.0, 5.0]], 'tracks', 'tracks')
+    ([[7.0, 0.0, 2.0, 4.0], [7.0, 1.0, 3.0, 5.0]], 'tracks', 'tracks cell')
     """
     rows = table[(table["part"] == "track") & table[["y", "x"]].notna().all(axis=1)]
     size = table.attrs.get("micrometres_per_pixel")
