@@ -70,7 +70,9 @@ class CountEmulator(Record):
     def predict(self, parameters: npt.ArrayLike) -> tuple[Array, Array]:
         """Means of the compressed features and the curves' own variances, both (G, K), at parameters (G, p)."""
         x = in_box(np.asarray(parameters, dtype=np.float64), self.low, self.high)
-        found = [_gp(curve, x) if self.kind == "gp" else _polynomial(curve, x, self.kind) for curve in self.curves]
+        # All polynomials have the same terms.
+        basis = x if self.kind == "gp" else polynomial_basis(x, _DEGREES[self.kind])
+        found = [_gp(curve, x) if self.kind == "gp" else _polynomial(curve, basis) for curve in self.curves]
         return np.column_stack([mean for mean, _ in found]), np.column_stack([variance for _, variance in found])
 
 
@@ -222,9 +224,8 @@ def _fit_polynomial(x: Array, values: Array, noise: Array, kind: Kind) -> dict[s
     return {"weights": covariance @ (basis / noise[:, None]).T @ values, "covariance": covariance}
 
 
-def _polynomial(curve: Mapping[str, Any], x: Array, kind: Kind) -> tuple[Array, Array]:
-    basis = polynomial_basis(x, _DEGREES[kind])
-    return basis @ curve["weights"], np.einsum("ni,ij,nj->n", basis, curve["covariance"], basis)
+def _polynomial(curve: Mapping[str, Any], basis: Array) -> tuple[Array, Array]:
+    return basis @ curve["weights"], ((basis @ np.asarray(curve["covariance"])) * basis).sum(axis=1)
 
 
 def _fit_gp(x: Array, values: Array, noise: Array, kind: Kind, *, white: bool = False) -> dict[str, Any]:
