@@ -46,7 +46,7 @@ OPTIONS = {
         --wavelets = db2,db3,db5; full db2,db3,db4,db5,db6,db8; tiny db2,db3 |
         --shares = 0,0.25,0.5,0.75,1; full 0,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1; tiny 0,0.5,1 |
         --distill-maps 2.. = 512; full 8192; tiny 32 | --student-maps 16.. = 1600; full 8000; tiny 24 |
-        --estimators = ridge,emulator; tiny ridge | --target = Omega_m |
+        --estimators = ridge,emulator; tiny ridge | --target = Omega_m | --statistics | --posterior = emulator |
         --seed 0.. = 0 | --workers 1.. = 1 | --scheduler | --device | --no-quality | --out required | --overwrite |
         --question | --quiet |
     """,
@@ -68,7 +68,8 @@ OPTIONS = {
     """,
     "awd-cosmo predict": """
         MODEL required | MAPS… required repeated | --mask | --pixel-scale | --source-redshift | --hdu | --itype |
-        --pattern | --on-error = tell | --workers 1.. = 1 | --scheduler |
+        --pattern | --on-error = tell | --chains | --combine | --samples 64.. = 2048 | --seed 0.. = 0 |
+        --workers 1.. = 1 | --scheduler |
         --out repeated |
     """,
     "awd-cme run": """
