@@ -59,7 +59,8 @@ def load_series(path: Path) -> SeriesSet:
     """
     account = _Account.load(path.with_suffix(".json"))
     with named_damage(path, "series"):
-        return SeriesSet(**load_npz(path, *ARRAYS), **vars(account))
+        content: dict[str, Any] = load_npz(path, *ARRAYS)
+        return SeriesSet(**content, **vars(account))
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:

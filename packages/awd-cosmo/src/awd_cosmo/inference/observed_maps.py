@@ -134,7 +134,7 @@ def _array(file: Path) -> AnyArray:
             f"it holds {held}; give maps of numbers, (ny, nx) or (n, ny, nx), or (n, pixels inside a mask) with --mask"
         )
         raise BadMap([(str(file), reason)])
-    return array  # type: ignore[no-any-return]
+    return array
 
 
 def read_observed(
