@@ -28,7 +28,7 @@ from awd_cme.readers.intake import (
     take_in,
 )
 from awd_cme.readers.text_tables import Table, read_table
-from awd_cme.tracks.losses import LossReport
+from awd_cme.tracks.losses import LossReport, counted
 from awd_cme.tracks.table import PARTS
 from awd_core.typing import Array, Rows
 
@@ -132,6 +132,8 @@ def read_cmeanalysis_csv(path: str | os.PathLike[str], options: Options | None =
     rows = pd.DataFrame({"track": _whole(raw["trackId"].to_numpy(), path), "frame": raw["f"] - 1, "segment": segment})
     rows["y"], rows["x"] = raw["y"] - 1, raw["x"] - 1
     gap = rows[["y", "x"]].isna().any(axis=1)
+    if (half := int((rows["y"].isna() != rows["x"].isna()).sum())) > 0:
+        report.doubt(f"{counted(half, 'rows')} with one of two coordinates, taken for gaps: is the file damaged?")
     rows["part"] = np.where(gap, PARTS.index("gap"), PARTS.index("track"))
     rows[f"{names[0]}_amplitude"], rows[f"{names[0]}_background"] = raw["A"], raw["c"]
     report.assume("frames and positions count from 1 in the file; categories are unknown")
