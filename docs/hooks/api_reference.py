@@ -44,7 +44,7 @@ STEPS: dict[str, dict[str, str]] = {
     },
     "awd_cme": {
         "Movies": "open_movie Movie write_movie Camera",
-        "Tracks": "read_tracks make_table validate summary LossReport write_csv write_parquet write_napari",
+        "Tracks": "read_tracks make_table validate summary LossReport write_csv write_parquet write_napari write_geff",
         "Detection and linking": "track_movie detect_spots estimate_sigma link_spots score_tracks",
         "Intensities": "extract fit_spots SpotFits estimate_gain aperture_sums",
         "The learning problem": "make_series yeast_problem SeriesSet SeriesSettings split_groups split_tracks"
