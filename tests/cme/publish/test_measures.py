@@ -123,7 +123,7 @@ def test_short_and_constant_tracks_have_no_onset():
 def test_the_onset_is_within_a_frame_on_the_realistic_preset():
     """A part of the field; intensities are measured in the images, at the true positions."""
     simulated = simulate_movie("realistic", seed=1, size=(112, 112), pits=170)
-    table = extract(simulated.movie, simulated.truth, sigma=1.4, before=5, after=5, threads=1)
+    table = extract(simulated.movie, simulated.truth, sigma=1.4, before=5, after=5, threads=1, losses=LossReport())
     found = measure_tracks(table)
     pits = simulated.pits
     true = pits.assign(true=pits["birth"] + pits["burst_seconds"] - 2 * pits["burst_width"])
