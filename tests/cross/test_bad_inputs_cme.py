@@ -10,6 +10,7 @@ import pytest
 from bad_inputs import Bad, Legitimate, each, folder_to_come, there
 
 import awd_cme
+import awd_cme.publish
 import awd_cme.report
 from awd_cme import (
     Camera,
@@ -298,6 +299,12 @@ BAD = [
         ValueError, "t: a table of tracks as CSV ends in .csv"),
     Bad("napari's tracks as text", lambda: awd_cme.tracks.write_napari(TABLE, FOLDER / "t.txt"),
         ValueError, "t.txt: napari's table of tracks ends in .csv; name the file so"),
+    Bad("a graph as a table", lambda: awd_cme.tracks.write_geff(TABLE, FOLDER / "t.csv"),
+        ValueError, "t.csv: a graph of tracks ends in .geff or .zarr; name the file so"),
+    Bad("one cell of a condition", lambda: awd_cme.publish.compare_cells([1.0], [1.0, 2.0]),
+        ValueError, "control has 1 cells with a value; a comparison with cells as units needs two or more"),
+    Bad("a partner that is not there", lambda: awd_cme.publish.partner_onsets(TABLE, "AP2"),
+        ValueError, "and no partner AP2; give another"),
     Bad("a path for a run to report", lambda: awd_cme.report.write_report(FOLDER),
         TypeError, "give the RunFolder of an open run.*awd-cme report FOLDER makes it"),
     Bad("an example set of seed -1", lambda: example_set(seed=-1),

@@ -10,13 +10,13 @@ import hashlib
 import json
 import os
 import re
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from torch import Tensor
 
 from awd_core.checks.real_numbers import real_array, refuse_masked
 from awd_core.files.converted import Converted
@@ -89,7 +89,9 @@ def as_samples(X: Any, name: str, *, whole: bool = True) -> SampleArray:
     if len(X.shape) == 0 or 0 in X.shape:
         raise ValueError(f"{name} must hold at least one sample along its first axis, got shape {tuple(X.shape)}.")
     refuse_masked(X, name)
-    given: SampleArray = X.detach().cpu().numpy() if isinstance(X, Tensor) else X
+    # Who gives a tensor has loaded torch, which takes 160 MB: who tracks movies does not.
+    torch = sys.modules.get("torch")
+    given: SampleArray = X.detach().cpu().numpy() if torch is not None and isinstance(X, torch.Tensor) else X
     samples: SampleArray = given if floating else Converted(given)
     return samples
 
