@@ -257,5 +257,6 @@ class EmulatorPosterior(CountRegressor):
         for start in range(0, max(len(t), 1), block):
             log = log_density(t[start : start + block], *known[1:])
             log -= log.max(axis=1, keepdims=True)
-            weights = np.exp(log)
-            yield weights / weights.sum(axis=1, keepdims=True)
+            weights = np.exp(log, out=log)
+            weights /= weights.sum(axis=1, keepdims=True)
+            yield weights

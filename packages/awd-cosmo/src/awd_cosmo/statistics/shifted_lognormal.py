@@ -130,7 +130,7 @@ class ShiftedLognormal(Statistic):
             raise ValueError("the training maps do not vary, so they have no scale; give other maps")
         self.taps_ = taps
         self.shifts_ = deviation * np.geomspace(LEAST_SHIFT, GREATEST_SHIFT, SHIFTS)
-        _, levels, seen = _pairs(maps, observed, taps)
+        levels, seen = _levels(maps, observed, taps)
         self.edges_ = learnt_edges(levels.ravel() if seen is None else levels[seen], BINS, "normal", what="details")
         self.names_ = [
             "ln shift", "ln variance of relative details", "mean of ln(1 + κ/s)", "ln deviation of ln(1 + κ/s)",
@@ -195,12 +195,12 @@ class ShiftedLognormal(Statistic):
         counts, means, squares = _binned(levels, details, seen, self.edges_[1:-1])
         if not counts.any(axis=1).all():
             raise ValueError("the mask leaves no detail of a map: no run of observed pixels is as long as the wavelet")
-        least = np.where(True if observed is None else observed, block, np.inf).min(axis=(1, 2))
+        least = (block if observed is None else np.where(observed, block, np.inf)).min(axis=(1, 2))
         shift = _most_likely(counts, means, squares, least.astype(np.float64), self.shifts_)
         relative = (squares / _level(means, shift[:, None], self.shifts_) ** 2).sum(axis=1) / counts.sum(axis=1)
         x = np.log(np.maximum(1 + block / shift[:, None, None], LEAST_LEVEL))
-        mean = x.mean(axis=(1, 2), where=True if observed is None else observed)
-        variance = np.var(x, axis=(1, 2), where=True if observed is None else observed)
+        some: dict[str, Any] = {} if observed is None else {"where": observed}  # even where=True takes longer
+        mean, variance = x.mean(axis=(1, 2), **some), x.var(axis=(1, 2), **some)
         by_scale = [_between_blocks(x, observed, 2**k) for k in range(1, self.block_sizes + 1)]
         columns = [np.log(shift), _log(relative), mean, _log(variance) / 2, *(_log(one) for one in by_scale)]
         return np.column_stack(columns)
@@ -212,29 +212,40 @@ def _log(variance: Array) -> Array:
 
 def _pairs(maps: Floats, observed: Mask | None, taps: Array) -> tuple[Floats, Floats, Mask | None]:
     """Details and the local levels at the same pixels, (n, P) each, along rows and columns; which were observed."""
-    weights = taps / np.sqrt(2)
-    details, levels, seen = [], [], []
+    details = _along_both(maps, taps * (-1.0) ** np.arange(len(taps)))
+    return details, *_levels(maps, observed, taps)
+
+
+def _levels(maps: Floats, observed: Mask | None, taps: Array) -> tuple[Floats, Mask | None]:
+    """The local levels, (n, P), and which were observed."""
+    if observed is None:
+        return _along_both(maps, taps), None
+    # Whether one pixel was not observed is told by whether a sum over their windows is above nothing.
+    gaps = _along_both((~np.broadcast_to(observed, maps.shape)).astype(np.float32), np.ones(len(taps)))
+    return _along_both(maps, taps), gaps == 0
+
+
+def _along_both(maps: Floats, taps: Array) -> Floats:
+    """Sums of neighbouring pixels with taps, divided by √2, along rows and along columns, (n, P)."""
+    weights = (taps / np.sqrt(2)).astype(maps.dtype)
+    found = []
     for axis in (2, 1):
-        places = maps.shape[axis] - len(taps) + 1
-        detail = np.zeros_like(maps, shape=(*maps.shape[:axis], places, *maps.shape[axis + 1 :]))
-        level, whole = np.zeros_like(detail), np.ones(detail.shape, np.bool_)
+        places = maps.shape[axis] - len(weights) + 1
+        total = np.zeros_like(maps, shape=(*maps.shape[:axis], places, *maps.shape[axis + 1 :]))
         for k, weight in enumerate(weights):
-            part = (slice(None),) * axis + (slice(k, k + places),)
-            term = maps[part] * maps.dtype.type(weight)
-            level += term
-            detail += term if k % 2 == 0 else -term
-            if observed is not None:
-                whole &= np.broadcast_to(observed, maps.shape)[part]
-        details.append(detail.reshape(len(maps), -1))
-        levels.append(level.reshape(len(maps), -1))
-        seen.append(whole.reshape(len(maps), -1))
-    return np.hstack(details), np.hstack(levels), None if observed is None else np.hstack(seen)
+            total += maps[(slice(None),) * axis + (slice(k, k + places),)] * weight
+        found.append(total.reshape(len(maps), -1))
+    return np.hstack(found)
 
 
 def _binned(levels: Floats, details: Floats, seen: Mask | None, inner: Array) -> tuple[Array, Array, Array]:
     """Number of details, mean level and sum of squared details in each bin of the level, (m, bins) each."""
     m, bins = len(levels), len(inner) + 1
-    flat = (np.searchsorted(inner.astype(levels.dtype), levels) + bins * np.arange(m)[:, None]).ravel()
+    # Few limits are compared with faster than looked up.
+    place = np.zeros(levels.shape, np.uint8)
+    for limit in inner.astype(levels.dtype):
+        place += levels > limit
+    flat = (place + bins * np.arange(m)[:, None]).ravel()
     weights = None if seen is None else seen.ravel().astype(np.float64)
 
     def total(values: Floats | None) -> Array:
@@ -253,11 +264,10 @@ def _level(means: Array, shift: float | Array, shifts: Array) -> Array:
 def _most_likely(counts: Array, means: Array, squares: Array, least: Array, shifts: Array) -> Array:
     """Shift (m,) of the greatest likelihood, σ² at its own best, among those above minus the least value of the map."""
     number = counts.sum(axis=1)
-    minus_log = np.empty((len(counts), len(shifts)))
-    for k, shift in enumerate(shifts):
-        level = _level(means, shift, shifts)
-        variance = np.maximum((squares / level**2).sum(axis=1) / number, FLOOR)
-        minus_log[:, k] = np.log(variance) + 2 * (counts * np.log(level)).sum(axis=1) / number
+    # Maps, shifts, bins: one large array is faster than as many small ones as there are shifts.
+    level = _level(means[:, None], shifts[:, None], shifts)
+    variance = np.maximum((squares[:, None] / level**2).sum(axis=2) / number[:, None], FLOOR)
+    minus_log = np.log(variance) + 2 * (counts[:, None] * np.log(level)).sum(axis=2) / number[:, None]
     allowed = shifts > -least[:, None]
     allowed[:, -1] = True
     minus_log[~allowed] = np.inf
@@ -289,6 +299,8 @@ def _between_blocks(x: Floats, observed: Mask | None, side: int) -> Array:
     before = [(slice(None), slice(-1), slice(None)), (slice(None), slice(None), slice(-1))]
     differences = np.hstack([(means[a] - means[b]).reshape(m, -1) for a, b in zip(pairs, before, strict=True)])
     least = np.hstack([np.minimum(share[a], share[b]).reshape(m, -1) for a, b in zip(pairs, before, strict=True)])
+    if observed is None:
+        return np.asarray(np.var(differences, axis=1))
     seen = least >= LEAST_OBSERVED
     if not seen.any(axis=1).all():
         raise ValueError(
