@@ -32,7 +32,7 @@ FLOORS = {
         "report",
         "app",
     ],
-    "awd_cosmo": ["formats", "maps simulate statistics", "inference teacher", "report", "run", "app"],
+    "awd_cosmo": ["formats", "maps simulate sky statistics", "inference teacher", "report", "run", "app"],
     "awd_cme": [
         "movies",
         "tracks",
