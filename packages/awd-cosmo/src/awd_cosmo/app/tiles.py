@@ -48,9 +48,8 @@ def tiles(
             drawn = f", {told.not_drawn} not drawn" if most is not None else ""
             echo(
                 f"{file.name}: {len(told.kept)} tiles of {told.pixels} × {told.pixels} pixels of "
-                f"{told.pixel_scale:.3g} arcmin, {told.covered:.0%} of what was observed; {told.masked} left out, observed "
-                "to less than "
-                f"{least_observed:.0%}{drawn}. Account: {out / (name + '_tiles.json')}"
+                f"{told.pixel_scale:.3g} arcmin, {told.covered:.0%} of what was observed; {told.masked} left out, "
+                f"observed to less than {least_observed:.0%}{drawn}. Account: {out / (name + '_tiles.json')}"
             )
 
 
