@@ -34,7 +34,7 @@ FLOORS = {
     ],
     "awd_cosmo": [
         "formats",
-        "maps simulate statistics",
+        "maps simulate sky statistics",
         "field_statistics inference teacher",
         "posterior",
         "report",

@@ -68,9 +68,13 @@ OPTIONS = {
     """,
     "awd-cosmo predict": """
         MODEL required | MAPS… required repeated | --mask | --pixel-scale | --source-redshift | --hdu | --itype |
-        --pattern | --on-error = tell | --chains | --combine | --samples 64.. = 2048 | --seed 0.. = 0 |
+        --pattern | --regrid | --on-error = tell | --chains | --combine | --samples 64.. = 2048 | --seed 0.. = 0 |
         --workers 1.. = 1 | --scheduler |
         --out repeated |
+    """,
+    "awd-cosmo tiles": """
+        MAPS… required repeated | --out required | --side = 5 | --pixel-scale | --least-observed = 0.8 | --most 1.. |
+        --seed 0.. = 0 | --ordering | --column | --hdu | --source-redshift | --parameters | --overwrite | --quiet |
     """,
     "awd-cme run": """
         DATA required | --tracks | --channels | --seconds-per-frame | --micrometres-per-pixel | --axes | --sigma |
@@ -138,6 +142,7 @@ NEEDED = {
     "awd-cosmo prepare": "simulated --preset tiny --out r",
     "awd-cosmo simulate": "r --preset tiny",
     "awd-cosmo predict": "model.json a.fits",
+    "awd-cosmo tiles": "sky.fits --out tiles",
     "awd-cme run": "simulated --out r",
     "awd-cme simulate": "r",
     "awd-cme tracks": "movies --out t.csv",
@@ -168,6 +173,7 @@ CHOICES = {
     "awd-cosmo run --headers": "check ignore",
     "awd-cosmo run --invalid": "raise mask zero",
     "awd-cosmo predict --on-error": "tell skip raise",
+    "awd-cosmo tiles --ordering": "ring nested",
     "awd-cosmo simulate --preset": "tiny quick halos massivenus",
     "awd-cme run --format": "auto cmeanalysis napari trackmate trackpy yeast",
     "awd-cme run --on-error": "raise skip",

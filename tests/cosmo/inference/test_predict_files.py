@@ -10,8 +10,9 @@ from awd_cosmo.app.main import app
 from awd_cosmo.formats.fits_writer import write_map
 from awd_cosmo.inference.estimators import CountRidge
 from awd_cosmo.inference.model import Model
-from awd_cosmo.inference.predict import predict_files
+from awd_cosmo.inference.predict import predict_files, predict_map
 from awd_cosmo.inference.training_range import TrainingDistribution
+from awd_cosmo.maps.regrid import regrid
 from awd_cosmo.statistics.scales import ScaleCounts
 from commands import invoke
 
@@ -137,3 +138,25 @@ def test_stacks_of_numpy_are_predicted_map_by_map(model, tmp_path):
     rounded = kappa()[:3].astype(np.float16).astype(np.float32)
     np.testing.assert_allclose([one.estimate for one in flat], model.predict(rounded, mask=mask).estimate, rtol=1e-6)
     assert all("12% of the pixels were not observed" in one.warning for one in flat)
+
+
+def test_other_pixels_are_brought_to_the_models_scale_if_told_so(model, tmp_path):
+    model.save(tmp_path / "model.json")
+    image = np.random.default_rng(4).normal(0, 0.02, (24, 24)).astype(np.float32)
+    image[:2, 3] = np.nan
+    write_map(tmp_path / "a.fits", image, pixel_scale=1.4, source_redshift=1.0)
+    write_map(tmp_path / "fine.fits", kappa()[0], pixel_scale=4.0)
+    out = tmp_path / "o.json"
+    done = invoke(app, ["predict", tmp_path / "model.json", tmp_path / "a.fits", "--out", out])
+    assert done.exit_code == 2
+    assert "--regrid" in done.stderr
+    done = invoke(app, ["predict", tmp_path / "model.json", tmp_path / "a.fits", "--out", out, "--regrid"])
+    assert (done.exit_code, done.stderr) == (0, "")
+    (found,) = json.loads(out.read_text())
+    expected = predict_map(model, regrid(image.astype(float), 2 / 1.4), pixel_scale=2.0, source_redshift=1.0)
+    assert (found["estimate"], found["std"]) == pytest.approx((expected.estimate, expected.std))
+    assert found["arcmin_per_pixel"] == pytest.approx(1.4)
+    assert "pixels of 1.4 arcmin were brought to the model's 2 by means over the area" in found["warning"]
+    done = invoke(app, ["predict", tmp_path / "model.json", tmp_path / "fine.fits", "--regrid"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "fine.fits: its pixels would be made 2 times finer" in done.stderr

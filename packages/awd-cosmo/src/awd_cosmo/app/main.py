@@ -4,6 +4,7 @@ from awd_core.run import Program
 from awd_cosmo.app import run
 from awd_cosmo.app.predict import predict
 from awd_cosmo.app.simulate import simulate
+from awd_cosmo.app.tiles import tiles
 
 app = Program(
     "awd-cosmo",
@@ -18,3 +19,4 @@ app.command("distill")(run.distill)
 app.command("evaluate")(run.evaluate)
 app.command("report")(run.report)
 app.command("predict")(predict)
+app.command("tiles")(tiles)

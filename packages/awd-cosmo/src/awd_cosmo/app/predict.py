@@ -19,6 +19,7 @@ def predict(
     hdu: Annotated[str | None, "Of the maps, number or name; the first image, if not given."] = None,
     itype: Annotated[str | None, "Another ITYPE of headers that is convergence; any: whatever they say."] = None,
     pattern: Annotated[str | None, "Only files of folders whose name matches, as 'kappa_*.fits'."] = None,
+    regrid: Annotated[bool, "Bring maps whose pixels do not fill the model's to its scale, by area."] = False,
     on_error: Annotated[
         Literal["tell", "skip", "raise"],
         "Of files that cannot be used: tell names them, and the exit code is 1; skip names them; raise stops there.",
@@ -58,13 +59,13 @@ def predict(
         )  # fmt: skip
         return
     place = model / "model.json" if model.is_dir() else model
-    model_scale = Model.load(place).pixel_scale  # what is wrong with it is said here, and not by workers
+    loaded = Model.load(place)  # what is wrong with it is said here, and not by workers
     bad: list[tuple[str, str]] = []
     with warnings.catch_warnings(record=True) as said, open_workers(workers, scheduler) as crew:
         warnings.simplefilter("always", UserWarning)
         found = predict_files(
             place, maps, pixel_scale=pixel_scale, mask=mask, source_redshift=source_redshift, itype=itype,
-            hdu=int(hdu) if hdu is not None and hdu.isdecimal() else hdu, pattern=pattern,
+            hdu=int(hdu) if hdu is not None and hdu.isdecimal() else hdu, pattern=pattern, regrid=regrid,
             bad=None if on_error == "raise" else bad, workers=crew,
         )  # fmt: skip
     for warning in said:
@@ -72,10 +73,10 @@ def predict(
     if bad and not found:
         raise BadMap(bad)
     for scale in sorted({one.arcmin_per_pixel for one in found}):
-        if (side := round(model_scale / scale)) > 1:
+        if (side := round(loaded.pixel_scale / scale)) > 1 and loaded.takes(scale):
             echo(
                 f"Note: maps with pixels of {scale:.3g} arcmin were averaged over {side} × {side} of them, since the "
-                f"model's have {model_scale:.3g} arcmin.",
+                f"model's have {loaded.pixel_scale:.3g} arcmin.",
                 aside=True,
             )
     echo(table_text(found))

@@ -46,7 +46,7 @@ def write_map(
     parameters : mapping, optional
         Of the cosmology, by our names.
     extra : mapping, optional
-        More cards: keyword to value, or to (value, comment).
+        More cards: keyword to value, or to (value, comment); they take the place of cards of the same keyword.
     overwrite : bool
         Whether a file that is there may be replaced.
 
@@ -114,6 +114,7 @@ def write_map(
                     unit + PARAMETERS[name].meaning.replace("⁹", "^9").replace("×", "x"),
                 )
             )
+    cards = [card for card in cards if card[0] not in (extra or {})]
     for key, value in (extra or {}).items():
         cards.append((key, *value) if isinstance(value, tuple) else (key, value, ""))
     file = io.BytesIO()

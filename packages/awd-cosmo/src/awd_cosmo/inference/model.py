@@ -352,14 +352,19 @@ class Model:
             return 1
         scale = arcmin_per_pixel(pixel_scale)
         ratio = self.pixel_scale / scale
-        factor = max(1, round(ratio))
-        if abs(ratio / factor - 1) > SCALE_TOLERANCE:
+        if not self.takes(scale):
             why = "which is finer" if ratio < 1 else f"which is no multiple ({ratio:.3g} of theirs)"
             raise ValueError(
                 f"{f'{file}: ' if file else ''}the maps have {scale:g} arcmin per pixel and the model "
-                f"{self.pixel_scale:g}, {why}; regrid to {self.pixel_scale:g} arcmin, or train a model at their scale"
+                f"{self.pixel_scale:g}, {why}; regrid to {self.pixel_scale:g} arcmin (--regrid), or train a model "
+                "at their scale"
             )
-        return factor
+        return max(1, round(ratio))
+
+    def takes(self, pixel_scale: float) -> bool:
+        """Whether a whole number of pixels of that scale, in arcmin, makes one of the model's."""
+        ratio = self.pixel_scale / pixel_scale
+        return abs(ratio / max(1, round(ratio)) - 1) <= SCALE_TOLERANCE
 
     def _check_size(self, stack: Maps) -> None:
         per_map = [type(statistic).__name__ for statistic in self.statistics if getattr(statistic, "per", "") == "map"]

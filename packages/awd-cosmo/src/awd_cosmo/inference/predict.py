@@ -13,7 +13,7 @@ import math
 import os
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from awd_cosmo.inference.observed_maps import (
     stacked,
     tiles_of,
 )
+from awd_cosmo.maps.regrid import regrid
 
 LEAST_OBSERVED = 0.8
 """Share of a tile that must have been observed."""
@@ -111,6 +112,7 @@ def predict_files(
     hdu: int | str | None = None,
     itype: str | None = None,
     pattern: str | None = None,
+    regrid: bool = False,
     bad: list[tuple[str, str]] | None = None,
     workers: int | Workers = 1,
 ) -> list[MapPrediction]:
@@ -135,6 +137,9 @@ def predict_files(
         As for `awd_cosmo.formats.read_map`.
     pattern : str, optional
         Take only files of folders whose name matches.
+    regrid : bool
+        Whether maps whose pixels do not fill the model's are brought to its scale by area (`awd_cosmo.maps.regrid`);
+        otherwise they are refused.
     bad : list, optional
         Takes (file, reason) of every file that cannot be used; without it the first one is an error.
     workers : int or Workers, optional
@@ -168,7 +173,7 @@ def predict_files(
             files.append((place, str(file), in_folder, None))
         else:
             files += [(place, f"{file}[{k}]", in_folder, k) for k in range(count)]
-    told = _Asked(pixel_scale, None if mask is None else Path(mask).absolute(), source_redshift, hdu, itype)
+    told = _Asked(pixel_scale, None if mask is None else Path(mask).absolute(), source_redshift, hdu, itype, regrid)
     ask: Callable[..., list[Any]] = partial(_predicted, model, told, bad is None)
     found: list[MapPrediction] = []
     with open_workers(workers) as crew:
@@ -343,6 +348,7 @@ class _Asked:
     source_redshift: float | None
     hdu: int | str | None
     itype: str | None
+    regrid: bool
 
 
 def _predicted(
@@ -381,7 +387,20 @@ def _one(model: Model, told: _Asked, seen: Flags | None, one: _File) -> MapPredi
             f"{name}: nothing tells its pixel scale (ANGLE, or a WCS); give --pixel-scale (pixel_scale=), in arcmin"
         )
     z_s = told.source_redshift if told.source_redshift is not None else z if math.isfinite(z) else None
-    return predict_map(model, kappa, pixel_scale=scale, mask=seen, file=name, source_redshift=z_s)
+    fits = seen is None or seen.shape == kappa.shape
+    if not told.regrid or model.takes(scale) or not fits:
+        return predict_map(model, kappa, pixel_scale=scale, mask=seen, file=name, source_redshift=z_s)
+    observed = (np.abs(kappa) < 1e10) & (True if seen is None else seen)
+    try:
+        image = regrid(np.where(observed, kappa, np.nan), model.pixel_scale / scale)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+    found = predict_map(model, image, pixel_scale=model.pixel_scale, file=name, source_redshift=z_s)
+    said = (
+        f"its pixels of {scale:.3g} arcmin were brought to the model's {model.pixel_scale:.3g} by means over the area "
+        "that they share, which correlates noise between neighbours"
+    )
+    return replace(found, arcmin_per_pixel=scale, warning="; ".join(filter(None, [said, found.warning])))
 
 
 @lru_cache(maxsize=2)
