@@ -18,7 +18,8 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 """For two processes on two cores: threads that wait for a core cost more than they bring."""
 PROCESSORS = {
     "this processor": ("", {}),
-    "two threads": ("", {"OMP_NUM_THREADS": "2"}),
+    # Two processes run tests: threads that wait for a core spin briefly, as in commands.
+    "two threads": ("", {"OMP_NUM_THREADS": "2", "GOMP_SPINCOUNT": "1000"}),
     "no compiled kernel": ("", {"AWD_KERNEL": "off"}),
     "AVX-512": (
         "avx512f",
