@@ -49,6 +49,8 @@ def predict(
             raise ValueError(f"--out is {file}; its ending must be .csv or .json")
     if combine and chains is None:
         raise ValueError("--combine puts posteriors together; give --chains DIR, a folder for their samples")
+    if chains is not None and regrid:
+        raise ValueError("--chains takes maps at the model's scale; leave --regrid out, or regrid the maps first")
     if chains is not None:
         if out or workers != 1 or scheduler is not None:
             raise ValueError("--chains has files of its own, and one process; leave --out, --workers, --scheduler out")
