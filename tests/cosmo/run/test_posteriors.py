@@ -147,6 +147,7 @@ def test_predict_draws_chains_of_maps_and_of_all_together(finished, suite, tmp_p
         ([finished, one, "--chains", tmp_path / "x", "--combine"], "is the only map"),
         ([finished, one, "--combine"], "give --chains DIR"),
         ([finished, one, "--chains", tmp_path / "x", "--out", "a.csv"], "leave --out, --workers, --scheduler out"),
+        ([finished, one, "--chains", tmp_path / "x", "--regrid"], "leave --regrid out, or regrid the maps first"),
         ([finished, one, "--chains", tmp_path / "x", "--samples", 3], "--samples"),
     ):
         done = call("predict", *arguments)
