@@ -108,6 +108,17 @@ def test_a_write_that_fails_leaves_what_was_there(table, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
 
 
+@pytest.mark.parametrize("lost", [1, 2, 4])
+def test_a_canonical_file_that_ends_within_a_line_is_told(table, tmp_path, lost):
+    path = tmp_path / "tracks.csv"
+    write_csv(table, path)
+    assert read_tracks(path)[1].doubts == []
+    path.write_bytes(path.read_bytes()[:-lost])
+    assert any("ends within a line" in doubt for doubt in read_tracks(path)[1].doubts)
+    path.write_text(path.read_text() + "\n", encoding="utf-16")
+    assert not any("ends within a line" in doubt for doubt in read_tracks(path)[1].doubts)
+
+
 def test_a_canonical_file_with_columns_missing_is_refused(table, tmp_path):
     table.drop(columns=["clathrin_p"]).to_csv(tmp_path / "a.csv", index=False)
     with pytest.raises(ValueError, match=r"columns \['clathrin_p'\] are missing from this canonical table"):

@@ -1,6 +1,7 @@
 """Canonical tables in files that `awd_cme.tracks.writers` has written: CSV and Parquet."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -47,6 +48,8 @@ def read_canonical(path: str | os.PathLike[str], options: Options | None = None)
             f"{path}: the columns {missing} are missing from this canonical table; it has {list(table.columns)}"
         )
     attrs = dict(table.attrs)
+    if not parquet and not _ends_a_line(path):
+        report.doubt(f"{path} ends within a line, as no canonical table does that is whole: was it cut short?")
     if not parquet:
         numeric = {*IDENTIFYING, *CONSTANTS, *columns(channels(table))} - set(WORDS)
         for name in (name for name in table if name in numeric):
@@ -115,3 +118,11 @@ def _called(table: pd.DataFrame, names: list[str], wanted: list[str], path: str 
     others = [name for name in table.columns if name not in columns(names)]
     of_new = dict(zip(columns(list(new)), columns(list(new.values())), strict=True))
     return table.rename(columns=of_new)[[*columns(wanted), *others]]
+
+
+def _ends_a_line(path: str | os.PathLike[str]) -> bool:
+    """Whether the last line of a text is ended; what gzip holds has a sum of its own."""
+    with Path(path).open("rb") as opened:
+        start = opened.read(2)
+        opened.seek(-2, os.SEEK_END)  # of UTF-16, which editors may make of it, a line end has two bytes
+        return start == b"\x1f\x8b" or opened.read().strip(b"\0").endswith(b"\n")
