@@ -191,7 +191,7 @@ def test_errors_are_one_line(tracks_file, tmp_path):
             "--compound is 'jion' (did you",
         ),
         (("distill", tmp_path), "holds no run"),
-        (("tracks", tracks_file, "--out", tmp_path / "t.xlsx"), "written as .parquet or .csv"),
+        (("tracks", tracks_file, "--out", tmp_path / "t.xlsx"), "written as .parquet, .csv or .geff"),
         (("tracks", "simulated", "--out", tmp_path / "t.csv"), "awd-cme simulate"),
         (("extract", tracks_file, "--tracks", tracks_file, "--out", tmp_path / "t.csv"), "is no movie"),
         (("predict", tracks_file, tracks_file, "--out", tmp_path / "p.csv"), "cannot be read as a model card"),

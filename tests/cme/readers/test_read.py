@@ -39,7 +39,7 @@ def test_all_real_data_are_read_with_one_call(real_data):
         (b"MATLAB 5.0 MAT-file, Platform: X", "cannot be read as a MATLAB file"),
         (b"\x89HDF\r\n\x1a\n and then nothing", "cannot be read as a MATLAB file"),
         (b"frame,particle,y,x\n", "holds no track"),
-        (b"1,2,3,4\n1,2,3,4,5,6\n", "file.dat cannot be read as tracks.*tokenizing"),
+        (b"1,2,3,4\n1,2,3,4,5,6\n", "file.dat cannot be read: .*tokenizing"),
     ],
 )
 def test_what_is_no_file_of_tracks(tmp_path, content, message):

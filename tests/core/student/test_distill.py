@@ -338,7 +338,7 @@ WITH_NAN = np.where(np.arange(32) == 4, np.nan, X)
         ({"most": 0}, ValueError, "most is 0; give a positive whole number, or None for all"),
         ({"search": {}}, TypeError, "search is a dict, {}; give a StudentSearch"),
         ({"wavelet": "bior2.2"}, ValueError, "'bior2.2' is not an orthogonal wavelet"),
-        ({"progress": True}, TypeError, "progress is True; give a function"),
+        ({"progress": 2}, TypeError, "progress is 2; give True, or a function"),
         ({"seed": -1}, ValueError, "seed is -1; give a whole number, 0 or more"),
     ],
 )

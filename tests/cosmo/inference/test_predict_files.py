@@ -65,7 +65,7 @@ REASONS = {
     "f.fits": "the maps have 1.4 arcmin per pixel and the model 2, which is no multiple (1.43 of theirs); regrid",
     "g.fits": "it is no convergence map, but ITYPE = 'PotentialPlane'",
     "n.npy": "it is no array of numbers that NumPy has saved",
-    "m.npy": "it holds several arrays; give maps of numbers",
+    "m.npy": "it is no array of numbers that NumPy has save",
 }
 
 

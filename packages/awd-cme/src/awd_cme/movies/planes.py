@@ -343,6 +343,8 @@ class _Pages:
         with self._lock:
             try:
                 values = self._decoded(page).reshape(per_page // samples, height, width, samples)
+            except MemoryError as error:
+                raise ValueError(f"{path}: page {page} needs more memory than there is ({error})") from error
             except (ValueError, RuntimeError, zlib.error, *UNREADABLE) as error:
                 raise _damaged(path, f"page {page} cannot be decoded: {in_words(error)}") from error
             if single and self._tif is not None:

@@ -283,6 +283,13 @@ def _shared(
     return outcome
 
 
+def _lacks_memory(error: BaseException | None) -> bool:
+    """Whether an error, or one that it came of, is that of memory that there is not."""
+    while error is not None and not isinstance(error, MemoryError):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
 def _outcome(
     cells: Cells, skip: bool, item: tuple[str, tuple[str, ...]], work: Callable[[str, Any], Any]
 ) -> str | None:
@@ -290,7 +297,7 @@ def _outcome(
     try:
         table, losses, origin = work(name, [Path(path), *map(Path, others)] if others else Path(path))
     except FAILURES as error:
-        said = "it needs more memory than its process has" if isinstance(error, MemoryError) else str(error)
+        said = "it needs more memory than its process has" if _lacks_memory(error) else str(error)
         reason = said if path in said else f"{path} cannot be tracked: {said}"
         if not skip:
             raise ValueError(reason) from error

@@ -21,8 +21,9 @@ from awd_core.typing import AnyArray
 
 ADVICE = "copy it again, or write it anew"
 PICKLED = "Pickled objects are never loaded"
-MOST_TIMES, FREE = 40, 1 << 24
-"""Times its size that a packed file may unpack to, beyond so many bytes: deflate reaches 1000 with zeros alone."""
+MOST_TIMES, FREE = 200, 1 << 24
+"""Times its size that a packed file may unpack to, beyond so many bytes: deflate reaches 1000 with zeros alone, and a
+survey map of which a hundredth was observed some 100."""
 LONGEST = 300
 """Letters of another's message that are repeated."""
 _HEADER = 1 << 16
