@@ -3,7 +3,8 @@
 import fnmatch
 import math
 import os
-from collections.abc import Collection, Sequence
+import warnings
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from awd_core.files import load_npy
 from awd_core.typing import AnyArray, Array, Flags
 from awd_cosmo.inference.model import Model
 
+LEAST_OBSERVED = 0.8
+"""Share of a tile that must have been observed."""
 TOGETHER = 256
 """Tiles that are measured, and rows that are looked at, at a time."""
 ENDINGS = (".fits", ".fit", ".fits.gz", ".fit.gz", ".fits.fz", ".npy")
@@ -52,6 +55,43 @@ def _is_map(file: Path, pattern: str | None) -> bool:
     return pattern is None or fnmatch.fnmatch(name, pattern)
 
 
+def listed_maps(
+    names: Collection[str | os.PathLike[str]], pattern: str | None, seen: Flags | None
+) -> list[tuple[Path, str, int | None]]:
+    """Maps of files and folders, stacks map by map: absolute path, name as it is told, and number within a stack."""
+    found: list[tuple[Path, str, int | None]] = []
+    for file in map_files(names, pattern):
+        place = file.absolute()
+        try:
+            count = stacked(place, seen)
+        except ValueError:
+            count = None  # it is said where it is read
+        if count is None:
+            found.append((place, str(file), None))
+        else:
+            found += [(place, f"{file}[{k}]", k) for k in range(count)]
+    return found
+
+
+def settled(
+    name: str, told: tuple[float, float], pixel_scale: float | None, source_redshift: float | None
+) -> tuple[float, float | None]:
+    """Pixel scale and source redshift of a map: what is given, else what its file tells.
+
+    Raises
+    ------
+    ValueError
+        If nothing tells the scale.
+    """
+    scale = told[0] if pixel_scale is None else pixel_scale
+    if not (math.isfinite(scale) and scale > 0):
+        raise ValueError(
+            f"{name}: nothing tells its pixel scale (ANGLE, or a WCS); give --pixel-scale (pixel_scale=), in arcmin"
+        )
+    z = source_redshift if source_redshift is not None else told[1] if math.isfinite(told[1]) else None
+    return scale, z
+
+
 def tiles_of(model: Model, image: Array, scale: float, file: str) -> tuple[list[Array], Array]:
     """Tiles of the sky area of a training map, preprocessed, and how much of each was observed.
 
@@ -71,7 +111,7 @@ def tiles_of(model: Model, image: Array, scale: float, file: str) -> tuple[list[
     Returns
     -------
     tiles : list of ndarray, shape (my, mx)
-        As `measured_tiles` takes them.
+        As `Model.measure` takes them, side by side.
     shares : ndarray, shape (k,)
         Share of the map's own pixels that were observed.
 
@@ -107,11 +147,27 @@ def tiles_of(model: Model, image: Array, scale: float, file: str) -> tuple[list[
     return [ready[y // block :, x // block :][: ny // block, : nx // block] for y, x in corners], shares
 
 
-def measured_tiles(model: Model, tiles: Sequence[Array], usable: Flags) -> Array:
-    """Features of the tiles that are usable, shape (k, F), some at a time: a large map is not held twice."""
-    chosen = np.flatnonzero(usable)
+def measured_tiles(model: Model, image: Array, scale: float, file: str) -> Array:
+    """Features of the tiles that were observed well enough, shape (k, F).
+
+    Some are measured at a time: a large map is not held twice.
+
+    Raises
+    ------
+    ValueError
+        As `tiles_of`; or if no tile was observed to `LEAST_OBSERVED`.
+    """
+    tiles, shares = tiles_of(model, image, scale, file)
+    chosen = np.flatnonzero(shares >= LEAST_OBSERVED)
+    if not len(chosen):
+        raise ValueError(
+            f"{file or 'the map'}: no tile of the size of the training maps was observed to {LEAST_OBSERVED:.0%}; the "
+            f"best has {shares.max():.0%}"
+        )
     parts = [chosen[start : start + TOGETHER] for start in range(0, len(chosen), TOGETHER)]
-    return np.concatenate([model.measure(np.stack([tiles[k] for k in part])) for part in parts])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of missing pixels: the share is told
+        return np.concatenate([model.measure(np.stack([tiles[k] for k in part])) for part in parts])
 
 
 def as_image(kappa: npt.ArrayLike, mask: npt.ArrayLike | None = None, file: str = "") -> Array:

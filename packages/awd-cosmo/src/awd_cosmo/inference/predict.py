@@ -11,7 +11,6 @@ import io
 import json
 import math
 import os
-import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
@@ -25,19 +24,9 @@ from awd_core.checks import check_file, check_kind, warn
 from awd_core.typing import Array, Flags
 from awd_core.workers import Lost, Workers, open_workers
 from awd_cosmo.inference.model import Model, Prediction
-from awd_cosmo.inference.observed_maps import (
-    as_image,
-    map_files,
-    measured_tiles,
-    read_mask,
-    read_observed,
-    stacked,
-    tiles_of,
-)
+from awd_cosmo.inference.observed_maps import as_image, listed_maps, measured_tiles, read_mask, read_observed, settled
 from awd_cosmo.maps.regrid import regrid
 
-LEAST_OBSERVED = 0.8
-"""Share of a tile that must have been observed."""
 NEAR = 1.25
 """So many times as far as 99 % of maps like those of training is still called their edge."""
 BARS = 2.0
@@ -162,17 +151,9 @@ def predict_files(
         check_file(model)
     seen = None if mask is None else read_mask(Path(mask))  # what is wrong with it is no fault of a map
     folders = {Path(name).absolute() for name in names if Path(name).is_dir()}
-    files: list[_File] = []
-    for file in map_files(names, pattern):
-        place, in_folder = file.absolute(), file.absolute().parent in folders
-        try:
-            count = stacked(place, seen)
-        except ValueError:
-            count = None  # it is said where it is read
-        if count is None:
-            files.append((place, str(file), in_folder, None))
-        else:
-            files += [(place, f"{file}[{k}]", in_folder, k) for k in range(count)]
+    files: list[_File] = [
+        (place, name, place.parent in folders, number) for place, name, number in listed_maps(names, pattern, seen)
+    ]
     told = _Asked(pixel_scale, None if mask is None else Path(mask).absolute(), source_redshift, hdu, itype, regrid)
     ask: Callable[..., list[Any]] = partial(_predicted, model, told, bad is None)
     found: list[MapPrediction] = []
@@ -224,16 +205,15 @@ def predict_map(
     """
     image = as_image(kappa, mask, file)
     check_kind("model", model, Model)
-    tiles, shares = tiles_of(model, image, pixel_scale, file)
-    usable = shares >= LEAST_OBSERVED
-    if not usable.any():
-        raise ValueError(
-            f"{file or 'the map'}: no tile of the size of the training maps was observed to {LEAST_OBSERVED:.0%}; the "
-            f"best has {shares.max():.0%}"
-        )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of missing pixels: said below
-        features = measured_tiles(model, tiles, usable)
+    features = measured_tiles(model, image, pixel_scale, file)
+    share = float(np.isfinite(image).mean())
+    return prediction_of(model, features, share, pixel_scale=pixel_scale, file=file, source_redshift=source_redshift)
+
+
+def prediction_of(
+    model: Model, features: Array, share: float, *, pixel_scale: float, file: str, source_redshift: float | None
+) -> MapPrediction:
+    """What a model says of the tiles of a map, of whose pixels a share was observed."""
     answer = Prediction(*model.regressor.predict(features, return_std=True), *model.training.distance(features))
     estimates = answer.estimate.reshape(len(answer.estimate), -1)[:, 0]
     stds = answer.std.reshape(len(answer.std), -1)[:, 0]
@@ -273,7 +253,6 @@ def predict_map(
         said.append(f"its source redshift is not known; the sources of the training maps are at z = {trained:.3g}")
     elif abs(source_redshift - trained) > REDSHIFTS:
         said.append(f"its sources are at z = {source_redshift:.3g}, those of the training maps at z = {trained:.3g}")
-    share = float(np.isfinite(image).mean())
     if share < 1:
         said.append(f"{1 - share:.0%} of the pixels were not observed")
     return MapPrediction(
@@ -381,12 +360,7 @@ def _one(model: Model, told: _Asked, seen: Flags | None, one: _File) -> MapPredi
     kappa, scale, z = read_observed(file, told.hdu, told.itype, number, seen)
     if in_folder and np.isin(kappa, (0, 1)).all():
         return None
-    scale = told.pixel_scale if told.pixel_scale is not None else scale
-    if not (math.isfinite(scale) and scale > 0):
-        raise ValueError(
-            f"{name}: nothing tells its pixel scale (ANGLE, or a WCS); give --pixel-scale (pixel_scale=), in arcmin"
-        )
-    z_s = told.source_redshift if told.source_redshift is not None else z if math.isfinite(z) else None
+    scale, z_s = settled(name, (scale, z), told.pixel_scale, told.source_redshift)
     fits = seen is None or seen.shape == kappa.shape
     if not told.regrid or model.takes(scale) or not fits:
         return predict_map(model, kappa, pixel_scale=scale, mask=seen, file=name, source_redshift=z_s)

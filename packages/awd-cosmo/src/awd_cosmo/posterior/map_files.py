@@ -1,9 +1,7 @@
 """The posterior of maps in files: of each of them, or of all together."""
 
-import math
 import os
 import re
-import warnings
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +10,8 @@ import numpy as np
 
 from awd_core.checks import warn
 from awd_core.typing import Array, Flags
-from awd_cosmo.inference.observed_maps import (
-    as_image,
-    map_files,
-    measured_tiles,
-    read_mask,
-    read_observed,
-    stacked,
-    tiles_of,
-)
-from awd_cosmo.inference.predict import LEAST_OBSERVED, predict_map
+from awd_cosmo.inference.observed_maps import as_image, listed_maps, measured_tiles, read_mask, read_observed, settled
+from awd_cosmo.inference.predict import prediction_of
 from awd_cosmo.posterior.independence import check_independent, check_scatter, thumbnail
 from awd_cosmo.posterior.map_posterior import MapPosterior, likelihood_of
 from awd_cosmo.posterior.samples import PosteriorSamples
@@ -111,8 +101,8 @@ def posterior_of_files(
     seen = None if mask is None else read_mask(Path(mask))
     found = [
         one
-        for file, number in _items(map_files(names, pattern), seen)
-        if (one := _read(ready, file, number, seen, pixel_scale, source_redshift, hdu, itype)) is not None
+        for file, name, number in listed_maps(names, pattern, seen)
+        if (one := _read(ready, file, name, number, seen, pixel_scale, source_redshift, hdu, itype)) is not None
     ]
     if not found:
         raise ValueError("there is no map among the files; name FITS files, .npy files, or folders of them")
@@ -171,43 +161,19 @@ def chain_root(folder: Path, name: str, taken: set[str]) -> Path:
     return folder / root
 
 
-def _items(files: Sequence[Path], seen: Flags | None) -> list[tuple[Path, int | None]]:
-    """Files, and numbers of maps in those that are stacks."""
-    items: list[tuple[Path, int | None]] = []
-    for file in files:
-        count = stacked(file, seen)
-        items += [(file, None)] if count is None else [(file, k) for k in range(count)]
-    return items
-
-
 def _read(
-    posterior: MapPosterior, file: Path, number: int | None, seen: Flags | None, pixel_scale: float | None,
+    posterior: MapPosterior, file: Path, name: str, number: int | None, seen: Flags | None, pixel_scale: float | None,
     source_redshift: float | None, hdu: int | str | None, itype: str | None,
 ) -> _Map | None:  # fmt: skip
     """Features of the tiles of a map; None for a mask."""
-    name = str(file) if number is None else f"{file}[{number}]"
-    kappa, scale, redshift = read_observed(file, hdu, itype, number, seen)
-    z = source_redshift if source_redshift is not None else redshift if math.isfinite(redshift) else None
+    kappa, *told = read_observed(file, hdu, itype, number, seen)
     if np.isin(kappa, (0, 1)).all():
         warn(f"{name} holds nothing but 0 and 1: it is a mask, and left out")
         return None
-    scale = scale if pixel_scale is None else pixel_scale
-    if not (math.isfinite(scale) and scale > 0):
-        raise ValueError(
-            f"{name}: nothing tells its pixel scale (ANGLE, or a WCS); give --pixel-scale (pixel_scale=), in arcmin"
-        )
-    image = as_image(kappa, seen, name)
-    model = posterior.model
-    tiles, shares = tiles_of(model, image, scale, name)
-    usable = shares >= LEAST_OBSERVED
-    if not usable.any():
-        raise ValueError(
-            f"{name}: no tile of the size of the training maps was observed to {LEAST_OBSERVED:.0%}; the best has "
-            f"{shares.max():.0%}"
-        )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of missing pixels
-        features = measured_tiles(model, tiles, usable)
-    told = predict_map(model, image, pixel_scale=scale, file=name, source_redshift=z)
+    scale, z = settled(name, (told[0], told[1]), pixel_scale, source_redshift)
+    image, model = as_image(kappa, seen, name), posterior.model
+    features = measured_tiles(model, image, scale, name)
+    share = float(np.isfinite(image).mean())
+    said = prediction_of(model, features, share, pixel_scale=scale, file=name, source_redshift=z)
     rho, k = float(model.provenance.get("tile_correlation", 1.0)), len(features)
-    return _Map(name, thumbnail(image), features, k / (1 + (k - 1) * rho), told.warning, told.extrapolated)
+    return _Map(name, thumbnail(image), features, k / (1 + (k - 1) * rho), said.warning, said.extrapolated)
