@@ -208,38 +208,51 @@ def _save_model(
 ) -> None:  # fmt: skip
     """Write model.json: what NumPy alone goes from maps to the target with."""
     job, prepared = comparison.job, comparison.prepared
+    held_out_model(
+        comparison, *fit, comparison.features.of(fit[0]), wavelet, names=(job.target,),
+        targets=prepared.target[:, None], parameters=prepared.parameters, ranges=prepared.account["parameters"], rmse=dict(summary),
+        validation_rmse=answer.validation_rmse,
+    ).save(run / "model.json")  # fmt: skip
+
+
+def held_out_model(
+    comparison: Comparison, statistic: Statistic, regressor: Any, features: Array, wavelet: Wavelet, *,
+    names: tuple[str, ...], targets: Array, parameters: Array, ranges: Mapping[str, Any], **more: Any,
+) -> Model:  # fmt: skip
+    """A model of the protocol that counts, from maps to targets (n, k) of these names, with what is known of it.
+
+    Its training distribution is of `parameters` (n, p); `ranges` are those of parameters beside the targets, and `more`
+    is told besides.
+    """
+    prepared = comparison.prepared
     split = prepared.splits["held_out"]
-    statistic, regressor = fit
-    features = comparison.features.of(statistic)
-    errors = regressor.predict(features[split.validation]) - prepared.target[split.validation]
-    model = Model(
-        parameters=(job.target,),
+    errors = regressor.predict(features[split.validation]).reshape(len(split.validation), -1)[:, 0]
+    return Model(
+        parameters=names,
         pixel_scale=prepared.raw_scale,
         shape=prepared.raw_shape,
         statistics=[comparison.features.fitted(statistic)],
         regressor=regressor,
         training=TrainingDistribution.from_features(
             features[split.train],
-            parameters=prepared.parameters[split.train],
+            parameters=parameters[split.train],
             reference=features[split.validation],
-            reference_parameters=prepared.parameters[split.validation],
+            reference_parameters=parameters[split.validation],
         ),
         preprocessing=prepared.preprocessing,
         wavelet=wavelet,
         provenance={
             "program": "awd-cosmo run",
             "protocol": "held_out",
-            "seed": job.seed,
+            "seed": comparison.job.seed,
             "training_maps": len(split.train),
             "maps_sha256": prepared.account["sha256"],
-            "rmse": dict(summary),
-            "validation_rmse": answer.validation_rmse,
-            "tile_correlation": tile_correlation(errors, prepared, split.validation),
-            "parameters": prepared.account["parameters"] | {job.target: _range(prepared.target[split.train])},
+            **more,
+            "tile_correlation": tile_correlation(errors - targets[split.validation, 0], prepared, split.validation),
+            "parameters": {**ranges, **dict(zip(names, map(_range, targets[split.train].T), strict=True))},
             "z_s": prepared.account["z_s"],
         },
     )
-    model.save(run / "model.json")
 
 
 def _range(values: Array) -> list[float]:

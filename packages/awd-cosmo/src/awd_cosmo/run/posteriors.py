@@ -16,9 +16,7 @@ from awd_core.run import Report, RunFolder
 from awd_core.student import StudentDistillation
 from awd_core.typing import Array, Rows
 from awd_cosmo.inference.estimators import EmulatorPosterior
-from awd_cosmo.inference.model import Model
 from awd_cosmo.inference.scores import rmse
-from awd_cosmo.inference.training_range import TrainingDistribution
 from awd_cosmo.posterior.chains import write_chains
 from awd_cosmo.posterior.coverage import rank_deviation, rank_of_truth, tarp
 from awd_cosmo.posterior.derived import Derived, fit_derived, with_derived
@@ -28,9 +26,9 @@ from awd_cosmo.posterior.results import PosteriorRow, Posteriors, ShownMap
 from awd_cosmo.posterior.samples import PosteriorSamples, stacked_values
 from awd_cosmo.posterior.sampling import sample_posterior
 from awd_cosmo.run.compare import Comparison
-from awd_cosmo.run.evaluate import tile_correlation
+from awd_cosmo.run.evaluate import held_out_model
 from awd_cosmo.run.forms import classical_statistics, transform_of
-from awd_cosmo.run.prepare import Prepared, varying
+from awd_cosmo.run.prepare import varying
 from awd_cosmo.run.student import student_rows
 from awd_cosmo.run.teach import Taught
 from awd_cosmo.statistics.statistic import Statistic
@@ -193,40 +191,11 @@ def _save(
     widening: float, student: StudentDistillation,
 ) -> None:  # fmt: skip
     """Write posterior.json: a model whose regressor has the likelihood of all parameters."""
-    prepared: Prepared = comparison.prepared
-    split = prepared.splits["held_out"]
-    errors = fitted.predict(features[split.validation]).reshape(len(split.validation), -1)[:, 0]
-    errors = errors - asked.values[split.validation, 0]
     settings = PosteriorSettings(asked.names, asked.shown, asked.derived, widening)
-    Model(
-        parameters=asked.names,
-        pixel_scale=prepared.raw_scale,
-        shape=prepared.raw_shape,
-        statistics=[comparison.features.fitted(statistic)],
-        regressor=fitted,
-        training=TrainingDistribution.from_features(
-            features[split.train],
-            parameters=asked.values[split.train],
-            reference=features[split.validation],
-            reference_parameters=asked.values[split.validation],
-        ),
-        preprocessing=prepared.preprocessing,
-        wavelet=student.wavelet,
-        provenance={
-            "program": "awd-cosmo run",
-            "protocol": "held_out",
-            "seed": comparison.job.seed,
-            "training_maps": len(split.train),
-            "maps_sha256": prepared.account["sha256"],
-            "tile_correlation": tile_correlation(errors, prepared, split.validation),
-            "parameters": {
-                name: [float(column.min()), float(column.max())]
-                for name, column in zip(asked.names, asked.values[split.train].T, strict=True)
-            },
-            "z_s": prepared.account["z_s"],
-            KEY: settings.to_dict(),
-        },
-    ).save(run / "posterior.json")
+    held_out_model(
+        comparison, statistic, fitted, features, student.wavelet, names=asked.names, targets=asked.values,
+        parameters=asked.values, ranges={}, **{KEY: settings.to_dict()},
+    ).save(run / "posterior.json")  # fmt: skip
 
 
 def _teacher_answers(
