@@ -179,6 +179,7 @@ def readable_model(
         "search": search or SEARCH, "seed": seed, **how,
     }  # fmt: skip
     found: StudentDistillation | None = None
+    plain: Few | None = None
     notes: list[str] = []
     told = {"teller": "answers" if answers is not None else "path" if len(path) else "truths"}
     if answers is not None or not len(path):
@@ -195,7 +196,8 @@ def readable_model(
         few = min((reader.few(train, by, [point.wavelet]) for point in path), key=lambda one: one.error)
     report(40, 100, "what else would do")
     rivals = [] if found is None or answers is None else [distill_student(train.X, train.truths.values, **options)]
-    worth = worth_of(reader, train, unseen, few, start, path, rivals, told["teller"], seed, report)
+    plain_by_truths = plain if answers is None else None
+    worth = worth_of(reader, train, unseen, few, start, path, rivals, plain_by_truths, told["teller"], seed, report)
     if chosen_features is None:
         notes.append(f"The model reads {words_of(picked)}: of them few tell most; --features names other kinds.")
     worth = replace(worth, notes=(*worth.notes, *notes))

@@ -145,9 +145,9 @@ class Worth:
 
 def worth_of(
     reader: Reader, train: Samples, unseen: Samples | None, few: Few, start: Wavelet, path: Sequence[Any],
-    labels: Sequence[StudentDistillation], teller: str, seed: int, report: Report,
+    labels: Sequence[StudentDistillation], plain: Few | None, teller: str, seed: int, report: Report,
 ) -> Worth:  # fmt: skip
-    """Fill the table."""
+    """Fill the table; `plain` is the best plain wavelet for the truths, where it is known already."""
     task, notes = train.truths.task, list(_notes(reader, train, few, teller))
     if unseen is None:
         return Worth((), task, len(train), 0, 0, train.groups is not None, teller, tuple(notes))
@@ -163,7 +163,7 @@ def worth_of(
     truths, ask = train.truths.values, partial(reader.values, X=unseen.X)
     begun = reader.few(train, truths, [start])
     add("plain", f"start wavelet, {start.name}", "", len(begun.columns), ask(begun))
-    plain = plainest(reader, train, truths)
+    plain = plainest(reader, train, truths) if plain is None else plain
     add("plain", "best plain wavelet", _called(plain), len(plain.columns), ask(plain))
     for found in labels:
         own = reader.of(train, found)

@@ -210,8 +210,8 @@ def _save_model(
     job, prepared = comparison.job, comparison.prepared
     held_out_model(
         comparison, *fit, comparison.features.of(fit[0]), wavelet, names=(job.target,),
-        targets=prepared.target[:, None], parameters=prepared.parameters, ranges=prepared.account["parameters"], rmse=dict(summary),
-        validation_rmse=answer.validation_rmse,
+        targets=prepared.target[:, None], parameters=prepared.parameters, ranges=prepared.account["parameters"],
+        rmse=dict(summary), validation_rmse=answer.validation_rmse,
     ).save(run / "model.json")  # fmt: skip
 
 
