@@ -63,6 +63,17 @@ def test_each_condition_is_held_against_the_first_and_p_is_corrected_for_the_qua
     assert found["b", "partner"].p == found["b", "partner"].p_holm == 1
 
 
+def test_initiation_in_two_units_is_not_compared():
+    cells = pd.DataFrame({
+        "condition": np.repeat(["control", "mutant"], 2), "cell": range(4), "initiation": [1.0, 2.0, 1.0, 2.0],
+        "initiation_unit": np.repeat(["per 1,000 µm² and min", "per 1,000 px² and min"], 2),
+    })  # fmt: skip
+    with pytest.raises(ValueError, match=r"per 1,000 µm² and min of some cells and per 1,000 px² and min of others"):
+        compare_conditions(cells)
+    alike = cells.assign(initiation_unit="per 1,000 px² and min")
+    assert [one.quantity for one in compare_conditions(alike)] == ["initiation"]
+
+
 def test_intervals_hold_the_truth_of_simulated_cells(monkeypatch):
     """benchmarks/coverage_conditions, in short; in full it takes 200 simulations."""
     from pathlib import Path

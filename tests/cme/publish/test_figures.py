@@ -51,6 +51,8 @@ def test_from_tiff_to_figures_the_difference_is_found(written):
     html = (out / "report.html").read_text()
     assert html.count("<img") == len(keys)
     assert "It tells tracks with a significant partner" in html
+    assert "initiation density, per 1,000 " in html
+    assert "initiation_unit" not in html
 
 
 def test_the_same_command_again_changes_nothing_and_another_is_refused(written, two):

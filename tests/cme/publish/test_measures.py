@@ -66,6 +66,20 @@ def test_initiation_is_per_area_and_time():
         measure_cells(table, measure_tracks(table, onsets=False), areas={"b": 3.0})
 
 
+def test_areas_in_square_micrometres_need_no_size_of_a_pixel():
+    table = tracks_of([5, 5, 5, 5], begins=[0, 30, 20, 55])
+    known = measure_cells(table, measure_tracks(table, onsets=False), areas=200.0).iloc[0]
+    table = tracks_of([5, 5, 5, 5], begins=[0, 30, 20, 55], size=None)
+    losses = LossReport()
+    row = measure_cells(table, measure_tracks(table, onsets=False), losses, areas=200.0).iloc[0]
+    assert row["initiation_unit"] == "per 1,000 µm² and min"
+    assert row["initiation"] == known["initiation"]
+    assert not losses.assumed
+    row = measure_cells(table, measure_tracks(table, onsets=False), losses).iloc[0]
+    assert row["initiation_unit"] == "per 1,000 px² and min"
+    assert any("per 1,000 square pixels" in said for said in losses.assumed)
+
+
 def test_the_length_of_the_movie_does_not_favour_short_lifetimes():
     """Tracks of 10 and of 60 frames begin equally often; of the long ones a movie of 80 frames sees few."""
     rng = np.random.default_rng(0)

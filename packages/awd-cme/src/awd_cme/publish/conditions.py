@@ -127,7 +127,18 @@ def compare_conditions(cells: pd.DataFrame, *, seed: int = 0) -> list[Comparison
     list of Comparison
         Of the quantities for which both conditions have two cells or more; p-values are corrected (Holm) within a pair
         of conditions.
+
+    Raises
+    ------
+    ValueError
+        If initiation is in more than one unit.
     """
+    if "initiation_unit" in cells and len(units := cells["initiation_unit"].unique()) > 1:
+        raise ValueError(
+            f"initiation is {' of some cells and '.join(map(str, units))} of others, which cannot be compared: the "
+            "size of a pixel, or the frame interval, is known of some only; tell it by --micrometres-per-pixel UM "
+            "(micrometres_per_pixel) or --seconds-per-frame S (seconds_per_frame)"
+        )
     names = list(dict.fromkeys(cells["condition"]))
     known = ("cell", "condition", "tracks", "complete")
     quantities = [name for name in cells.columns if name not in known and pd.api.types.is_numeric_dtype(cells[name])]

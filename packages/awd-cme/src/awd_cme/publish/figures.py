@@ -22,17 +22,22 @@ STYLES = (
 NAMES = {
     "lifetime": "median lifetime",
     "partner": "fraction with significant partner",
-    "initiation": "initiation density (unit: initiation_unit)",
+    "initiation": "initiation density",
     "onset": "partner's onset after start",
     "onset_to_end": "partner's onset before end",
     "productive": "fraction of CCPs (DASC)",
 }
 
 
-def quantity_name(quantity: str, unit: str) -> str:
+def units_of(cells: pd.DataFrame, unit: str) -> dict[str, str]:
+    """Units of the quantities of cells that have one; `unit` is that of time."""
+    return {"initiation": str(cells["initiation_unit"].iloc[0]), "lifetime": unit, "onset": unit, "onset_to_end": unit}
+
+
+def quantity_name(quantity: str, units: Mapping[str, str]) -> str:
     """A quantity with its unit, as axes have it."""
     name = NAMES.get(quantity, quantity)
-    return f"{name}, {unit}" if quantity in ("lifetime", "onset", "onset_to_end") else name
+    return f"{name}, {units[quantity]}" if quantity in units else name
 
 
 def lifetimes_figure(distributions: Mapping[str, pd.DataFrame], unit: str, *, narrow: bool = False) -> Figure:
@@ -78,6 +83,7 @@ def cohorts_figure(
 
 def cells_figure(cells: pd.DataFrame, comparisons: Sequence[Comparison], unit: str, *, narrow: bool = False) -> Figure:
     """Draw one dot a cell for each quantity, with means, and the p-value of each condition against the first."""
+    units = units_of(cells, unit)
     shown = [name for name in NAMES if name in cells and cells[name].notna().any()]
     columns = 2 if narrow else min(3, max(len(shown), 1))
     rows = -(-max(len(shown), 1) // columns)
@@ -98,7 +104,7 @@ def cells_figure(cells: pd.DataFrame, comparisons: Sequence[Comparison], unit: s
         axes.set_xticks(range(len(names)), names)
         axes.set_xlim(-0.6, len(names) - 0.4)
         axes.grid(axis="y", color=FAINT, linewidth=0.6)
-        label(axes, "", "", quantity_name(quantity, unit))
+        label(axes, "", "", quantity_name(quantity, units))
         axes.yaxis.label.set_size(7.5)
     for axes in grid[len(shown) :]:
         axes.set_visible(False)

@@ -122,9 +122,9 @@ def measure_cells(
     DataFrame
         `cell`, `tracks`, `complete`; `lifetime`, the median of complete tracks; `partner`, share of complete tracks
         with a significant partner; `initiation`, tracks that begin, in `initiation_unit` (per 1,000 µm² and minute;
-        square pixels where a pixel's size is unknown, 100 frames where the frame interval is); `onset` and
-        `onset_to_end`, medians over complete
-        tracks with a partner; `productive`, share of complete tracks of the class "CCP" among those of a class.
+        square pixels where neither areas nor the size of a pixel are known, 100 frames where the frame interval is
+        not); `onset` and `onset_to_end`, medians over complete tracks with a partner; `productive`, share of complete
+        tracks of the class "CCP" among those of a class.
 
     Raises
     ------
@@ -138,11 +138,11 @@ def measure_cells(
     intervals = frame_intervals(table)
     if areas is None:
         losses.assume("the area of a cell is that of the convex hull of its tracks: give --area where it is known")
-    if size is None:
+    if size is None and areas is None:
         losses.assume("the size of a pixel is unknown: initiation is per 1,000 square pixels")
     rows = []
     frames = table["frame"].groupby(table["cell"].astype(str), observed=True).agg(["min", "max"])
-    length, time_unit = "px" if size is None else "µm", "min" if seconds else "100 frames"
+    length, time_unit = "px" if size is None and areas is None else "µm", "min" if seconds else "100 frames"
     density = f"per 1,000 {length}² and {time_unit}"
     for cell, own in tracks.groupby("cell", sort=True):
         whole = own[own["complete"].astype(bool)]

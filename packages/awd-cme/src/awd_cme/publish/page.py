@@ -127,7 +127,8 @@ def write_figures(
         summary = ", ".join(counted(count, what) for what, count in sizes.items()) + "."
         if few < 4:
             summary += f" A condition has {counted(int(few), 'cells')}: no test of so few can be very sure."
-        shown = {"comparisons": _comparisons(comparisons, unit), "cells": _cells(cells, unit)}
+        units = figures.units_of(cells, unit)
+        shown = {"comparisons": _comparisons(comparisons, units), "cells": _cells(cells, units)}
         save_report(
             run, "awd_cme.publish/figures.html.j2", made_with=("awd-cme", "awd-core", "python"),
             packages=["awd_cme.publish"], title=" and ".join(names) if len(names) < 3 else f"{len(names)} conditions",
@@ -217,9 +218,9 @@ def _cohorts_drawn(by: Mapping[str, pd.DataFrame], names: Sequence[str], align: 
     return lambda narrow: figures.cohorts_figure(by, names, align, unit, narrow=narrow)
 
 
-def _comparisons(found: Sequence[Comparison], unit: str) -> Table:
+def _comparisons(found: Sequence[Comparison], units: Mapping[str, str]) -> Table:
     return Table.of("comparisons-table", found, [
-        (Column("quantity"), lambda one: figures.quantity_name(one.quantity, unit)),
+        (Column("quantity"), lambda one: figures.quantity_name(one.quantity, units)),
         (Column("control"), "control"), (Column("condition"), "other"),
         (Column("mean, control", "over cells", ".4g"), "mean_control"),
         (Column("mean", "over cells", ".4g"), "mean_other"),
@@ -233,9 +234,9 @@ def _comparisons(found: Sequence[Comparison], unit: str) -> Table:
     ])  # fmt: skip
 
 
-def _cells(cells: pd.DataFrame, unit: str) -> Table:
-    order = ["condition", *(name for name in cells.columns if name != "condition")]
-    heads = [Column(name if name not in figures.NAMES else figures.quantity_name(name, unit)) for name in order]
+def _cells(cells: pd.DataFrame, units: Mapping[str, str]) -> Table:
+    order = ["condition", *(name for name in cells.columns if name not in ("condition", "initiation_unit"))]
+    heads = [Column(figures.quantity_name(name, units)) for name in order]
     return Table("cells-table", heads, cells[order].to_numpy(dtype=object).tolist())
 
 
