@@ -53,6 +53,7 @@ def test_from_tiff_to_figures_the_difference_is_found(written):
     assert "It tells tracks with a significant partner" in html
     assert "initiation density, per 1,000 " in html
     assert "initiation_unit" not in html
+    assert "awd-cme 0." in html  # the version that made it
 
 
 def test_the_same_command_again_changes_nothing_and_another_is_refused(written, two):

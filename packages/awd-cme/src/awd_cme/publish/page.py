@@ -20,6 +20,7 @@ from awd_core.report import Column, Draw, PlannedFigure, Table, draw_pictures, r
 from awd_core.run import RunFolder
 
 PROGRAM = "awd-cme figures"
+PACKAGES = ("awd-cme", "pandas")
 ARTEFACTS = {
     "report.html": "the page",
     "comparisons.csv": "conditions compared with cells as units",
@@ -88,8 +89,9 @@ def write_figures(
     settings = {"conditions": names, "data": dict(identities or {}), "edges": list(edges), "seed": seed}
     settings["areas"] = dict(areas) if isinstance(areas, Mapping) else areas
     with RunFolder.open(
-        out, program=PROGRAM, settings=settings, artefacts=ARTEFACTS, overwrite=overwrite, quiet=quiet
-    ) as run:
+        out, program=PROGRAM, settings=settings, artefacts=ARTEFACTS, packages=PACKAGES, overwrite=overwrite,
+        quiet=quiet,
+    ) as run:  # fmt: skip
         told = {name: (losses or {}).get(name, LossReport()) for name in names}
         with run.step("Lifetimes, partners, onsets"):
             tracks, cells, das = _measured(conditions, told, areas, seed)
