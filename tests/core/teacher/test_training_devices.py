@@ -37,7 +37,10 @@ CODE = """
 def test_two_processes_come_to_what_one_does(strategy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # 63 training samples in batches of 20, 20 and 23 on two processes; 8 of validation in one batch.
     (tmp_path / "two_processes.py").write_text(textwrap.dedent(CODE))
-    subprocess.run([sys.executable, "two_processes.py", strategy], cwd=tmp_path, check=True, timeout=600)
+    # Two threads: none of them comes along into a process that is forked, which must not wait for one.
+    environment = os.environ | {"OMP_NUM_THREADS": "2"}
+    command = [sys.executable, "two_processes.py", strategy]
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, timeout=600)
     monkeypatch.syspath_prepend(tmp_path)
     told = importlib.reload(__import__("two_processes"))
     two = Teacher.load(tmp_path / "two.safetensors")

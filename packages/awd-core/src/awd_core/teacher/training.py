@@ -7,6 +7,7 @@ that goes on from there meets the same batches, dropout and augmentation as one 
 
 import logging
 import math
+import multiprocessing
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -56,6 +57,9 @@ def train(
 
 def _run(fabric: Fabric, module: Standardised, **of_all: Any) -> None:
     """What every process does, with a copy of the module for each; one that is spawned imports this by its name."""
+    if type(multiprocessing.current_process()).__name__ == "ForkProcess":
+        # None of OpenMP's threads comes along into a process that is forked: it would wait for them for ever.
+        torch.set_num_threads(1)
     _Loop(fabric, module, **of_all).run()
 
 
