@@ -22,7 +22,7 @@ from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
 from awd_cosmo.statistics import counts as module
 from awd_cosmo.statistics import histograms
 from awd_cosmo.statistics.counts import PUBLISHED_BOUNDS, PUBLISHED_RANGES, PeakCounts
-from awd_cosmo.statistics.histograms import histogram, learnt_edges, some_of, thresholds
+from awd_cosmo.statistics.histograms import histogram_rows, learnt_edges, some_of, thresholds
 from awd_cosmo.statistics.kernels import LAPLACE_V1, wavelet_kernels
 from awd_cosmo.statistics.peaks import find_peaks
 from awd_cosmo.statistics.statistic import STATISTICS, Statistic
@@ -104,13 +104,19 @@ def test_a_real_mask(real_data):
 def test_the_histogram_is_numpys_ties_included(dtype):
     rng = np.random.default_rng(3)
     edges = np.linspace(-0.03, 0.19, 23)
-    for size in (0, 1, 5000):
-        values = rng.choice(edges, size).astype(dtype) + rng.choice([0, 1e-9], size).astype(dtype)
-        np.testing.assert_array_equal(
-            histogram(values, thresholds(edges, np.dtype(dtype))), np.histogram(values, edges)[0]
-        )
-    limits = np.array([-np.inf, 0.0, np.inf])
-    np.testing.assert_array_equal(histogram(np.array([-1, 0, 2.0], dtype), thresholds(limits, np.dtype(dtype))), [1, 2])
+    limits = thresholds(edges, np.dtype(dtype))
+    many = np.linspace(-0.03, 0.19, 80)
+    # Few values in all, many in some rows, many in all rows; and rows that are cut by what is done at once.
+    for sizes in ((0,), (1, 0, 3), (5000, 0, 40, 17), (9000, 9000), (4096,) * 9):
+        rows = [rng.choice(edges, size).astype(dtype) + rng.choice([0, 1e-9], size).astype(dtype) for size in sizes]
+        expected = [np.histogram(row, edges)[0] for row in rows]
+        np.testing.assert_array_equal(histogram_rows(rows, limits), expected)
+        expected = [np.histogram(row, many)[0] for row in rows]
+        np.testing.assert_array_equal(histogram_rows(rows, thresholds(many, np.dtype(dtype))), expected)
+    limits = thresholds(np.array([-np.inf, 0.0, np.inf]), np.dtype(dtype))
+    for copies in (1, 2000, 9000):
+        counted = histogram_rows([np.array([-1, 0, 2.0] * copies, dtype)] * 2, limits)
+        np.testing.assert_array_equal(counted, [[copies, 2 * copies]] * 2)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -7,7 +7,7 @@ import numpy as np
 from awd_core.checks import whole_number
 from awd_core.typing import Array
 from awd_cosmo.field_statistics.field import FieldStatistic, limits_of
-from awd_cosmo.statistics.histograms import FIT_VALUES, TAIL, feature_names, histogram, thresholds
+from awd_cosmo.statistics.histograms import FIT_VALUES, TAIL, feature_names, histogram_rows, thresholds
 from awd_cosmo.statistics.peaks import Floats, Mask
 
 
@@ -77,4 +77,4 @@ class PixelDistribution(FieldStatistic):
         seen = [one.ravel() if observed is None else one[observed[m]] for m, one in enumerate(block)]
         if not all(map(len, seen)):
             raise ValueError("the mask leaves nothing of a map; leave the map out")
-        return np.array([histogram(values, limits) / len(values) for values in seen])
+        return histogram_rows(seen, limits) / np.array([[len(values)] for values in seen])

@@ -83,8 +83,13 @@ class StarletNorm(StarletCounts):
         spread = self._spread(noise**2, set(self._all_bands()))
         return {"raw": noise} | {name: np.sqrt(np.maximum(sums, 0)) for name, (sums, _) in spread.items()}
 
-    def _tally(self, values: Floats, limits: Floats) -> Array:
-        """Sums of |values| between limits."""
-        ordered = np.sort(values)
-        total = np.concatenate([[0.0], np.cumsum(np.abs(ordered), dtype=np.float64)])
-        return np.diff(total[np.searchsorted(ordered, limits)])
+    def _tally(self, rows: Sequence[Floats], limits: Floats) -> Array:
+        """Sums of each row's |values| between limits."""
+        return np.array([_sums(values, limits) for values in rows])
+
+
+def _sums(values: Floats, limits: Floats) -> Array:
+    """Sums (bins,) of |values| between limits."""
+    ordered = np.sort(values)
+    total = np.concatenate([[0.0], np.cumsum(np.abs(ordered), dtype=np.float64)])
+    return np.diff(total[np.searchsorted(ordered, limits)])

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from awd_core.checks import check_choice, real_number
 from awd_core.typing import AnyArray, Array, Indices
 from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
-from awd_cosmo.statistics.histograms import FIT_VALUES, feature_names, histogram, learnt_edges, some_of, thresholds
+from awd_cosmo.statistics.histograms import FIT_VALUES, feature_names, histogram_rows, learnt_edges, some_of, thresholds
 from awd_cosmo.statistics.peaks import (
     BLOCK,
     Floats,
@@ -90,9 +90,9 @@ class BandCounts(Statistic):
         yield Band("raw", block, False)
         yield from self._transformed(block)
 
-    def _tally(self, values: Floats, limits: Floats) -> AnyArray:
-        """What values add to the bins between limits: how many they are."""
-        return histogram(values, limits)
+    def _tally(self, rows: Sequence[Floats], limits: Floats) -> AnyArray:
+        """What the values of each row add to the bins between limits, (m, bins): how many they are."""
+        return histogram_rows(rows, limits)
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the bins.
@@ -164,8 +164,7 @@ class BandCounts(Statistic):
         def count(start: int, band: str, kind: str, found: Sequence[Floats], pixels: Indices) -> None:
             for k in rows[band, kind]:
                 limits = thresholds(self.edges_[k], found[0].dtype)
-                for m, values in enumerate(found):
-                    counts[start + m, k] += self._tally(values, limits)
+                counts[start : start + len(found), k] += self._tally(found, limits)
                 area[start : start + len(found), k, 0] += pixels
 
         self._count(maps, self.mask if mask is None else mask, count)

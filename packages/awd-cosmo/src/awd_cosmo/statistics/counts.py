@@ -16,7 +16,7 @@ from awd_cosmo.statistics.histograms import (
     SPACINGS,
     feature_names,
     finished,
-    histogram,
+    histogram_rows,
     learnt_edges,
     some_of,
     thresholds,
@@ -87,7 +87,7 @@ class PeakCounts(Statistic):
     names_ : list of str
         Of the kernels.
     edges_ : ndarray, shape (k, bins + 1)
-        Bins of each kernel's histogram, in units of κ.
+        Bins of each kernel's histograms, in units of κ.
 
     Examples
     --------
@@ -183,9 +183,8 @@ class PeakCounts(Statistic):
             positions, values = self._at_peaks(start, block, observed, usable, self.kernels_)
             parts = np.searchsorted(positions, np.arange(len(block) + 1) * size)
             for k, edges in enumerate(self.edges_):
-                limits = thresholds(edges, values.dtype)
-                for m in range(len(block)):
-                    counts[start + m, k] = histogram(values[k, parts[m] : parts[m + 1]], limits)
+                rows = np.split(values[k], parts[1:-1])
+                counts[start : start + len(block), k] = histogram_rows(rows, thresholds(edges, values.dtype))
 
         for_each_block(maps, count, self.workers)
         return self._finished(counts, usable)

@@ -27,33 +27,56 @@ FIT_VALUES = 1 << 20
 """Values from which one histogram's bins are learnt, at most (evenly spaced among those of the maps)."""
 
 
-MANY, FEW_LIMITS = 2000, 24
-"""From so many values on, and up to so many limits, those below each limit are counted."""
+FEW, MANY, FEW_LIMITS, MANY_LIMITS = 3000, 8192, 24, 64
+"""Values in all, up to which they are sorted; values of a row and limits, from and up to which those below each limit
+are counted; limits from which all is sorted: each of three ways to count is the cheapest somewhere."""
+AT_ONCE = 1 << 15
+"""Values whose bins are found at once, so that they stay in the cache."""
 
 
-def histogram(values: Floats, limits: Floats) -> Indices:
-    """Counts of values between limits: `numpy.histogram`, if the limits are its `thresholds`.
-
-    Of many values those below each of a few limits are counted; else it costs least to sort, and to look up the limits.
-    NumPy does both with vector instructions.
+def histogram_rows(rows: Sequence[Floats], limits: Floats) -> Indices:
+    """Counts of each row's values between limits: `numpy.histogram`, if the limits are its `thresholds`.
 
     Parameters
     ----------
-    values : ndarray, shape (k,)
-        Finite values.
+    rows : sequence of m ndarray, shape (k,) each
+        Finite values; rows may differ in length.
     limits : ndarray, shape (bins + 1,)
         Of the same type; value v is in bin i if limits[i] ≤ v < limits[i + 1].
 
+    Returns
+    -------
+    ndarray of int, shape (m, bins)
+
     Examples
     --------
-    >>> histogram(np.array([0.5, 0.1, 1.0, 3.0]), thresholds(np.array([0.0, 0.5, 1.0]), np.dtype(float)))
-    array([1, 2])
+    >>> rows = [np.array([0.5, 0.1, 1.0, 3.0]), np.array([0.7])]
+    >>> histogram_rows(rows, thresholds(np.array([0.0, 0.5, 1.0]), np.dtype(float))).tolist()
+    [[1, 2], [0, 1]]
     """
-    if len(values) >= MANY and len(limits) <= FEW_LIMITS:
-        below: Indices = np.array([np.count_nonzero(values < limit) for limit in limits])
+    total = sum(map(len, rows))
+    if total <= FEW or len(limits) > MANY_LIMITS:
+        below = [np.searchsorted(np.sort(row), limits) for row in rows]
+    elif total >= MANY * len(rows) and len(limits) <= FEW_LIMITS:
+        below = [np.array([np.count_nonzero(row < limit) for limit in limits]) for row in rows]
     else:
-        below = np.searchsorted(np.sort(values), limits)
-    return below[1:] - below[:-1]
+        return _binned(rows, limits)
+    return np.diff(np.array(below).reshape(len(rows), -1), axis=1)
+
+
+def _binned(rows: Sequence[Floats], limits: Floats) -> Indices:
+    """Counts (m, bins) by way of each value's bin: how many limits it reaches, found for many values at once."""
+    values = np.concatenate(rows)
+    first = np.repeat((len(limits) + 1) * np.arange(len(rows)), [len(row) for row in rows])
+    counts = np.zeros(len(rows) * (len(limits) + 1), np.intp)
+    for start in range(0, len(values), AT_ONCE):
+        some = values[start : start + AT_ONCE]
+        reached, reaches = np.zeros(len(some), np.uint8), np.empty(len(some), np.bool_)
+        for limit in limits:
+            np.greater_equal(some, limit, out=reaches)
+            np.add(reached, reaches.view(np.uint8), out=reached)
+        counts += np.bincount(reached + first[start : start + AT_ONCE], minlength=len(counts))
+    return counts.reshape(len(rows), -1)[:, 1:-1]
 
 
 def thresholds(edges: Array, dtype: np.dtype[Any]) -> Floats:
