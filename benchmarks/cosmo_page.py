@@ -201,7 +201,7 @@ def _choices(runs: Sequence["Run"]) -> str:
     rows = []
     for run in runs:
         awd, best = run.results.row("held_out", "awd"), best_filter(run, "held_out")
-        teacher = run.teacher["protocols"]["held_out"]
+        teacher = run.teacher
         counted = [run.chosen[key]["wavelet"] for key in ("awd_counts", "awd_no_interpretation")]
         rows.append(
             [

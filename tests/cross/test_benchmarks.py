@@ -223,7 +223,7 @@ def run_of(seed, awd, teacher, filters):
             ("awd_no_interpretation", "db5, share 0"),
         )
     }
-    teacher_told = {"architecture": "ResNet-18", "protocols": {"held_out": {"best_epoch": 3, "epochs": 4}}}
+    teacher_told = {"architecture": "ResNet-18", "best_epoch": 3, "epochs": 4}
     found = results.Results("Omega_m", {"held_out": told, "published": published}, [])
     return table.Run(seed, found, chosen, teacher_told)
 

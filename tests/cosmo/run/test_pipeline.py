@@ -39,7 +39,7 @@ TINY = PRESETS["tiny"].changed(epochs=1, field_statistics=("pdf", "joint"))
 ARTEFACTS = [
     "results.json", "model.json", "wavelet.json", "path.json", "scores.json", "selection.json", "choice.json",
     "predictions.csv", "attributions.npz", "maps.json", "maps.ecsv", "split.json", "teacher.json", "gradients.json",
-    "quality.json", "teacher/held_out.safetensors", "teacher/published.safetensors", "teacher/held_out.history.json",
+    "quality.json", "teacher/teacher.safetensors", "teacher/history.json",
     "observed.json", "student.json", "peaks.json",
 ]  # fmt: skip
 
@@ -88,7 +88,10 @@ def test_protocols_share_no_test_map_with_what_was_chosen_from(finished):
         assert len(parts[0] | parts[1] | parts[2]) == sum(map(len, parts))
     held_out, published = split["held_out"], split["published"]
     assert not set(cosmology[held_out["test"]]) & set(cosmology[held_out["train"] + held_out["validation"]])
-    assert set(cosmology[published["test"]]) <= set(cosmology[published["train"]])
+    # One teacher, trained on cosmologies that are not held out, answers in both: it knows those of the other.
+    assert set(cosmology[published["test"]]) <= set(cosmology[held_out["train"]])
+    assert published["counts"]["test"]["maps"] == len(published["test"])
+    assert published["counts"]["test_cosmology_seen"] == len(published["test"])
     # The wavelet and all choices come from maps that are test maps of neither protocol.
     used = set(held_out["train"]) | set(held_out["validation"]) | set(read(finished, "gradients.json")["rows"])
     assert not used & (set(published["test"]) | set(held_out["test"]))
@@ -233,7 +236,7 @@ def test_epochs_are_told(suite, tmp_path, monkeypatch):
 
     monkeypatch.setattr(Screen, "task", task)
     run_pipeline(suite, tmp_path / "run", TINY.changed(epochs=2), until="teach", quiet=True)
-    mine = [what for name, *what in told if name == "Teacher (held out)"]
+    mine = [what for name, *what in told if name == "Teacher"]
     assert [what[:2] for what in mine] == [[0, 2], [1, 2], [2, 2]]
     assert "valid" in mine[-1][2]
 
@@ -252,6 +255,19 @@ def test_a_protocol_that_is_left_out_is_told(tmp_path):
     assert said in (run / "log.txt").read_text()
 
 
+def test_a_run_of_a_version_that_split_otherwise_is_refused_and_a_damaged_split_mended(suite, tmp_path):
+    run = run_pipeline(suite, tmp_path / "run", TINY, until="prepare", quiet=True)
+    sound = (run / "split.json").read_bytes()
+    (run / "split.json").write_bytes(sound[: len(sound) // 2])
+    run_pipeline(None, run, until="prepare", quiet=True)
+    assert (run / "split.json").read_bytes() == sound
+    other = json.loads(sound)
+    other["published"]["test"].append(other["published"]["train"].pop())
+    (run / "split.json").write_text(json.dumps(other))
+    with pytest.raises(ValueError, match=r"otherwise than this version does .* --overwrite to delete the run"):
+        run_pipeline(None, run, until="prepare", quiet=True)
+
+
 def test_finished_steps_are_not_done_again(finished):
     before = {name: (finished / name).stat().st_mtime_ns for name in ARTEFACTS if name.count("/") or "results" in name}
     run_pipeline(None, finished, until="evaluate", quiet=True)
@@ -266,7 +282,7 @@ def test_a_killed_run_ends_with_the_same_bits(finished, suite, tmp_path):
     )
     command = [sys.executable, "-c", code, str(suite), str(out), json.dumps(TINY.to_dict())]
     environment = os.environ | {"OMP_NUM_THREADS": str(_threads())}
-    for name in ("teacher/held_out.safetensors", "selection.json"):
+    for name in ("teacher/teacher.safetensors", "selection.json"):
         process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
         while process.poll() is None and not (out / name).exists():
             time.sleep(0.01)

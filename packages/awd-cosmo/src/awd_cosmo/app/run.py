@@ -158,7 +158,7 @@ def _begin(asked: Asked, given: Mapping[str, Any], until: str) -> None:
 
 
 def teach(folder: Here, workers: Workers = 1, scheduler: Scheduler = None, quiet: Quiet = False) -> None:
-    """Train the teachers of a run that `prepare` began."""
+    """Train the teacher of a run that `prepare` began."""
     _go(None, folder, "teach", quiet, workers=workers, scheduler=scheduler)
 
 

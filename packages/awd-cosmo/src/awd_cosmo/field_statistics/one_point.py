@@ -77,4 +77,5 @@ class PixelDistribution(FieldStatistic):
         seen = [one.ravel() if observed is None else one[observed[m]] for m, one in enumerate(block)]
         if not all(map(len, seen)):
             raise ValueError("the mask leaves nothing of a map; leave the map out")
-        return histogram_rows(seen, limits) / np.array([[len(values)] for values in seen])
+        shares: Array = histogram_rows(seen, limits) / np.array([[len(values)] for values in seen])
+        return shares

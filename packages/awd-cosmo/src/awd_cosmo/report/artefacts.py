@@ -94,7 +94,7 @@ class RunRecord:
     results: Results
     splits: Mapping[str, Mapping[str, Any]]
     teacher: Mapping[str, Any] | None
-    histories: Mapping[str, Sequence[Mapping[str, Any]]]
+    history: Sequence[Mapping[str, Any]]
     path: DistillationPath | None
     wavelet: Wavelet | None
     scores: Scores | None
@@ -194,11 +194,7 @@ def read_record(run: RunFolder | Path) -> RunRecord:
         results=results,
         splits=read_json(run / "split.json") or {},
         teacher=read_json(run / "teacher.json"),
-        histories={
-            name: history
-            for name in PROTOCOLS
-            if (history := read_json(run / "teacher" / f"{name}.history.json")) is not None
-        },
+        history=read_json(run / "teacher" / "history.json") or (),
         path=load_if_exists(run / "path.json", load_path),
         wavelet=load_if_exists(run / "wavelet.json", Wavelet.load),
         scores=read_scores(run / "scores.json", PROGRAM),

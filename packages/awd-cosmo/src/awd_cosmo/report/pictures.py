@@ -54,12 +54,12 @@ def _of_results(record: RunRecord) -> list[PlannedFigure]:
                     _predicted(predictions, shown, {row.key: row.name for row in shown}, record.results.target),
                 )
             )
-    if record.histories:
+    if record.history:
         planned.append(
             PlannedFigure(
                 "teacher-history",
                 "Loss of the teacher on training and validation maps by epoch.",
-                lambda narrow: run_figures.history_figure(record.histories, narrow=narrow),
+                lambda narrow: run_figures.history_figure(record.history, narrow=narrow),
             )
         )
     if observed := record.observed:

@@ -96,26 +96,23 @@ def _plain_log_ticks(axis: Any, low: float, high: float) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def history_figure(histories: Mapping[str, Sequence[Mapping[str, Any]]], *, narrow: bool = False) -> Figure:
-    """Draw the teacher's losses by epoch, a panel for each protocol."""
-    count = len(histories)
-    figure, drawn = panels(count, narrow, height=2.7, width=4.0)
-    titles = {"held_out": "Cosmologies held out", "published": "Published protocol"}
-    for axes, (name, history) in zip(drawn, histories.items(), strict=True):
-        for key, word, colour, style in (
-            ("train_loss", "training", BEFORE, "--"),
-            ("valid_loss", "validation", LOW, "-"),
-        ):
-            points = [(record["epoch"], record[key]) for record in history if record.get(key) is not None]
-            if points:
-                axes.plot(*zip(*points, strict=True), style, color=colour, label=word, linewidth=1.5)
-        losses = [value for line in axes.get_lines() for value in np.asarray(line.get_ydata(), float) if value > 0]
-        if losses and max(losses) > 5 * min(losses):
-            axes.set_yscale("log")
-            _plain_log_ticks(axes.yaxis, min(losses) / 1.2, max(losses) * 1.2)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        label(axes, titles.get(name, name), "epoch", "loss")
-        axes.legend(frameon=False, fontsize=8)
+def history_figure(history: Sequence[Mapping[str, Any]], *, narrow: bool = False) -> Figure:
+    """Draw the teacher's losses by epoch."""
+    figure, (axes,) = panels(1, narrow, height=2.7, width=4.0)
+    for key, word, colour, style in (
+        ("train_loss", "training", BEFORE, "--"),
+        ("valid_loss", "validation", LOW, "-"),
+    ):
+        points = [(record["epoch"], record[key]) for record in history if record.get(key) is not None]
+        if points:
+            axes.plot(*zip(*points, strict=True), style, color=colour, label=word, linewidth=1.5)
+    losses = [value for line in axes.get_lines() for value in np.asarray(line.get_ydata(), float) if value > 0]
+    if losses and max(losses) > 5 * min(losses):
+        axes.set_yscale("log")
+        _plain_log_ticks(axes.yaxis, min(losses) / 1.2, max(losses) * 1.2)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    label(axes, "", "epoch", "loss")
+    axes.legend(frameon=False, fontsize=8)
     return figure
 
 

@@ -182,10 +182,7 @@ def teacher_table(record: RunRecord) -> Table | None:
     """What teacher.json says."""
     if not record.teacher:
         return None
-    told = flat({key: value for key, value in record.teacher.items() if key != "protocols"})
-    for protocol, about in (record.teacher.get("protocols") or {}).items():
-        if protocol != record.main.name:
-            told |= flat({PROTOCOL_NAMES.get(protocol, protocol): about})
+    told = flat(record.teacher)
     rows = [[name.replace("_", " ").replace(".", ": "), _setting_text(value)] for name, value in told.items()]
     return Table("teacher-table", [Column("what"), Column("value")], rows)
 

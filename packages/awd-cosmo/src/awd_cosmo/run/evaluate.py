@@ -25,7 +25,7 @@ from awd_cosmo.run.compare import (
 from awd_cosmo.run.forms import classical_statistics
 from awd_cosmo.run.prepare import Prepared
 from awd_cosmo.run.student import few_peaks, number_curve
-from awd_cosmo.run.teach import Taught, teacher_estimates
+from awd_cosmo.run.teach import Taught, teacher_error, teacher_estimates
 from awd_cosmo.statistics.kernels import wavelet_kernels
 from awd_cosmo.statistics.statistic import Statistic
 
@@ -135,9 +135,8 @@ def independent_units(prepared: Prepared, protocol: str) -> tuple[dict[str, Any]
 
 def _teacher_answer(run: RunFolder, prepared: Prepared, taught: Taught, protocol: str) -> ModelEstimates:
     seed = int(run.config["settings"]["job"]["seed"])
-    rows, found = teacher_estimates(run, taught, prepared, protocol, "validation", seed=seed)
-    error = rmse(prepared.target[rows], found)
-    _, estimate = teacher_estimates(run, taught, prepared, protocol, "test", seed=seed)
+    error = teacher_error(run, taught, prepared, seed=seed)
+    estimate = teacher_estimates(run, taught, prepared, prepared.splits[protocol].test)
     std = np.full(len(estimate), error)
     return ModelEstimates(
         "teacher", f"teacher ({taught.name})", "network", "maps", "network", estimate, std, error, taught.parameters
@@ -197,7 +196,7 @@ def _timings(
         found[key] = round(took, 4)
     if teacher is not None:
         maps = prepared.maps.read(rows)
-        took = shortest_seconds(partial(teacher.predict_stacks, [maps]))
+        took = shortest_seconds(partial(teacher.answers, maps))
         found["teacher"] = round(1000 * took / len(rows), 4)
     return found
 

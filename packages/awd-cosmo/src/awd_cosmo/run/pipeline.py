@@ -303,8 +303,8 @@ RUN: tuple[Step[Work], ...] = (
         "cache": "the prepared maps",
     }, done=never_done),
     Step("teach", "", lambda w, report: w.taught, {
-        "teacher.json": "what the teachers are, and how well they do on validation maps",
-        "teacher": "the teachers' weights and histories",
+        "teacher.json": "what the teacher is, and how well it does on validation maps",
+        "teacher": "the teacher's weights, history and answers",
     }, done=never_done),
     GRADIENTS,
     Step("distill", "", Work.write_gradient_rows, {"gradients.json": "of which maps"}),

@@ -30,7 +30,7 @@ from awd_cosmo.run.evaluate import held_out_model
 from awd_cosmo.run.forms import classical_statistics, transform_of
 from awd_cosmo.run.prepare import varying
 from awd_cosmo.run.student import student_rows
-from awd_cosmo.run.teach import Taught
+from awd_cosmo.run.teach import Taught, teacher_answers
 from awd_cosmo.statistics.statistic import Statistic
 
 TESTED, VALIDATED = 256, 128
@@ -113,7 +113,7 @@ def write_posteriors(
             _write_shown(run, comparison, asked, fitted, row, features, shown)
         if key == "awd":
             _save(run, comparison, asked, statistic, fitted, features, row.widening, student)
-    if taught and (answers := _teacher_answers(comparison, taught["held_out"], validation, test)) is not None:
+    if taught and (answers := _teacher_answers(run, comparison, taught["held_out"], validation, test)) is not None:
         report(total - 1, total, "teacher")
         trained, fresh, of_validation, of_test = answers
         fitted = _likelihood(comparison, asked, fresh, trained, "none")
@@ -199,15 +199,17 @@ def _save(
 
 
 def _teacher_answers(
-    comparison: Comparison, taught: Taught, validation: Rows, test: Rows
+    run: RunFolder, comparison: Comparison, taught: Taught, validation: Rows, test: Rows
 ) -> tuple[Rows, Array, Array, Array] | None:
     """Maps that it was not trained on, and its answers to them, to validation maps and to test maps.
 
     None if it does not know all targets.
     """
-    job, maps = comparison.job, comparison.prepared.maps
-    fresh = student_rows(job, comparison.prepared)
-    of_test = taught.answers(maps, test)
+    job, prepared = comparison.job, comparison.prepared
+    fresh = student_rows(job, prepared)
+    of_test, of_fresh, of_validation = (
+        teacher_answers(run, taught, prepared, rows) for rows in (test, fresh, validation)
+    )
     if of_test.shape[1] < len(job.targets):
         return None
-    return fresh, taught.answers(maps, fresh), taught.answers(maps, validation), of_test
+    return fresh, of_fresh, of_validation, of_test

@@ -19,7 +19,7 @@ from awd_core.run import RunFolder, SettingError
 from awd_core.typing import Array, Rows
 from awd_core.workers import Workers, available_cores
 from awd_cosmo.formats.listing import parameter_columns
-from awd_cosmo.inference.partition import count_parts, shared_numbers
+from awd_cosmo.inference.partition import PARTS, count_parts, shared_numbers
 from awd_cosmo.inference.splits import PUBLISHED_FRACTIONS, Split, split_maps
 from awd_cosmo.maps.map_set import MapSet
 from awd_cosmo.maps.open import open_maps
@@ -204,6 +204,7 @@ def prepare(run: RunFolder, job: Job, data: str | Path, maps: MapSet, workers: W
             f"the maps in {data} are not those that this run was begun with: their pixels differ. Give another folder, "
             "or --overwrite to delete the run and start anew"
         )
+    _refuse_another_split(run, splits)
     keep(run, "maps.json", json_bytes(account))
     keep(run, "split.json", json_bytes({name: split.to_dict() for name, split in splits.items()}))
     keep(run, "maps.ecsv", _table(cached, splits["held_out"], account["sha256"]))
@@ -231,6 +232,21 @@ def keep(run: RunFolder, name: str, content: bytes) -> None:
     """Write an artefact, unless it holds this already: what is older than the report needs no new one."""
     if not (run / name).is_file() or (run / name).read_bytes() != content:
         run.write_bytes(name, content)
+
+
+def _refuse_another_split(run: RunFolder, splits: dict[str, Split]) -> None:
+    """Raise if the run has learnt from other parts than its maps are split into now."""
+    told: dict[str, list[Rows]] = {}
+    with suppress(OSError, ValueError, KeyError, TypeError):  # a damaged one is written anew
+        for name, split in read_json(run / "split.json").items():
+            told[name] = [np.asarray(split[part], np.int64) for part in PARTS]
+    now = {name: [getattr(split, part) for part in PARTS] for name, split in splits.items()}
+    same = told.keys() == now.keys() and all(all(map(np.array_equal, told[name], parts)) for name, parts in now.items())
+    if told and not same:
+        raise ValueError(
+            f"{run / 'split.json'} parts the maps otherwise than this version does with the same settings: another "
+            "version began the run. Give another folder, or --overwrite to delete the run and start anew"
+        )
 
 
 def _known_identity(run: RunFolder) -> str | None:
@@ -273,8 +289,8 @@ def _table(maps: MapSet, split: Split, sha256: str) -> bytes:
 def _split(job: Job, independent: bool, cosmology: Rows, realisation: Rows) -> dict[str, Split]:
     """Both protocols, of which no choice that is made in the one has seen a test map of the other.
 
-    The published protocol's test maps are of cosmologies that the held-out protocol trains on. They are left out there:
-    then whatever is chosen by its training and validation maps, the wavelet above all, may be used in both.
+    The published protocol is of the cosmologies that the held-out protocol trains on. Its test maps are left out there:
+    then whatever is learnt from its training and validation maps, teacher and wavelet above all, may be used in both.
     """
     phases: Any = "independent" if independent else job.phases
     with warnings.catch_warnings():
@@ -297,14 +313,22 @@ def _split(job: Job, independent: bool, cosmology: Rows, realisation: Rows) -> d
             held_out,
             f"with {least} realisations of a cosmology nothing is left to train on that is test map in neither",
         )
-    part = np.full(len(cosmology), -1)
-    for number, rows in enumerate((train, validation, held_out.test)):
-        part[rows] = number
-    counts = count_parts(cosmology, realisation, part)
+    known = np.isin(cosmology, cosmology[train])
+    parts = [rows[known[rows]] for rows in (published.train, published.validation, published.test)]
     return {
-        "held_out": replace(held_out, train=train, validation=validation, counts=counts),
-        "published": published,
+        "held_out": _with_parts(held_out, cosmology, realisation, [train, validation, held_out.test]),
+        "published": _with_parts(published, cosmology, realisation, parts),
     }
+
+
+def _with_parts(split: Split, cosmology: Rows, realisation: Rows, parts: list[Rows]) -> Split:
+    """A split with other rows in its parts."""
+    part = np.full(len(cosmology), -1)
+    for number, rows in enumerate(parts):
+        part[rows] = number
+    train, validation, test = parts
+    counts = count_parts(cosmology, realisation, part)
+    return replace(split, train=train, validation=validation, test=test, counts=counts)
 
 
 def _without_published(split: Split, reason: str) -> dict[str, Split]:

@@ -19,7 +19,7 @@ from awd_cosmo.inference.estimators import with_products
 from awd_cosmo.run.compare import Comparison
 from awd_cosmo.run.job import Job
 from awd_cosmo.run.prepare import Prepared
-from awd_cosmo.run.teach import Taught, trained_rows
+from awd_cosmo.run.teach import Taught, teacher_estimates, trained_rows
 from awd_cosmo.statistics.few_counts import PeaksAbove
 from awd_cosmo.statistics.peaks import Floats
 from awd_cosmo.statistics.shifted_lognormal import ShiftedLognormal
@@ -59,7 +59,7 @@ def find_wavelets(run: RunFolder, comparison: Comparison, taught: Mapping[str, T
     """
     job, prepared = comparison.job, comparison.prepared
     rows = student_rows(job, prepared)
-    outputs = taught["held_out"].predict(prepared.maps, rows) if taught else prepared.target[rows]
+    outputs = teacher_estimates(run, taught["held_out"], prepared, rows) if taught else prepared.target[rows]
     by = "the teacher's answers" if taught else "labels, since there is no teacher"
     run.log(f"The wavelet of the few numbers is chosen by {by}, on {len(rows)} maps")
     maps, mask = prepared.filled(rows), shared_mask(prepared, rows)

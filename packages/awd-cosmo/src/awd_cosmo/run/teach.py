@@ -1,8 +1,9 @@
-"""Teachers within a run: one for each protocol, trained once, or a network of the user's own."""
+"""The teacher within a run: trained once, for all protocols, or a network of the user's own."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from awd_core.typing import Array, Rows
 from awd_cosmo.inference.scores import rmse
 from awd_cosmo.inference.splits import Split
 from awd_cosmo.maps.map_set import MapSet
-from awd_cosmo.maps.sources import HANDED, maps_at_a_time
+from awd_cosmo.maps.sources import HANDED, Maps, maps_at_a_time
 from awd_cosmo.run.job import Job
 from awd_cosmo.run.prepare import Prepared
 
@@ -42,40 +43,27 @@ class Taught:
     parameters: int  # number of its weights
     fill: float = 0.0  # what it sees where nothing was observed
 
-    def predict(self, maps: MapSet, rows: Rows) -> Array:
-        """Estimates of the target, (n,)."""
-        size = min(BLOCK, HANDED * maps_at_a_time(maps.shape))
-        return self.predict_stacks(maps.read(rows[start : start + size]) for start in range(0, len(rows), size))
-
     def target(self, maps: npt.NDArray[np.float32]) -> int | None:
         """Which prediction for maps (n, 1, ny, nx) is the target; None if there is but one."""
         with torch.no_grad():
             answer = self.module(torch.from_numpy(maps[:1]))
         return None if answer.ndim == 1 else self.output
 
-    def predict_stacks(self, stacks: Any) -> Array:
-        """Estimates of the target for stacks (m, ny, nx), one after the other."""
-        return np.concatenate([answer[:, self.output] for answer in self._answers(stacks)])
-
-    def answers(self, maps: MapSet, rows: Rows) -> Array:
-        """All predictions, (n, k)."""
-        size = min(BLOCK, HANDED * maps_at_a_time(maps.shape))
-        blocks = (maps.read(rows[start : start + size]) for start in range(0, len(rows), size))
-        return np.concatenate(list(self._answers(blocks)))
-
-    def _answers(self, stacks: Any) -> Iterator[Array]:
+    def answers(self, stack: Maps) -> Array:
+        """Predictions (m, k) for maps (m, ny, nx), NaN where not observed."""
+        seen = np.nan_to_num(np.asarray(stack[:, None], np.float32), nan=self.fill)
         with torch.no_grad():
-            for stack in stacks:
-                seen = np.nan_to_num(np.asarray(stack[:, None], np.float32), nan=self.fill)
-                answer = self.module(torch.from_numpy(np.ascontiguousarray(seen))).double().numpy()
-                yield answer.reshape(len(answer), -1)
+            found = self.module(torch.from_numpy(np.ascontiguousarray(seen))).double().numpy()
+        return found.reshape(len(found), -1)  # type: ignore[no-any-return]
 
 
 def teach(run: RunFolder, job: Job, prepared: Prepared, weights: Path | None) -> dict[str, Taught]:
-    """Teachers by protocol, trained if they are not in the run's folder yet; empty where there is none.
+    """The teacher by protocol, trained if it is not in the run's folder yet; empty where there is none.
 
-    A training that was killed goes on from its last epoch. Weights are of a teacher of the user's own, which answers in
-    every protocol; else teacher/<protocol>.safetensors, teacher/<protocol>.history.json and teacher.json are written.
+    One answers in all protocols: it is trained on training maps of the protocol of held-out cosmologies, none of which
+    is a test map of another, and the validation maps of that protocol say which epoch is its best. A training that was
+    killed goes on from its last epoch. Weights are of a teacher of the user's own; else teacher/teacher.safetensors,
+    teacher/history.json and teacher.json are written.
     """
     if job.teacher is not None:
         return dict.fromkeys(prepared.splits, _own(job, weights, prepared.maps))
@@ -83,76 +71,85 @@ def teach(run: RunFolder, job: Job, prepared: Prepared, weights: Path | None) ->
         return {}
     from awd_cosmo.teacher.teacher import MapTeacher
 
-    taught: dict[str, Taught] = {}
-    told: dict[str, dict[str, Any]] = {}
     (run / "teacher").mkdir(exist_ok=True)
-    for protocol, split in prepared.splits.items():
-        place = run / "teacher" / f"{protocol}.safetensors"
-        if not place.exists():
-            rows = trained_rows(job, split)
-            with run.step(f"Teacher ({protocol.replace('_', ' ')})") as progress:
-                teacher = _teacher(job, progress)
-                teacher.fit(
-                    prepared.filled(rows), _columns(prepared.targets[rows]),
-                    validation=(prepared.filled(split.validation), _columns(prepared.targets[split.validation])),
-                    checkpoint_dir=run / "teacher" / f"{protocol}.checkpoint",
-                )  # fmt: skip
-                # How long epochs took is no part of what was learnt.
-                history = [{k: v for k, v in epoch.items() if k != "seconds"} for epoch in teacher.history_]
-                teacher.history_ = history
-                run.write_json(f"teacher/{protocol}.history.json", history)
-                teacher.save(place)
-        teacher = MapTeacher.load(place)
-        taught[protocol] = _taught(job, teacher)
-        history = read_json(run / "teacher" / f"{protocol}.history.json")
-        told[protocol] = {
-            "best_epoch": int(teacher.best_epoch_),
-            "epochs": len(history),
-            "training_maps": int(min(len(split.train), job.teacher_maps)),
-        }
+    place, split = run / "teacher" / "teacher.safetensors", prepared.splits["held_out"]
+    rows = trained_rows(job, split)
+    if not place.exists():
+        held = split.validation
+        with run.step("Teacher") as progress:
+            teacher = _teacher(job, progress)
+            teacher.fit(
+                prepared.filled(rows), _columns(prepared.targets[rows]),
+                validation=(prepared.filled(held), _columns(prepared.targets[held])),
+                checkpoint_dir=run / "teacher" / "checkpoint",
+            )  # fmt: skip
+            # How long epochs took is no part of what was learnt.
+            history = [{k: v for k, v in epoch.items() if k != "seconds"} for epoch in teacher.history_]
+            teacher.history_ = history
+            run.write_json("teacher/history.json", history)
+            teacher.save(place)
+    teacher = MapTeacher.load(place)
+    taught = _taught(job, teacher)
     if not (run / "teacher.json").exists():
-        with run.step("Teacher asked") as progress:
-            for done, protocol in enumerate(prepared.splits):
-                progress(done, len(prepared.splits), protocol.replace("_", " "))
-                rows, found = teacher_estimates(run, taught[protocol], prepared, protocol, "validation", seed=job.seed)
-                told[protocol]["validation_rmse"] = rmse(prepared.target[rows], found)
-        one = taught["held_out"]
+        with run.step("Teacher asked"):
+            error = teacher_error(run, taught, prepared, seed=job.seed)
         summary: Mapping[str, Any] = {
-            "architecture": one.name,
-            "parameters": one.parameters,
+            "architecture": taught.name,
+            "parameters": taught.parameters,
             "targets": list(job.targets),
             "settings": _settings(job),
-            # The figures of the protocol that counts stand on top.
-            **told["held_out"],
-            "protocols": told,
+            "best_epoch": int(teacher.best_epoch_),
+            "epochs": len(read_json(run / "teacher" / "history.json")),
+            "training_maps": len(rows),
+            "validation_rmse": error,
         }
         run.write_json("teacher.json", summary)
-    return taught
+    return dict.fromkeys(prepared.splits, taught)
 
 
 def trained_rows(job: Job, split: Split) -> Rows:
-    """Training maps that the run's own teacher of a protocol is trained on, drawn at random."""
+    """Training maps that the run's own teacher is trained on, drawn at random."""
     drawn = np.random.default_rng([job.seed, 0x7EAC]).permutation(split.train)[: job.teacher_maps]
     return np.sort(drawn)
 
 
-def teacher_estimates(
-    run: RunFolder, taught: Taught, prepared: Prepared, protocol: str, part: str, *, seed: int
-) -> tuple[Rows, Array]:
-    """Rows of the validation or test maps of a protocol, and what a teacher says of them: asked once, and kept.
+def teacher_answers(run: RunFolder, taught: Taught, prepared: Prepared, rows: Rows) -> Array:
+    """All that a teacher predicts for maps, (n, k): a map is asked once in a run, and kept in teacher/answers.npy."""
+    place, maps = run / "teacher" / "answers.npy", prepared.maps
+    kept = cached_array(place)
+    known = np.full((len(maps), 1), np.nan) if kept is None or len(kept) != len(maps) else kept.astype(np.float64)
+    todo = rows[np.isnan(known[rows]).all(axis=1)]
+    size = min(BLOCK, HANDED * maps_at_a_time(maps.shape))
+    place.parent.mkdir(exist_ok=True)
+    for start in range(0, len(todo), size):
+        some = todo[start : start + size]
+        found = taught.answers(maps.read(some))
+        if found.shape[1] != known.shape[1]:
+            known = np.full((len(maps), found.shape[1]), np.nan)
+        known[some] = found
+        # A run that is killed here asks for the same blocks when it goes on: no bit depends on it.
+        make_atomically(place, partial(_save, known))
+    return known[rows]
 
-    Of validation maps there are `ASKED` at most, drawn at random, for they are asked in eight orientations.
+
+def _save(array: Array, path: Path) -> None:
+    np.save(path, array)
+
+
+def teacher_estimates(run: RunFolder, taught: Taught, prepared: Prepared, rows: Rows) -> Array:
+    """What a teacher says of the target of maps, (n,)."""
+    return teacher_answers(run, taught, prepared, rows)[:, taught.output]
+
+
+def teacher_error(run: RunFolder, taught: Taught, prepared: Prepared, *, seed: int) -> float:
+    """Root mean square error on validation maps of held-out cosmologies, `ASKED` at most: each has eight orientations.
+
+    Those of other protocols do not serve, for a teacher that serves all of them may have been trained on them.
     """
-    rows = getattr(prepared.splits[protocol], part)
-    if part == "validation" and len(rows) > ASKED:
+    rows = prepared.splits["held_out"].validation
+    if len(rows) > ASKED:
         rows = np.sort(np.random.default_rng([seed, 0xA5CD]).permutation(rows)[:ASKED])
-    place = run / "teacher" / f"{protocol}.{part}.npy"
-    found = cached_array(place)
-    if found is None or len(found) != len(rows):
-        found = taught.predict(prepared.maps, rows)
-        place.parent.mkdir(exist_ok=True)
-        make_atomically(place, lambda path: np.save(path, found))
-    return rows, found
+    return rmse(prepared.target[rows], teacher_estimates(run, taught, prepared, rows))
 
 
 def _settings(job: Job) -> dict[str, Any]:
