@@ -237,6 +237,26 @@ def test_features_are_the_same_whoever_counts(suite, two, tmp_path, monkeypatch)
         np.testing.assert_array_equal(np.load(kept), found[0][1])
 
 
+@pytest.mark.parametrize("pixels", ["all", "both"])
+def test_counts_of_fewer_levels_are_among_those_of_more(pixels, suite, tmp_path, monkeypatch):
+    maps, rows = open_maps(suite), np.arange(40)
+    options = {"pixels": pixels, "bins": 6, "per": "pixel"}
+    whole, fewer = ScaleCounts("db2", 3, **options), ScaleCounts("db2", 1, **options)
+    with RunFolder.open(tmp_path / "run", program="test", settings={}, quiet=True) as run_folder:
+        expected = Features(run_folder, maps, rows, 0).of(fewer, rows)
+        features = Features(run_folder, maps, rows, 0)
+        features.of(whole, rows)
+        with monkeypatch.context() as patched:
+            patched.setattr(Features, "_measured", None)
+            np.testing.assert_array_equal(features.of(fewer, rows), expected)
+            for other in (ScaleCounts("db3", 1, **options), ScaleCounts("db2", 1, **options | {"bins": 7})):
+                with pytest.raises(TypeError, match="not callable"):
+                    features.of(other, rows)
+            with pytest.raises(TypeError, match="not callable"):
+                features.of(fewer, rows[1:])
+    assert whole.columns_in(fewer) == 0
+
+
 def test_many_files_are_predicted_by_many(suite, two, tmp_path):
     from awd_cosmo.inference.estimators import CountRidge
     from awd_cosmo.inference.training_range import TrainingDistribution

@@ -50,12 +50,14 @@ def select(
 
     def best_of(key: str, candidates: Sequence[Candidate]) -> int:
         """The one that errs least."""
+        # Most levels first: counts of fewer are among them.
+        order = sorted(range(len(candidates)), key=lambda i: _but_levels(candidates, i))
         tried = []
-        for wavelet, name, share, statistic, estimator in candidates:
+        for wavelet, name, share, statistic, estimator in (candidates[i] for i in order):
             counts = wavelet_counts(wavelet, statistic)
             tried.append(comparison.tried(counts, estimator, key=key, name=name, share=share))
             advance(f"{key}: {name}")
-        return tried.index(comparison.best(tried))
+        return order[tried.index(comparison.best(tried))]
 
     chosen: dict[str, Any] = {}
     for part, key, found, few in (
@@ -91,6 +93,12 @@ def select(
         advance(name)
     run.write_json("selection.json", to_json(comparison.record))
     run.write_json("choice.json", chosen)
+
+
+def _but_levels(candidates: Sequence[Candidate], place: int) -> tuple[int, int]:
+    """Place of the first candidate whose counts differ from this one's in levels alone, and levels, most first."""
+    options = [{**options, "levels": 0} for *_, options, _ in candidates]
+    return options.index(options[place]), -int(candidates[place][3].get("levels", 3))
 
 
 def _usable(job: Job, prepared: Prepared) -> list[Mapping[str, Any]]:

@@ -22,6 +22,7 @@ from awd_core.workers import Serial, Workers, available_cores
 from awd_cosmo.field_statistics.joint import JointStatistic
 from awd_cosmo.maps.map_set import MapSet
 from awd_cosmo.maps.sources import HANDED, Maps, Source, maps_at_a_time
+from awd_cosmo.statistics.scales import ScaleCounts
 from awd_cosmo.statistics.statistic import Statistic
 
 BIN_MAPS = 512
@@ -42,7 +43,7 @@ class Features:
     workers: Workers = field(default_factory=Serial)
     _fitted: dict[str, Statistic] = field(default_factory=dict)
     _sample: npt.NDArray[np.float32] | None = None
-    _last: dict[tuple[str, bytes], Array] = field(default_factory=dict)
+    _last: dict[tuple[str, bytes], tuple[Statistic, Array]] = field(default_factory=dict)
 
     def fitted(self, statistic: Statistic) -> Statistic:
         """The statistic with its bins learnt."""
@@ -66,8 +67,11 @@ class Features:
         wanted = np.arange(len(self.maps)) if rows is None else rows
         # Estimators are tried on the same features one after the other, so a few are remembered.
         memory = (statistic_key(statistic), wanted.tobytes())
-        if rows is not None and memory in self._last:
-            return self._last[memory]
+        for (key, told), (other, known) in self._last.items():
+            if told == memory[1] and key == memory[0]:
+                return known
+            if told == memory[1] and isinstance(statistic, ScaleCounts) and (count := statistic.columns_in(other)):
+                return known[:, :count]
         found = self._measured(statistic, wanted)
         if rows is None:
             place.parent.mkdir(exist_ok=True)
@@ -75,7 +79,7 @@ class Features:
             return found
         while len(self._last) > 1:
             self._last.pop(next(iter(self._last)))
-        self._last[memory] = found
+        self._last[memory] = statistic, found
         return found
 
     def _measured(self, statistic: Statistic, rows: Rows) -> Array:

@@ -30,7 +30,7 @@ SEARCHED = 400
 """Maps that wavelets are searched on; all the others choose among them, for wavelets differ by a few percent."""
 PEAKS = 9
 """Counts of the published form made small: as many as in the paper."""
-SAMPLE = 256
+SAMPLE = 64
 """Maps that ranges and scales of the numbers are learnt from, at most, while wavelets are compared."""
 FEWEST = 16
 """Maps that a search is worth making with."""

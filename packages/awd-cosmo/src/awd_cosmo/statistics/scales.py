@@ -7,10 +7,13 @@ scale, in arcmin, and with all taps of the wavelet.
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, Self
 
+import numpy as np
+
 from awd_core.typing import Array
 from awd_cosmo.statistics.bands import BandCounts, Energy, Pixels
 from awd_cosmo.statistics.kernels import low_pass_taps
 from awd_cosmo.statistics.peaks import Floats
+from awd_cosmo.statistics.statistic import Statistic
 from awd_cosmo.statistics.undecimated import (
     Band,
     BandScale,
@@ -107,6 +110,14 @@ class ScaleCounts(BandCounts):
         """Learn the bins; see `BandCounts.fit`."""
         self.taps_ = low_pass_taps(self.wavelet)
         return super().fit(X, y)
+
+    def columns_in(self, other: Statistic) -> int:
+        """How many features of another statistic, the first ones, are this one's: all, if it has more levels alone."""
+        if type(other) is not type(self) or self.bands is not None:
+            return 0
+        mine, others = self.get_params(), other.get_params()
+        same = all(np.array_equal(mine[name], others[name]) for name in mine if name not in ("levels", "workers"))
+        return len(self._histograms()[0]) * self.bins if same and self.levels <= others["levels"] else 0
 
     def scales(self) -> list[BandScale]:
         """Scales on the sky of the raw map and all bands, see `awd_cosmo.statistics.wavelet_scales`.
