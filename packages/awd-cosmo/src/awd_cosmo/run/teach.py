@@ -18,6 +18,7 @@ from awd_cosmo.inference.scores import rmse
 from awd_cosmo.inference.splits import Split
 from awd_cosmo.maps.map_set import MapSet
 from awd_cosmo.maps.sources import HANDED, maps_at_a_time
+from awd_cosmo.run.inputs import network_input
 from awd_cosmo.run.job import Job
 from awd_cosmo.run.prepare import Prepared
 
@@ -36,37 +37,38 @@ ARCHITECTURES = {"resnet18": "awd_cosmo.teacher.resnet:ResNet18", "resnet34": "a
 class Taught:
     """A teacher that answers."""
 
-    module: nn.Module  # from maps (n, 1, ny, nx) to predictions (n, k) or (n,), in evaluation mode
+    module: nn.Module  # from maps (n, channels, ny, nx) to predictions (n, k) or (n,), in evaluation mode
     output: int  # which prediction is the target
     name: str  # such as "ResNet-18, width 12"
     parameters: int  # number of its weights
     fill: float = 0.0  # what it sees where nothing was observed
+    unit: float | None = None  # what it sees in the mask's channel where something was; None: it has no such channel
 
     def predict(self, maps: MapSet, rows: Rows) -> Array:
         """Estimates of the target, (n,)."""
-        size = min(BLOCK, HANDED * maps_at_a_time(maps.shape))
+        size = min(BLOCK, HANDED * maps_at_a_time(maps.sample_shape))
         return self.predict_stacks(maps.read(rows[start : start + size]) for start in range(0, len(rows), size))
 
     def target(self, maps: npt.NDArray[np.float32]) -> int | None:
-        """Which prediction for maps (n, 1, ny, nx) is the target; None if there is but one."""
+        """Which prediction for maps (n, channels, ny, nx) is the target; None if there is but one."""
         with torch.no_grad():
             answer = self.module(torch.from_numpy(maps[:1]))
         return None if answer.ndim == 1 else self.output
 
     def predict_stacks(self, stacks: Any) -> Array:
-        """Estimates of the target for stacks (m, ny, nx), one after the other."""
+        """Estimates of the target for stacks (m, ny, nx), or (m, bins, ny, nx), one after the other."""
         return np.concatenate([answer[:, self.output] for answer in self._answers(stacks)])
 
     def answers(self, maps: MapSet, rows: Rows) -> Array:
         """All predictions, (n, k)."""
-        size = min(BLOCK, HANDED * maps_at_a_time(maps.shape))
+        size = min(BLOCK, HANDED * maps_at_a_time(maps.sample_shape))
         blocks = (maps.read(rows[start : start + size]) for start in range(0, len(rows), size))
         return np.concatenate(list(self._answers(blocks)))
 
     def _answers(self, stacks: Any) -> Iterator[Array]:
         with torch.no_grad():
             for stack in stacks:
-                seen = np.nan_to_num(np.asarray(stack[:, None], np.float32), nan=self.fill)
+                seen = network_input(np.asarray(stack, np.float32), self.fill, self.unit)
                 answer = self.module(torch.from_numpy(np.ascontiguousarray(seen))).double().numpy()
                 yield answer.reshape(len(answer), -1)
 
@@ -78,7 +80,7 @@ def teach(run: RunFolder, job: Job, prepared: Prepared, weights: Path | None) ->
     every protocol; else teacher/<protocol>.safetensors, teacher/<protocol>.history.json and teacher.json are written.
     """
     if job.teacher is not None:
-        return dict.fromkeys(prepared.splits, _own(job, weights, prepared.maps))
+        return dict.fromkeys(prepared.splits, _own(job, weights, prepared))
     if job.epochs == 0:
         return {}
     from awd_cosmo.teacher.teacher import MapTeacher
@@ -91,10 +93,10 @@ def teach(run: RunFolder, job: Job, prepared: Prepared, weights: Path | None) ->
         if not place.exists():
             rows = trained_rows(job, split)
             with run.step(f"Teacher ({protocol.replace('_', ' ')})") as progress:
-                teacher = _teacher(job, progress)
+                teacher = _teacher(job, progress, prepared.inputs(rows[:1]).shape[1])
                 teacher.fit(
-                    prepared.filled(rows), _columns(prepared.targets[rows]),
-                    validation=(prepared.filled(split.validation), _columns(prepared.targets[split.validation])),
+                    prepared.inputs(rows), _columns(prepared.targets[rows]),
+                    validation=(prepared.inputs(split.validation), _columns(prepared.targets[split.validation])),
                     checkpoint_dir=run / "teacher" / f"{protocol}.checkpoint",
                 )  # fmt: skip
                 # How long epochs took is no part of what was learnt.
@@ -103,7 +105,7 @@ def teach(run: RunFolder, job: Job, prepared: Prepared, weights: Path | None) ->
                 run.write_json(f"teacher/{protocol}.history.json", history)
                 teacher.save(place)
         teacher = MapTeacher.load(place)
-        taught[protocol] = _taught(job, teacher)
+        taught[protocol] = _taught(job, teacher, prepared.unit)
         history = read_json(run / "teacher" / f"{protocol}.history.json")
         told[protocol] = {
             "best_epoch": int(teacher.best_epoch_),
@@ -156,52 +158,55 @@ def teacher_estimates(
 
 
 def _settings(job: Job) -> dict[str, Any]:
-    names = ("width", "small_input", "epochs", "patience", "batch_size", "learning_rate", "precision")
+    names = ("width", "small_input", "epochs", "patience", "batch_size", "learning_rate", "precision", "mask_channel")
     return {name: getattr(job, name) for name in names}
 
 
-def _teacher(job: Job, progress: Callable[[int, int, str], object]) -> "MapTeacher":
+def _teacher(job: Job, progress: Callable[[int, int, str], object], channels: int) -> "MapTeacher":
     from awd_cosmo.teacher.teacher import MapTeacher
 
     return MapTeacher(
         job.targets, ARCHITECTURES[job.architecture], width=job.width, small_input=job.small_input,
         max_epochs=job.epochs, patience=job.patience, batch_size=job.batch_size, learning_rate=job.learning_rate,
-        seed=job.seed, progress=progress, accelerator=job.accelerator, precision=job.precision,
+        seed=job.seed, factory_kwargs={"in_channels": channels} if channels > 1 else None, progress=progress,
+        accelerator=job.accelerator, precision=job.precision,
     )  # fmt: skip
 
 
-def _taught(job: Job, teacher: "MapTeacher") -> Taught:
+def _taught(job: Job, teacher: "MapTeacher", unit: float | None) -> Taught:
     # The mean over all orientations is the better teacher, and its gradients know no preferred direction either.
     module = teacher.as_torch(average=True)
     name = job.architecture.replace("resnet", "ResNet-")
-    return Taught(module, 0, f"{name}, width {job.width}", _count(module), job.fill)
+    return Taught(module, 0, f"{name}, width {job.width}", _count(module), job.fill, unit)
 
 
 def _columns(targets: Array) -> Array:
     return targets[:, 0] if targets.shape[1] == 1 else targets
 
 
-def _own(job: Job, weights: Path | None, maps: MapSet) -> Taught:
+def _own(job: Job, weights: Path | None, prepared: Prepared) -> Taught:
     from awd_core.teacher import load_module
 
     if weights is None or job.teacher is None:
         raise ValueError("a teacher of your own needs its weights, a .safetensors file (--weights)")
     module = load_module(job.teacher, weights=weights, **job.teacher_arguments).requires_grad_(False)
-    _check_answers(module, job, maps)
-    return Taught(module, job.teacher_output, job.teacher.split(":")[-1], _count(module), job.fill)
+    _check_answers(module, job, prepared)
+    name = job.teacher.split(":")[-1]
+    return Taught(module, job.teacher_output, name, _count(module), job.fill, prepared.unit)
 
 
-def _check_answers(module: nn.Module, job: Job, maps: MapSet) -> None:
+def _check_answers(module: nn.Module, job: Job, prepared: Prepared) -> None:
     """Ask a network for two maps, so that one that takes others, or answers otherwise, is refused before any work."""
-    shape = (2, 1, *maps.shape)
-    stack = torch.from_numpy(np.nan_to_num(maps.read(np.arange(2) % len(maps))[:, None]))
+    stack = torch.from_numpy(prepared.inputs(np.arange(2) % len(prepared.maps)))
+    shape = tuple(stack.shape)
     try:
         with torch.no_grad():
             answer = module(stack)
     except Exception as error:  # a network may raise anything
         said = " ".join(str(error).split())
+        channels = f"{shape[1]} channel{'s' * (shape[1] > 1)}"
         raise ValueError(
-            f"--teacher {job.teacher} takes no maps of the shape {shape}, (maps, 1 channel, ny, nx): {said}. Give a "
+            f"--teacher {job.teacher} takes no maps of the shape {shape}, (maps, {channels}, ny, nx): {said}. Give a "
             "factory whose network does; one of three channels, for instance, in a network whose forward is "
             "`return self.network(maps.expand(-1, 3, -1, -1))`"
         ) from error
