@@ -154,7 +154,7 @@ def predict_files(
     folders = {Path(name).absolute() for name in names if Path(name).is_dir()}
     files: list[_File] = [
         (place, name, place.parent in folders, number)
-        for place, name, number in listed_maps(names, pattern, seen, asked.bins)
+        for place, name, number in listed_maps(names, pattern, seen, asked.bins, hdu)
     ]
     told = _Asked(pixel_scale, None if mask is None else Path(mask).absolute(), source_redshift, hdu, itype, regrid)
     ask: Callable[..., list[Any]] = partial(_predicted, model, told, bad is None)

@@ -112,7 +112,7 @@ def open_stack(
         if mask is None:
             mask, said = _mask_there(arrays, beside)
             notes += said
-        keys = _stack_keys(arrays, file, key)
+        keys = stack_keys(arrays, file, key)
         array = arrays[keys[0]]
         arrays = {name: one for name, one in arrays.items() if name not in keys}
         shape = tuple(int(n) for n in array.shape)
@@ -229,7 +229,7 @@ def _roles(path: Path, folder: Path, pattern: str | None) -> tuple[Path, list[Pa
     return stacks[0], helping
 
 
-def _stack_keys(arrays: Mapping[str, Any], file: Path, told: str | None) -> list[str]:
+def stack_keys(arrays: Mapping[str, Any], file: Path, told: str | None) -> list[str]:
     """Names of the arrays of maps: the largest; several as large are redshift bins if they are numbered."""
     sized = {name: math.prod(array.shape) for name, array in arrays.items() if getattr(array, "ndim", 0) >= 2}
     shown = ", ".join(f"{name or file.name} {tuple(array.shape)}" for name, array in arrays.items()) or "nothing"
@@ -363,19 +363,23 @@ def _single(arrays: Mapping[str, Any], array: Any, names: Sequence[str]) -> floa
     return math.nan
 
 
+def told_scale(arrays: Mapping[str, Any], array: Any, names: Sequence[str]) -> tuple[float, str]:
+    """Arcmin per pixel, and what tells it: a number in the file, or names of files; NaN where nothing does."""
+    scale = _single(arrays, array, _SCALE_NAMES)
+    if scale > 0:
+        return scale, "by the file"
+    told = {float(found[1]) for name in names if (found := _SCALE.search(name))}
+    return (told.pop(), "by names of files") if len(told) == 1 else (math.nan, "")
+
+
 def _pixel_scale(
     arrays: Mapping[str, Any], array: Any, names: Sequence[str], given: float | None, notes: list[str]
 ) -> float:
     if given is not None:
         return given
-    scale = _single(arrays, array, _SCALE_NAMES)
+    scale, how = told_scale(arrays, array, names)
     if scale > 0:
-        notes.append(f"{scale:g} arcmin per pixel, by the file")
-        return scale
-    told = {float(found[1]) for name in names if (found := _SCALE.search(name))}
-    if len(told) == 1:
-        scale = told.pop()
-        notes.append(f"{scale:g} arcmin per pixel, by names of files")
+        notes.append(f"{scale:g} arcmin per pixel, {how}")
         return scale
     raise ValueError(f"nothing tells the pixel scale of {names[0]}: give --pixel-scale (pixel_scale=), in arcmin")
 

@@ -101,7 +101,7 @@ def posterior_of_files(
     seen = None if mask is None else read_mask(Path(mask))
     found = [
         one
-        for file, name, number in listed_maps(names, pattern, seen, ready.model.bins)
+        for file, name, number in listed_maps(names, pattern, seen, ready.model.bins, hdu)
         if (one := _read(ready, file, name, number, seen, pixel_scale, source_redshift, hdu, itype)) is not None
     ]
     if not found:
