@@ -1,6 +1,9 @@
 """Every option of every command: its name, range, default and choices. A change of this table is a change for users."""
 
+import ast
 import re
+from importlib.util import find_spec
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -35,10 +38,10 @@ OPTIONS = {
     "awd-cosmo run": """
         DATA | --simulate | --preset = quick | --suite = quick; tiny tiny | --cosmologies 8.. | --realisations 1.. |
         --map-pixels 16.. | --shift = empty-beam |
-        --layout = auto | --source-redshift | --relabel-redshift | --pixel-scale | --hdu | --pattern | --columns |
-        --ranges = {} | --itype | --headers = check | --invalid = raise | --training-mask |
-        --least-observed 0..1 = 0.8 | --fill = 0 | --on-error = raise | --phases = avoid | --observed repeated |
-        --mask | --tile 0.. = 64; tiny 0 | --downsample 1.. = 1 | --smoothing 0.. = 0 | --noise |
+        --layout = auto | --source-redshift | --relabel-redshift | --bins | --pixel-scale | --hdu | --pattern |
+        --columns | --ranges = {} | --itype | --headers = check | --invalid = raise | --training-mask |
+        --least-observed 0..1 = 0.8 | --fill = 0 | --mask-channel | --on-error = raise | --phases = avoid |
+        --observed repeated | --mask | --tile 0.. = 64; tiny 0 | --downsample 1.. = 1 | --smoothing 0.. = 0 | --noise |
         --galaxies = 30 | --also | --architecture = resnet18 | --width 1.. = 8; full 64; tiny 4 |
         --epochs 0.. = 6; full 60; tiny 2 | --batch-size 1.. = 32; full 128; tiny 16 |
         --learning-rate = 0.005; full 0.001 | --teacher-maps 8.. = 4000; full 1000000 | --accelerator = cpu |
@@ -263,6 +266,37 @@ def test_what_is_no_choice_is_refused_with_all_that_there_are(here, line):
     assert [choice for choice in CHOICES[line].split() if not re.search(rf"\b{choice}\b", output)] == []
     assert output.count("\n") == 1
     assert sorted(here.rglob("*")) == before
+
+
+FOREIGN = {
+    "--help",
+    "--debug",
+    "--version",
+    "--nthreads",
+    "--sanitize",
+    "--number",
+    "--times",
+    "--path",
+    "--no-",
+    "--s",
+}
+"""Of other programs, of all commands, or of examples in docstrings."""
+
+
+@pytest.mark.parametrize("package", ["awd_core", "awd_cosmo", "awd_cme"])
+def test_every_option_that_a_text_names_is_one(package):
+    """Errors say what to do, and what they name must be there: of the core's in any of the programs."""
+    programs = ["awd", "awd-cosmo", "awd-cme"] if package == "awd_core" else [package.replace("_", "-")]
+    known = {
+        entry.split()[0] for line, table in OPTIONS.items() if line.split()[0] in programs for entry in entries(table)
+    }
+    unknown = []
+    for file in Path(str(find_spec(package).origin)).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                named = re.findall(r"(?<![\w-])--[a-zA-Z][a-zA-Z-]*", node.value)
+                unknown += [(file.name, node.lineno, name) for name in named if name not in known | FOREIGN]
+    assert unknown == []
 
 
 def test_names_in_the_settings_are_all_that_there_are():

@@ -2,8 +2,10 @@
 
 import json
 
+import h5py
 import numpy as np
 import pytest
+import zarr
 from astropy.io import fits
 
 from awd_cosmo.app.main import app
@@ -138,6 +140,30 @@ def test_stacks_of_numpy_are_predicted_map_by_map(model, tmp_path):
     rounded = kappa()[:3].astype(np.float16).astype(np.float32)
     np.testing.assert_allclose([one.estimate for one in flat], model.predict(rounded, mask=mask).estimate, rtol=1e-6)
     assert all("12% of the pixels were not observed" in one.warning for one in flat)
+
+
+@pytest.mark.parametrize("ending", ["npz", "h5", "zarr"])
+def test_stacks_in_files_of_training_are_predicted_too(model, tmp_path, ending):
+    file = tmp_path / f"maps.{ending}"
+    if ending == "npz":
+        np.savez(file, kappa=kappa()[:3], Omega_m=np.full(3, 0.3), pixel_scale=SCALE)
+    elif ending == "h5":
+        with h5py.File(file, "w") as into:
+            into.create_dataset("data/kappa", data=kappa()[:3]).attrs["pixel_scale"] = SCALE
+    else:
+        group = zarr.open_group(file, mode="w")
+        group.create_array("kappa", data=kappa()[:3])
+        group.create_array("pixel_scale", data=np.array([SCALE]))
+    expected = model.predict(kappa()[:3]).estimate
+    for names in ([file], [tmp_path]):  # of a folder too
+        found = predict_files(model, names, source_redshift=1.0)
+        np.testing.assert_allclose([one.estimate for one in found], expected, rtol=1e-6)
+    file = tmp_path / "several.npz"
+    np.savez(file, kappa=kappa()[:3], other=kappa()[:3])
+    with pytest.raises(ValueError, match=r"several arrays that may be the maps: kappa, other; say which with --hdu"):
+        predict_files(model, [file], pixel_scale=SCALE)
+    found = predict_files(model, [file], pixel_scale=SCALE, hdu="other", source_redshift=1.0)
+    np.testing.assert_allclose([one.estimate for one in found], expected, rtol=1e-6)
 
 
 def test_other_pixels_are_brought_to_the_models_scale_if_told_so(model, tmp_path):

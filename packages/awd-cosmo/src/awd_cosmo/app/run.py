@@ -116,7 +116,8 @@ def default_of(name: str) -> str:
     >>> default_of("width")
     '8; full 64; tiny 4'
     """
-    values = {preset: typed(getattr(job, name)) for preset, job in PRESETS.items()}
+    given = {preset: getattr(job, name) for preset, job in PRESETS.items()}
+    values = {preset: "" if value is False else typed(value) for preset, value in given.items()}  # a flag
     usual = values.pop("quick")
     others = [f"{preset} {value or 0}" for preset, value in values.items() if value != usual]
     return usual and "; ".join([usual, *others])

@@ -341,6 +341,8 @@ def _by_astropy(content: bytes, name: str, hdu: int | str | None) -> tuple[Float
             raise BadMap([(name, f"unreadable: {error}; if it is a FITS file, fetch it again")]) from error
     while data.ndim > 2 and data.shape[0] == 1:
         data = data[0]
+    if data.ndim > 2:
+        raise BadMap([(name, f"HDU {number} {_cube(data.shape)}")])
     if data.ndim != 2 or data.size == 0 or data.dtype.kind not in "fiu":
         raise BadMap([(name, f"HDU {number} holds no map, but an array of shape {data.shape}; give --hdu (hdu=)")])
     if data.dtype.kind in "iu":
@@ -376,4 +378,14 @@ def _image_hdu(hdus: Any, name: str) -> int:
         shape: tuple[int, ...] = found.shape if found.is_image else ()
         if math.prod(shape[:-2]) == 1 and len(shape) >= 2:
             return number
+    for number, found in enumerate(hdus):
+        if found.is_image and len(found.shape) > 2:
+            raise BadMap([(name, f"HDU {number} {_cube(found.shape)}")])
     raise BadMap([(name, f"none of its {len(hdus)} HDUs holds a map; give --hdu (hdu=) to name one")])
+
+
+def _cube(shape: tuple[int, ...]) -> str:
+    return (
+        f"is a cube of {' × '.join(map(str, shape))}, and a FITS file is read as one map; put maps, or redshift bins, "
+        "into one array of .npy, .npz, HDF5 or Zarr: (maps, ny, nx) or (maps, bins, ny, nx)"
+    )

@@ -25,11 +25,13 @@ MASSIVENUS_SIDE = 3.5
 
 COLUMNS = ("file", "hdu", "cosmology", "realisation", "tile", "tile_y", "tile_x", "z_s")
 """The columns of every table of maps, in front of the parameters."""
+BIN = "source_bin"
+"""The column of the number of a redshift bin, where maps have several."""
 
 
 def parameter_columns(table: QTable) -> list[str]:
     """Names of the columns of parameters, ours first, in our order."""
-    there = [name for name in table.colnames if name not in COLUMNS]
+    there = [name for name in table.colnames if name not in COLUMNS and name != BIN]
     return [*(name for name in RANGES if name in there), *(name for name in there if name not in RANGES)]
 
 

@@ -25,6 +25,7 @@ from awd_cosmo.inference.estimators import regressor_from_dict
 from awd_cosmo.inference.regressor import CountRegressor
 from awd_cosmo.inference.training_range import TrainingDistribution
 from awd_cosmo.maps.preprocessing import Maps, Preprocessing, block_means, map_stack
+from awd_cosmo.statistics.per_bin import PerBin
 from awd_cosmo.statistics.statistic import STATISTICS, Statistic
 
 if TYPE_CHECKING:
@@ -150,11 +151,29 @@ class Model:
                 f"{self.regressor.n_features_in_}; give those of the same statistics"
             )
 
+    @property
+    def bins(self) -> int:
+        """Redshift bins of a map that are looked at together; 1 where there is one."""
+        return max(statistic.bins if isinstance(statistic, PerBin) else 1 for statistic in self.statistics)
+
     def features(self, maps: npt.ArrayLike, *, pixel_scale: Any = None, mask: npt.ArrayLike | None = None) -> Array:
         """Features of maps, (n, F), preprocessed as the training maps were; see `predict`."""
-        stack = self._at_scale(maps, pixel_scale, mask)
+        if self.bins == 1:
+            stack = self._at_scale(maps, pixel_scale, mask)
+            self._check_size(stack)
+            return self.measure(self.preprocessing.apply(stack, pixel_scale=self.pixel_scale))
+        given = np.asarray(maps)
+        given = given[None] if given.ndim == 3 else given
+        if given.ndim != 4 or given.shape[1] != self.bins:
+            raise ValueError(
+                f"the model looks at {self.bins} redshift bins of a map together: give (n, {self.bins}, ny, nx) or "
+                f"({self.bins}, ny, nx); got {np.shape(maps)}"
+            )
+        seen = None if mask is None else np.broadcast_to(np.asarray(mask), given.shape).reshape(-1, *given.shape[2:])
+        stack = self._at_scale(given.reshape(-1, *given.shape[2:]), pixel_scale, seen)
         self._check_size(stack)
-        return self.measure(self.preprocessing.apply(stack, pixel_scale=self.pixel_scale))
+        ready = self.preprocessing.apply(stack, pixel_scale=self.pixel_scale)
+        return self.measure(ready.reshape(-1, self.bins, *ready.shape[1:]))
 
     def prepare(self, maps: npt.ArrayLike, *, pixel_scale: Any = None, mask: npt.ArrayLike | None = None) -> Maps:
         """Maps of any size brought to the model's scale and preprocessed, before they are cut into tiles.
@@ -191,7 +210,7 @@ class Model:
 
         Parameters
         ----------
-        maps : array_like, shape (n, ny, nx) or (ny, nx)
+        maps : array_like, shape (n, ny, nx) or (ny, nx), or (n, bins, ny, nx) or (bins, ny, nx) of several bins
             Convergence; NaN where not observed.
         pixel_scale : float or Quantity, optional
             Of these maps, arcmin per pixel. Finer maps are brought to the model's scale by block means where it is a

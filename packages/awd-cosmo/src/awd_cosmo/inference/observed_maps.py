@@ -4,8 +4,9 @@ import fnmatch
 import math
 import os
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,8 @@ LEAST_OBSERVED = 0.8
 """Share of a tile that must have been observed."""
 TOGETHER = 256
 """Tiles that are measured, and rows that are looked at, at a time."""
-ENDINGS = (".fits", ".fit", ".fits.gz", ".fit.gz", ".fits.fz", ".npy")
+STACKS = (".npy", ".npz", ".h5", ".hdf5", ".zarr")
+ENDINGS = (".fits", ".fit", ".fits.gz", ".fit.gz", ".fits.fz", *STACKS)
 
 
 def map_files(names: Collection[str | os.PathLike[str]], pattern: str | None = None) -> list[Path]:
@@ -35,13 +37,13 @@ def map_files(names: Collection[str | os.PathLike[str]], pattern: str | None = N
     found: list[Path] = []
     for name in names:
         path = Path(name)
-        if path.is_dir():
+        if path.is_dir() and path.suffix.lower() != ".zarr":
             inside = sorted(file for file in path.iterdir() if _is_map(file, pattern))
             if not inside:
                 matching = "" if pattern is None else f" and match {pattern!r} (--pattern)"
                 raise FileNotFoundError(f"{path} holds no maps; their names end in {', '.join(ENDINGS)}{matching}")
             found += inside
-        elif path.is_file():
+        elif path.exists():
             found.append(path)
         else:
             raise FileNotFoundError(f"there is no file or folder {path}")
@@ -56,14 +58,18 @@ def _is_map(file: Path, pattern: str | None) -> bool:
 
 
 def listed_maps(
-    names: Collection[str | os.PathLike[str]], pattern: str | None, seen: Flags | None
+    names: Collection[str | os.PathLike[str]],
+    pattern: str | None,
+    seen: Flags | None,
+    bins: int = 1,
+    key: int | str | None = None,
 ) -> list[tuple[Path, str, int | None]]:
     """Maps of files and folders, stacks map by map: absolute path, name as it is told, and number within a stack."""
     found: list[tuple[Path, str, int | None]] = []
     for file in map_files(names, pattern):
         place = file.absolute()
         try:
-            count = stacked(place, seen)
+            count = stacked(place, seen, bins, key)
         except ValueError:
             count = None  # it is said where it is read
         if count is None:
@@ -157,7 +163,10 @@ def measured_tiles(model: Model, image: Array, scale: float, file: str) -> Array
     ValueError
         As `tiles_of`; or if no tile was observed to `LEAST_OBSERVED`.
     """
-    tiles, shares = tiles_of(model, image, scale, file)
+    if model.bins > 1:
+        tiles, shares = _tiles_of_bins(model, image, scale, file)
+    else:
+        tiles, shares = tiles_of(model, image, scale, file)
     chosen = np.flatnonzero(shares >= LEAST_OBSERVED)
     if not len(chosen):
         raise ValueError(
@@ -170,8 +179,17 @@ def measured_tiles(model: Model, image: Array, scale: float, file: str) -> Array
         return np.concatenate([model.measure(np.stack([tiles[k] for k in part])) for part in parts])
 
 
-def as_image(kappa: npt.ArrayLike, mask: npt.ArrayLike | None = None, file: str = "") -> Array:
+def _tiles_of_bins(model: Model, image: Array, scale: float, file: str) -> tuple[list[Array], Array]:
+    """Tiles (bins, my, mx) of a map in several redshift bins, and how much was observed of the bin that has least."""
+    found = [tiles_of(model, one, scale, file) for one in image]
+    tiles = [np.stack(one) for one in zip(*(tiles for tiles, _ in found), strict=True)]
+    return tiles, np.min([shares for _, shares in found], axis=0)
+
+
+def as_image(kappa: npt.ArrayLike, mask: npt.ArrayLike | None = None, file: str = "", bins: int = 1) -> Array:
     """A map of one's own to work on: NaN where it was not observed, in single precision if it came so.
+
+    Of several redshift bins (bins, ny, nx), whose mask may be one for all.
 
     Raises
     ------
@@ -179,13 +197,20 @@ def as_image(kappa: npt.ArrayLike, mask: npt.ArrayLike | None = None, file: str 
         If it is no map, or the mask is of another shape.
     """
     image = np.array(_floats(kappa))
-    if image.ndim != 2:
+    if bins > 1 and image.shape[:-2] != (bins,):
+        raise ValueError(
+            f"{file or 'the map'} has the shape {image.shape}; the model looks at {bins} redshift bins of a map "
+            f"together: give an array ({bins}, ny, nx), or a stack of them"
+        )
+    if bins == 1 and image.ndim != 2:
         raise ValueError(f"{file or 'the map'} has the shape {image.shape}; one map (ny, nx) is asked for")
     if mask is not None:
         observed = np.asarray(mask)
-        if observed.shape != image.shape:
+        if observed.shape not in (image.shape, image.shape[-2:]):
             raise ValueError(f"the mask has the shape {observed.shape} and {file or 'the map'} {image.shape}")
-        image[~observed.astype(np.bool_)] = np.nan
+        image[..., ~observed.astype(np.bool_)] = np.nan
+    if bins > 1:
+        return np.stack([as_image(one) for one in image])
     # HEALPix' UNSEEN, −1.6375e30, is no convergence.
     for start in range(0, len(image), TOGETHER):
         rows = image[start : start + TOGETHER]
@@ -200,36 +225,58 @@ def _floats(values: npt.ArrayLike) -> Array:
     return np.asarray(array, np.float32 if single else np.float64)
 
 
-def stacked(file: Path, seen: Flags | None) -> int | None:
-    """How many maps a stack of NumPy holds, (n, ny, nx) or (n, pixels inside the mask); None for what is no stack.
+def stacked(file: Path, seen: Flags | None, bins: int = 1, key: int | str | None = None) -> int | None:
+    """How many maps an array of a file holds, (n, ny, nx) or (n, pixels inside the mask); None for what is no stack.
+
+    Of several redshift bins, (n, bins, ny, nx) or (n, bins, pixels inside the mask).
 
     Raises
     ------
     BadMap
         If the file cannot be read, or holds something else than maps.
     """
-    if file.suffix.lower() != ".npy":
+    if file.suffix.lower() not in STACKS:
         return None
-    array = _array(file)
-    flat = seen is not None and array.ndim == 2 and array.shape != seen.shape and array.shape[1] == int(seen.sum())
-    return len(array) if flat or array.ndim == 3 else None
+    array = _array(file, seen, key)[0]
+    pixels = 1 if _flat(array, seen) else 2
+    return int(array.shape[0]) if array.ndim == pixels + 1 + (bins > 1) else None
 
 
-def _array(file: Path) -> AnyArray:
+def _flat(array: AnyArray, seen: Flags | None) -> bool:
+    """Whether an array has the pixels inside a mask alone."""
+    return seen is not None and array.shape[-2:] != seen.shape and array.shape[-1] == int(seen.sum())
+
+
+def _array(file: Path, seen: Flags | None, key: int | str | None = None) -> tuple[AnyArray, float]:
+    """The array of maps in a file, or of a name in it, and its arcmin per pixel, NaN where nothing tells it."""
     from awd_cosmo.formats.archives import BadMap
+    from awd_cosmo.maps.stack_arrays import arrays_of
+    from awd_cosmo.maps.stacks import stack_keys, told_scale
 
-    try:
-        array = load_npy(file, mmap_mode="r")
-    except ValueError as error:
-        reason = "it is no array of numbers that NumPy has saved, or not all of it; save it again with numpy.save"
-        raise BadMap([(str(file), reason)]) from error
-    if not (hasattr(array, "ndim") and array.ndim in (2, 3) and array.dtype.kind in "fiub" and array.size):
+    arrays: Mapping[str, Any] = {}
+    if file.suffix.lower() == ".npy":
+        try:
+            array = load_npy(file, mmap_mode="r")
+        except ValueError as error:
+            reason = "it is no array of numbers that NumPy has saved, or not all of it; save it again with numpy.save"
+            raise BadMap([(str(file), reason)]) from error
+    else:
+        arrays = {name: one for name, one in arrays_of(file).items() if "mask" not in name.lower()}
+        keys = stack_keys(arrays, file, key if isinstance(key, str) else None)
+        array = arrays[keys[0]]
+        if len(keys) > 1:  # numbered redshift bins
+            place = array.ndim - (1 if _flat(array, seen) else 2)
+            array = np.stack([np.asarray(arrays[name][...]) for name in keys], axis=place)
+        arrays = {name: one for name, one in arrays.items() if name not in keys}
+    if not (
+        hasattr(array, "ndim") and array.ndim in (2, 3, 4) and array.dtype.kind in "fiub" and math.prod(array.shape)
+    ):
         held = f"{array.dtype} of the shape {array.shape}" if hasattr(array, "ndim") else "several arrays"
         reason = (
             f"it holds {held}; give maps of numbers, (ny, nx) or (n, ny, nx), or (n, pixels inside a mask) with --mask"
         )
         raise BadMap([(str(file), reason)])
-    return array
+    return array, told_scale(arrays, array, [file.name])[0]
 
 
 def read_observed(
@@ -238,6 +285,7 @@ def read_observed(
     itype: str | None = None,
     number: int | None = None,
     seen: Flags | None = None,
+    bins: int = 1,
 ) -> tuple[Array, float, float]:
     """Convergence, arcmin per pixel and redshift of the sources, NaN where the file does not tell.
 
@@ -250,16 +298,21 @@ def read_observed(
     """
     from awd_cosmo.formats.archives import BadMap
 
-    if file.suffix.lower() == ".npy":
-        array = _array(file)
+    if file.suffix.lower() in STACKS:
+        array, scale = _array(file, seen, hdu)
         values = _floats(array if number is None else array[number])
-        if values.ndim == 1 and seen is not None:
-            whole = np.full(seen.shape, np.nan, values.dtype)
-            whole[seen] = values
-            return whole, math.nan, math.nan
-        if values.ndim != 2:
-            raise BadMap([(str(file), f"it holds an array of the shape {array.shape}; one map (ny, nx) is asked for")])
-        return values, math.nan, math.nan
+        if seen is not None and _flat(values, seen):
+            whole = np.full((*values.shape[:-1], *seen.shape), np.nan, values.dtype)
+            whole[..., seen] = values
+            values = whole
+        wanted = (bins,) * (bins > 1)
+        if values.shape[:-2] != wanted or values.ndim < 2:
+            said = f"({bins}, ny, nx), a map in {bins} redshift bins," if wanted else "one map (ny, nx)"
+            raise BadMap([(str(file), f"it holds an array of the shape {array.shape}; {said} is asked for")])
+        return values, scale, math.nan
+    if bins > 1:
+        said = f"the model looks at {bins} redshift bins of a map together: give arrays ({bins}, ny, nx) in .npy files"
+        raise BadMap([(str(file), said)])
     from awd_cosmo.formats.fits import read_map
 
     kappa, header = read_map(file, hdu, itype=itype)

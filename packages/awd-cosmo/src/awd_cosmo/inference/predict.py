@@ -149,10 +149,12 @@ def predict_files(
     if not isinstance(model, Model):
         model = Path(model).absolute()
         check_file(model)
+    asked = model if isinstance(model, Model) else _loaded(model, model.stat().st_mtime_ns)
     seen = None if mask is None else read_mask(Path(mask))  # what is wrong with it is no fault of a map
     folders = {Path(name).absolute() for name in names if Path(name).is_dir()}
     files: list[_File] = [
-        (place, name, place.parent in folders, number) for place, name, number in listed_maps(names, pattern, seen)
+        (place, name, place.parent in folders, number)
+        for place, name, number in listed_maps(names, pattern, seen, asked.bins, hdu)
     ]
     told = _Asked(pixel_scale, None if mask is None else Path(mask).absolute(), source_redshift, hdu, itype, regrid)
     ask: Callable[..., list[Any]] = partial(_predicted, model, told, bad is None)
@@ -187,7 +189,7 @@ def predict_map(
     ----------
     model : Model
         With statistics that count per pixel, or tiles of which every pixel was observed.
-    kappa : array_like, shape (ny, nx)
+    kappa : array_like, shape (ny, nx), or (bins, ny, nx) where the model looks at several redshift bins
         Convergence, NaN where not observed; at least as large on the sky as a training map.
     pixel_scale : float
         Arcmin per pixel.
@@ -203,8 +205,8 @@ def predict_map(
     ValueError
         If the map does not fit the model; the message says how.
     """
-    image = as_image(kappa, mask, file)
     check_kind("model", model, Model)
+    image = as_image(kappa, mask, file, model.bins)
     features = measured_tiles(model, image, pixel_scale, file)
     share = float(np.isfinite(image).mean())
     return prediction_of(model, features, share, pixel_scale=pixel_scale, file=file, source_redshift=source_redshift)
@@ -243,7 +245,10 @@ def prediction_of(
             "the truth may lie beyond it, where the model knows nothing"
         )
     trained = model.provenance.get("z_s")
-    if trained is None:
+    if model.bins > 1:
+        bins = model.provenance.get("bins") or [None] * model.bins
+        said.append(f"nothing tells whether its redshift bins are those of training in their order, {bins_at(bins)}")
+    elif trained is None:
         own = "" if source_redshift is None else f" (its own are at z = {source_redshift:.3g})"
         said.append(
             "the redshift of the training maps' sources is not known, so nothing tells whether its sources are like "
@@ -259,6 +264,17 @@ def prediction_of(
         file, model.parameters[0], estimate, std, distance, percentile, k, share, float(pixel_scale), "; ".join(said),
         times, farthest, at_edge,
     )  # fmt: skip
+
+
+def bins_at(redshifts: Sequence[float | None]) -> str:
+    """Redshift bins in words.
+
+    Examples
+    --------
+    >>> bins_at([0.5, None])
+    'sources at z = 0.5, unknown'
+    """
+    return f"sources at z = {', '.join('unknown' if z is None else f'{z:g}' for z in redshifts)}"
 
 
 def table_text(predictions: Sequence[MapPrediction]) -> str:
@@ -357,16 +373,17 @@ def _predicted(
 
 def _one(model: Model, told: _Asked, seen: Flags | None, one: _File) -> MapPrediction | None:
     file, name, in_folder, number = one
-    kappa, scale, z = read_observed(file, told.hdu, told.itype, number, seen)
+    kappa, scale, z = read_observed(file, told.hdu, told.itype, number, seen, model.bins)
     if in_folder and np.isin(kappa, (0, 1)).all():
         return None
     scale, z_s = settled(name, (scale, z), told.pixel_scale, told.source_redshift)
-    fits = seen is None or seen.shape == kappa.shape
+    fits = seen is None or seen.shape == kappa.shape[-2:]
     if not told.regrid or model.takes(scale) or not fits:
         return predict_map(model, kappa, pixel_scale=scale, mask=seen, file=name, source_redshift=z_s)
     observed = (np.abs(kappa) < 1e10) & (True if seen is None else seen)
     try:
-        image = regrid(np.where(observed, kappa, np.nan), model.pixel_scale / scale)
+        whole, factor = np.where(observed, kappa, np.nan), model.pixel_scale / scale
+        image = regrid(whole, factor) if model.bins == 1 else np.stack([regrid(one, factor) for one in whole])
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
     found = predict_map(model, image, pixel_scale=model.pixel_scale, file=name, source_redshift=z_s)

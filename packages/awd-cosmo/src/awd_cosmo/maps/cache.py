@@ -35,6 +35,7 @@ from awd_core.files import BlockStore, lock_file
 from awd_core.typing import Rows
 from awd_core.workers import Lost, OnDemand, Workers, open_workers
 from awd_cosmo.formats.archives import BadMap
+from awd_cosmo.formats.listing import BIN
 from awd_cosmo.maps.cache_blocks import (
     DIGEST,
     MAPS,
@@ -60,7 +61,7 @@ from awd_cosmo.maps.sources import (
     maps_at_a_time,
     room_for,
 )
-from awd_cosmo.maps.stacks import Stacked
+from awd_cosmo.maps.stack_arrays import Stacked
 
 if TYPE_CHECKING:
     from awd_cosmo.maps.map_set import MapSet
@@ -291,21 +292,30 @@ def _read_one(source: Source) -> None:
 def _key(maps: "MapSet", block: int) -> str:
     """Name of a cache: what the rows are, and what was done to them."""
     digest = hashlib.sha256(json.dumps([FORMAT, block, maps.shape, maps.arcmin_per_pixel, maps.processing]).encode())
-    columns = ("file", "hdu", "tile", "tile_y", "tile_x", "z_s")
+    columns = ("file", "hdu", "tile", "tile_y", "tile_x", "z_s", *([BIN] if BIN in maps.table.colnames else []))
     for start in range(0, len(maps), BLOCK):
         part = (np.asarray(maps.table[name][start : start + BLOCK]).tolist() for name in columns)
         for row in zip(*part, strict=True):
             digest.update(repr(row).encode())
     if not maps.table.meta.get("root"):
-        source: Any = maps.source
-        while isinstance(source, Selected | Mapped | Tiled):
-            source = source.parent
         # maps in memory have no file: their own bytes are their identity
-        if isinstance(source, Stacked):
-            digest.update(source.digest())
-        elif isinstance(source, InMemory):
-            digest.update(np.ascontiguousarray(source.maps).view(np.uint8).data)
+        stacks = {}
+        for source in _ends(maps.source):
+            if isinstance(source, Stacked):
+                stacks[source.file] = source
+            elif isinstance(source, InMemory):
+                digest.update(np.ascontiguousarray(source.maps).view(np.uint8).data)
+        for stack in stacks.values():
+            digest.update(stack.digest())
     return digest.hexdigest()[:24]
+
+
+def _ends(source: Any) -> list[Any]:
+    """What a source is made of in the end."""
+    while isinstance(source, Selected | Mapped | Tiled):
+        source = source.parent
+    several = getattr(source, "parents", None)  # of redshift bins
+    return [source] if several is None else [end for parent in several for end in _ends(parent)]
 
 
 def _locked(path: Path) -> AbstractContextManager[object]:

@@ -20,7 +20,7 @@ from astropy.table import QTable
 from awd_core.checks import check_kind, is_whole_number, plain_array, real_array, whole_number
 from awd_core.typing import AnyArray, Array, Rows
 from awd_core.workers import Lost, OnDemand, Workers, available_cores, open_workers
-from awd_cosmo.formats.listing import COLUMNS, parameter_columns
+from awd_cosmo.formats.listing import BIN, COLUMNS, parameter_columns
 from awd_cosmo.formats.parameters import RANGES, UNITS, check_parameters
 from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
 from awd_cosmo.maps import derived, observe
@@ -54,6 +54,8 @@ class MapSet:
         (file, reason) of what was left out.
     threads : int, optional
         Threads that read in this process; otherwise as many as there are cores.
+    bins : int
+        Redshift bins that each row holds: `read` gives (k, bins, ny, nx) of several; see `awd_cosmo.maps.bins`.
 
     Examples
     --------
@@ -74,6 +76,7 @@ class MapSet:
         account: str = "",
         skipped: Sequence[tuple[str, str]] = (),
         threads: int | None = None,
+        bins: int = 1,
     ) -> None:
         self.table = table
         self.shape = shape
@@ -83,6 +86,7 @@ class MapSet:
         self.processing = tuple(processing)
         self.account = account
         self.skipped = list(skipped)
+        self.bins = bins
         self.threads = available_cores() if threads is None else whole_number("threads", threads, none="all cores")
 
     @classmethod
@@ -165,6 +169,21 @@ class MapSet:
         return None if self._masks is None else self._masks.array()
 
     @property
+    def masks(self) -> Masks | None:
+        """Which pixels were observed, each mask once; None: all."""
+        return self._masks
+
+    @property
+    def apart(self) -> int:
+        """Redshift bins of which each is a row of its own, all of a map one after the other; 1 where there is one."""
+        return int(np.max(self.table[BIN])) + 1 if BIN in self.table.colnames and len(self) else 1
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """What `read` gives of a row: (ny, nx), or (bins, ny, nx)."""
+        return self.shape if self.bins == 1 else (self.bins, *self.shape)
+
+    @property
     def files(self) -> list[str]:
         """Path of each map's file ("archive.tar!member" in a tar); "row i" of arrays."""
         root = self.table.meta.get("root", "")
@@ -176,7 +195,7 @@ class MapSet:
         keys = zip(self.table["file"], self.table["hdu"], self.table["tile"], strict=True)
         digests = (
             hashlib.sha256(f"{file}|{hdu}|{tile}".encode(errors="surrogateescape")).digest() for file, hdu, tile in keys
-        )
+        )  # the bins of a map have names, or files, of their own
         return [int.from_bytes(digest[:8], "big") for digest in digests]
 
     def read(
@@ -299,6 +318,7 @@ class MapSet:
 
     def tiles(self, size: int, *, rest: Literal["raise", "drop"] = "raise") -> "MapSet":
         """Cut into square tiles that remember their parent: columns tile, tile_y, tile_x beside the parent's own."""
+        self._single("tiles")
         if len(self) and np.any(np.asarray(self.table["tile"]) >= 0):
             raise ValueError("these maps are tiles already; cut the whole maps into the size that is wanted")
         corners = observe.tile_corners(self.shape, size, rest=rest)
@@ -308,7 +328,11 @@ class MapSet:
         table["tile_x"] = np.tile([x for _, x in corners], len(self))
         mask = None if self._masks is None else self._masks.tiles(corners, size)
         source = Tiled(self.source, tuple(corners), size)
-        return self._with(source, table, (size, size), self.arcmin_per_pixel, mask, f"tiles({size}, rest={rest})")
+        tiled = self._with(source, table, (size, size), self.arcmin_per_pixel, mask, f"tiles({size}, rest={rest})")
+        if (bins := self.apart) == 1:
+            return tiled
+        # All bins of a tile stay one after the other.
+        return tiled.select(np.arange(len(tiled)).reshape(-1, bins, len(corners)).swapaxes(1, 2).reshape(-1))
 
     def cached(
         self,
@@ -322,6 +346,7 @@ class MapSet:
         """The same maps out of a zarr cache in a folder, which is built if it is not there; see `maps.cache`."""
         from awd_cosmo.maps.cache import cached
 
+        self._single("cached")
         source = cached(self, folder, verify=verify, intact=intact, progress=progress, workers=workers)
         return self._with(source, self.table, self.shape, self.arcmin_per_pixel, self._masks)
 
@@ -340,6 +365,7 @@ class MapSet:
         return np.asarray(chosen % max(1, len(self)), np.int64)
 
     def _mapped(self, function: Any, step: str, *, scale: int = 1, same_mask: bool = False) -> "MapSet":
+        self._single(step)
         rows = np.arange(min(len(self), 1))
         # An empty map goes first: it says the shape, and that the options are right, before any file is opened.
         probe = function(np.zeros((len(rows), *self.shape), np.float32), rows)
@@ -353,11 +379,18 @@ class MapSet:
         source = Mapped(self.source, function, shape)
         return self._with(source, self.table, shape, self.arcmin_per_pixel * scale, mask, step)
 
+    def _single(self, step: str) -> None:
+        if self.bins > 1:
+            raise ValueError(
+                f"{step.partition('(')[0]} is of single maps, and these are {self.bins} bins each; do it before they "
+                "are put together"
+            )
+
     def _with(
         self, source: Source, table: QTable, shape: tuple[int, int], scale: float, mask: Masks | None, step: str = ""
     ) -> "MapSet":
         steps = (*self.processing, step) if step else self.processing
-        more = {"account": self.account, "skipped": self.skipped, "threads": self.threads}
+        more = {"account": self.account, "skipped": self.skipped, "threads": self.threads, "bins": self.bins}
         return MapSet(table, shape, scale, source, mask=mask, processing=steps, **more)  # type: ignore[arg-type]
 
 

@@ -6,7 +6,7 @@ kept once each, so that a set of many maps needs no memory for pixels before it 
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,22 @@ class Masks:
         pairs, which = np.unique(np.stack([self.which, elements], axis=1), axis=0, return_inverse=True)
         kinds = [observe.turn(self.kinds[kind][None], int(element)) > 0 for kind, element in pairs]
         return Masks(np.concatenate(kinds), which.reshape(-1)) if kinds else self
+
+    @classmethod
+    def interleaved(
+        cls, masks: Sequence["Masks | None"], which: Rows, place: Rows, shape: tuple[int, int]
+    ) -> "Masks | None":
+        """The masks of maps of which row i is `place[i]` of the maps that `masks[which[i]]` are of; None: all."""
+        if all(one is None for one in masks):
+            return None
+        known = [cls(np.ones((1, *shape), np.bool_), np.zeros(place.max() + 1, np.int64)) if one is None else one
+                 for one in masks]  # fmt: skip
+        first = np.cumsum([0, *(len(one.kinds) for one in known[:-1])])
+        rows = np.empty(len(which), np.int64)
+        for number, one in enumerate(known):
+            rows[which == number] = first[number] + one.which[place[which == number]]
+        kinds, same = np.unique(np.concatenate([one.kinds for one in known]), axis=0, return_inverse=True)
+        return cls(kinds, same.reshape(-1)[rows])
 
     def tiles(self, corners: list[tuple[int, int]], size: int) -> "Masks":
         """The masks of square tiles with these lower left pixels, all of the first map first."""

@@ -17,6 +17,7 @@ from awd_cosmo.formats.listing import Listing
 from awd_cosmo.formats.parameters import RANGES, Ranges, check_redshift
 from awd_cosmo.formats.pixel_scale import arcmin_per_pixel
 from awd_cosmo.formats.tables import Columns, named_columns
+from awd_cosmo.maps.bins import matched, of_bins
 from awd_cosmo.maps.claims import Claims
 from awd_cosmo.maps.map_set import MapSet
 from awd_cosmo.maps.masks import mask_step, read_any_mask, read_mask_of
@@ -38,6 +39,7 @@ def open_maps(
     pixel_scale: Any = None,
     source_redshift: float | None = None,
     relabel_redshift: float | None = None,
+    bins: Sequence[float] | None = None,
     columns: Sequence[str] | Mapping[str, str] | None = None,
     pattern: str | None = None,
     hdu: int | str | None = None,
@@ -74,13 +76,18 @@ def open_maps(
         tells it.
     relabel_redshift : float, optional
         What it is for all maps that are read, whatever they say.
+    bins : sequence of float, optional
+        Source redshifts of two or more bins that belong together (tomography): of files those that are read and put
+        together by cosmology and realisation, of a stack what its axis of bins has. A stack that has labels for all
+        axes but one has bins there without being told. Every bin of a map is a row, all bins of a map one after the
+        other; `awd_cosmo.maps.bins.together` makes one row of them.
     columns : sequence of str, or mapping of str to str, optional
         Names of the columns of `cosmological_parameters.txt`, where it has no header. Or which columns of a table are
         which: from "file", "realisation", "z_s", "hdu" or the name of a parameter to the column's.
     pattern : str, optional
         Take only files whose name matches, as "convergence_*.fit".
     hdu : int or str, optional
-        HDU of the maps, by number or name; otherwise the first image of each file.
+        HDU of the maps, by number or name; otherwise the first image of each file. Of a stack the name of the array.
     ranges : mapping of str to (low, high), optional
         Plausible ranges of parameters, in place of `awd_cosmo.formats.parameters.RANGES`.
     own : sequence of str
@@ -134,12 +141,22 @@ def open_maps(
     check_choice("headers", headers, ("check", "ignore"), required=True)
     check_redshift(source_redshift)
     check_redshift(relabel_redshift)
-    told = named_columns(columns)
+    told, redshifts = named_columns(columns), _bins(bins, source_redshift, relabel_redshift)
     if layout == "stack" or (layout == "auto" and is_stack(Path(path))):
         return _from_stack(
             Path(path), on_error, invalid, mask, pixel_scale, source_redshift, relabel_redshift, told, ranges, constant,
-            threads,
+            threads, redshifts, hdu, pattern,
         )  # fmt: skip
+    if redshifts:
+        sets = [
+            open_maps(
+                path, layout, on_error=on_error, invalid=invalid, mask=mask, pixel_scale=pixel_scale, source_redshift=z,
+                columns=columns, pattern=pattern, hdu=hdu, ranges=ranges, own=own, itype=itype, headers=headers,
+                constant=constant, check=check, threads=threads, workers=workers, progress=progress,
+            )
+            for z in redshifts
+        ]  # fmt: skip
+        return matched(sets, redshifts, skip=on_error == "skip")
     if threads is not None:
         whole_number("threads", threads, none="all cores")
     with open_workers(workers) as crew:
@@ -181,9 +198,25 @@ def open_maps(
     return kept
 
 
+def _bins(bins: Sequence[float] | None, source_redshift: float | None, relabel: float | None) -> list[float]:
+    """Redshifts of bins, checked; none where there are none."""
+    found = [] if bins is None else [float(z) for z in bins]
+    for z in found:
+        check_redshift(z)
+    if bins is not None and len(found) > 0 and len(set(found)) < max(2, len(found)):
+        raise ValueError(f"bins (--bins) is {tuple(found)}; give the source redshifts of two or more bins, each once")
+    if found and (source_redshift is not None or relabel is not None):
+        raise ValueError(
+            "bins (--bins) says the source redshifts of all bins; leave --source-redshift (source_redshift=) and "
+            "--relabel-redshift (relabel_redshift=) out"
+        )
+    return found
+
+
 def _from_stack(
     path: Path, on_error: str, invalid: Invalid, mask: Any, pixel_scale: Any, source_redshift: float | None,
     relabel_redshift: float | None, columns: Columns, ranges: Ranges | None, constant: bool, threads: int | None,
+    bins: Sequence[float], hdu: int | str | None, pattern: str | None,
 ) -> MapSet:  # fmt: skip
     if not path.exists():
         raise FileNotFoundError(f"no maps at {path}: there is no such file or folder")
@@ -191,31 +224,32 @@ def _from_stack(
     z = source_redshift if relabel_redshift is None else relabel_redshift
     scale = None if pixel_scale is None else arcmin_per_pixel(pixel_scale)
     stack = open_stack(
-        path, mask=seen, pixel_scale=scale, source_redshift=z, columns=columns, ranges=ranges, invalid=invalid
-    )
-    problems = list(stack.problems)
+        path, mask=seen, pixel_scale=scale, source_redshift=z, columns=columns, ranges=ranges, invalid=invalid,
+        bins=bins, key=None if hdu is None else str(hdu), pattern=pattern, constant=constant,
+    )  # fmt: skip
+    sets = [
+        MapSet(
+            table, source.shape, stack.arcmin_per_pixel, source, mask=source.mask, threads=threads,
+            processing=(f"invalid={invalid}",) * (invalid != "raise") + mask_step(source.mask),
+        )
+        for source, table in zip(stack.sources, stack.tables, strict=True)
+    ]  # fmt: skip
+    named = np.asarray(sets[0].table["file"])
+    problems, bad = [(str(named[row]), reason) for row, reason in stack.problems.items()], set(stack.problems)
     if problems and on_error == "raise":
         raise BadMap(problems)
-    maps = MapSet(
-        stack.table, stack.source.shape, stack.arcmin_per_pixel, stack.source, mask=stack.mask,
-        processing=(f"invalid={invalid}",) * (invalid != "raise") + mask_step(stack.mask), threads=threads,
-    )  # fmt: skip
     if on_error == "skip":
-        names = {name for name, _ in problems}
-        for row, name in enumerate(maps.table["file"].tolist()):
-            if name in names:
-                continue
+        for one, row in ((one, row) for row in range(len(named)) if row not in stack.problems for one in sets):
             try:
-                pixels = maps.read([row])
+                one.read([row])
             except BadMap as error:
                 problems += error.bad
-                continue
-            if not constant and not np.nanmax(pixels) > np.nanmin(pixels):
-                problems.append((name, "all its pixels are equal: there is nothing in it to learn from; leave it out"))
-        names = {name for name, _ in problems}
-        maps = maps.select(np.array([name not in names for name in maps.table["file"].tolist()]))
-        if not len(maps):
+                bad.add(row)
+        good = np.setdiff1d(np.arange(len(named)), list(bad))
+        if not len(good):
             raise BadMap(problems)
+        sets = [maps.select(good) for maps in sets] if bad else sets
+    maps = sets[0] if len(sets) == 1 else of_bins(sets)
     left = [f"{len(problems)} left out:", *(f"  {name}: {reason}" for name, reason in problems)] if problems else []
     maps.skipped, maps.account = problems, "\n".join([*stack.notes, *left])
     return maps

@@ -5,6 +5,7 @@ process, or a part of it with what belongs to its rows alone; and they work in b
 large ones never holds all the large ones.
 """
 
+import math
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -287,15 +288,15 @@ class Tiled:
         return Selected(tiles, which * len(self.corners) + rows % len(self.corners))
 
 
-def maps_at_a_time(shape: tuple[int, int]) -> int:
-    """Maps (ny, nx) that make `HELD_BYTES` as float32; one, if it is larger.
+def maps_at_a_time(shape: tuple[int, ...]) -> int:
+    """Maps (ny, nx), or (bins, ny, nx), that make `HELD_BYTES` as float32; one, if it is larger.
 
     Examples
     --------
     >>> maps_at_a_time((256, 256)), maps_at_a_time((1024, 1024)), maps_at_a_time((10000, 10000))
     (64, 4, 1)
     """
-    return max(1, HELD_BYTES // (4 * shape[0] * shape[1]))
+    return max(1, HELD_BYTES // (4 * math.prod(shape)))
 
 
 def room_for(n: int, shape: tuple[int, ...], out: Maps | None) -> Maps:

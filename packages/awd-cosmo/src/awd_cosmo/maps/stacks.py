@@ -1,18 +1,17 @@
 """Stacks: many maps in one array of a file, whole or without the pixels outside a mask, with labels beside or inside.
 
 The file is NumPy's .npy or .npz, HDF5 or Zarr. A map is found by its place on the leading axes, (map,) or (cosmology,
-realisation). Labels are columns of that many rows. What the FAIR Universe challenge hands out is such a stack: pixels
-inside a survey's mask as float16, a cube of labels (cosmology, realisation, parameter), and the mask.
+realisation). Labels are columns of that many rows. One axis more, behind these or in front, is one of redshift bins;
+arrays kappa_bin1, kappa_bin2, … of one file are bins as well. What the FAIR Universe challenge hands out is such a
+stack: pixels inside a survey's mask as float16, a cube of labels (cosmology, realisation, parameter), and the mask.
 """
 
-import hashlib
+import fnmatch
 import math
 import os
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +20,18 @@ import numpy.typing as npt
 from astropy import units
 from astropy.table import QTable
 
-from awd_core.files import StoredArray, in_words, load_npy, load_npz, named_damage
-from awd_core.typing import AnyArray, Array, Rows
-from awd_cosmo.formats.archives import BadMap
+from awd_core.typing import AnyArray, Array
 from awd_cosmo.formats.listing import COLUMNS
 from awd_cosmo.formats.parameters import RANGES, UNITS, Ranges, as_parameter, exchange, outside
-from awd_cosmo.maps.sources import LARGEST, NOT_OBSERVED, Maps, Mask, Report, Selected, room_for
+from awd_cosmo.maps.sources import Mask
+from awd_cosmo.maps.stack_arrays import ENDINGS, Stacked, arrays_of, damage_in
 
-ENDINGS = (".npy", ".npz", ".h5", ".hdf5", ".zarr")
-"""How the names of stacks end."""
 FAIR_LABELS = ("Omega_m", "S8", "T_AGN", "f0", "dz")
 """What the labels of the FAIR Universe challenge are, of which three are nuisances."""
+FAIR_RANGES = {"Omega_m": (0.05, 0.7)}
+"""Its cosmologies reach to 0.619: a range that its own labels leave would refuse it as it is handed out."""
+
+FAIR = "labels of the FAIR Universe challenge"
 
 _LABELS = re.compile(r"label|param|target|theta|cosmolog", re.IGNORECASE)
 _MASK = re.compile(r"mask", re.IGNORECASE)
@@ -41,92 +41,17 @@ _REDSHIFT_NAMES = ("z_s", "zs", "z_source", "source_redshift")
 
 
 @dataclass(frozen=True)
-class Stacked:
-    """Maps in an array of a file: a source.
+class Stack:
+    """A stack that was recognised: what headers of other maps would tell, and an account.
 
-    Parameters
-    ----------
-    file : Path
-    key : str
-        Name of the array in the file; empty where it has but one.
-    leading : tuple of int
-        Sides of the axes in front of the pixels.
-    shape : tuple of int
-        (ny, nx) of a map.
-    flat : bool
-        Whether the array has the pixels inside the mask alone.
-    mask : ndarray of bool, shape (ny, nx), optional
-        True where observed.
-    invalid : {"raise", "mask", "zero"}
-        What to do with pixels inside the mask that hold no convergence.
+    Its sources are one for each redshift bin, of the same maps row by row, each with its table and its mask.
     """
 
-    file: Path
-    key: str
-    leading: tuple[int, ...]
-    shape: tuple[int, int]
-    flat: bool
-    mask: Mask | None
-    invalid: str
-
-    def __call__(self, rows: Rows, threads: int, report: Report | None, out: Maps | None = None) -> Maps:
-        """Read map by map; all bad ones are named in one error."""
-        out = room_for(len(rows), self.shape, out)
-        array, bad = arrays_of(self.file)[self.key], []
-        for i, row in enumerate(rows):
-            place = tuple(int(k) for k in np.unravel_index(int(row), self.leading))
-            with np.errstate(over="ignore"), _damage_in(self.file):
-                pixels = np.asarray(array[place]).astype(np.float32)
-            wrong = ~(np.abs(pixels) < LARGEST)
-            if not self.flat and self.mask is not None:
-                wrong &= self.mask
-            if self.invalid == "raise" and wrong.any():
-                said = f"{int(wrong.sum())} of {pixels.size} pixels hold no convergence; {NOT_OBSERVED}"
-                bad.append((self.name(int(row)), said))
-            pixels[wrong] = 0.0 if self.invalid == "zero" else np.nan
-            if self.flat:
-                out[i] = np.nan
-                out[i][self.mask] = pixels
-            else:
-                out[i] = pixels if self.mask is None else np.where(self.mask, pixels, np.nan)
-            if report is not None:
-                report(i + 1, len(rows))
-        if bad:
-            raise BadMap(bad)
-        return out
-
-    def part(self, rows: Rows) -> Selected:
-        """These maps alone."""
-        file = Path.cwd() / self.file
-        whole = Stacked(file, self.key, self.leading, self.shape, self.flat, self.mask, self.invalid)
-        return Selected(whole, rows)
-
-    def name(self, row: int) -> str:
-        """What a map is called: "kappa.npy[3,0]"."""
-        return f"{self.file.name}[{','.join(str(int(k)) for k in np.unravel_index(row, self.leading))}]"
-
-    def digest(self) -> bytes:
-        """Digest of the bytes of the file, or of all files of a folder."""
-        found = hashlib.blake2b(digest_size=16)
-        places = sorted(p for p in self.file.rglob("*") if p.is_file()) if self.file.is_dir() else [self.file]
-        for place in places:
-            found.update(os.fsencode(place.name))
-            with place.open("rb") as file:
-                while part := file.read(1 << 22):
-                    found.update(part)
-        return found.digest()
-
-
-@dataclass(frozen=True)
-class Stack:
-    """A stack that was recognised: its source, its table, what headers of other maps would tell, and an account."""
-
-    source: Stacked
-    table: QTable
+    sources: list[Stacked]
+    tables: list[QTable]
     arcmin_per_pixel: float
-    mask: Mask | None
     notes: list[str]
-    problems: list[tuple[str, str]]
+    problems: dict[int, str]
 
 
 def is_stack(path: Path) -> bool:
@@ -149,6 +74,10 @@ def open_stack(
     columns: Sequence[str] | Mapping[str, str] | None = None,
     ranges: Ranges | None = None,
     invalid: str = "raise",
+    bins: Sequence[float] = (),
+    key: str | None = None,
+    pattern: str | None = None,
+    constant: bool = True,
 ) -> Stack:
     """Recognise a stack and its labels.
 
@@ -156,7 +85,7 @@ def open_stack(
     ----------
     path : Path
         The file, or the folder that holds it, its labels and its mask: files whose names say so.
-    mask : ndarray of bool, optional
+    mask : ndarray of bool, shape (ny, nx), or (bins, ny, nx) for whole maps, optional
         In place of the one that lies there.
     pixel_scale, source_redshift
         Where nothing tells them.
@@ -164,140 +93,182 @@ def open_stack(
         Names of the labels in their order, "-" for one to be left out; or, of labels with names, which are ours.
     ranges, invalid
         As for `open_maps`.
+    bins : sequence of float
+        Source redshifts of the bins. Without them an axis is one of bins if there are labels of all the others.
+    key, pattern
+        Name of the array, where a file has several; of the file, where a folder has.
+    constant : bool
+        Whether maps of which all pixels are equal are maps; else they are bad.
 
     Raises
     ------
     ValueError
         If there are several stacks, shapes do not fit, or labels have no names.
     """
-    with _damage_in(path):
-        return _open_stack(path, mask, pixel_scale, source_redshift, columns, ranges, invalid)
-
-
-def _damage_in(file: Path) -> AbstractContextManager[None]:
-    """For what is read of an open file: its chunks may be damaged."""
-    return named_damage(file, "a stack of maps", make=lambda told: BadMap([(str(file), told)]))
-
-
-def _open_stack(
-    path: Path, mask: Mask | None, pixel_scale: float | None, source_redshift: float | None,
-    columns: Sequence[str] | Mapping[str, str] | None, ranges: Ranges | None, invalid: str,
-) -> Stack:  # fmt: skip
-    folder = path if path.is_dir() and path.suffix.lower() not in ENDINGS else path.parent
-    file, beside = _roles(path, folder)
-    arrays, notes = dict(arrays_of(file)), []
-    if mask is None:
-        mask, said = _mask_there(arrays, beside)
+    with damage_in(path):
+        folder = path if path.is_dir() and path.suffix.lower() not in ENDINGS else path.parent
+        file, beside = _roles(path, folder, pattern)
+        arrays, notes = dict(arrays_of(file)), []
+        if mask is None:
+            mask, said = _mask_there(arrays, beside)
+            notes += said
+        keys = stack_keys(arrays, file, key)
+        array = arrays[keys[0]]
+        arrays = {name: one for name, one in arrays.items() if name not in keys}
+        shape = tuple(int(n) for n in array.shape)
+        flat = mask is not None and mask.ndim == 2 and shape[-2:] != mask.shape and shape[-1] == int(mask.sum())
+        ny, nx = mask.shape if flat and mask is not None else shape[-2:]
+        leading = shape[: -1 if flat else -2]
+        if mask is not None and mask.shape[-2:] != (ny, nx):
+            raise ValueError(
+                f"the mask has the shape {mask.shape} with {int(mask.sum())} pixels inside, but {file.name} has "
+                f"{shape}: its last axes must be those of the mask, or its last axis the pixels inside"
+            )
+        if not leading or math.prod(leading) == 0:
+            raise ValueError(_no_stack(file, shape, mask is not None))
+        here = file, arrays, array, beside
+        maps, axis, values, said = _bins_and_labels(*here, leading, columns, bins, len(keys))
+        if maps is None:
+            raise ValueError(_no_stack(file, shape, mask is not None))
         notes += said
-    key = _stack_key(arrays, file)
-    array = arrays.pop(key)
-    shape = tuple(int(n) for n in array.shape)
-    flat = mask is not None and shape[-2:] != mask.shape and shape[-1] == int(mask.sum())
-    ny, nx = mask.shape if flat and mask is not None else shape[-2:]
-    leading = shape[: -1 if flat else -2]
-    if mask is not None and mask.shape != (ny, nx):
-        raise ValueError(
-            f"the mask has the shape {mask.shape} with {int(mask.sum())} pixels inside, but {file.name} has {shape}: "
-            "its last axes must be those of the mask, or its last axis the pixels inside"
-        )
-    if not 1 <= len(leading) <= 2 or math.prod(leading) == 0:
-        hint = (
-            "" if mask is not None else "; if its last axis is the pixels inside a mask, give --training-mask (mask=)"
-        )
-        raise ValueError(
-            f"{file.name} has the shape {shape}; a stack is (maps, ny, nx) or (cosmologies, realisations, ny, nx), or "
-            f"with one axis of pixels inside a mask{hint}"
-        )
-    values, said = _labels(arrays, beside, leading, columns, file)
-    notes += said
-    scale = _pixel_scale(arrays, array, [file.name, *(one.name for one in beside)], pixel_scale, notes)
-    z = source_redshift if source_redshift is not None else _single(arrays, array, _REDSHIFT_NAMES)
-    source = Stacked(file, key, leading, (int(ny), int(nx)), flat, mask, invalid)
-    table, problems = _table(source, values, z, arrays, ranges)
-    what = f"{'pixels inside a mask' if flat else 'whole maps'}, {array.dtype}"
-    notes.insert(0, f"layout stack: {' × '.join(map(str, leading))} maps of {ny} × {nx} pixels in {file.name}, {what}")
-    return Stack(source, table, scale, mask, notes, problems)
+        count = len(keys) if axis is None else leading[axis]
+        if bins and count != len(bins):
+            raise ValueError(
+                f"{len(bins)} redshifts are given for bins (--bins, bins=), and {file.name} has {shape}, with {count} "
+                f"bins; give one for each"
+            )
+        if mask is not None and mask.ndim == 3 and len(mask) != count:
+            raise ValueError(f"there are {len(mask)} masks for {count} bins; give one mask (ny, nx), or one for each")
+        scale = _pixel_scale(arrays, array, [file.name, *(one.name for one in beside)], pixel_scale, notes)
+        redshifts = _redshifts(arrays, array, count, bins, source_redshift)
+        one = Stacked(file, keys[0], maps, (int(ny), int(nx)), flat, mask, invalid, None, constant)
+        sources = [
+            replace(
+                one, key=keys[b if axis is None else 0], bin=None if axis is None else (axis, b),
+                mask=mask[b] if mask is not None and mask.ndim == 3 else mask,
+            )
+            for b in range(count)
+        ]  # fmt: skip
+        known = {**FAIR_RANGES, **(ranges or {})} if any(FAIR in note for note in notes) else ranges
+        told = [_table(one, values, z, known) for one, z in zip(sources, redshifts, strict=True)]
+        what = f"{'pixels inside a mask' if flat else 'whole maps'}, {array.dtype}"
+        size = f"{' × '.join(map(str, maps))} maps of {ny} × {nx} pixels"
+        in_bins = "" if count == 1 else f" in {count} redshift bins"
+        if count > 1:
+            at = ", ".join("unknown" if math.isnan(z) else f"{z:g}" for z in redshifts)
+            by = "arrays of their own" if axis is None else f"axis {axis} of {shape}"
+            notes.insert(0, f"redshift bins by {by}, sources at z = {at}")
+        notes.insert(0, f"layout stack: {size}{in_bins} in {file.name}, {what}")
+        return Stack(sources, [table for table, _ in told], scale, notes, told[0][1])
 
 
-@lru_cache(maxsize=4)
-def _opened(file: Path, mtime_ns: int) -> Mapping[str, Any]:
-    ending = file.suffix.lower()
-    try:
-        if ending == ".npy":
-            return {"": load_npy(file, mmap_mode="r")}
-        if ending == ".npz":
-            return load_npz(file)
-        if ending == ".zarr":
-            import zarr
-
-            opened: Any = zarr.open(file, mode="r")
-            arrays = {"": opened} if isinstance(opened, zarr.Array) else dict(opened.arrays())
-            return {name: StoredArray.of(array, str(file), empty=True) for name, array in arrays.items()}
-        return _of_hdf5(file)
-    except ImportError:
-        raise
-    except Exception as error:  # h5py and Zarr raise nearly anything over a damaged file
-        reason = f"no arrays of numbers can be read of it ({in_words(error)}); save them again"
-        raise BadMap([(str(file), reason)]) from error
+def _no_stack(file: Path, shape: tuple[int, ...], masked: bool) -> str:
+    hint = "" if masked else "; if its last axis is the pixels inside a mask, give --training-mask (mask=)"
+    return (
+        f"{file.name} has the shape {shape}; a stack is (maps, ny, nx) or (cosmologies, realisations, ny, nx), with "
+        "one axis more for redshift bins if there are labels for the others, or their redshifts are given as --bins "
+        f"(bins=), or with one axis of pixels inside a mask{hint}"
+    )
 
 
-def arrays_of(file: Path) -> Mapping[str, Any]:
-    """Arrays of a file by name, opened and not read (those of .npz are read); "" is the name of the only one."""
-    if not file.exists():
-        raise FileNotFoundError(f"there is no stack {file}")
-    return _opened(file.absolute(), file.stat().st_mtime_ns)
+def _bins_and_labels(
+    file: Path, arrays: Mapping[str, Any], array: Any, beside: Sequence[Path], leading: tuple[int, ...], columns: Any,
+    bins: Sequence[float], keys: int,
+) -> tuple[tuple[int, ...] | None, int | None, dict[str, Array], list[str]]:  # fmt: skip
+    """Axes of maps, the axis of bins if there is one, and the labels: as these have it, else as was told.
+
+    No axes where it cannot be: there are neither labels nor redshifts of bins for so many of them.
+    """
+    last = len(leading) - 1
+    ways: list[tuple[tuple[int, ...], int | None]] = []
+    if len(leading) <= 2 and (keys > 1 or not bins):
+        ways.append((leading, None))
+    if len(leading) >= 2 and keys == 1:
+        told = [axis for axis in (last, 0) if not bins or leading[axis] == len(bins)] or [last]
+        ways += [((*leading[:axis], *leading[axis + 1 :]), axis) for axis in told if len(leading) <= 3]
+    notes: list[str] = []
+    for maps, axis in ways:
+        values, notes = _labels(arrays, beside, maps, columns, file)
+        if values:
+            return maps, axis, values, notes
+    if isinstance(columns, Mapping) and ways:
+        raise ValueError(f"{file} has no column {next(iter(columns.values()))!r}; it has none")
+    if not ways or (ways[0][1] is not None and not bins):
+        return None, None, {}, notes
+    return (*ways[0], {}, notes)
 
 
-def _of_hdf5(file: Path) -> Mapping[str, Any]:
-    try:
-        import h5py
-    except ImportError:
-        raise ImportError(f"{file} is HDF5, which needs h5py: pip install h5py") from None
-    found: dict[str, Any] = {}
-
-    def keep(name: str, node: Any) -> None:
-        if isinstance(node, h5py.Dataset):
-            found[name] = node
-
-    h5py.File(file, "r").visititems(keep)
-    return found
+def _redshifts(arrays: Any, array: Any, count: int, bins: Sequence[float], given: float | None) -> list[float]:
+    """Of the sources of each bin: as told, or as the file tells."""
+    if bins:
+        return [float(z) for z in bins]
+    if given is None:
+        for place in (getattr(array, "attrs", {}), arrays):
+            for name in (name for name in _REDSHIFT_NAMES if name in place):
+                values = np.asarray(place[name][()] if hasattr(place[name], "shape") else place[name], np.float64)
+                if count > 1 and values.shape == (count,):
+                    return [float(z) for z in values]
+    return [_single(arrays, array, _REDSHIFT_NAMES) if given is None else given] * count
 
 
-def _roles(path: Path, folder: Path) -> tuple[Path, list[Path]]:
+def _roles(path: Path, folder: Path, pattern: str | None) -> tuple[Path, list[Path]]:
     """The stack, and what else lies beside it: arrays and tables of labels, masks."""
     there = sorted(item for item in folder.iterdir() if not item.name.startswith("."))
     others = [item for item in there if item.name.lower().endswith((*ENDINGS, ".csv"))]
     helping = [item for item in others if _LABELS.search(item.name) or _MASK.search(item.name) or item.suffix == ".csv"]
     if path != folder:
         return path, [item for item in helping if item != path]
-    stacks = [item for item in others if item not in helping]
+    stacks = [item for item in others if item not in helping and fnmatch.fnmatch(item.name, pattern or "*")]
     if len(stacks) != 1:
         names = ", ".join(item.name for item in stacks) or "none"
+        matching = "" if pattern is None else f" that match {pattern!r} (--pattern)"
         raise ValueError(
-            f"{folder} must hold one stack of maps beside labels and mask, but these are stacks: {names}; pass the "
-            "path of one"
+            f"{folder} must hold one stack of maps beside labels and mask, but these are stacks{matching}: {names}; "
+            "pass the path of one"
         )
     return stacks[0], helping
 
 
-def _stack_key(arrays: Mapping[str, Any], file: Path) -> str:
-    """The name of the array of maps: the largest."""
+def stack_keys(arrays: Mapping[str, Any], file: Path, told: str | None) -> list[str]:
+    """Names of the arrays of maps: the largest; several as large are redshift bins if they are numbered."""
     sized = {name: math.prod(array.shape) for name, array in arrays.items() if getattr(array, "ndim", 0) >= 2}
+    shown = ", ".join(f"{name or file.name} {tuple(array.shape)}" for name, array in arrays.items()) or "nothing"
+    if told is not None and told not in sized:
+        raise ValueError(f"{file} has no array {told!r} (--hdu, hdu=); it holds {shown}")
     if not sized:
-        shown = ", ".join(f"{name or file.name} {tuple(array.shape)}" for name, array in arrays.items()) or "nothing"
         raise ValueError(f"{file} holds no stack of maps, but {shown}; a stack is (maps, ny, nx)")
-    return max(sized, key=lambda name: sized[name])
+    if told is not None:
+        return [told]
+    largest = [name for name in sized if sized[name] == max(sized.values())]
+    if len(largest) == 1:
+        return largest
+    numbers = {name: re.sub(r"\d+(?=\D*$)", "#", name) for name in largest}
+    if len(set(numbers.values())) == 1 and len({arrays[name].shape for name in largest}) == 1:
+        return sorted(largest, key=lambda name: int(re.findall(r"\d+", name)[-1]))
+    raise ValueError(
+        f"{file} holds several arrays that may be the maps: {', '.join(largest)}; say which with --hdu NAME (hdu=), or "
+        "number redshift bins as kappa_bin1, kappa_bin2"
+    )
 
 
 def _mask_there(arrays: dict[str, Any], beside: Sequence[Path]) -> tuple[Mask | None, list[str]]:
     for name in [name for name in arrays if _MASK.search(name)]:
-        return np.asarray(arrays.pop(name)).astype(np.bool_), [f"mask by its array {name!r}"]
+        return _checked_mask(np.asarray(arrays.pop(name)), name), [f"mask by its array {name!r}"]
     for place in (place for place in beside if _MASK.search(place.name) and place.suffix.lower() in (".npy", ".npz")):
         values = np.asarray(next(iter(arrays_of(place).values())))
         if values.ndim == 2 and np.isin(values, (0, 1)).all():
             seen = values.astype(np.bool_)
             return seen, [f"mask {place.name}: {int(seen.sum())} of {seen.size} pixels observed"]
     return None, []
+
+
+def _checked_mask(values: AnyArray, name: str) -> Mask:
+    if values.ndim not in (2, 3) or not np.isin(values, (0, 1)).all():
+        raise ValueError(
+            f"the mask {name!r} has the shape {values.shape}, or holds something else than 0 and 1; give (ny, nx), 1 "
+            "where observed, or call it otherwise"
+        )
+    return values.astype(np.bool_)
 
 
 def _labels(
@@ -310,7 +281,11 @@ def _labels(
     """Columns of labels, one number a map, by our names where they are ours."""
     count, found, where = math.prod(leading), {}, []
     for name, array in arrays.items():
-        if tuple(array.shape) == leading and getattr(array, "dtype", np.dtype("O")).kind in "fiu":
+        if (
+            name not in (*_REDSHIFT_NAMES, *_SCALE_NAMES)
+            and tuple(array.shape) == leading
+            and getattr(array, "dtype", np.dtype("O")).kind in "fiu"
+        ):
             found[name.rpartition("/")[2]] = np.asarray(array, np.float64).reshape(count)
     if found:
         where.append(f"arrays of {file.name}")
@@ -338,9 +313,9 @@ def _labels(
                 where.append(place.name)
                 break
             notes.append(f"{place.name} was not used: it has {len(table)} rows for {count} maps")
-    if isinstance(columns, Mapping):
+    if isinstance(columns, Mapping) and found:
         if missing := [label for label in columns.values() if label not in found]:
-            raise ValueError(f"{file} has no column {missing[0]!r}; it has {', '.join(found) or 'none'}")
+            raise ValueError(f"{file} has no column {missing[0]!r}; it has {', '.join(found)}")
         found |= {ours: found.pop(label) for ours, label in columns.items()}
     values: dict[str, Array] = {}
     for label, column in found.items():
@@ -367,7 +342,7 @@ def _names_of(
     if len(inside) == width:
         return inside
     if width == len(FAIR_LABELS) and any("WIDE12H" in one for one in files):
-        notes.append(f"labels of the FAIR Universe challenge: {', '.join(FAIR_LABELS)}")
+        notes.append(f"{FAIR}: {', '.join(FAIR_LABELS)}")
         return list(FAIR_LABELS)
     raise ValueError(
         f"{name} has {width} columns of labels without names: give them in their order, as --columns "
@@ -388,27 +363,31 @@ def _single(arrays: Mapping[str, Any], array: Any, names: Sequence[str]) -> floa
     return math.nan
 
 
+def told_scale(arrays: Mapping[str, Any], array: Any, names: Sequence[str]) -> tuple[float, str]:
+    """Arcmin per pixel, and what tells it: a number in the file, or names of files; NaN where nothing does."""
+    scale = _single(arrays, array, _SCALE_NAMES)
+    if scale > 0:
+        return scale, "by the file"
+    told = {float(found[1]) for name in names if (found := _SCALE.search(name))}
+    return (told.pop(), "by names of files") if len(told) == 1 else (math.nan, "")
+
+
 def _pixel_scale(
     arrays: Mapping[str, Any], array: Any, names: Sequence[str], given: float | None, notes: list[str]
 ) -> float:
     if given is not None:
         return given
-    scale = _single(arrays, array, _SCALE_NAMES)
+    scale, how = told_scale(arrays, array, names)
     if scale > 0:
-        notes.append(f"{scale:g} arcmin per pixel, by the file")
-        return scale
-    told = {float(found[1]) for name in names if (found := _SCALE.search(name))}
-    if len(told) == 1:
-        scale = told.pop()
-        notes.append(f"{scale:g} arcmin per pixel, by names of files")
+        notes.append(f"{scale:g} arcmin per pixel, {how}")
         return scale
     raise ValueError(f"nothing tells the pixel scale of {names[0]}: give --pixel-scale (pixel_scale=), in arcmin")
 
 
 def _table(
-    source: Stacked, values: Mapping[str, Array], z: float, arrays: Mapping[str, Any], ranges: Ranges | None
-) -> tuple[QTable, list[tuple[str, str]]]:
-    """The table of the maps, and the maps that have a label outside its range, or none."""
+    source: Stacked, values: Mapping[str, Array], z: float, ranges: Ranges | None
+) -> tuple[QTable, dict[int, str]]:
+    """The table of the maps, and the rows of those that have a label outside its range, or none."""
     count, known = math.prod(source.leading), {name: column for name, column in values.items() if name in RANGES}
     problems: dict[int, str] = {}
     for row in range(count):
@@ -432,7 +411,7 @@ def _table(
         if name not in table.colnames:
             table[name] = column * units.Unit(UNITS[name]) if UNITS.get(name) else np.array(column)
     table.meta["root"] = ""
-    return table, [(source.name(row), reason) for row, reason in problems.items()]
+    return table, problems
 
 
 def _cosmologies(

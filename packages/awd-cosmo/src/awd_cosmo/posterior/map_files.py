@@ -101,7 +101,7 @@ def posterior_of_files(
     seen = None if mask is None else read_mask(Path(mask))
     found = [
         one
-        for file, name, number in listed_maps(names, pattern, seen)
+        for file, name, number in listed_maps(names, pattern, seen, ready.model.bins, hdu)
         if (one := _read(ready, file, name, number, seen, pixel_scale, source_redshift, hdu, itype)) is not None
     ]
     if not found:
@@ -166,14 +166,15 @@ def _read(
     source_redshift: float | None, hdu: int | str | None, itype: str | None,
 ) -> _Map | None:  # fmt: skip
     """Features of the tiles of a map; None for a mask."""
-    kappa, *told = read_observed(file, hdu, itype, number, seen)
+    kappa, *told = read_observed(file, hdu, itype, number, seen, posterior.model.bins)
     if np.isin(kappa, (0, 1)).all():
         warn(f"{name} holds nothing but 0 and 1: it is a mask, and left out")
         return None
     scale, z = settled(name, (told[0], told[1]), pixel_scale, source_redshift)
-    image, model = as_image(kappa, seen, name), posterior.model
+    image, model = as_image(kappa, seen, name, posterior.model.bins), posterior.model
     features = measured_tiles(model, image, scale, name)
     share = float(np.isfinite(image).mean())
     said = prediction_of(model, features, share, pixel_scale=scale, file=name, source_redshift=z)
     rho, k = float(model.provenance.get("tile_correlation", 1.0)), len(features)
-    return _Map(name, thumbnail(image), features, k / (1 + (k - 1) * rho), said.warning, said.extrapolated)
+    first = image if model.bins == 1 else image[0]  # the bins are of one sky
+    return _Map(name, thumbnail(first), features, k / (1 + (k - 1) * rho), said.warning, said.extrapolated)

@@ -1,5 +1,6 @@
 """What a run says of posteriors: rows of scores on test maps, written to and read from posteriors.json."""
 
+import math
 from dataclasses import dataclass
 
 from awd_core.files import Record
@@ -29,6 +30,9 @@ class PosteriorRow(Record):
         Parameter → largest distance of the distribution of ranks from the even one.
     widening : float
         By how much validation maps have widened the likelihood.
+    fair : float
+        Score of the FAIR Universe challenge for means and standard deviations (`awd_cosmo.fair_score`), the sum over
+        what is shown; that of the challenge is of Ω_m and S8. NaN in files of before.
     """
 
     key: str
@@ -40,6 +44,7 @@ class PosteriorRow(Record):
     tarp: Tarp
     ranks: dict[str, float]
     widening: float
+    fair: float = math.nan
 
 
 @dataclass(frozen=True)

@@ -73,12 +73,15 @@ class Attributions:
         True values.
     bands : dict
         Magnitudes of the wavelet coefficients' attributions, by band.
+    bin : ndarray of int, shape (n,), optional
+        Redshift bin of each map, where there are several.
     """
 
     maps: Array
     gradients: Array
     truth: Array
     bands: dict[str, Array]
+    bin: Rows | None = None
 
     def first_bands(self, most: int) -> "Attributions":
         """The same with that many bands at most."""
@@ -243,6 +246,6 @@ def _attributions(file: Path) -> Attributions:
         names = [str(name) for name in held["bands"]] if "bands" in held else []
         # A name in `bands` may stand with or without what the arrays have before it.
         bands = {name.removeprefix("wavelet_"): held[f"wavelet_{name.removeprefix('wavelet_')}"] for name in names}
-        return Attributions(held["maps"], held["gradients"], held["truth"], bands)
+        return Attributions(held["maps"], held["gradients"], held["truth"], bands, held.get("bin"))
     except (ValueError, KeyError, OSError) as error:
         raise ValueError(f"{file} is not what {PROGRAM} writes ({error}); delete it and start the run again") from error

@@ -113,7 +113,8 @@ def pixel_attributions_figure(
         low, high = middle - reach, middle + reach
     for k in range(count):
         above = _show(grid[0, k], maps[k], pixel_arcmin, SEQUENTIAL, (low, high))
-        _title(grid[0, k], f"true {symbol} = {attributions.truth[k]:.3f}")
+        which = "" if attributions.bin is None else f", bin {attributions.bin[k] + 1}"
+        _title(grid[0, k], f"true {symbol} = {attributions.truth[k]:.3f}{which}")
         below = _show(grid[1, k], gradients[k], pixel_arcmin, DIVERGING, (-steep, steep))
     _bar(figure, above, list(grid[0]), "convergence κ", narrow=narrow)
     _bar(figure, below, list(grid[1]), rf"gradient $\partial${symbol}/$\partial\kappa$", narrow=narrow)

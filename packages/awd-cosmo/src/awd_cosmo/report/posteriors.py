@@ -1,5 +1,6 @@
 """The posteriors of a report: contours of some test maps, a table of all statistics, and what they say."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -96,6 +97,7 @@ def posteriors_table(found: Posteriors, symbols: Mapping[str, str]) -> Table:
     """Errors, figure of merit and coverage of all statistics, the largest figure of merit first."""
     rows = sorted(found.rows, key=lambda row: -row.figure_of_merit)
     marked = next((place for place, row in enumerate(rows) if row.key == "awd"), None)
+    scored = any(math.isfinite(row.fair) for row in rows)
     of_each = [
         (
             Column(f"error of {symbols.get(name, name)}", "root mean square error of posterior means", ".4f"),
@@ -108,11 +110,18 @@ def posteriors_table(found: Posteriors, symbols: Mapping[str, str]) -> Table:
         (Column("numbers", "of a map"), "features"),
         *of_each,
         (Column("figure of merit", "1/√det of the posterior covariance, median", ".0f"), "figure_of_merit"),
+        *([(Column("FAIR score", fair_words(found), ".2f"), "fair")] if scored else []),
         (Column("68 %", "coverage by TARP", ".3f"), lambda row: row.tarp.at["0.68"].value),
         (Column("95 %", "coverage by TARP", ".3f"), lambda row: row.tarp.at["0.95"].value),
         (Column("deviation", "largest |coverage − level|", ".3f"), lambda row: row.tarp.deviation),
         (Column("widened by", "what validation maps say of the errors", ".2f"), "widening"),
     ], marked=marked)  # fmt: skip
+
+
+def fair_words(found: Posteriors) -> str:
+    """What the FAIR score is of: the challenge's own has two parameters."""
+    formula = "−Σ[δ²/σ² + ln σ² + 1000 δ²], mean over test maps; higher is better"
+    return formula if set(found.shown) == {"Omega_m", "S8"} else f"{formula}; not of the challenge's parameters"
 
 
 def posteriors_sentence(found: Posteriors, symbols: Mapping[str, str]) -> str:

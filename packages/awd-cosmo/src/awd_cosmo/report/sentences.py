@@ -11,6 +11,7 @@ from typing import Any
 
 from awd_core.evidence import Interval
 from awd_core.report import counted, interval, number
+from awd_cosmo.inference.predict import bins_at
 from awd_cosmo.inference.results import ModelRow, Protocol, Ratio
 from awd_cosmo.report.artefacts import Predictions, RunRecord, is_outlier
 from awd_cosmo.report.bands import BandShare, number_effects, readable_band
@@ -79,8 +80,8 @@ def verdict(record: RunRecord, protocol: Protocol) -> str:
         else "In the published protocol, on new maps of cosmologies that are known from training"
     )
     clauses = [_against(record, protocol, row, name) for row, name in rivals(record, protocol)]
-    few = re.match(r"\d+ numbers", mine.statistic or "")
-    source = f" from {few[0]} of a map" if few else ""
+    few, bins = (re.search(words, mine.statistic or "") for words in (r"^\d+ numbers", r"in each of \d+ redshift bins"))
+    source = f" from {few[0]} {bins[0] if bins else 'of a map'}" if few else ""
     said = f"{where}, AWD estimates {record.symbol}{source} with an RMSE of {error}"
     return f"{said}: {', and '.join(clauses)}, {HERE}." if clauses else f"{said}."
 
@@ -257,7 +258,10 @@ def data_sentences(record: RunRecord) -> list[str]:
         if scale:
             said += f" of {scale:.3g} arcmin, {shape[0] * scale / 60:.2g}° × {shape[1] * scale / 60:.2g}°"
     source = maps.get("z_s")
-    said += f"; sources at z = {source:g}." if source is not None else "; the redshift of the sources is not known."
+    if bins := maps.get("bins"):
+        said += f"; {len(bins)} redshift bins together, {bins_at(bins)}."
+    else:
+        said += f"; sources at z = {source:g}." if source is not None else "; the redshift of the sources is not known."
     sentences = [said]
     if maps.get("account"):
         told = [" ".join(line.split()) for line in str(maps["account"]).splitlines() if line.strip()]

@@ -15,6 +15,7 @@ from awd_core.run import RunFolder
 from awd_core.transforms import DWT2d
 from awd_core.typing import Rows
 from awd_core.wavelets import Wavelet
+from awd_cosmo.maps.bins import as_channels
 from awd_cosmo.run.job import Job
 from awd_cosmo.run.prepare import Prepared
 from awd_cosmo.run.teach import Taught
@@ -30,7 +31,11 @@ QUALITY = QualitySettings(
 """A teacher in eight orientations takes its time: these checks take some ten seconds for maps of 64²."""
 
 
-def example_rows(prepared: Prepared, number: int = 4) -> Rows:
+EXAMPLES = 4
+"""Maps that are looked at, or redshift bins of maps."""
+
+
+def example_rows(prepared: Prepared, number: int = EXAMPLES) -> Rows:
     """Test maps at evenly spaced ranks of the target."""
     test = prepared.splits["held_out"].test
     order = test[np.argsort(prepared.target[test], kind="stable")]
@@ -43,16 +48,20 @@ def write_attributions(run: RunFolder, job: Job, prepared: Prepared, taught: Tau
 
     Attributions are Ψ₀∇f(x), the gradient with respect to the wavelet's coefficients (saliency).
     """
-    rows = example_rows(prepared)
-    maps = prepared.filled(rows)
-    slopes = np.asarray(input_gradients(taught.module, maps[:, None], taught.target(maps[:, None]))[:, 0])
+    bins = prepared.maps.bins
+    rows = example_rows(prepared, max(1, EXAMPLES // bins))
+    X, asked = as_channels(prepared.filled(rows)), prepared.inputs(rows)
+    gradients = np.asarray(input_gradients(taught.module, asked, taught.target(asked)))[:, :bins]
     if prepared.masked:
-        slopes = np.where(np.isfinite(prepared.maps.read(rows)), slopes, 0)
+        gradients = np.where(np.isfinite(as_channels(prepared.maps.read(rows))), gradients, 0)
+    # Every redshift bin of a map is shown for itself.
+    maps, slopes, rows = X.reshape(-1, *X.shape[2:]), gradients.reshape(-1, *X.shape[2:]), rows.repeat(bins)
+    more = {"bin": np.tile(np.arange(bins), len(X))} if bins > 1 else {}
     bands = band_magnitudes(wavelet, maps, slopes, job.path_levels)
     arrays = {f"wavelet_{name}": image for name, image in bands.items()}
     held: dict[str, Any] = {
         "maps": maps, "gradients": slopes, "rows": rows, "truth": prepared.target[rows],
-        "bands": np.array(list(bands)), **arrays,
+        "bands": np.array(list(bands)), **arrays, **more,
     }  # fmt: skip
     make_atomically(run / "attributions.npz", lambda place: np.savez(place, **held))
 

@@ -62,7 +62,7 @@ def select(
     chosen: dict[str, Any] = {}
     for part, key, found, few in (
         ("numbers", "awd", student, comparison.numbers(student.wavelet)),
-        ("peaks", "awd_peaks", peaks, few_peaks(peaks)),
+        ("peaks", "awd_peaks", peaks, few_peaks(peaks, prepared.maps.bins)),
     ):  # fmt: skip
         tried = [comparison.tried(few, estimator, key=key, name=found.wavelet.name) for estimator in job.estimators]
         chosen[part] = comparison.best(tried).estimator

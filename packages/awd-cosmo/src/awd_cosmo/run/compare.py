@@ -23,6 +23,7 @@ from awd_cosmo.run.job import Job
 from awd_cosmo.run.prepare import Prepared
 from awd_cosmo.statistics.counts import PUBLISHED_BOUNDS, PeakCounts
 from awd_cosmo.statistics.few_counts import PeaksAbove
+from awd_cosmo.statistics.per_bin import PerBin
 from awd_cosmo.statistics.scales import ScaleCounts
 from awd_cosmo.statistics.shifted_lognormal import ShiftedLognormal
 from awd_cosmo.statistics.spectrum import PowerSpectrum
@@ -148,6 +149,8 @@ class Comparison:
         fitted.calibrate(x[split.validation], target[split.validation])
         estimate, std = fitted.predict(x[split.test], return_std=True)
         label = statistic_label(choice.statistic)
+        if (bins := self.prepared.maps.bins) > 1 and not isinstance(choice.statistic, PerBin):
+            label = f"{label}, in each of {bins} redshift bins"
         numbers = _fitted_numbers(fitted) + angles
         return ModelEstimates(key, name, kind, label, choice.estimator, estimate, std, validation, numbers), fitted
 
@@ -220,6 +223,9 @@ def statistic_label(statistic: Statistic) -> str:
         return f"power in {statistic.bins} bins of ℓ"
     if isinstance(statistic, PeaksAbove):
         return f"{len(statistic.picks or ())} counts of peaks above a height"
+    if isinstance(statistic, PerBin):
+        each = dict.fromkeys(statistic_label(one) for one in statistic.statistics if one is not None)
+        return f"in each of {statistic.bins} redshift bins: {' or '.join(each)}"
     if isinstance(statistic, PeakCounts):
         spacing = statistic.range if isinstance(statistic.range, str) else "even"
         return f"peak counts, {statistic.bins} {spacing} bins"

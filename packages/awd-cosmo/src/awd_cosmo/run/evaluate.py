@@ -40,14 +40,14 @@ def evaluate(
     """Ask all models for the test maps, and write results.json, predictions.csv, model.json and timings.json."""
     job, prepared = comparison.job, comparison.prepared
     counted, ablation = (paths[s][i].wavelet for s, i in (chosen["awd_counts"], chosen["awd_no_interpretation"]))
-    student, peaks = students["awd"], few_peaks(students["awd_peaks"])
+    student, peaks = students["awd"], few_peaks(students["awd_peaks"], prepared.maps.bins)
     few: dict[str, Wavelet | str] = {"awd": student.wavelet, **{f"numbers_{name}": name for name in job.baselines}}
     maps = prepared.maps
     models: list[tuple[str, str, str, Statistic, str]] = []
     for key, wavelet in few.items():
         named = ("AWD", "awd") if key == "awd" else (f"{wavelet}, same numbers", "wavelet")
         models.append((key, *named, comparison.numbers(wavelet), chosen["numbers"]))
-    few_counts = f"AWD, {len(peaks.picks or ())} peak counts"
+    few_counts = f"AWD, {len(students['awd_peaks'].columns)} peak counts"
     models.append(("awd_peaks", few_counts, "ablation", peaks, chosen["peaks"]))
     for key, name, kind, wavelet in (
         ("awd_counts", "AWD, counts", "ablation", counted),
@@ -250,6 +250,7 @@ def held_out_model(
             "tile_correlation": tile_correlation(errors - targets[split.validation, 0], prepared, split.validation),
             "parameters": {**ranges, **dict(zip(names, map(_range, targets[split.train].T), strict=True))},
             "z_s": prepared.account["z_s"],
+            **({"bins": prepared.account["bins"]} if "bins" in prepared.account else {}),
         },
     )
 

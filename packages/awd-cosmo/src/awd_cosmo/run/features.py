@@ -22,6 +22,7 @@ from awd_core.workers import Serial, Workers, available_cores
 from awd_cosmo.field_statistics.joint import JointStatistic
 from awd_cosmo.maps.map_set import MapSet
 from awd_cosmo.maps.sources import HANDED, Maps, Source, maps_at_a_time
+from awd_cosmo.statistics.per_bin import PerBin
 from awd_cosmo.statistics.scales import ScaleCounts
 from awd_cosmo.statistics.statistic import Statistic
 
@@ -46,7 +47,8 @@ class Features:
     _last: dict[tuple[str, bytes], tuple[Statistic, Array]] = field(default_factory=dict)
 
     def fitted(self, statistic: Statistic) -> Statistic:
-        """The statistic with its bins learnt."""
+        """The statistic with its bins learnt; of maps in several redshift bins, that of each."""
+        statistic = self.of_each(statistic)
         key = statistic_key(statistic)
         if key not in self._fitted:
             if self._sample is None:
@@ -58,6 +60,7 @@ class Features:
 
     def of(self, statistic: Statistic, rows: Rows | None = None) -> Array:
         """Features (n, F) of some rows, or of all, which are kept. The statistic is not fitted."""
+        statistic = self.of_each(statistic)
         if isinstance(statistic, JointStatistic):
             return np.hstack([self.of(part, rows) for part in statistic.statistics])
         place = self.run / "features" / f"{statistic_key(statistic)}.npy"
@@ -82,11 +85,17 @@ class Features:
         self._last[memory] = statistic, found
         return found
 
+    def of_each(self, statistic: Statistic) -> Statistic:
+        """The statistic of each redshift bin, side by side, where maps have several."""
+        if self.maps.bins == 1 or isinstance(statistic, PerBin):
+            return statistic
+        return PerBin.of(statistic, self.maps.bins)
+
     def _measured(self, statistic: Statistic, rows: Rows) -> Array:
         """Features of rows, block by block, by whoever works."""
         ready = self.fitted(statistic)
         if self.workers.here:
-            return _part_by_part(ready, self.maps.read, rows, maps_at_a_time(self.maps.shape))
+            return _part_by_part(ready, self.maps.read, rows, maps_at_a_time(self.maps.sample_shape))
         # They are as large as a tenth of the maps: workers leave them in the folder, and send word.
         folder = (
             self.run.path.absolute()
@@ -120,7 +129,7 @@ class MapBlock:
 
 def map_blocks(maps: MapSet, rows: Rows) -> list[MapBlock]:
     """Rows of a set, cut into what is worth handing out."""
-    held = maps_at_a_time(maps.shape)
+    held = maps_at_a_time(maps.sample_shape)
     blocks = [rows[start : start + HANDED * held] for start in range(0, len(rows), HANDED * held)]
     return [MapBlock(maps.source.part(block), len(block), held) for block in blocks]
 
@@ -154,7 +163,7 @@ def _measure(statistic: Statistic, task: _Task) -> Path:
 
 
 def measured(statistic: Statistic, maps: Maps) -> Array:
-    """Features (n, F) of maps (n, ny, nx), NaN where not observed."""
+    """Features (n, F) of maps (n, ny, nx), or (n, bins, ny, nx), NaN where not observed."""
     seen = np.isfinite(maps)
     if seen.all():
         return statistic.transform(maps)
@@ -163,6 +172,9 @@ def measured(statistic: Statistic, maps: Maps) -> Array:
 
 def learnt(statistic: Statistic, maps: Maps) -> Statistic:
     """The statistic with bins learnt from maps; of those with holes, from those that share the commonest mask."""
+    if isinstance(statistic, PerBin):
+        fresh = [None if one is None else type(one)(**one.get_params()) for one in statistic.statistics]
+        return statistic.of_parts([one and learnt(one, maps[:, b]) for b, one in enumerate(fresh)])
     seen = np.isfinite(maps)
     if seen.all():
         return statistic.fit(maps)

@@ -68,6 +68,8 @@ class Job:
         Which maps to read, where they say theirs; or what it is, where none does.
     relabel_redshift
         What it is of all maps that are read, whatever they say.
+    bins
+        Source redshifts of bins that belong together, such as 0.5,1,2: tomography.
     pixel_scale
         If headers do not tell it [arcmin].
     hdu
@@ -90,6 +92,8 @@ class Job:
         Share of a tile that must have been observed.
     fill
         What the teacher sees where nothing was observed; κ has mean 0.
+    mask_channel
+        Show the teacher which pixels were observed, as a channel beside the map.
     on_error
         raise, or skip: leave bad maps out, them alone, and list them.
     suite
@@ -185,6 +189,7 @@ class Job:
     layout: Annotated[str, DATA] = "auto"
     source_redshift: Annotated[float | None, DATA] = None
     relabel_redshift: Annotated[float | None, DATA] = None
+    bins: Annotated[tuple[float, ...], DATA, Typed("LIST")] = ()
     pixel_scale: Annotated[float | None, DATA, Typed("ARCMIN")] = None
     hdu: Annotated[str | None, DATA] = None
     pattern: Annotated[str | None, DATA] = None
@@ -196,6 +201,7 @@ class Job:
     mask_digest: str | None = None
     least_observed: Annotated[float, MAPS, AtLeast(0, 1)] = 0.8
     fill: Annotated[float, TEACHER] = 0.0
+    mask_channel: Annotated[bool, TEACHER] = False
     on_error: Annotated[Literal["raise", "skip"], DATA] = "raise"
     suite: Annotated[Suite, DATA] = "quick"
     suite_cosmologies: Annotated[int | None, DATA, AtLeast(8), Typed(name="--cosmologies")] = None
@@ -253,6 +259,7 @@ class Job:
         """Check what can be checked before any map is read."""
         lists = {
             "more_targets",
+            "bins",
             "columns",
             "fractions",
             "wavelets",

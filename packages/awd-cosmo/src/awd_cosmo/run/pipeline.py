@@ -19,11 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from awd_core.attribution import input_gradients
 from awd_core.checks import check_device, check_kind
 from awd_core.distill import SearchSettings
+from awd_core.evidence import CheckedQuality, attribution_quality
 from awd_core.files import identity, json_bytes, read_array, read_json
 from awd_core.run import (
     CONFIG,
@@ -48,6 +50,7 @@ from awd_core.student import StudentDistillation
 from awd_core.typing import Rows
 from awd_core.workers import Workers, open_workers
 from awd_cosmo.inference.predict import predict_files, to_csv
+from awd_cosmo.maps.bins import as_channels
 from awd_cosmo.maps.map_set import MapSet
 from awd_cosmo.run.attribute import MODE, QUALITY, levels_for, write_attributions
 from awd_cosmo.run.choose import select
@@ -59,6 +62,7 @@ from awd_cosmo.run.posteriors import write_posteriors
 from awd_cosmo.run.prepare import Prepared, data_identity, keep, open_data, prepare, say_account, simulate_first
 from awd_cosmo.run.student import find_wavelets
 from awd_cosmo.run.teach import Taught, teach
+from awd_cosmo.teacher.augmentation import WithMask
 
 PathLike = str | os.PathLike[str]
 
@@ -131,8 +135,38 @@ class Work(Distilling):
 
     @cached_property
     def X(self) -> Any:  # noqa: N802 - as in the theory
-        """These maps, (m, 1, ny, nx)."""
-        return self.prepared.filled(self.rows)[:, None]
+        """These maps, (m, channels, ny, nx): redshift bins are channels."""
+        return as_channels(self.prepared.filled(self.rows))
+
+    @cached_property
+    def asked_of(self) -> Any:
+        """What the teacher is asked for: these maps, and which of their pixels were observed if it is to see that."""
+        return self.prepared.inputs(self.rows)
+
+    @cached_property
+    def gradients(self) -> Any:
+        """Of the teacher with respect to the maps."""
+        return super().gradients[:, : self.X.shape[1]]
+
+    def ask(self, report: Report) -> None:
+        """Ask the teacher for those gradients that are not in the folder yet."""
+        store = self.run / "gradients.zarr"
+        input_gradients(self.model, self.asked_of, out=store, progress=report, **self.asked)
+
+    def check(self, report: Report) -> CheckedQuality:
+        """Look whether attributions deserve trust: of a teacher that sees masks, on maps that share the commonest."""
+        if self.prepared.unit is None:
+            return super().check(report)
+        masks = self.asked_of[:, self.X.shape[1] :]
+        kinds, which = np.unique(masks.reshape(len(masks), -1), axis=0, return_inverse=True)
+        which = which.reshape(-1)
+        common = int(np.bincount(which).argmax())
+        mine = np.flatnonzero(which == common)
+        seen = WithMask(self.model, torch.from_numpy(kinds[common].reshape(masks.shape[1:])))
+        return attribution_quality(
+            seen.eval(), self.X[mine], self.gradients[mine], self.wavelet, store=self.run / "quality.json",
+            progress=report, **self.how, **self.checked,
+        )  # fmt: skip
 
     @cached_property
     def count(self) -> int:
@@ -147,12 +181,12 @@ class Work(Distilling):
     @cached_property
     def asked(self) -> dict[str, Any]:
         """How the teacher is asked."""
-        return {"target": self.teacher.target(self.X), "batch_size": 64, "workers": self.crew}
+        return {"target": self.teacher.target(self.asked_of), "batch_size": 64, "workers": self.crew}
 
     @cached_property
     def checked(self) -> dict[str, Any]:
         """How its attributions are checked: one teacher a protocol, whose agreement with other seeds stays open."""
-        return {"target": self.teacher.target(self.X), "seed": self.job.seed, "settings": QUALITY}
+        return {"target": self.teacher.target(self.asked_of), "seed": self.job.seed, "settings": QUALITY}
 
     @cached_property
     def how(self) -> dict[str, Any]:
@@ -160,21 +194,31 @@ class Work(Distilling):
         return {"levels": levels_for(self.X.shape, self.job.path_levels), "mode": MODE, "ndim": 2}
 
     @cached_property
-    def scale(self) -> np.float32:
-        """Standard deviation of the maps that are distilled from.
+    def scale(self) -> Any:
+        """Standard deviation of the maps that are distilled from, (channels, 1, 1).
 
-        In units of it the thresholds of scores mean what they meant in the paper. The path does not depend on it.
+        In units of it the thresholds of scores mean what they meant in the paper, and redshift bins count alike.
         """
-        return np.float32(self.X[:, 0].std(dtype=np.float64, where=self.seen(self.rows)))
+        seen = np.broadcast_to(self.seen(self.rows), self.X.shape)
+        deviations = [self.X[:, b].std(dtype=np.float64, where=seen[:, b]) for b in range(self.X.shape[1])]
+        return np.array(deviations, np.float32)[:, None, None]
 
     def seen(self, rows: Rows) -> Any:
-        """Which pixels of maps were observed."""
-        return np.isfinite(self.prepared.maps.read(rows)) if self.prepared.masked else np.ones(1, np.bool_)
+        """Which pixels of maps were observed, (m, channels, ny, nx) or as much of it as is needed."""
+        if not self.prepared.masked:
+            return np.ones((1, 1, 1, 1), np.bool_)
+        return np.isfinite(as_channels(self.prepared.maps.read(rows)))
 
     def standardised(self, X: Any, gradients: Any, rows: Rows) -> tuple[Any, Any]:
-        """Maps and gradients in units of the scale. What was not observed is nothing, and no attribution is its."""
-        seen = self.seen(rows)
-        return np.where(seen, X[:, 0], 0) / self.scale, np.where(seen, gradients[:, 0], 0) * self.scale
+        """Maps and gradients in units of the scale. What was not observed is nothing, and no attribution is its.
+
+        Every redshift bin is a map of its own here: all share a wavelet.
+        """
+        seen, shape = self.seen(rows), (-1, *X.shape[2:])
+        return (
+            (np.where(seen, X, 0) / self.scale).reshape(shape),
+            (np.where(seen, gradients, 0) * self.scale).reshape(shape),
+        )
 
     @property
     def distilled(self) -> tuple[Any, Any]:
@@ -186,9 +230,9 @@ class Work(Distilling):
         """Test maps, as published, `SCORED` at most; without gradients of them the distilled maps."""
         rows = np.random.default_rng([self.job.seed, 0x5C0E]).permutation(self.prepared.splits["held_out"].test)
         rows = np.sort(rows[:SCORED]).astype(np.int64)
-        X = self.prepared.filled(rows)[:, None]
+        X = as_channels(self.prepared.filled(rows))
         if self.ready is None:
-            gradients = input_gradients(self.model, X, **self.asked)
+            gradients = input_gradients(self.model, self.prepared.inputs(rows), **self.asked)[:, : X.shape[1]]
         else:
             try:
                 gradients = self.given(X, rows)

@@ -16,7 +16,7 @@ from awd_core.run import Report, RunFolder
 from awd_core.student import StudentDistillation
 from awd_core.typing import Array, Rows
 from awd_cosmo.inference.estimators import EmulatorPosterior
-from awd_cosmo.inference.scores import rmse
+from awd_cosmo.inference.scores import fair_score, rmse
 from awd_cosmo.posterior.chains import write_chains
 from awd_cosmo.posterior.coverage import rank_deviation, rank_of_truth, tarp
 from awd_cosmo.posterior.derived import Derived, fit_derived, with_derived
@@ -172,8 +172,9 @@ def _row(
     errors = {name: rmse(truth[:, k], samples[:, :, k].mean(axis=1)) for k, name in enumerate(asked.shown)}
     spreads = {name: float(np.median(samples[:, :, k].std(axis=1))) for k, name in enumerate(asked.shown)}
     uneven = {name: rank_deviation(ranks[:, k]) for k, name in enumerate(asked.shown)}
+    score = fair_score(truth, samples.mean(axis=1), samples.std(axis=1))
     return PosteriorRow(
-        key, name, int(features.shape[1]), errors, spreads, float(np.median(merits)), covered, uneven, widening
+        key, name, int(features.shape[1]), errors, spreads, float(np.median(merits)), covered, uneven, widening, score
     )
 
 

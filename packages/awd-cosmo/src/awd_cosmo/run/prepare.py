@@ -21,11 +21,13 @@ from awd_core.workers import Workers, available_cores
 from awd_cosmo.formats.listing import parameter_columns
 from awd_cosmo.inference.partition import PARTS, count_parts, shared_numbers
 from awd_cosmo.inference.splits import PUBLISHED_FRACTIONS, Split, split_maps
+from awd_cosmo.maps.bins import redshifts_of, together
 from awd_cosmo.maps.map_set import MapSet
 from awd_cosmo.maps.open import open_maps
 from awd_cosmo.maps.preprocessing import Preprocessing
 from awd_cosmo.maps.sources import Maps, Source
 from awd_cosmo.run.amplitudes import with_amplitudes
+from awd_cosmo.run.inputs import mask_unit, network_input
 from awd_cosmo.run.job import Job
 from awd_cosmo.simulate.suite_folder import DESCRIPTION, suite_description
 
@@ -57,13 +59,18 @@ class Prepared:
     independent: bool  # whether maps that bear the same number of a realisation are known to have phases of their own
     fill: float  # what networks see where nothing was observed
     masked: bool  # whether there is such a place
+    unit: float | None = None  # what the mask's channel holds where observed; None: networks see no mask
 
     def filled(self, rows: Rows) -> Maps:
-        """Maps (k, ny, nx) as networks see them."""
+        """Maps (k, ny, nx), or (k, bins, ny, nx), without the pixels that were not observed."""
         maps = self.maps.read(rows)
         if self.masked:
             maps[np.isnan(maps)] = self.fill
         return maps
+
+    def inputs(self, rows: Rows) -> Maps:
+        """What networks take, (k, channels, ny, nx): the maps, and which pixels were observed if they are to see it."""
+        return network_input(self.maps.read(rows), self.fill, self.unit)
 
     def both_train(self) -> Rows:
         """Training maps of every protocol: what may be looked at whatever the protocol."""
@@ -103,6 +110,7 @@ def open_data(job: Job, data: str | Path, workers: Workers, mask: str | os.PathL
     maps = open_maps(
         data, job.layout, on_error="skip" if job.on_error == "skip" else "raise",
         source_redshift=job.source_redshift, relabel_redshift=job.relabel_redshift, pixel_scale=job.pixel_scale,
+        bins=job.bins or None,
         hdu=int(hdu) if (hdu := job.hdu) is not None and hdu.isdecimal() else hdu, pattern=job.pattern,
         columns=job.columns or None, ranges=job.ranges, own=job.targets, itype=job.itype, headers=job.headers,
         invalid=job.invalid, mask=mask, constant=False, workers=workers,
@@ -116,7 +124,7 @@ def open_data(job: Job, data: str | Path, workers: Workers, mask: str | os.PathL
         keep = np.zeros(len(maps), np.bool_)
         for cosmology in np.unique(ids):
             rows = np.flatnonzero(ids == cosmology)
-            keep[rows[np.argsort(numbers[rows], kind="stable")][: job.maps_per_cosmology]] = True
+            keep[rows[np.argsort(numbers[rows], kind="stable")][: job.maps_per_cosmology * maps.apart]] = True
         maps = maps.select(keep)
     return maps
 
@@ -139,7 +147,7 @@ def data_identity(maps: MapSet) -> dict[str, Any]:
 def say_account(run: RunFolder, maps: MapSet, data: str | Path) -> None:
     """Show what was recognised, and how many maps were left out; the log lists each."""
     lines = maps.account.splitlines() or [str(data)]
-    run.say(f"{len(maps)} maps: {lines[0]}")
+    run.say(f"{len(maps) // maps.apart} maps: {lines[0]}")
     for line in lines[1:]:
         # What is indented is one map of a list.
         (run.log if line.startswith(" ") else run.say)(line.strip())
@@ -189,13 +197,18 @@ def prepare(run: RunFolder, job: Job, data: str | Path, maps: MapSet, workers: W
     if known is not None and known != sha256:
         cached = _cached(run, ready, workers, intact=True)
         sha256, shares = _identity(cached, workers)
-    cached = _observed(cached, shares, job.least_observed, said)
+    bins, redshifts = maps.apart, redshifts_of(maps)
+    if bins > 1:
+        said.append(f"{bins} redshift bins of each map together")
+    cached = together(_observed(cached, shares, job.least_observed, said))
     cosmology, realisation = _integers(cached, "cosmology"), _integers(cached, "realisation")
     names = varying(cached, job.target)
     noise = None if job.noise is None else {"convention": job.noise, "galaxies_per_arcmin2": job.galaxies}
     independent = independent_phases(data) or job.phases == "independent"
     splits = _split(job, independent, cosmology, realisation)
     account = _account(cached, data, said, names, splits, sha256)
+    if bins > 1:
+        account["bins"] = redshifts
     if known is None:
         for warning in dict.fromkeys(warning for split in splits.values() for warning in split.warnings):
             run.say(f"Note: {warning}.")
@@ -205,6 +218,7 @@ def prepare(run: RunFolder, job: Job, data: str | Path, maps: MapSet, workers: W
             "or --overwrite to delete the run and start anew"
         )
     _refuse_another_split(run, splits)
+    masked = bool((shares < 1).any())
     keep(run, "maps.json", json_bytes(account))
     keep(run, "split.json", json_bytes({name: split.to_dict() for name, split in splits.items()}))
     keep(run, "maps.ecsv", _table(cached, splits["held_out"], account["sha256"]))
@@ -212,7 +226,7 @@ def prepare(run: RunFolder, job: Job, data: str | Path, maps: MapSet, workers: W
     return Prepared(
         cached, splits, cached.parameters([job.target])[:, 0], cached.parameters(job.targets), cached.parameters(names),
         cosmology, realisation, Preprocessing(job.downsample, job.smoothing, noise=noise), raw_side, raw_scale, account,
-        independent, job.fill, bool((shares < 1).any()),
+        independent, job.fill, masked, mask_unit(job, cached, splits["held_out"].train, masked),
     )  # fmt: skip
 
 
@@ -402,7 +416,8 @@ def _observed(cached: MapSet, shares: Array, least: float, said: list[str]) -> M
         return cached
     said.append(f"{1 - shares.mean():.0%} of the pixels were not observed")
     tiled = np.asarray(cached.table["tile"]) >= 0
-    keep = ~tiled | (shares >= least)
+    bins = cached.apart
+    keep = ~tiled | (shares.reshape(-1, bins) >= least).all(axis=1).repeat(bins)
     if not keep.any():
         raise SettingError(
             "no tile was observed to {least:.0%}, the best to {best:.0%}; give a smaller {tile}, or a smaller "
@@ -410,7 +425,8 @@ def _observed(cached: MapSet, shares: Array, least: float, said: list[str]) -> M
             least=least, best=float(shares.max()),
         )  # fmt: skip
     if not keep.all():
-        said.append(f"{int((~keep).sum())} of {len(keep)} tiles, observed to less than {least:.0%}, are left out")
+        left = f"{int((~keep).sum()) // bins} of {len(keep) // bins} tiles"
+        said.append(f"{left}, observed to less than {least:.0%}, are left out")
     return cached.select(keep)
 
 

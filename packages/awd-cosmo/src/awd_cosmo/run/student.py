@@ -5,7 +5,7 @@ them stands the published form made small: a few counts of peaks, with wavelet, 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,13 +21,18 @@ from awd_cosmo.run.job import Job
 from awd_cosmo.run.prepare import Prepared
 from awd_cosmo.run.teach import Taught, teacher_estimates, trained_rows
 from awd_cosmo.statistics.few_counts import PeaksAbove
+from awd_cosmo.statistics.kernels import WAVELET_KERNELS
 from awd_cosmo.statistics.peaks import Floats
+from awd_cosmo.statistics.per_bin import PerBin
 from awd_cosmo.statistics.shifted_lognormal import ShiftedLognormal
+from awd_cosmo.statistics.statistic import Statistic
 
 LENGTHS = (2, 4, 6)
 """Taps that are tried: the numbers live on the finest scale, which longer filters leave."""
 SEARCHED = 400
 """Maps that wavelets are searched on; all the others choose among them, for wavelets differ by a few percent."""
+MOST = 10
+"""Numbers of a curve: of several redshift bins there are more, and each costs a fit to all of them."""
 PEAKS = 9
 """Counts of the published form made small: as many as in the paper."""
 SAMPLE = 64
@@ -83,7 +88,7 @@ def shared_mask(prepared: Prepared, rows: Rows) -> Flags | None:
     """Which pixels of maps were observed, if they share a mask; else none: where they differ, fill stands for data."""
     if not prepared.masked:
         return None
-    seen = np.isfinite(prepared.maps.read(rows))
+    seen = np.isfinite(prepared.maps.read(rows))  # of redshift bins, (n, bins, ny, nx)
     return seen[0] if (seen == seen[0]).all() and not seen[0].all() else None
 
 
@@ -94,6 +99,15 @@ class OfMaps:
 
     def __init__(self, maps: Floats, mask: Flags | None) -> None:
         self.sample, self.mask = maps[:SAMPLE], mask
+
+    def measured(self, make: Callable[[Flags | None], Statistic], inputs: Any) -> tuple[Array, Array]:
+        """Numbers of the sample and of inputs, by a statistic that is fitted to the sample, redshift bin by bin."""
+        maps = inputs.numpy().astype(np.float32)
+        if maps.ndim == 3:
+            fitted = make(self.mask).fit(self.sample)
+            return fitted.transform(self.sample), fitted.transform(maps)
+        of_each = PerBin([make(None if self.mask is None else self.mask[b]) for b in range(maps.shape[1])])
+        return of_each.fit(self.sample).transform(self.sample), of_each.transform(maps)
 
 
 class NumbersOfMaps(OfMaps):
@@ -107,10 +121,12 @@ class NumbersOfMaps(OfMaps):
 
     def __call__(self, bands: Bands) -> Array:
         """Table (n, K) for the wavelet whose filters made the bands."""
-        statistic = ShiftedLognormal(bands.banks[0][0].detach().numpy(), self.block_sizes, mask=self.mask)
-        scale = statistic.fit_transform(self.sample)
-        numbers = statistic.transform(bands.inputs.numpy().astype(np.float32))
-        return with_products((numbers - scale.mean(axis=0)) / np.maximum(scale.std(axis=0), 1e-12), 2)
+        taps = bands.banks[0][0].detach().numpy()
+        scale, numbers = self.measured(lambda mask: ShiftedLognormal(taps, self.block_sizes, mask=mask), bands.inputs)
+        numbers = (numbers - scale.mean(axis=0)) / np.maximum(scale.std(axis=0), 1e-12)
+        # Products within a bin: those between bins are many, and say little of which wavelet is best.
+        each = np.split(numbers, numbers.shape[1] // (4 + self.block_sizes), axis=1)
+        return np.hstack([with_products(one, 2) for one in each])
 
 
 class PeaksOfMaps(OfMaps):
@@ -120,14 +136,19 @@ class PeaksOfMaps(OfMaps):
 
     def __call__(self, bands: Bands) -> Array:
         """Table (n, K) for the wavelet whose filters made the bands."""
-        statistic = PeaksAbove(bands.banks[0][0].detach().numpy(), mask=self.mask).fit(self.sample)
-        return np.sqrt(statistic.transform(bands.inputs.numpy().astype(np.float32)))
+        taps = bands.banks[0][0].detach().numpy()
+        return np.sqrt(self.measured(lambda mask: PeaksAbove(taps, mask=mask), bands.inputs)[1])
 
 
-def few_peaks(found: StudentDistillation) -> PeaksAbove:
-    """The counts that a distillation has kept, not fitted."""
+def few_peaks(found: StudentDistillation, bins: int = 1) -> Statistic:
+    """The counts that a distillation has kept, not fitted; of maps in several redshift bins, those of each."""
     picks = [int(re.sub(r"\D", "", column)) for column in found.columns]
-    return PeaksAbove(found.wavelet.taps.copy(), picks)
+    taps = found.wavelet.taps.copy()
+    if bins == 1:
+        return PeaksAbove(taps, picks)
+    each = len(WAVELET_KERNELS) * PeaksAbove().heights
+    mine = [[pick - b * each for pick in picks if pick // each == b] for b in range(bins)]
+    return PerBin([PeaksAbove(taps, few) if few else None for few in mine])
 
 
 def number_curve(
@@ -148,7 +169,7 @@ def number_curve(
         numbers = comparison.features.of(statistic)
         kept: list[int] = []
         estimates[method] = []
-        while len(kept) < numbers.shape[1]:
+        while len(kept) < min(numbers.shape[1], MOST):
             tried = []
             for column in (k for k in range(numbers.shape[1]) if k not in kept):
                 few = numbers[split.train][:, [*kept, column]]

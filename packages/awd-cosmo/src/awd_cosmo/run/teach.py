@@ -17,8 +17,8 @@ from awd_core.run import RunFolder
 from awd_core.typing import Array, Rows
 from awd_cosmo.inference.scores import rmse
 from awd_cosmo.inference.splits import Split
-from awd_cosmo.maps.map_set import MapSet
 from awd_cosmo.maps.sources import HANDED, Maps, maps_at_a_time
+from awd_cosmo.run.inputs import network_input
 from awd_cosmo.run.job import Job
 from awd_cosmo.run.prepare import Prepared
 
@@ -37,21 +37,22 @@ ARCHITECTURES = {"resnet18": "awd_cosmo.teacher.resnet:ResNet18", "resnet34": "a
 class Taught:
     """A teacher that answers."""
 
-    module: nn.Module  # from maps (n, 1, ny, nx) to predictions (n, k) or (n,), in evaluation mode
+    module: nn.Module  # from maps (n, channels, ny, nx) to predictions (n, k) or (n,), in evaluation mode
     output: int  # which prediction is the target
     name: str  # such as "ResNet-18, width 12"
     parameters: int  # number of its weights
     fill: float = 0.0  # what it sees where nothing was observed
+    unit: float | None = None  # what it sees in the mask's channel where something was; None: it has no such channel
 
     def target(self, maps: npt.NDArray[np.float32]) -> int | None:
-        """Which prediction for maps (n, 1, ny, nx) is the target; None if there is but one."""
+        """Which prediction for maps (n, channels, ny, nx) is the target; None if there is but one."""
         with torch.no_grad():
             answer = self.module(torch.from_numpy(maps[:1]))
         return None if answer.ndim == 1 else self.output
 
     def answers(self, stack: Maps) -> Array:
-        """Predictions (m, k) for maps (m, ny, nx), NaN where not observed."""
-        seen = np.nan_to_num(np.asarray(stack[:, None], np.float32), nan=self.fill)
+        """Predictions (m, k) for maps (m, ny, nx) or (m, bins, ny, nx), NaN where not observed."""
+        seen = network_input(np.asarray(stack, np.float32), self.fill, self.unit)
         with torch.no_grad():
             found = self.module(torch.from_numpy(np.ascontiguousarray(seen))).double().numpy()
         return found.reshape(len(found), -1)  # type: ignore[no-any-return]
@@ -66,7 +67,7 @@ def teach(run: RunFolder, job: Job, prepared: Prepared, weights: Path | None) ->
     teacher/history.json and teacher.json are written.
     """
     if job.teacher is not None:
-        return dict.fromkeys(prepared.splits, _own(job, weights, prepared.maps))
+        return dict.fromkeys(prepared.splits, _own(job, weights, prepared))
     if job.epochs == 0:
         return {}
     from awd_cosmo.teacher.teacher import MapTeacher
@@ -77,10 +78,10 @@ def teach(run: RunFolder, job: Job, prepared: Prepared, weights: Path | None) ->
     if not place.exists():
         held = split.validation
         with run.step("Teacher") as progress:
-            teacher = _teacher(job, progress)
+            teacher = _teacher(job, progress, prepared.inputs(rows[:1]).shape[1])
             teacher.fit(
-                prepared.filled(rows), _columns(prepared.targets[rows]),
-                validation=(prepared.filled(held), _columns(prepared.targets[held])),
+                prepared.inputs(rows), _columns(prepared.targets[rows]),
+                validation=(prepared.inputs(held), _columns(prepared.targets[held])),
                 checkpoint_dir=run / "teacher" / "checkpoint",
             )  # fmt: skip
             # How long epochs took is no part of what was learnt.
@@ -89,7 +90,7 @@ def teach(run: RunFolder, job: Job, prepared: Prepared, weights: Path | None) ->
             run.write_json("teacher/history.json", history)
             teacher.save(place)
     teacher = MapTeacher.load(place)
-    taught = _taught(job, teacher)
+    taught = _taught(job, teacher, prepared.unit)
     if not (run / "teacher.json").exists():
         with run.step("Teacher asked"):
             error = teacher_error(run, taught, prepared, seed=job.seed)
@@ -119,7 +120,7 @@ def teacher_answers(run: RunFolder, taught: Taught, prepared: Prepared, rows: Ro
     kept = cached_array(place)
     known = np.full((len(maps), 1), np.nan) if kept is None or len(kept) != len(maps) else kept.astype(np.float64)
     todo = rows[np.isnan(known[rows]).all(axis=1)]
-    size = min(BLOCK, HANDED * maps_at_a_time(maps.shape))
+    size = min(BLOCK, HANDED * maps_at_a_time(maps.sample_shape))
     place.parent.mkdir(exist_ok=True)
     for start in range(0, len(todo), size):
         some = todo[start : start + size]
@@ -153,52 +154,55 @@ def teacher_error(run: RunFolder, taught: Taught, prepared: Prepared, *, seed: i
 
 
 def _settings(job: Job) -> dict[str, Any]:
-    names = ("width", "small_input", "epochs", "patience", "batch_size", "learning_rate", "precision")
+    names = ("width", "small_input", "epochs", "patience", "batch_size", "learning_rate", "precision", "mask_channel")
     return {name: getattr(job, name) for name in names}
 
 
-def _teacher(job: Job, progress: Callable[[int, int, str], object]) -> "MapTeacher":
+def _teacher(job: Job, progress: Callable[[int, int, str], object], channels: int) -> "MapTeacher":
     from awd_cosmo.teacher.teacher import MapTeacher
 
     return MapTeacher(
         job.targets, ARCHITECTURES[job.architecture], width=job.width, small_input=job.small_input,
         max_epochs=job.epochs, patience=job.patience, batch_size=job.batch_size, learning_rate=job.learning_rate,
-        seed=job.seed, progress=progress, accelerator=job.accelerator, precision=job.precision,
+        seed=job.seed, factory_kwargs={"in_channels": channels} if channels > 1 else None, progress=progress,
+        accelerator=job.accelerator, precision=job.precision,
     )  # fmt: skip
 
 
-def _taught(job: Job, teacher: "MapTeacher") -> Taught:
+def _taught(job: Job, teacher: "MapTeacher", unit: float | None) -> Taught:
     # The mean over all orientations is the better teacher, and its gradients know no preferred direction either.
     module = teacher.as_torch(average=True)
     name = job.architecture.replace("resnet", "ResNet-")
-    return Taught(module, 0, f"{name}, width {job.width}", _count(module), job.fill)
+    return Taught(module, 0, f"{name}, width {job.width}", _count(module), job.fill, unit)
 
 
 def _columns(targets: Array) -> Array:
     return targets[:, 0] if targets.shape[1] == 1 else targets
 
 
-def _own(job: Job, weights: Path | None, maps: MapSet) -> Taught:
+def _own(job: Job, weights: Path | None, prepared: Prepared) -> Taught:
     from awd_core.teacher import load_module
 
     if weights is None or job.teacher is None:
         raise ValueError("a teacher of your own needs its weights, a .safetensors file (--weights)")
     module = load_module(job.teacher, weights=weights, **job.teacher_arguments).requires_grad_(False)
-    _check_answers(module, job, maps)
-    return Taught(module, job.teacher_output, job.teacher.split(":")[-1], _count(module), job.fill)
+    _check_answers(module, job, prepared)
+    name = job.teacher.split(":")[-1]
+    return Taught(module, job.teacher_output, name, _count(module), job.fill, prepared.unit)
 
 
-def _check_answers(module: nn.Module, job: Job, maps: MapSet) -> None:
+def _check_answers(module: nn.Module, job: Job, prepared: Prepared) -> None:
     """Ask a network for two maps, so that one that takes others, or answers otherwise, is refused before any work."""
-    shape = (2, 1, *maps.shape)
-    stack = torch.from_numpy(np.nan_to_num(maps.read(np.arange(2) % len(maps))[:, None]))
+    stack = torch.from_numpy(prepared.inputs(np.arange(2) % len(prepared.maps)))
+    shape = tuple(stack.shape)
     try:
         with torch.no_grad():
             answer = module(stack)
     except Exception as error:  # a network may raise anything
         said = " ".join(str(error).split())
+        channels = f"{shape[1]} channel{'s' * (shape[1] > 1)}"
         raise ValueError(
-            f"--teacher {job.teacher} takes no maps of the shape {shape}, (maps, 1 channel, ny, nx): {said}. Give a "
+            f"--teacher {job.teacher} takes no maps of the shape {shape}, (maps, {channels}, ny, nx): {said}. Give a "
             "factory whose network does; one of three channels, for instance, in a network whose forward is "
             "`return self.network(maps.expand(-1, 3, -1, -1))`"
         ) from error

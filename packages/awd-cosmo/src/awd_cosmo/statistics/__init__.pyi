@@ -2,6 +2,7 @@ from .counts import PeakCounts as PeakCounts
 from .few_counts import PeaksAbove as PeaksAbove
 from .kernels import wavelet_kernels as wavelet_kernels
 from .peaks import find_peaks as find_peaks
+from .per_bin import PerBin as PerBin
 from .scales import ScaleCounts as ScaleCounts
 from .shifted_lognormal import ShiftedLognormal as ShiftedLognormal
 from .spectrum import PowerSpectrum as PowerSpectrum

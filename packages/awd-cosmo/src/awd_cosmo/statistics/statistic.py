@@ -25,6 +25,7 @@ STATISTICS = {
     "StarletCounts": "awd_cosmo.statistics.starlet",
     "PowerSpectrum": "awd_cosmo.statistics.spectrum",
     "ShiftedLognormal": "awd_cosmo.statistics.shifted_lognormal",
+    "PerBin": "awd_cosmo.statistics.per_bin",
     "PixelDistribution": "awd_cosmo.field_statistics.one_point",
     "StarletNorm": "awd_cosmo.field_statistics.starlet_norm",
     "MinkowskiFunctionals": "awd_cosmo.field_statistics.minkowski",

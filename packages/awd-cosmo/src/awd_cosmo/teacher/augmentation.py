@@ -22,6 +22,21 @@ class WithChannel(nn.Module):
         return self.network(x.unsqueeze(1) if x.ndim == 3 else x)  # type: ignore[no-any-return]
 
 
+class WithMask(nn.Module):
+    """A network that sees which pixels were observed, of maps that share a mask: a function of the maps alone."""
+
+    def __init__(self, network: nn.Module, mask: Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self.mask: Tensor
+        self.register_buffer("mask", mask)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, channels, ny, nx) to what the network makes of it beside the mask."""
+        channels = self.mask.to(x).expand(len(x), *self.mask.shape)
+        return self.network(torch.cat([x, channels], dim=1))  # type: ignore[no-any-return]
+
+
 class OverTurns(nn.Module):  # its name is part of the digests that runs keep of models
     """The mean of a network's answers to a map in its eight orientations, or four if it is not square."""
 
