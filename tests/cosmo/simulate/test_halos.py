@@ -8,7 +8,8 @@ from scipy.integrate import trapezoid
 from awd_cosmo.simulate.halos import HaloModel, halo_field
 from awd_cosmo.simulate.lensing import empty_beam, lensing_kernel, matter_cosmology
 from awd_cosmo.simulate.lognormal import Grid
-from awd_cosmo.simulate.map_model import Setup, map_model
+from awd_cosmo.simulate.map_model import map_model
+from awd_cosmo.simulate.setup import Setup
 
 COSMOLOGY = {"M_nu": 0.1, "Omega_m": 0.3, "A_s": 2.1}
 GRID = Grid(128, 3.5, padding=1.0)

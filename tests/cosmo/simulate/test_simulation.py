@@ -18,7 +18,8 @@ from awd_cosmo.simulate.design import design_table, sobol
 from awd_cosmo.simulate.halos import HaloModel
 from awd_cosmo.simulate.lensing import empty_beam, lensing_theory
 from awd_cosmo.simulate.lognormal import Grid, lognormal_field
-from awd_cosmo.simulate.map_model import Setup, map_model
+from awd_cosmo.simulate.map_model import map_model
+from awd_cosmo.simulate.setup import Setup
 from awd_cosmo.simulate.simulation import PRESETS, simulate_maps, simulate_suite, theory_table
 
 FIDUCIAL = {"M_nu": 0.1, "Omega_m": 0.3, "A_s": 2.1}
@@ -274,7 +275,7 @@ def test_an_interrupted_suite_goes_on_to_the_same_maps(tmp_path):
 
 def test_a_killed_suite_goes_on_too(tmp_path):
     script = (
-        "import os, sys; from awd_cosmo.simulate.simulation import *; from awd_cosmo.simulate.map_model import Setup\n"
+        "import os, sys; from awd_cosmo.simulate.simulation import *; from awd_cosmo.simulate.setup import Setup\n"
         "simulate_suite(sys.argv[1], seed=2, preset='tiny', realisations=2, setup=Setup(pixels=16),\n"
         "               progress=lambda done, total: done >= 8 and os.kill(os.getpid(), 9))"
     )

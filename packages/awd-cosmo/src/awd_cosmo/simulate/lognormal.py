@@ -92,6 +92,37 @@ class Grid:
         result: Array = fft.irfft2(modes, s=(self.size, self.size))
         return result
 
+    def variance(self, power: Array) -> float:
+        """⟨κ²⟩ of a pixel, of C_ℓ at the modes of the grid."""
+        return float(self.to_map(power)[0, 0]) / self.pixel**2
+
+    def cut_power(self, power: Array) -> Array:
+        """Expected power |Σ κ exp(−iℓθ)|² · pixel area / number of pixels of a map, in steradians.
+
+        Of a map that is cut from a larger grid it is the power of the grid, smeared: the correlation function times
+        the share of pairs of pixels that lie in the map.
+
+        Parameters
+        ----------
+        power : ndarray, shape (size, size // 2 + 1)
+            C_ℓ at the modes of the grid.
+
+        Returns
+        -------
+        ndarray, shape (pixels, pixels // 2 + 1)
+            At the modes of the map, as `rfft2` orders them.
+        """
+        n = self.pixels
+        if self.size == n:
+            return power
+        lag = np.arange(1 - n, n)
+        share = 1 - np.abs(lag) / n
+        pairs = self.to_map(power)[np.ix_(lag % self.size, lag % self.size)] * share[:, None] * share
+        around = np.zeros((n, n))
+        np.add.at(around, np.ix_(lag % n, lag % n), pairs)
+        result: Array = fft.rfft2(around).real
+        return result
+
     def crop(self, field: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
         """The map in the corner of the grid, shape (pixels, pixels)."""
         return field[: self.pixels, : self.pixels]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from awd_core.files import from_json, read_json, write_json
-from awd_cosmo.simulate.map_model import Setup
+from awd_cosmo.simulate.setup import Setup
 
 Values = dict[str, float]
 
