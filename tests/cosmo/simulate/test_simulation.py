@@ -86,7 +86,8 @@ def test_maps_with_halos_have_the_same_power():
     model = map_model(FIDUCIAL, setup)
     assert model.halos is not None
     ring = modes(setup) < 0.5 * model.grid.nyquist
-    assert model.halos.power[ring].sum() > 0.3 * model.wanted[ring].sum()
+    # Else the line below would say little of halos.
+    assert model.halos.power[ring].sum() > 0.25 * model.wanted[ring].sum()
     check_power(stack(model, 3000), setup, model.wanted)
 
 
@@ -125,6 +126,8 @@ def test_mean_variance_and_skewness_are_those_of_the_theory(name):
     v = math.sqrt(model.variance) / -empty_beam(parameters)
     assert model.skewness == pytest.approx(3 * v + v**3, rel=1e-9)
     assert abs(third.mean() - model.skewness * model.variance**1.5) < 4 * error(third)
+    fourth = (maps**4).mean(axis=(1, 2), dtype=np.float64)
+    assert abs(fourth.mean() - (model.kurtosis + 3) * model.variance**2) < 4 * error(fourth)
     assert error(third) < (0.08 if name == "weak" else 0.03) * third.mean()  # the weak one is nearly Gaussian
     assert maps.min() > empty_beam(parameters)
 

@@ -100,8 +100,14 @@ class MapModel:
     @property
     def skewness(self) -> float:
         """⟨κ³⟩/⟨κ²⟩^{3/2} of a pixel over all realisations; the halos' part takes a second."""
-        third = self.field.third_moment + (0.0 if self.halos is None else self.halos.third_moment)
+        third = self.field.third_moment + (0.0 if self.halos is None else self.halos.cumulant(3))
         return float(third / self.variance**1.5)
+
+    @property
+    def kurtosis(self) -> float:
+        """⟨κ⁴⟩/⟨κ²⟩² − 3 of a pixel over all realisations; the halos' part takes a second, and rare ones most of it."""
+        fourth = self.field.fourth_cumulant + (0.0 if self.halos is None else self.halos.cumulant(4))
+        return float(fourth / self.variance**2)
 
     def periodogram(self) -> Array:
         """Expected power of a map at its modes, in steradians; see `Grid.cut_power`."""

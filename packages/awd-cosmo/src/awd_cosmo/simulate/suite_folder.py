@@ -15,7 +15,7 @@ DESCRIPTION = "suite.json"
 """File at the root of a suite that says how it was simulated."""
 
 
-RECIPE = 1
+RECIPE = 2
 """Raised with every change of the program that changes maps, so that no suite is half of one kind."""
 
 
