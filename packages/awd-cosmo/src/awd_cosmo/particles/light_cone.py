@@ -61,7 +61,7 @@ class LightCone:
         step = self.box / side
         kappa = np.zeros((pixels, pixels))
         for planes, distance, weight in zip(self.contrast, self.distance, self.weight, strict=True):
-            plane = np.rot90(planes[rng.integers(3)], rng.integers(4))
+            plane = np.rot90(planes[rng.integers(3)], int(rng.integers(4)))
             plane = plane.T if rng.integers(2) else plane
             corner = rng.random(2) * side
             # Points as close as those of the plane, so that the mean over a pixel misses none.
