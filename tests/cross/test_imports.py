@@ -33,7 +33,7 @@ FLOORS = {
         "app",
     ],
     "awd_cosmo": [
-        "formats",
+        "formats particles",
         "maps simulate sky statistics",
         "field_statistics inference teacher",
         "posterior",

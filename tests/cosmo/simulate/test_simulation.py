@@ -18,7 +18,8 @@ from awd_cosmo.simulate.design import design_table, sobol
 from awd_cosmo.simulate.halos import HaloModel
 from awd_cosmo.simulate.lensing import empty_beam, lensing_theory
 from awd_cosmo.simulate.lognormal import Grid, lognormal_field
-from awd_cosmo.simulate.map_model import Setup, map_model
+from awd_cosmo.simulate.map_model import map_model
+from awd_cosmo.simulate.setup import Setup
 from awd_cosmo.simulate.simulation import PRESETS, simulate_maps, simulate_suite, theory_table
 
 FIDUCIAL = {"M_nu": 0.1, "Omega_m": 0.3, "A_s": 2.1}
@@ -85,7 +86,8 @@ def test_maps_with_halos_have_the_same_power():
     model = map_model(FIDUCIAL, setup)
     assert model.halos is not None
     ring = modes(setup) < 0.5 * model.grid.nyquist
-    assert model.halos.power[ring].sum() > 0.3 * model.wanted[ring].sum()
+    # Else the line below would say little of halos.
+    assert model.halos.power[ring].sum() > 0.25 * model.wanted[ring].sum()
     check_power(stack(model, 3000), setup, model.wanted)
 
 
@@ -124,6 +126,8 @@ def test_mean_variance_and_skewness_are_those_of_the_theory(name):
     v = math.sqrt(model.variance) / -empty_beam(parameters)
     assert model.skewness == pytest.approx(3 * v + v**3, rel=1e-9)
     assert abs(third.mean() - model.skewness * model.variance**1.5) < 4 * error(third)
+    fourth = (maps**4).mean(axis=(1, 2), dtype=np.float64)
+    assert abs(fourth.mean() - (model.kurtosis + 3) * model.variance**2) < 4 * error(fourth)
     assert error(third) < (0.08 if name == "weak" else 0.03) * third.mean()  # the weak one is nearly Gaussian
     assert maps.min() > empty_beam(parameters)
 
@@ -274,7 +278,7 @@ def test_an_interrupted_suite_goes_on_to_the_same_maps(tmp_path):
 
 def test_a_killed_suite_goes_on_too(tmp_path):
     script = (
-        "import os, sys; from awd_cosmo.simulate.simulation import *; from awd_cosmo.simulate.map_model import Setup\n"
+        "import os, sys; from awd_cosmo.simulate.simulation import *; from awd_cosmo.simulate.setup import Setup\n"
         "simulate_suite(sys.argv[1], seed=2, preset='tiny', realisations=2, setup=Setup(pixels=16),\n"
         "               progress=lambda done, total: done >= 8 and os.kill(os.getpid(), 9))"
     )

@@ -27,6 +27,7 @@ from .maps.layout_writer import pack_models as pack_models
 from .maps.layout_writer import write_suite as write_suite
 from .maps.open import MapSet as MapSet
 from .maps.open import open_maps as open_maps
+from .particles.box import ParticleModel as ParticleModel
 from .posterior.chains import read_chains as read_chains
 from .posterior.chains import write_chains as write_chains
 from .posterior.coverage import tarp as tarp
@@ -42,7 +43,7 @@ from .simulate.design import sobol as sobol
 from .simulate.halos import HaloModel as HaloModel
 from .simulate.lensing import empty_beam as empty_beam
 from .simulate.lensing import lensing_theory as lensing_theory
-from .simulate.map_model import Setup as Setup
+from .simulate.setup import Setup as Setup
 from .simulate.simulation import simulate_maps as simulate_maps
 from .simulate.simulation import simulate_suite as simulate_suite
 from .simulate.simulation import theory_table as theory_table

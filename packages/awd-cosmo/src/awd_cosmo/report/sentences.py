@@ -268,16 +268,23 @@ def data_sentences(record: RunRecord) -> list[str]:
         sentences.append(f"{'; '.join(told).rstrip('.')}.")
     if simulated := maps.get("simulation"):
         sentences.append(
-            "The maps are simulated: lensing power spectra from pyccl, a lognormal convergence field"
-            + (" and halos painted on it." if _has_halos(simulated) else ", no halos.")
-            + " Real surveys have noise, masks and systematic errors beside."
+            f"The maps are simulated: {_how(simulated)} Real surveys have noise, masks and systematic errors beside."
         )
     return sentences
 
 
-def _has_halos(simulation: Mapping[str, Any]) -> bool:
+def _how(simulation: Mapping[str, Any]) -> str:
     setup = simulation.get("setup", simulation)
-    return isinstance(setup, Mapping) and bool(setup.get("halos"))
+    setup = setup if isinstance(setup, Mapping) else {}
+    if particles := setup.get("particles"):
+        return (
+            f"{particles['particles']}³ particles in boxes of {particles['box']:g} Mpc, moved by the gravity of a mesh "
+            f"and seen along lens planes; {particles['maps_per_box']} maps of a cosmology look at one box, at other "
+            "places of it."
+        )
+    return "lensing power spectra from pyccl, a lognormal convergence field" + (
+        " and halos painted on it." if setup.get("halos") else ", no halos."
+    )
 
 
 def split_sentences(record: RunRecord) -> list[str]:

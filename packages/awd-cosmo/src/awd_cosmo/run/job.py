@@ -23,7 +23,7 @@ DATA, MAPS, TEACHER, LEARNING = (
     Panel("Data", 1), Panel("Maps", 2), Panel("Teacher", 3), Panel("Distillation and comparison", 4)
 )  # fmt: skip
 Estimator = Literal["ridge", "emulator"]
-Suite = Literal["tiny", "quick", "halos", "massivenus"]
+Suite = Literal["tiny", "quick", "halos", "particles", "massivenus"]
 
 
 def parse_ranges(text: str) -> dict[str, tuple[float, float]]:
@@ -272,7 +272,11 @@ class Job:
         for name in lists:
             object.__setattr__(self, name, tuple(getattr(self, name)))
         check_settings(self)
-        checked_shift(self.suite_shift, "--shift")
+        if checked_shift(self.suite_shift, "--shift") != "empty-beam" and self.suite == "particles":
+            raise SettingError(
+                "{suite_shift} is {given}, and {suite} is particles, which have no lognormal shift; leave it out",
+                given=self.suite_shift,
+            )
         object.__setattr__(self, "tile", self.tile or None)
         object.__setattr__(self, "ranges", {name: tuple(ends) for name, ends in self.ranges.items()})
         for name, (low, high) in self.ranges.items():

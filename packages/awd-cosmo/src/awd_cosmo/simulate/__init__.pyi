@@ -4,7 +4,7 @@ from .design import sobol as sobol
 from .halos import HaloModel as HaloModel
 from .lensing import empty_beam as empty_beam
 from .lensing import lensing_theory as lensing_theory
-from .map_model import Setup as Setup
+from .setup import Setup as Setup
 from .shift import hilbert_shift as hilbert_shift
 from .simulation import simulate_maps as simulate_maps
 from .simulation import simulate_suite as simulate_suite

@@ -92,6 +92,56 @@ class Grid:
         result: Array = fft.irfft2(modes, s=(self.size, self.size))
         return result
 
+    @cached_property
+    def finer(self) -> "Grid":
+        """The same grid with pixels of half the side."""
+        return Grid(2 * self.pixels, self.side_degrees, self.size / self.pixels)
+
+    def means(self, field: Array, *, every: bool = False) -> Array:
+        """Pixels from those of the finer grid: means of 2 × 2, or those at every place that a pixel could have."""
+        pairs = (field + np.roll(field, -1, 0)) / 2
+        moved: Array = (pairs + np.roll(pairs, -1, 1)) / 2
+        return moved if every else moved[::2, ::2]
+
+    def coarsened(self, power: Array) -> Array:
+        """C_ℓ of `means` of a field, at the modes of this grid, from that at the modes of the finer one."""
+        fine = self.finer
+        y, x = (np.cos(component * fine.pixel / 2) for component in fine.components)
+        # As a correlation: that at every other lag is what sampling leaves.
+        result: Array = fft.rfft2(fine.to_map(power * (y * x) ** 2)[::2, ::2]).real * 4
+        return result
+
+    def variance(self, power: Array) -> float:
+        """⟨κ²⟩ of a pixel, of C_ℓ at the modes of the grid."""
+        return float(self.to_map(power)[0, 0]) / self.pixel**2
+
+    def cut_power(self, power: Array) -> Array:
+        """Expected power |Σ κ exp(−iℓθ)|² · pixel area / number of pixels of a map, in steradians.
+
+        Of a map that is cut from a larger grid it is the power of the grid, smeared: the correlation function times
+        the share of pairs of pixels that lie in the map.
+
+        Parameters
+        ----------
+        power : ndarray, shape (size, size // 2 + 1)
+            C_ℓ at the modes of the grid.
+
+        Returns
+        -------
+        ndarray, shape (pixels, pixels // 2 + 1)
+            At the modes of the map, as `rfft2` orders them.
+        """
+        n = self.pixels
+        if self.size == n:
+            return power
+        lag = np.arange(1 - n, n)
+        share = 1 - np.abs(lag) / n
+        pairs = self.to_map(power)[np.ix_(lag % self.size, lag % self.size)] * share[:, None] * share
+        around = np.zeros((n, n))
+        np.add.at(around, np.ix_(lag % n, lag % n), pairs)
+        result: Array = fft.rfft2(around).real
+        return result
+
     def crop(self, field: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
         """The map in the corner of the grid, shape (pixels, pixels)."""
         return field[: self.pixels, : self.pixels]
@@ -137,6 +187,12 @@ class LognormalField:
         """⟨κ³⟩ of a pixel: with q = ⟨κ²⟩/s², it is s³ (3 q² + q³), so that the skewness is 3 √q + q^{3/2}."""
         q = math.expm1(self.gaussian_variance)
         return self.shift**3 * (3 * q**2 + q**3)
+
+    @property
+    def fourth_cumulant(self) -> float:
+        """⟨κ⁴⟩ − 3 ⟨κ²⟩² of a pixel: with w = 1 + ⟨κ²⟩/s², ⟨κ²⟩² (w⁴ + 2 w³ + 3 w² − 6)."""
+        w = math.exp(self.gaussian_variance)
+        return self.variance**2 * (w**4 + 2 * w**3 + 3 * w**2 - 6)
 
     def draw(self, rng: np.random.Generator) -> Array:
         """One field of shape (size, size), with mean 0 over many draws.

@@ -1,4 +1,4 @@
-"""Convergence maps of one cosmology: a lognormal field, and halos if they are wanted."""
+"""Convergence maps of one cosmology: a lognormal field, and halos if they are wanted; or particles."""
 
 import math
 from collections.abc import Mapping
@@ -7,88 +7,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import fft
 
-from awd_core.checks import check_choice, check_kind, real_number
+from awd_core.checks import check_kind
 from awd_core.typing import Array
-from awd_cosmo.simulate.halos import HaloField, HaloModel, halo_field
-from awd_cosmo.simulate.lensing import NONLINEAR, TRANSFERS, LensingTheory, lensing_theory
+from awd_cosmo.simulate.halos import HaloField, halo_field
+from awd_cosmo.simulate.lensing import LensingTheory, lensing_theory
 from awd_cosmo.simulate.lognormal import Grid, LognormalField, lognormal_field
-from awd_cosmo.simulate.shift import checked_shift, hilbert_shift
+from awd_cosmo.simulate.particle_maps import ParticleMaps
+from awd_cosmo.simulate.setup import Setup
 
 _FIELD, _HALOS = 0, 1
-
-
-@dataclass(frozen=True)
-class Setup:
-    """How maps are simulated, whatever the cosmology.
-
-    Parameters
-    ----------
-    pixels : int
-        Pixels along the side of a map.
-    side_degrees : float
-        Side of a map.
-    padding : float
-        The maps are cut from a periodic grid that is so many times longer; 1 gives periodic maps.
-    source_redshift : float
-        Redshift of the source plane.
-    halos : HaloModel, optional
-        Halos on top of a lognormal field that carries the rest; None: the lognormal field alone.
-    shared_phases : bool
-        Whether realisation n of every cosmology grows from the same white noise, as in MassiveNuS. Halos never do.
-    transfer, nonlinear : str
-        As in `awd_cosmo.simulate.lensing_theory`.
-    shift : {"empty-beam", "hilbert"} or float
-        The largest drop of the convergence below its mean: that of an empty beam, which depends on the cosmology; the
-        published fit of `awd_cosmo.simulate.hilbert_shift`, which is nearer to ray-traced maps and does not; or a
-        number.
-
-    Raises
-    ------
-    ValueError
-        As `Grid`; an unknown transfer function, nonlinear model or shift.
-
-    Examples
-    --------
-    >>> Setup(pixels=64, side_degrees=3.5).arcmin_per_pixel
-    3.28125
-    """
-
-    pixels: int = 128
-    side_degrees: float = 3.5
-    padding: float = 2.0
-    source_redshift: float = 1.0
-    halos: HaloModel | None = None
-    shared_phases: bool = False
-    transfer: str = "eisenstein_hu"
-    nonlinear: str = "halofit"
-    shift: str | float = "empty-beam"
-
-    def __post_init__(self) -> None:
-        Grid(self.pixels, self.side_degrees, self.padding)
-        if self.halos is not None:
-            check_kind("halos", self.halos, HaloModel)
-        real_number("source_redshift", self.source_redshift, above=0, most=3.5)
-        check_choice("transfer", self.transfer, TRANSFERS, required=True)
-        check_choice("nonlinear", self.nonlinear, NONLINEAR, required=True)
-        object.__setattr__(self, "shift", checked_shift(self.shift))
-
-    def shift_of(self, theory: LensingTheory) -> float:
-        """The shift in a cosmology."""
-        if isinstance(self.shift, float):
-            return self.shift
-        return theory.shift if self.shift == "empty-beam" else hilbert_shift(self.source_redshift)
-
-    @property
-    def grid(self) -> Grid:
-        """The grid that maps are cut from."""
-        return Grid(self.pixels, self.side_degrees, self.padding)
-
-    @property
-    def arcmin_per_pixel(self) -> float:
-        """Side of a pixel."""
-        return 60.0 * self.side_degrees / self.pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,41 +95,26 @@ class MapModel:
     @property
     def variance(self) -> float:
         """⟨κ²⟩ of a pixel over all realisations."""
-        return self.field.variance + (0.0 if self.halos is None else self._variance_of(self.halos.power))
+        return self.field.variance + (0.0 if self.halos is None else self.grid.variance(self.halos.power))
 
     @property
     def skewness(self) -> float:
         """⟨κ³⟩/⟨κ²⟩^{3/2} of a pixel over all realisations; the halos' part takes a second."""
-        third = self.field.third_moment + (0.0 if self.halos is None else self.halos.third_moment)
+        third = self.field.third_moment + (0.0 if self.halos is None else self.halos.cumulant(3))
         return float(third / self.variance**1.5)
 
+    @property
+    def kurtosis(self) -> float:
+        """⟨κ⁴⟩/⟨κ²⟩² − 3 of a pixel over all realisations; the halos' part takes a second, and rare ones most of it."""
+        fourth = self.field.fourth_cumulant + (0.0 if self.halos is None else self.halos.cumulant(4))
+        return float(fourth / self.variance**2)
+
     def periodogram(self) -> Array:
-        """Expected power |Σ κ exp(−iℓθ)|² · pixel area / number of pixels of a map, in steradians.
-
-        Of a map that was cut from a larger grid it is the power of the grid, smeared: the correlation function times
-        the share of pairs of pixels that lie in the map.
-
-        Returns
-        -------
-        ndarray, shape (pixels, pixels // 2 + 1)
-            At the modes of the map, as `rfft2` orders them.
-        """
-        n, size = self.setup.pixels, self.grid.size
-        if size == n:
-            return self.realised
-        lag = np.arange(1 - n, n)
-        share = 1 - np.abs(lag) / n
-        pairs = self.grid.to_map(self.realised)[np.ix_(lag % size, lag % size)] * share[:, None] * share
-        wrapped = np.zeros((n, n))
-        np.add.at(wrapped, np.ix_(lag % n, lag % n), pairs)
-        result: Array = fft.rfft2(wrapped).real
-        return result
-
-    def _variance_of(self, power: Array) -> float:
-        return float(self.grid.to_map(power)[0, 0]) / self.grid.pixel**2
+        """Expected power of a map at its modes, in steradians; see `Grid.cut_power`."""
+        return self.grid.cut_power(self.realised)
 
 
-def map_model(parameters: Mapping[str, Any], setup: Setup | None = None) -> MapModel:
+def map_model(parameters: Mapping[str, Any], setup: Setup | None = None) -> MapModel | ParticleMaps:
     """Prepare the maps of a cosmology.
 
     Parameters
@@ -213,7 +126,7 @@ def map_model(parameters: Mapping[str, Any], setup: Setup | None = None) -> MapM
 
     Returns
     -------
-    MapModel
+    MapModel or ParticleMaps
 
     Raises
     ------
@@ -230,6 +143,8 @@ def map_model(parameters: Mapping[str, Any], setup: Setup | None = None) -> MapM
     grid = setup.grid
     theory = lensing_theory(parameters, setup.source_redshift, transfer=setup.transfer, nonlinear=setup.nonlinear)
     wanted = theory.spectrum(grid.ell) * grid.window(*grid.components) ** 2
+    if setup.particles is not None:
+        return ParticleMaps(setup, theory, wanted)
     halos, smooth, shift = None, wanted, setup.shift_of(theory)
     if setup.halos is not None:
         halos = halo_field(parameters, grid, setup.source_redshift, setup.halos, transfer=setup.transfer)

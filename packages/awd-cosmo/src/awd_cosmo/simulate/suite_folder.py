@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from awd_core.files import from_json, read_json, write_json
-from awd_cosmo.simulate.map_model import Setup
+from awd_cosmo.simulate.setup import Setup
 
 Values = dict[str, float]
 
@@ -15,7 +15,7 @@ DESCRIPTION = "suite.json"
 """File at the root of a suite that says how it was simulated."""
 
 
-RECIPE = 1
+RECIPE = 2
 """Raised with every change of the program that changes maps, so that no suite is half of one kind."""
 
 

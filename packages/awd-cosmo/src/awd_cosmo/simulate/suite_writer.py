@@ -14,11 +14,10 @@ from awd_cosmo.formats.fits import read_map
 from awd_cosmo.formats.fits_writer import write_map
 from awd_cosmo.formats.map_names import map_name
 from awd_cosmo.formats.parameters import RANGES
-from awd_cosmo.simulate.map_model import MapModel, Setup, map_model
+from awd_cosmo.simulate.map_model import MapModel, map_model
+from awd_cosmo.simulate.particle_maps import ParticleMaps
+from awd_cosmo.simulate.setup import Setup
 from awd_cosmo.simulate.suite_folder import Values
-
-TOGETHER = 64
-"""Realisations that a worker is given at a time."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,8 @@ class RealisationBatches(Sequence[RealisationBatch]):
     ) -> None:
         self.folders = [folder.absolute() for folder in folders]
         self.cosmologies, self.realisations, self.seed, self.setup = cosmologies, realisations, seed, setup
-        self.of_each = -(-realisations // TOGETHER)
+        self.together = setup.together
+        self.of_each = -(-realisations // self.together)
 
     def __len__(self) -> int:
         return self.of_each * len(self.folders)
@@ -77,8 +77,8 @@ class RealisationBatches(Sequence[RealisationBatch]):
         if not 0 <= place < len(self):
             raise IndexError(place)
         i, k = divmod(place, self.of_each)
-        last = min((k + 1) * TOGETHER, self.realisations)
-        return RealisationBatch(self.folders[i], self.cosmologies[i], i, k * TOGETHER + 1, last, self.seed, self.setup)
+        first, last = k * self.together + 1, min((k + 1) * self.together, self.realisations)
+        return RealisationBatch(self.folders[i], self.cosmologies[i], i, first, last, self.seed, self.setup)
 
 
 def write_batch(batch: RealisationBatch) -> tuple[Values, int]:
@@ -98,13 +98,18 @@ def write_batch(batch: RealisationBatch) -> tuple[Values, int]:
         "OMEGA_B": (model.theory.parameters["Omega_b"], "baryon density"),
         "SEED": (batch.seed, "seed of the suite"),
         "COSMO": (batch.cosmology, "number of the cosmology, from 0"),
-        "SHIFT": (model.shift, f"lognormal shift: {setup.shift}"),
         "PHASES": ("shared" if setup.shared_phases else "independent", "noise across cosmologies"),
-        "PADDING": (setup.padding, "side of the periodic grid over that of the map"),
         "TRANSFER": (setup.transfer, "linear power spectrum"),
         "NONLIN": (setup.nonlinear, "nonlinear power spectrum"),
         "CREATOR": (f"awd-cosmo {version('awd-cosmo')}", ""),
     }
+    if setup.particles is not None:
+        cards["BOX"] = (setup.particles.box, "[Mpc] side of the box of particles")
+        cards["PARTICLE"] = (setup.particles.particles, "particles along a side of the box")
+        cards["MESH"] = (setup.particles.mesh, "cells along a side of the box")
+    else:
+        cards["SHIFT"] = (model.shift, f"lognormal shift: {setup.shift}")
+        cards["PADDING"] = (setup.padding, "side of the periodic grid over that of the map")
     if setup.halos is not None:
         cards["HALOMIN"] = (setup.halos.minimum_mass, "[solMass] least mass of halos")
     batch.folder.mkdir(parents=True, exist_ok=True)
@@ -122,5 +127,5 @@ def write_batch(batch: RealisationBatch) -> tuple[Values, int]:
 
 
 @lru_cache(maxsize=1)  # shares of a cosmology come one after the other, and its spectra take longer than its maps
-def _model(values: str, setup: Setup) -> MapModel:
+def _model(values: str, setup: Setup) -> MapModel | ParticleMaps:
     return map_model(json.loads(values), setup)
