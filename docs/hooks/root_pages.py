@@ -1,6 +1,6 @@
 """Pages, and parts of pages, that stand in files at the root of the repository: written once, shown in both places.
 
-`changelog.md` and `contributing.md` are the files of these names. In any page, the line
+`changelog.md`, `contributing.md` and their like are the files of these names. In any page, the line
 
     <!-- from README.md: Two lines -->
 
@@ -16,7 +16,12 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[2]
-PAGES = {"changelog.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md"}
+PAGES = {
+    "changelog.md": "CHANGELOG.md",
+    "contributing.md": "CONTRIBUTING.md",
+    "security.md": "SECURITY.md",
+    "code_of_conduct.md": "CODE_OF_CONDUCT.md",
+}
 PACKAGES = {f"packages/awd-{name}": f"api/awd_{name}.md" for name in ("core", "cosmo", "cme")}
 _DIRECTIVE = re.compile(r"^<!-- from (\S+): (.+) -->$", re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)#\s]+)(#[^)]*)?\)")
