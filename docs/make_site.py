@@ -245,7 +245,7 @@ def problems() -> list[str]:
     files = {file.resolve(): file for ending in ("html", "css") for file in SITE.rglob(f"*.{ending}")}
     pages = {path: Page(file) for path, file in files.items() if path.suffix == ".html"}
     found = []
-    for path, file in files.items():
+    for file in files.values():
         name = file.relative_to(SITE)
         found += [f"{name} needs the network: {asks}" for asks in _ASKS.findall(file.read_text(encoding="utf-8"))]
     for path, page in pages.items():

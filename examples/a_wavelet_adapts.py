@@ -29,7 +29,7 @@ options.out.mkdir(parents=True, exist_ok=True)
 
 # %%
 rng = np.random.default_rng(0)
-n, length = (150 if options.quick else 900), 64
+n, length = (150 if options.quick else 600), 64
 time = np.arange(12)
 ring = np.exp(-time / 4) * np.sin(2 * np.pi * time / 5)
 X = 0.3 * rng.standard_normal((n, length))
@@ -58,7 +58,7 @@ def make() -> nn.Module:
 
 def trained(rows: np.ndarray) -> Teacher:
     """A network of these records."""
-    epochs = 2 if options.quick else 40
+    epochs = 2 if options.quick else 30
     teacher = Teacher(make, learning_rate=5e-3, schedule="one-cycle", batch_size=50, max_epochs=epochs, patience=None,
                       accelerator="cpu")  # fmt: skip
     return teacher.fit(X[rows], y[rows], validation=None)
@@ -75,7 +75,7 @@ predictions = teacher_outputs(trained(train).as_torch(), X[test])[:, 0]
 
 # %%
 settings = {"wavelet": "db3", "numbers": ["maximum"], "levels": 3, "mode": "periodic"}
-steps = [1, 3] if options.quick else [1, 2, 4, 60]
+steps = [1, 3] if options.quick else [1, 2, 4, 30]
 stages = [Wavelet.from_name("db3")]
 for iterations in steps:
     search = StudentSearch(random_starts=0, descents=1, iterations=iterations, finalists=1, folds=0)
@@ -87,7 +87,7 @@ for iterations in steps:
 
 # %%
 counts = [1, 2, 4]
-search = StudentSearch(random_starts=0, descents=2, iterations=5 if options.quick else 60, finalists=1, folds=0)
+search = StudentSearch(random_starts=0, descents=2, iterations=5 if options.quick else 30, finalists=1, folds=0)
 curve = error_curve(
     X[train], y[train], test=(X[test], y[test]), outputs=answers, teacher=predictions, counts=counts,
     plain=["db3"], search=search, **settings,
@@ -96,3 +96,38 @@ raw = RidgeCV(np.logspace(-2, 4, 25)).fit(X[train], y[train]).score(X[test], y[t
 for point in curve.points:
     print(f"{point.method:18s} {point.numbers or '':>2} R² {point.r2:.3f}  {point.wavelet}")
 print(f"{'raw samples':18s} {length} R² {raw:.3f}")
+
+# %% [markdown]
+# ## The picture
+# Left the wavelet functions, the start in grey, each shifted to where the last one has its largest value, since a
+# wavelet may stand anywhere. Right the errors on records that were held out.
+
+# %%
+figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+end = stages[-1].functions(8)
+for stage, wavelet in enumerate(stages):
+    t, _, psi = wavelet.functions(8)
+    agreement = np.correlate(end[2], psi, "full")
+    shift = (np.abs(agreement).argmax() - len(psi) + 1) * (t[1] - t[0])
+    psi = psi * np.sign(agreement[np.abs(agreement).argmax()])
+    last = stage == len(stages) - 1
+    colour = "#9A9A9A" if stage == 0 else "#D55E00"
+    words = "db3, the start" if stage == 0 else "distilled" if last else None
+    opacity = 1 if stage == 0 or last else 0.25 + 0.15 * stage
+    left.plot(t + shift, psi, color=colour, alpha=opacity, linewidth=2 if last else 1.3, label=words)
+left.set(title="A wavelet adapts to a network", xlabel="samples", ylabel="wavelet function ψ")
+left.legend(frameon=False)
+
+styles = {"student": ("AWD", "o-", "#D55E00"), "best fixed": ("best of sixty plain wavelets", "s-", "#0072B2"),
+          "db3": ("db3", "v:", "#9A9A9A")}  # fmt: skip
+for method, (words, style, colour) in styles.items():
+    points = curve.of(method)
+    right.plot([p.numbers for p in points], [1 - p.r2 for p in points], style, color=colour, label=words)
+right.axhline(1 - raw, color="#333333", linestyle=":", label=f"ridge on all {length} samples")
+right.axhline(1 - curve.of("teacher")[0].r2, color="#CC79A7", linestyle="--", label="the network")
+right.set(title="What each number is worth", xlabel="numbers in the model", ylabel="error, 1 − R²", xticks=counts)
+right.set_ylim(0, None)
+right.legend(frameon=False, fontsize=8)
+save_figure(figure, options.out / "adapting.png", dpi=110)
+stages[-1].save(options.out / "wavelet.json")
+print(f"\nLook at adapting.png in {options.out}.")
