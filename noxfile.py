@@ -1,3 +1,7 @@
+#!/usr/bin/env -S uv run --script
+# /// script
+# dependencies = ["nox>=2025.2.9"]
+# ///
 """Everything that is run on this repository, locally and in CI, each in an environment of its own."""
 
 import os
@@ -14,6 +18,9 @@ PACKAGES = {name: f"packages/{name}" for name in ("awd-core", "awd-cosmo", "awd-
 DOCUMENTATION = "tests/documentation"
 TESTS = {"awd-core": "tests/core", "awd-cosmo": "tests/cosmo", "awd-cme": "tests/cme"}
 CONSTRAINTS = ("-c", str(ROOT / "constraints.txt"))
+GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")
+"""Its dependency groups are what sessions need beside the packages."""
+LOCK = "constraints-dev.txt"
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 """For two processes on two cores: threads that wait for a core cost more than they bring."""
 PROCESSORS = {
@@ -45,9 +52,15 @@ PROCESSORS = {
 MKL, NumPy, the C library and our own kernel are told. Each sums in its own order and rounds at its own places."""
 SOURCES = [f"{folder}/src" for folder in PACKAGES.values()]
 
-nox.needs_version = ">=2024.4"
-nox.options.sessions = ["demo", "tests"]
+nox.needs_version = ">=2025.2.9"
+# pip, not uv: what pip is told by PIP_EXTRA_INDEX_URL and its like holds in every session.
+nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_existing_virtualenvs = True
+
+
+def group(name: str) -> tuple[str, ...]:
+    """Requirements of a dependency group."""
+    return nox.project.dependency_groups(GROUPS, name)
 
 
 def install(
@@ -92,7 +105,7 @@ def tests(session: nox.Session) -> None:
     run_tests(session)
 
 
-@nox.session
+@nox.session(default=False)
 def processors(session: nox.Session) -> None:
     """Run all tests, or those named, as on one processor after another, and tell all verdicts at the end."""
     install(session, extra="[test]")
@@ -114,7 +127,7 @@ def processors(session: nox.Session) -> None:
         session.error("not all of them passed")
 
 
-@nox.session
+@nox.session(default=False)
 def sanitize(session: nox.Session) -> None:
     """Run the tests of the compiled kernel with AddressSanitizer and UndefinedBehaviorSanitizer in it."""
     install(session, packages=("awd-core",), extra="[test]")
@@ -132,34 +145,66 @@ def sanitize(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", *named, env=environment)
 
 
-@nox.session
+@nox.session(default=False)
 def coverage(session: nox.Session) -> None:
     """Run all tests, and tell which lines none of them comes to."""
     install(session, extra="[test]")
     run_tests(session, "--cov", "--cov-report=term", "--cov-report=xml:.coverage.xml")
 
 
-@nox.session
+@nox.session(default=False)
 def lint(session: nox.Session) -> None:
     """Check style and format."""
-    session.install(*CONSTRAINTS, "ruff")
+    session.install(*CONSTRAINTS, *group("lint"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
 
 
-@nox.session
+@nox.session(default=False)
 def types(session: nox.Session) -> None:
     """Check types, strictly."""
-    install(session, "mypy")
+    install(session, *group("types"))
     session.run("mypy", *SOURCES)
 
 
-@nox.session
+@nox.session(default=False)
+def review(session: nox.Session) -> None:
+    """Compare this repository with the Scientific Python development guide."""
+    session.install(*group("review"))
+    session.run("repo-review", ".", "--show", "errskip")
+    metadata = "PP002,PP003,PP004,PP005"  # of each package: the root has none
+    for folder in PACKAGES.values():
+        session.run("repo-review", ".", "--package-dir", folder, "--select", metadata, "--show", "errskip")
+
+
+@nox.session(default=False)
+def lock(session: nox.Session) -> None:
+    """Write the versions of all that development takes, for every Python that is declared, to constraints-dev.txt."""
+    session.install("uv")
+    wanted = Path(session.create_tmp()) / "wanted.in"
+    editable = [f"-e {ROOT / folder}[test]" for folder in PACKAGES.values()]
+    wanted.write_text("\n".join([*editable, *group("lint"), *group("types"), *group("docs")]) + "\n")
+    ours = [part for name in PACKAGES for part in ("--no-emit-package", name)]
+    options = ("--universal", "--python-version", "3.11", "--no-annotate", "--custom-compile-command", "nox -s lock")
+    session.run("uv", "pip", "compile", *CONSTRAINTS, *options, *ours, "-o", LOCK, str(wanted), *session.posargs)
+
+
+@nox.session(default=False)
+def wheels(session: nox.Session) -> None:
+    """Build what a release consists of, into dist/: sources, plain wheels, and core's with the kernel inside."""
+    session.install(*group("build"))
+    for name, folder in PACKAGES.items():
+        kinds = ("--sdist",) if name == "awd-core" else ("--sdist", "--wheel")
+        session.run("python", "-m", "build", *kinds, "--outdir", "dist", folder)
+    session.run("cibuildwheel", "--output-dir", "dist", PACKAGES["awd-core"])
+
+
+@nox.session(default=False)
 @nox.parametrize("package", list(PACKAGES))
 def isolated(session: nox.Session, package: str) -> None:
     """Build each package's wheel, install it alone with core's in a fresh environment, and run its tests there."""
     wheels = session.create_tmp()
-    session.install("build")
+    session.install(*group("build"))
     needed = dict.fromkeys(["awd-core", package])
     for name in needed:
         session.run("python", "-m", "build", "--wheel", "--outdir", wheels, PACKAGES[name], silent=True)
@@ -168,16 +213,16 @@ def isolated(session: nox.Session, package: str) -> None:
     session.run("python", "-m", "pytest", "-n", "2", TESTS[package], *session.posargs)
 
 
-@nox.session
+@nox.session(default=False)
 def docs(session: nox.Session) -> None:
     """Build the documentation into site/, warnings being errors, and run all its code, the README's and examples/."""
-    install(session, "-r", "docs/requirements.txt", extra="[test]")
-    session.run("mkdocs", "build", "--strict")
+    install(session, *group("docs"), extra="[test]")
+    session.run("python", "docs/make_site.py")
     shared = ("-n", "2", "--dist", "worksteal")
     session.run("python", "-m", "pytest", *shared, DOCUMENTATION, *session.posargs, env=ONE_THREAD)
 
 
-@nox.session
+@nox.session(default=False)
 @nox.parametrize("package", list(PACKAGES))
 def lowest(session: nox.Session, package: str) -> None:
     """Run each package's tests with the lowest versions that its metadata allow; what they lead to comes as it is."""
@@ -203,13 +248,17 @@ def lower_bounds(package: str) -> dict[str, str]:
     return bounds
 
 
-@nox.session
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure speed and memory against peers and last time; `-- --keep` puts the figures into the documentation.
 
     `-- --awave PATH` adds a checkout of Yu-Group/adaptive-wavelets; `-- scale …` runs `benchmarks.scale` instead.
     """
-    install(session, "ptwt", "ndwt", "scikit-image", extra="[dask]")
+    install(session, *group("bench"), extra="[dask]")
     named = bool(session.posargs) and not session.posargs[0].startswith("-")
     module = f"benchmarks.{session.posargs[0]}" if named else "benchmarks"
     session.run("python", "-m", module, *session.posargs[named:])
+
+
+if __name__ == "__main__":
+    nox.main()

@@ -16,6 +16,7 @@ FOLDER = Path(__file__).parents[2] / "examples"
 SCRIPTS = sorted(FOLDER.glob("*.py"))
 # What each leaves in its folder, beside the wavelet in most.
 FILES = {
+    "a_wavelet_adapts.py": ["adapting.png", "wavelet.json"],
     "demo.py": ["wavelet.png", "wavelet.json", "certificate.txt", "summary.json"],
     "digits_to_ten_numbers.py": ["curve.png", "patterns.png", "wavelet.json", "student.json"],
     "denoise_with_a_distilled_wavelet.py": ["wavelet.png", "pictures.png", "decibels.png", "wavelet.json"],

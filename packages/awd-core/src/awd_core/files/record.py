@@ -359,6 +359,8 @@ def _allowed(kind: Any) -> str:
     origin, types = get_origin(kind), get_args(kind)
     if origin is Annotated:
         return _allowed(types[0])
+    if (alias := getattr(origin, "__value__", None)) is not None:  # as NDArray is, from NumPy 2.5 on
+        return _allowed(alias[types])
     if type(None) in types or _is_choice(kind):
         return " or ".join("null" if one is type(None) else _allowed(one) for one in types)
     if _is_list(kind):
