@@ -318,6 +318,21 @@ def test_tracks_losses_card_and_citations_are_there(full):
     assert "LapTrack" not in text
 
 
+def test_the_paragraph_for_a_methods_section_says_what_the_run_did(full):
+    run, page, _ = full
+    text = text_of(page)
+    methods = text[text.index("What this run did, for a Methods section") :]
+    for wanted in (
+        "by adaptive wavelet distillation (Ha et al. 2021) with awd-cme",
+        "The tracks are of cmeAnalysis (Aguet et al. 2013).",
+        "480 tracks", "6 cells were looked at once, for the test.", "@article{aguet2013advances,",
+        "a jackknife over cells with Student's t (Efron and Tibshirani 1993)",
+    ):  # fmt: skip
+        assert wanted in methods, wanted
+    assert "[@" not in methods
+    assert {item.name for item in (run / "figures").iterdir() if item.suffix != ".png"} >= {"curve.pdf", "curve.svg"}
+
+
 def test_free_angles_are_told_once_and_only_where_they_were_fitted(full):
     run, page, _ = full
     found = read_artefacts(run)

@@ -23,6 +23,7 @@ from awd_core.report import distillation_figures
 from awd_core.report.animation import LARGEST, animate, filmstrip, trajectory
 from awd_core.report.distillation import distillation_part
 from awd_core.report.page import Column, Picture, Table, data_uri, number, render
+from awd_core.report.run import methods_part
 from awd_core.run.folder import RunFolder
 from awd_core.transforms.dwt import Coefficients
 from awd_core.wavelets.wavelet import Wavelet
@@ -378,6 +379,16 @@ def test_a_picture_needs_an_alternative_text_and_a_known_format():
         Picture("p", "  ", PNG)
     with pytest.raises(ValueError, match="a picture must be PNG or GIF, this one begins with b'<svg'"):
         data_uri(b"<svg></svg>")
+
+
+def test_a_methods_paragraph_cites_what_is_known():
+    part = methods_part(["One [@ha2021adaptive; @efron1993introduction].", "Two [@ha2021adaptive]."])
+    assert part.text == "One (Ha et al. 2021; Efron and Tibshirani 1993). Two (Ha et al. 2021)."
+    assert part.bibtex.startswith("@inproceedings{ha2021adaptive,")
+    assert part.bibtex.count("@inproceedings{ha2021adaptive,") == 1
+    assert part.bibtex.endswith("year      = {1993}\n}")
+    with pytest.raises(KeyError, match="nobody"):
+        methods_part(["Three [@nobody]."])
 
 
 def test_what_a_template_lacks_is_said():

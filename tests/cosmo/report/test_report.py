@@ -147,7 +147,8 @@ def build_run(folder, *, ratios=((0.901, 0.842, 0.962), (0.779, 0.71, 0.85))):
         )  # fmt: skip
         run.write_json("quality.json", checked.to_dict())
         run.write_json("teacher.json", {
-            "architecture": "ResNet-18, width 16", "parameters": 698_000, "targets": ["Omega_m"], "best_epoch": 21,
+            "architecture": "ResNet-18, width 16", "parameters": 698_000, "targets": ["Omega_m"],
+            "best_epoch": 21, "epochs": 30, "training_maps": 4000,
             "validation_rmse": 0.0217,
         })  # fmt: skip
         losses = [
@@ -334,6 +335,9 @@ def test_the_pictures_lie_in_the_folder_too(page):
     }  # fmt: skip
     core = {"wavelet", "path", "functions", "minima", "scores", "filmstrip", "quality"}
     assert {item.stem for item in (folder / "figures").iterdir()} == mine | core
+    assert {item.name for item in (folder / "figures").iterdir() if item.suffix != ".png"} == {
+        "wavelet.pdf", "wavelet.svg",
+    }  # fmt: skip
     for name in mine:
         assert data_uri((folder / "figures" / f"{name}.png").read_bytes()) in html
     assert told == [(k, 17) for k in range(1, 18)]
@@ -364,6 +368,19 @@ def test_the_page_says_what_it_should(page):
     assert "MassiveNuS: cosmological massive neutrino simulations" not in text, "the maps are simulated, not MassiveNuS"
     assert "0.0442" in text
     assert "Peak heights, nearest chi2" in text
+
+
+def test_the_paragraph_for_a_methods_section_says_what_the_run_did(page):
+    text = words(page[1])
+    methods = text[text.index("What this run did, for a Methods section") :]
+    for wanted in (
+        "by adaptive wavelet distillation (Ha et al. 2021) with awd-cosmo", "and PyTorch", "(Paszke et al. 2019)",
+        "A residual network (He et al. 2016) (ResNet-18, width 16, 698,000 weights) learnt Omega_m from 4,000 maps in "
+        "30 epochs (AdamW, one cycle of the learning rate), of which the 21st had", "@inproceedings{he2016deep,",
+        "its root mean square error is", "a jackknife over cosmologies with Student",
+    ):  # fmt: skip
+        assert wanted in methods, wanted
+    assert "[@" not in methods
 
 
 def test_the_marked_rows_are_those_of_awd(page):

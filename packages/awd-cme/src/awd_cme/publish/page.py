@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,6 @@ from awd_cme.publish.disassembly import disassembly_scores
 from awd_cme.publish.measures import measure_cells, measure_tracks
 from awd_cme.tracks.losses import LossReport, counted
 from awd_cme.tracks.rules import channels
-from awd_core.plotting import save_figure
 from awd_core.report import Column, Draw, PlannedFigure, Table, draw_pictures, run_part, save_report
 from awd_core.run import RunFolder
 
@@ -28,7 +27,7 @@ ARTEFACTS = {
     "tracks.csv": "one row a track: lifetime, partner, onset, disassembly score and class",
     "lifetimes.csv": "densities of lifetimes, by condition and cell",
     "cohorts.csv": "mean courses of both channels in cohorts",
-    "figures": "all figures, .png and .svg",
+    "figures": "all figures, .png, .svg and .pdf",
 }
 
 
@@ -121,9 +120,7 @@ def write_figures(
             run.write_bytes(f"{key}.csv", table.to_csv(index=False, lineterminator="\n").encode())
         planned = _planned(tracks, cells, comparisons, lifetimes, cohorts, first, unit)
         with run.step("Figures") as progress:
-            pictures = draw_pictures(run, planned, progress)
-            for one in planned:
-                save_figure(one.draw(False), run / f"figures/{one.key}.svg")
+            pictures = draw_pictures(run, [replace(one, vector=True) for one in planned], progress)
         few = min(cells.groupby("condition").size())
         sizes = {"cells": len(cells), "tracks": len(tracks), "conditions": len(names)}
         summary = ", ".join(counted(count, what) for what, count in sizes.items()) + "."

@@ -15,6 +15,7 @@ from awd_cme.report import prediction_figures, result_figures, summary, track_fi
 from awd_cme.report import student as student_report
 from awd_cme.report import tables as report_tables
 from awd_cme.report.artefacts import Artefacts, read_artefacts
+from awd_cme.report.methods import methods
 from awd_cme.report.sentences import Effect, bands, effects, sentence, sparser, strongest
 from awd_core.report import PlannedFigure, Progress, Table, error_curve_figure, save_run_report
 from awd_core.run import RunFolder, check_run
@@ -29,7 +30,7 @@ CITATIONS = {
 
 
 def write_report(run: RunFolder, *, progress: Progress = lambda done, total: None) -> Path:
-    """Write report.html, one file under 5 MB that loads nothing, and figures/*.png into a run's folder.
+    """Write report.html, one file under 5 MB that loads nothing, and figures/ into a run's folder.
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ def write_report(run: RunFolder, *, progress: Progress = lambda done, total: Non
     return save_run_report(
         run, "awd_cme.report/report.html.j2", list(_drawings(found, effect_list)), progress, path=found.path,
         point=found.chosen, scores=found.scores, scored="the test tracks", quality=found.quality,
-        made_with=("awd-cme", "awd-core", "python"), title=summary.title(found),
+        methods=methods(found, run.config), made_with=("awd-cme", "awd-core", "python"), title=summary.title(found),
         summary=headline(found), facts=summary.facts(found),
         predictive=summary.predictive(found), answer=summary.answer(found, effect_list),
         **_context(run, found, effect_list),
@@ -131,6 +132,7 @@ def _drawings(found: Artefacts, effect_list: list[Effect]) -> Iterator[PlannedFi
             "curve",
             "Test R² against the number of numbers, of the student's wavelet and others, with the teacher.",
             lambda narrow: error_curve_figure(curve, narrow=narrow),
+            vector=True,
         )
     yield PlannedFigure(
         "results",

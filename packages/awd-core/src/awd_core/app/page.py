@@ -14,7 +14,8 @@ from awd_core.report.page import save_report
 from awd_core.report.pdr import pdr_part
 from awd_core.report.quality import quality_part
 from awd_core.report.readable import readable_part, write_card
-from awd_core.report.run import run_part
+from awd_core.report.run import methods_part, run_part
+from awd_core.report.sentences import interval
 from awd_core.report.table import Column, Table
 from awd_core.run.folder import RunFolder, check_run
 from awd_core.transforms.boundary import boundary_note
@@ -85,6 +86,7 @@ def write_page(
         snippet=snippet(run.path, settings),
         place=run.path.as_posix(),
         run=run_part(run),
+        methods=methods_part(methods(settings, options, run.config["versions"], path, chosen, readable)),
     )
     if model is not None:
         versions = run.config["versions"]
@@ -132,6 +134,44 @@ def answer(summary: str, readable: "tuple[ReadableModel, Worth] | None") -> str:
         f"The model reads {count} number{'' if count == 1 else 's'}. The one that counts most is {first.meaning}: one "
         f"standard deviation more of it changes {what} of {first.target} by {first.per_deviation:.3g}."
     )
+
+
+def methods(
+    settings: Mapping[str, Any],
+    options: Mapping[str, Any],
+    versions: Mapping[str, str],
+    path: DistillationPath,
+    chosen: PathPoint,
+    readable: "tuple[ReadableModel, Worth] | None",
+) -> list[str]:
+    """Sentences for a Methods section."""
+    shape, gradients = " × ".join(map(str, settings["X"]["shape"])), settings["gradients"]
+    given = "" if "factory" in gradients else " that were given"
+    found = [
+        "A wavelet was distilled from a neural network by adaptive wavelet distillation [@ha2021adaptive] with "
+        "awd-core "
+        f"{versions.get('awd-core', '')} and PyTorch {versions.get('torch', '')} [@paszke2019pytorch].",
+        f"From {path.start.name}, and seeded random filters of the same length, orthonormal filters of "
+        f"{path.start.length} taps were searched for that make the coefficients of the inputs ({shape}) and their "
+        f"attributions [@singh2020transformation], by the network's gradients{given}, sparsest in the L1 norm "
+        f"({settings['levels']} levels, boundary mode {settings['mode']}), at {len(path)} shares of the "
+        "attributions; the "
+        f"share {chosen.share:g} was taken.",
+    ]
+    if readable is not None:
+        model, worth = readable
+        row = next((row for row in worth.rows if row.kind == "model"), None)
+        score = "" if row is None else f" Its {worth.score} on inputs that were held out is {row.score:.3f}"
+        ends = "" if row is None else interval(row.low, row.high)
+        found.append(
+            f"The readable model is linear in {len(model.card.numbers)} numbers of the wavelet's bands, from "
+            "which a ridge "
+            f"regression tells most of the network's answers, and was fitted to the truths.{score}"
+            + (f" ({ends})" if ends else "")
+            + ("." if score else "")
+            + (" Intervals are those of a jackknife with Student's t [@efron1993introduction]." if ends else "")
+        )
+    return [*found, f"All random draws follow from the seed {options.get('seed', settings.get('seed'))}."]
 
 
 def snippet(folder: Path, settings: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ import io
 import os
 from pathlib import Path
 
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from awd_core.files.atomic import write_atomically
@@ -11,9 +12,16 @@ from awd_core.files.atomic import write_atomically
 
 def png(figure: Figure, *, dpi: float = 150) -> bytes:
     """Draw a figure as a PNG file."""
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=dpi)
-    return drawn.getvalue()
+    return drawn(figure, "png", dpi=dpi)
+
+
+def drawn(figure: Figure, ending: str, *, dpi: float = 150) -> bytes:
+    """Draw a figure as a file of a kind, such as "pdf"; the same figure makes the same bytes."""
+    file = io.BytesIO()
+    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(ending)
+    with rc_context({"svg.hashsalt": "awd"}):
+        figure.savefig(file, format=ending, dpi=dpi, metadata=undated)
+    return file.getvalue()
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str], *, dpi: float = 200) -> None:
@@ -37,6 +45,4 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], *, dpi: float = 20
     known = figure.canvas.get_supported_filetypes()
     if ending not in known:
         raise ValueError(f"{os.fspath(path)} must end in one of .{', .'.join(sorted(known))}")
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format=ending, dpi=dpi)
-    write_atomically(path, drawn.getvalue())
+    write_atomically(path, drawn(figure, ending, dpi=dpi))

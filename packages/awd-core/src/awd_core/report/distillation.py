@@ -120,6 +120,7 @@ def distillation_part(
             f"The distilled wavelet over {start.name}: scaling function, wavelet function, filters, frequency "
             "responses.",
             lambda narrow: distillation_figures.wavelet_figure(wavelet, start, narrow=narrow),
+            vector=True,
         ),
         PlannedFigure(
             "path",

@@ -1,4 +1,7 @@
-"""The pictures of a report: each is drawn twice, for a page and for a telephone, and lies in figures/ as well."""
+"""The pictures of a report: each is drawn twice, for a page and for a telephone, and lies in figures/ as well.
+
+Those that one would put on a slide, or in a paper, lie there as SVG and PDF too.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,16 +30,22 @@ class PlannedFigure:
         What is drawn, for who does not see it.
     draw : callable
         From whether the page is narrow to a figure.
+    vector : bool
+        Whether figures/ gets it as SVG and PDF too.
     """
 
     key: str
     alt: str
     draw: Draw
+    vector: bool = False
 
 
 def draw_picture(run: RunFolder, planned: PlannedFigure) -> Picture:
     """Draw a picture into a run's folder, and once more for a narrow page."""
-    drawn = run.write_figure(f"figures/{planned.key}.png", planned.draw(False), dpi=140)
+    figure = planned.draw(False)
+    drawn = run.write_figure(f"figures/{planned.key}.png", figure, dpi=140)
+    for ending in ("svg", "pdf") if planned.vector else ():
+        run.write_figure(f"figures/{planned.key}.{ending}", figure)
     return Picture(planned.key, planned.alt, drawn, narrow=png(planned.draw(True), dpi=130))
 
 

@@ -69,6 +69,7 @@ def readable_part(model: ReadableModel, worth: Worth, run: RunFolder) -> Readabl
             "worth",
             f"{worth.score} of each method on inputs that were held out, with intervals; the table has the numbers.",
             lambda narrow: _comparison(worth, narrow),
+            vector=True,
         )
         picture = draw_picture(run, planned)
     told = [row for row in model.table() if row.scale or row.position]

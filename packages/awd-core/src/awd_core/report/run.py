@@ -1,8 +1,13 @@
-"""The report of a run, put together, and its part on the run itself: command, sessions, versions, settings, files."""
+"""The report of a run, put together, and its part on the run itself: command, sessions, versions, settings, files.
+
+And the paragraph for a Methods section, with what the run did and what that cites.
+"""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +82,65 @@ def _text(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
+@dataclass(frozen=True)
+class MethodsPart:
+    """A paragraph for a Methods section.
+
+    Attributes
+    ----------
+    text : str
+        With citations by author and year.
+    bibtex : str
+        What it cites, in the order in which it does.
+    """
+
+    text: str
+    bibtex: str
+
+
+def methods_part(sentences: Sequence[str], *packages: str) -> MethodsPart:
+    """Put a paragraph together.
+
+    Parameters
+    ----------
+    sentences : sequence of str
+        Plain text; ``[@key]``, or ``[@key; @key]``, cites entries of references.bib in the packages' templates.
+    *packages : str
+        Import names of packages whose references are known beside the core's, such as "awd_cosmo.report".
+
+    Raises
+    ------
+    KeyError
+        An entry that is not there.
+
+    Examples
+    --------
+    >>> methods_part(["A wavelet was distilled [@ha2021adaptive]."]).text
+    'A wavelet was distilled (Ha et al. 2021).'
+    """
+    known: dict[str, str] = {}
+    for package in ("awd_core.report", *packages):
+        text = resources(package).joinpath("templates", "references.bib").read_text(encoding="utf-8")
+        known |= {entry[1]: entry[0] for entry in re.finditer(r"@\w+\{([^,]+),.*?\n\}", text, re.DOTALL)}
+    cited: dict[str, str] = {}
+
+    def by_author_and_year(match: re.Match[str]) -> str:
+        keys = [key.strip().removeprefix("@") for key in match[1].split(";")]
+        cited.update({key: known[key] for key in keys})
+        return f"({'; '.join(_label(known[key]) for key in keys)})"
+
+    text = re.sub(r"\[(@[^\]]+)\]", by_author_and_year, " ".join(sentences))
+    return MethodsPart(text, "\n\n".join(cited.values()))
+
+
+def _label(entry: str) -> str:
+    """Author and year of an entry of BibTeX."""
+    fields = dict(re.findall(r"(\w+)\s*=\s*\{(.*)\},?\n", entry))
+    names = [name.partition(",")[0] for name in fields["author"].split(" and ")]
+    who = names[0] if len(names) == 1 else " and ".join(names) if len(names) == 2 else f"{names[0]} et al."
+    return f"{who} {fields['year']}"
+
+
 UNCHECKED = "That was not checked in this run: there is no quality.json in its folder."
 
 
@@ -84,7 +148,7 @@ def save_run_report(
     run: RunFolder, template: str, planned: Sequence[PlannedFigure], progress: Progress, *,
     path: DistillationPath | None, point: PathPoint | None, scores: Scores | None, quality: CheckedQuality | None,
     scored: str, facts: Sequence[tuple[str, str, str]], predictive: Mapping[str, float | Interval], answer: str,
-    path_notes: Sequence[str] = (), **context: Any,
+    methods: Sequence[str], path_notes: Sequence[str] = (), **context: Any,
 ) -> Path:  # fmt: skip
     """Draw the pictures, put the parts together, and write report.html into a run's folder.
 
@@ -110,6 +174,8 @@ def save_run_report(
         Scores of the models on test data.
     answer : str
         What the interpretation comes to, in a sentence or two: it stands below the user's question.
+    methods : sequence of str
+        Sentences of the paragraph for a Methods section, as for `methods_part`.
     path_notes : sequence of str
         What the reader of the distillation should beware of.
     **context
@@ -131,4 +197,7 @@ def save_run_report(
         "run": run_part(run),
     }
     package = template.partition("/")[0]
-    return save_report(run, template, packages=[package], facts=[*facts, *trust.facts], **held, **context)
+    return save_report(
+        run, template, packages=[package], facts=[*facts, *trust.facts], methods=methods_part(methods, package),
+        **held, **context,
+    )  # fmt: skip

@@ -211,12 +211,12 @@ class RunFolder:
         return target
 
     def write_figure(self, name: str, figure: "Figure", *, dpi: float = 150) -> bytes:
-        """Draw a figure to a PNG file, and return what was written."""
-        from awd_core.plotting.export import png
+        """Draw a figure to a file, whose ending names its kind, and return what was written."""
+        from awd_core.plotting.export import drawn
 
-        drawn = png(figure, dpi=dpi)
-        self.write_bytes(name, drawn)
-        return drawn
+        content = drawn(figure, name.rpartition(".")[2], dpi=dpi)
+        self.write_bytes(name, content)
+        return content
 
     def log(self, message: str) -> None:
         """Add a line to the log."""

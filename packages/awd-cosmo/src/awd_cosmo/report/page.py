@@ -12,6 +12,7 @@ from awd_core.report import save_run_report
 from awd_core.run import RunFolder, check_run
 from awd_cosmo.report import posteriors, sentences, tables
 from awd_cosmo.report.artefacts import SYMBOLS, RunRecord, read_record
+from awd_cosmo.report.methods import methods
 from awd_cosmo.report.pictures import bands, plan, shape_level
 
 OFF_PATH = "wavelet.json holds none of this path's wavelets. Shown is the point at α = {:g}."
@@ -53,6 +54,7 @@ def write_report(
         scores=record.scores, quality=record.quality,
         scored="test maps" if record.teacher else "the maps that there are gradients of",
         path_notes=[OFF_PATH.format(point.share)] if point is not None and record.chosen is None else [],
+        methods=methods(record, run.config),
         made_with=("awd-cosmo", "awd-core", "python", "torch"),
         title=f"{record.symbol} from convergence maps, with a distilled wavelet",
         summary=sentences.summary(record),

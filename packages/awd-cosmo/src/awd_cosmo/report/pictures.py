@@ -107,6 +107,7 @@ def _curve(rows: Sequence[Mapping[str, Any]]) -> PlannedFigure:
         "numbers",
         "R² on test maps by how many of the numbers are read, for AWD's wavelet and plain ones, and the teacher's.",
         lambda narrow: error_curve_figure(curve, narrow=narrow),
+        vector=True,
     )
 
 

@@ -268,12 +268,14 @@ def data_sentences(record: RunRecord) -> list[str]:
         sentences.append(f"{'; '.join(told).rstrip('.')}.")
     if simulated := maps.get("simulation"):
         sentences.append(
-            f"The maps are simulated: {_how(simulated)} Real surveys have noise, masks and systematic errors beside."
+            f"The maps are simulated: {how_simulated(simulated)} Real surveys have noise, masks and systematic "
+            "errors beside."
         )
     return sentences
 
 
-def _how(simulation: Mapping[str, Any]) -> str:
+def how_simulated(simulation: Mapping[str, Any]) -> str:
+    """How maps were simulated."""
     setup = simulation.get("setup", simulation)
     setup = setup if isinstance(setup, Mapping) else {}
     if particles := setup.get("particles"):
