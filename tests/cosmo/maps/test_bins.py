@@ -81,6 +81,21 @@ def test_what_is_done_to_single_maps_keeps_bins_together(tmp_path):
         together(maps).downsampled(2)
 
 
+def test_every_bin_may_have_a_mask_of_its_own(tmp_path):
+    write("npz", tmp_path)
+    masks = np.ones((BINS, NY, NX), np.uint8)
+    masks[1, 2], masks[2, :, 3] = 0, 0
+    np.save(tmp_path / "mask.npy", masks)
+    maps = open_maps(tmp_path)
+    np.testing.assert_array_equal(together(maps).read(), np.where(masks == 1, kappa(), np.nan))
+    seen = np.broadcast_to(masks == 1, (N, *masks.shape)).reshape(-1, NY, NX)
+    np.testing.assert_array_equal(maps.mask, seen)
+    np.testing.assert_array_equal(maps.tiles(4).mask, np.isfinite(maps.tiles(4).read()))
+    np.savez(tmp_path / "maps.npz", kappa=kappa(), kappa_masked=kappa(), Omega_m=OMEGA, pixel_scale=2.0)
+    with pytest.raises(ValueError, match=r"the mask 'kappa_masked' has the shape .*call it otherwise"):
+        open_maps(tmp_path)
+
+
 def test_a_bad_bin_takes_its_map_along_and_no_other(tmp_path):
     bad = kappa()
     bad[2, 1, 4, 4], bad[3, 2] = np.nan, 0.0

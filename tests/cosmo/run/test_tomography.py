@@ -58,6 +58,7 @@ def test_bins_are_channels_of_the_teacher_and_of_the_statistics(run):
     names = model.statistics[0].get_feature_names_out().tolist()
     assert model.bins == BINS
     assert len(names) == 2 * 7
+    assert model.groups() == ["bin 1"] * 7 + ["bin 2"] * 7
     assert (names[0], names[7]) == ("bin 1: ln shift", "bin 2: ln shift")
     row = Results.read(run).row("held_out", "awd")
     assert row.statistic.endswith("in each of 2 redshift bins")

@@ -80,7 +80,7 @@ def open_maps(
         Source redshifts of two or more bins that belong together (tomography): of files those that are read and put
         together by cosmology and realisation, of a stack what its axis of bins has. A stack that has labels for all
         axes but one has bins there without being told. Every bin of a map is a row, all bins of a map one after the
-        other; `awd_cosmo.maps.bins.together` makes one row of them.
+        other; `awd_cosmo.maps.together` makes one row of them.
     columns : sequence of str, or mapping of str to str, optional
         Names of the columns of `cosmological_parameters.txt`, where it has no header. Or which columns of a table are
         which: from "file", "realisation", "z_s", "hdu" or the name of a parameter to the column's.

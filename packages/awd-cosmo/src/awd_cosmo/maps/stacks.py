@@ -256,7 +256,7 @@ def _mask_there(arrays: dict[str, Any], beside: Sequence[Path]) -> tuple[Mask | 
         return _checked_mask(np.asarray(arrays.pop(name)), name), [f"mask by its array {name!r}"]
     for place in (place for place in beside if _MASK.search(place.name) and place.suffix.lower() in (".npy", ".npz")):
         values = np.asarray(next(iter(arrays_of(place).values())))
-        if values.ndim == 2 and np.isin(values, (0, 1)).all():
+        if values.ndim in (2, 3) and np.isin(values, (0, 1)).all():
             seen = values.astype(np.bool_)
             return seen, [f"mask {place.name}: {int(seen.sum())} of {seen.size} pixels observed"]
     return None, []
