@@ -26,8 +26,8 @@ ENDINGS = (".fits", ".fit", ".fits.gz", ".fit.gz", ".fits.fz", *STACKS)
 def map_files(names: Collection[str | os.PathLike[str]], pattern: str | None = None) -> list[Path]:
     """Files of maps: those named, and those in folders that are named, by their endings.
 
-    Files in folders whose names begin with a dot, such as ._map.fits of macOS, are left out, and those whose names do
-    not match the pattern.
+    Files in folders whose names begin with a dot, such as ._map.fits of macOS, are left out, arrays of labels by their
+    names, as in training, and those whose names do not match the pattern.
 
     Raises
     ------
@@ -54,6 +54,11 @@ def _is_map(file: Path, pattern: str | None) -> bool:
     name = file.name
     if name.startswith(".") or not name.lower().endswith(ENDINGS):
         return False
+    if name.lower().endswith(STACKS):
+        from awd_cosmo.maps.stack_arrays import LABELS  # which brings astropy, and maps in memory need none
+
+        if LABELS.search(name):
+            return False
     return pattern is None or fnmatch.fnmatch(name, pattern)
 
 

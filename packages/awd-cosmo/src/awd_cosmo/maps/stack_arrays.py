@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -18,6 +19,8 @@ from awd_cosmo.maps.sources import LARGEST, NOT_OBSERVED, Maps, Mask, Report, Se
 
 ENDINGS = (".npy", ".npz", ".h5", ".hdf5", ".zarr")
 """How the names of stacks end."""
+LABELS = re.compile(r"label|param|target|theta|cosmolog", re.IGNORECASE)
+"""In the names of arrays of labels beside maps, or inside."""
 
 
 @dataclass(frozen=True)

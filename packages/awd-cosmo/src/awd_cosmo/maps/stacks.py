@@ -24,7 +24,7 @@ from awd_core.typing import AnyArray, Array
 from awd_cosmo.formats.listing import COLUMNS
 from awd_cosmo.formats.parameters import RANGES, UNITS, Ranges, as_parameter, exchange, outside
 from awd_cosmo.maps.sources import Mask
-from awd_cosmo.maps.stack_arrays import ENDINGS, Stacked, arrays_of, damage_in
+from awd_cosmo.maps.stack_arrays import ENDINGS, LABELS, Stacked, arrays_of, damage_in
 
 FAIR_LABELS = ("Omega_m", "S8", "T_AGN", "f0", "dz")
 """What the labels of the FAIR Universe challenge are, of which three are nuisances."""
@@ -33,7 +33,6 @@ FAIR_RANGES = {"Omega_m": (0.05, 0.7)}
 
 FAIR = "labels of the FAIR Universe challenge"
 
-_LABELS = re.compile(r"label|param|target|theta|cosmolog", re.IGNORECASE)
 _MASK = re.compile(r"mask", re.IGNORECASE)
 _SCALE = re.compile(r"(\d+(?:\.\d+)?)_?arcmin", re.IGNORECASE)
 _SCALE_NAMES = ("pixel_scale", "arcmin_per_pixel", "pixel_scale_arcmin", "pixel_arcmin")
@@ -215,7 +214,7 @@ def _roles(path: Path, folder: Path, pattern: str | None) -> tuple[Path, list[Pa
     """The stack, and what else lies beside it: arrays and tables of labels, masks."""
     there = sorted(item for item in folder.iterdir() if not item.name.startswith("."))
     others = [item for item in there if item.name.lower().endswith((*ENDINGS, ".csv"))]
-    helping = [item for item in others if _LABELS.search(item.name) or _MASK.search(item.name) or item.suffix == ".csv"]
+    helping = [item for item in others if LABELS.search(item.name) or _MASK.search(item.name) or item.suffix == ".csv"]
     if path != folder:
         return path, [item for item in helping if item != path]
     stacks = [item for item in others if item not in helping and fnmatch.fnmatch(item.name, pattern or "*")]
@@ -289,9 +288,9 @@ def _labels(
             found[name.rpartition("/")[2]] = np.asarray(array, np.float64).reshape(count)
     if found:
         where.append(f"arrays of {file.name}")
-    cubes: list[tuple[str, Any]] = [(name, array) for name, array in arrays.items() if _LABELS.search(name)]
+    cubes: list[tuple[str, Any]] = [(name, array) for name, array in arrays.items() if LABELS.search(name)]
     for place in beside:
-        if place.suffix.lower() in (".npy", ".npz") and _LABELS.search(place.name):
+        if place.suffix.lower() in (".npy", ".npz") and LABELS.search(place.name):
             cubes += [(f"{place.name}{':' * bool(name)}{name}", array) for name, array in arrays_of(place).items()]
     notes: list[str] = []
     for name, array in cubes:
