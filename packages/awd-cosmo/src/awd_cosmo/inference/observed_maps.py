@@ -328,5 +328,8 @@ def read_mask(file: Path) -> Flags:
     """A mask, True where observed."""
     values, _, _ = read_observed(file, itype="any")
     if not np.isin(values, (0, 1)).all():
-        raise ValueError(f"{file} is no mask: it must hold 1 where observed and 0 elsewhere")
+        raise ValueError(
+            f"{file} is no mask: it must hold 1 where observed and 0 elsewhere, and reaches from {np.min(values):g} to "
+            f"{np.max(values):g}; weights become one by a least weight that you choose, as weights > 0.5"
+        )
     return values > 0
