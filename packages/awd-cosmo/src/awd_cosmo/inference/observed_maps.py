@@ -255,8 +255,7 @@ def _flat(array: AnyArray, seen: Flags | None) -> bool:
 def _array(file: Path, seen: Flags | None, key: int | str | None = None) -> tuple[AnyArray, float]:
     """The array of maps in a file, or of a name in it, and its arcmin per pixel, NaN where nothing tells it."""
     from awd_cosmo.formats.archives import BadMap
-    from awd_cosmo.maps.stack_arrays import arrays_of
-    from awd_cosmo.maps.stacks import stack_keys, told_scale
+    from awd_cosmo.maps.stack_arrays import arrays_of, stack_keys, told_scale
 
     arrays: Mapping[str, Any] = {}
     if file.suffix.lower() == ".npy":
