@@ -9,6 +9,7 @@ which the challenge's own maps know, change nothing here: maps of the challenge 
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -74,15 +75,15 @@ def lognormal(spectrum: np.ndarray, shape: tuple[int, int], rng: np.random.Gener
     return SHIFT * np.expm1(gaussian - np.fft.irfft2(modes, s=shape)[0, 0] / 2)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Write the three files."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.fair_layout", description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--mask", type=Path)
     parser.add_argument("--labels", type=Path)
     parser.add_argument("--cosmologies", type=int, default=48)
     parser.add_argument("--realisations", type=int, default=4)
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     rng = np.random.default_rng(0)
     mask = survey_mask(rng) if asked.mask is None else np.load(asked.mask)
     if asked.labels is None:
@@ -104,7 +105,8 @@ def main() -> None:
     np.save(asked.out / "WIDE12H_bin2_2arcmin_mask.npy", mask)
     np.save(asked.out / "label.npy", labels)
     print(f"{' × '.join(map(str, stack.shape))} float16 in {place}; deviation {stack[0].std(dtype=float):.4f}")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -10,6 +10,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from awd_cosmo.maps.open import open_maps
 from docstrings import failures_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -363,3 +364,21 @@ def test_a_task_of_scale_counts_all_maps(tmp_path, capsys):
     told = json.loads(capsys.readouterr().out)
     assert told["items"] == 70
     assert list(told["seconds"]) == ["open", "read and cache", "count"]
+
+
+def test_a_training_set_in_the_layout_of_the_challenge_is_read(tmp_path, capsys):
+    """It is written by NumPy and CCL alone, as the challenge hands its own out."""
+    mask = np.zeros((48, 32), bool)
+    mask[4:40, 3:30] = True
+    np.save(tmp_path / "mask.npy", mask)
+    told = [str(tmp_path / "set"), "--mask", str(tmp_path / "mask.npy"), "--cosmologies", "3", "--realisations", "2"]
+    assert load("fair_layout").main(told) == 0
+    assert f"3 × 2 × {mask.sum()} float16" in capsys.readouterr().out
+    maps = open_maps(tmp_path / "set")
+    raw = np.load(tmp_path / "set" / "WIDE12H_bin2_2arcmin_kappa.npy")
+    assert (raw.dtype, maps.shape, maps.arcmin_per_pixel) == (np.float16, (48, 32), 2.0)
+    np.testing.assert_array_equal(maps.read([3])[0][mask], raw[1, 1].astype(np.float32))
+    labels = np.load(tmp_path / "set" / "label.npy").reshape(-1, 5)
+    np.testing.assert_array_equal(maps.parameters(["Omega_m", "S8"]), labels[:, :2])
+    # Shape noise of 30 galaxies per arcmin², and a signal beside it.
+    assert 0.0258 < raw.astype(float).std() < 0.04

@@ -154,6 +154,7 @@ def test_stacks_in_files_of_training_are_predicted_too(model, tmp_path, ending):
         group = zarr.open_group(file, mode="w")
         group.create_array("kappa", data=kappa()[:3])
         group.create_array("pixel_scale", data=np.array([SCALE]))
+    np.save(tmp_path / "label.npy", np.zeros((3, 20, 20)))
     expected = model.predict(kappa()[:3]).estimate
     for names in ([file], [tmp_path]):  # of a folder too
         found = predict_files(model, names, source_redshift=1.0)

@@ -81,10 +81,25 @@ def test_what_is_done_to_single_maps_keeps_bins_together(tmp_path):
         together(maps).downsampled(2)
 
 
+def test_every_bin_may_have_a_mask_of_its_own(tmp_path):
+    write("npz", tmp_path)
+    masks = np.ones((BINS, NY, NX), np.uint8)
+    masks[1, 2], masks[2, :, 3] = 0, 0
+    np.save(tmp_path / "mask.npy", masks)
+    maps = open_maps(tmp_path)
+    np.testing.assert_array_equal(together(maps).read(), np.where(masks == 1, kappa(), np.nan))
+    seen = np.broadcast_to(masks == 1, (N, *masks.shape)).reshape(-1, NY, NX)
+    np.testing.assert_array_equal(maps.mask, seen)
+    np.testing.assert_array_equal(maps.tiles(4).mask, np.isfinite(maps.tiles(4).read()))
+    np.savez(tmp_path / "maps.npz", kappa=kappa(), kappa_masked=kappa(), Omega_m=OMEGA, pixel_scale=2.0)
+    with pytest.raises(ValueError, match=r"the mask 'kappa_masked' has the shape .*call it otherwise"):
+        open_maps(tmp_path)
+
+
 def test_a_bad_bin_takes_its_map_along_and_no_other(tmp_path):
     bad = kappa()
     bad[2, 1, 4, 4], bad[3, 2] = np.nan, 0.0
-    np.savez(tmp_path / "maps.npz", kappa=bad, Omega_m=OMEGA, pixel_scale=2.0)
+    np.savez(tmp_path / "maps.npz", kappa=bad, Omega_m=OMEGA, z_s=Z, pixel_scale=2.0)
     with pytest.raises(BadMap, match=r"maps\.npz\[2,1\]: 1 of 96 pixels hold no convergence"):
         open_maps(tmp_path).read()
     with pytest.raises(BadMap, match=r"maps\.npz\[3,2\]: all its pixels are 0"):
@@ -126,6 +141,7 @@ def test_files_of_several_source_redshifts_are_bins(tmp_path):
         ({"bins": [1.0, 1.0, 2.0]}, r"two or more bins, each once"),
         ({"bins": [1.0, 2.0]}, r"2 redshifts are given for bins .* has \(6, 3, 12, 8\), with 3 bins"),
         ({"bins": Z, "source_redshift": 1.0}, r"leave --source-redshift"),
+        ({"bins": [0.5, 1.0, 1.5]}, r"tells the source redshifts 0\.5, 1, 2, and 0\.5, 1, 1\.5 are asked for"),
         ({"hdu": "other"}, r"has no array 'other' \(--hdu, hdu=\); it holds kappa \(6, 3, 12, 8\)"),
         ({"mask": np.ones((2, NY, NX))}, r"there are 2 masks for 3 bins"),
     ],
@@ -134,6 +150,34 @@ def test_bins_that_are_not_there_are_refused(tmp_path, told, match):
     write("npz", tmp_path)
     with pytest.raises(ValueError, match=match):
         open_maps(tmp_path, **told)
+
+
+def test_realisations_are_not_taken_for_bins(tmp_path):
+    """Labels of cosmologies alone: nothing says whether the other axis is one of bins."""
+    np.savez(tmp_path / "maps.npz", kappa=kappa(), Omega_m=OMEGA, pixel_scale=2.0)
+    with pytest.raises(
+        ValueError, match=r"but axis 1, of 3\. If these are redshift bins, give .*--bins.*if they are real"
+    ):
+        open_maps(tmp_path)
+    assert together(open_maps(tmp_path, bins=Z)).bins == BINS
+    repeated = np.repeat(OMEGA[:, None], BINS, axis=1)
+    np.savez(tmp_path / "maps.npz", kappa=kappa(), Omega_m=repeated, pixel_scale=2.0)
+    assert (len(maps := open_maps(tmp_path)), maps.apart) == (N * BINS, 1)
+    np.savez(tmp_path / "maps.npz", kappa_1=kappa()[:, 0], kappa_2=kappa()[:, 1], Omega_m=OMEGA, pixel_scale=2.0)
+    with pytest.raises(ValueError, match=r"several arrays that may be the maps: kappa_1, kappa_2"):
+        open_maps(tmp_path)
+
+
+def test_what_a_stack_tells_of_redshifts_is_not_overruled_by_choosing(tmp_path):
+    maps = kappa()[:, 0]
+    np.savez(tmp_path / "maps.npz", kappa=maps, Omega_m=OMEGA, z_s=0.5, pixel_scale=2.0)
+    assert open_maps(tmp_path).table["z_s"].tolist() == [0.5] * N
+    with pytest.raises(ValueError, match=r"tells the source redshifts 0\.5, and 1 are asked for"):
+        open_maps(tmp_path, source_redshift=1.0)
+    assert open_maps(tmp_path, relabel_redshift=1.0).table["z_s"][0] == 1.0
+    np.savez(tmp_path / "maps.npz", kappa=maps, Omega_m=OMEGA, z_s=np.linspace(0.5, 1, N), pixel_scale=2.0)
+    with pytest.raises(ValueError, match=r"tells source redshifts from 0\.5 to 1 of its maps, and a stack is of one"):
+        open_maps(tmp_path)
 
 
 def test_arrays_that_may_both_be_the_maps_are_not_guessed(tmp_path):

@@ -13,6 +13,7 @@ from awd_cosmo.maps.bins import together
 from awd_cosmo.maps.open import open_maps
 from awd_cosmo.run.job import PRESETS
 from awd_cosmo.run.pipeline import run_pipeline
+from commands import invoke
 
 COSMOLOGIES, REALISATIONS, BINS, SIDE = 14, 3, 2, 24
 JOB = PRESETS["tiny"].changed(
@@ -57,6 +58,7 @@ def test_bins_are_channels_of_the_teacher_and_of_the_statistics(run):
     names = model.statistics[0].get_feature_names_out().tolist()
     assert model.bins == BINS
     assert len(names) == 2 * 7
+    assert model.groups() == ["bin 1"] * 7 + ["bin 2"] * 7
     assert (names[0], names[7]) == ("bin 1: ln shift", "bin 2: ln shift")
     row = Results.read(run).row("held_out", "awd")
     assert row.statistic.endswith("in each of 2 redshift bins")
@@ -94,5 +96,17 @@ def test_the_model_predicts_maps_of_all_bins(run, tmp_path):
 def test_a_mask_channel_needs_a_mask(run, tmp_path):
     with pytest.raises(SettingError, match="mask_channel is given, but every pixel was observed: leave it out"):
         run_pipeline(run.parent / "data", tmp_path / "run", JOB, until="prepare", quiet=True)
-    with pytest.raises(ValueError, match="give the source redshifts of two or more bins"):
-        app(["run", str(run.parent / "data"), "--bins", "1", "--out", str(tmp_path / "other")])
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("1", "--bins is 1; give the source redshifts of two or more bins, each once"),
+        ("1,1,2", "--bins is 1,1,2; give the source redshifts of two or more bins, each once"),
+        ("0.5,x", "--bins is '0.5,x'; give source redshifts with commas, such as 0.5,1,2"),
+        ("0.5,1,2", "3 redshifts are given for bins (--bins, bins=), and maps.npz has (14, 3, 2, 24, 24), with 2 bins"),
+    ],
+)
+def test_redshifts_of_bins_are_checked(run, tmp_path, given, told):
+    done = invoke(app, ["prepare", run.parent / "data", "--bins", given, "--out", tmp_path / "other"])
+    assert (done.exit_code, told in done.stderr) == (2, True), done.stderr

@@ -243,7 +243,7 @@ class Model:
         return self.training.distance(self.features(maps, pixel_scale=pixel_scale, mask=mask))
 
     def groups(self) -> list[str]:
-        """What each feature is counted in: a band and its median wavelength on the sky, a filter, or a statistic.
+        """What each feature is of: a band and its median wavelength on the sky, a filter, a statistic, a redshift bin.
 
         Empty if a statistic does not name its features.
         """
@@ -252,6 +252,9 @@ class Model:
         for statistic in self.statistics:
             if not hasattr(statistic, "get_feature_names_out"):
                 return []
+            if isinstance(statistic, PerBin):
+                told += [str(name).partition(":")[0] for name in statistic.get_feature_names_out()]
+                continue
             count = len(statistic.get_feature_names_out())
             names = [str(name) for name in getattr(statistic, "names_", [type(statistic).__name__])]
             if hasattr(statistic, "scales"):

@@ -26,8 +26,8 @@ ENDINGS = (".fits", ".fit", ".fits.gz", ".fit.gz", ".fits.fz", *STACKS)
 def map_files(names: Collection[str | os.PathLike[str]], pattern: str | None = None) -> list[Path]:
     """Files of maps: those named, and those in folders that are named, by their endings.
 
-    Files in folders whose names begin with a dot, such as ._map.fits of macOS, are left out, and those whose names do
-    not match the pattern.
+    Files in folders whose names begin with a dot, such as ._map.fits of macOS, are left out, arrays of labels by their
+    names, as in training, and those whose names do not match the pattern.
 
     Raises
     ------
@@ -54,6 +54,11 @@ def _is_map(file: Path, pattern: str | None) -> bool:
     name = file.name
     if name.startswith(".") or not name.lower().endswith(ENDINGS):
         return False
+    if name.lower().endswith(STACKS):
+        from awd_cosmo.maps.stack_arrays import LABELS  # which brings astropy, and maps in memory need none
+
+        if LABELS.search(name):
+            return False
     return pattern is None or fnmatch.fnmatch(name, pattern)
 
 
@@ -250,8 +255,7 @@ def _flat(array: AnyArray, seen: Flags | None) -> bool:
 def _array(file: Path, seen: Flags | None, key: int | str | None = None) -> tuple[AnyArray, float]:
     """The array of maps in a file, or of a name in it, and its arcmin per pixel, NaN where nothing tells it."""
     from awd_cosmo.formats.archives import BadMap
-    from awd_cosmo.maps.stack_arrays import arrays_of
-    from awd_cosmo.maps.stacks import stack_keys, told_scale
+    from awd_cosmo.maps.stack_arrays import arrays_of, stack_keys, told_scale
 
     arrays: Mapping[str, Any] = {}
     if file.suffix.lower() == ".npy":
@@ -323,5 +327,8 @@ def read_mask(file: Path) -> Flags:
     """A mask, True where observed."""
     values, _, _ = read_observed(file, itype="any")
     if not np.isin(values, (0, 1)).all():
-        raise ValueError(f"{file} is no mask: it must hold 1 where observed and 0 elsewhere")
+        raise ValueError(
+            f"{file} is no mask: it must hold 1 where observed and 0 elsewhere, and reaches from {np.min(values):g} to "
+            f"{np.max(values):g}; weights become one by a least weight that you choose, as weights > 0.5"
+        )
     return values > 0

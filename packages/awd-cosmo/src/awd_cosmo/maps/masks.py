@@ -108,7 +108,10 @@ def read_any_mask(mask: Any) -> Mask:
     else:
         seen = plain_array(mask, "mask")
     if seen.dtype != np.bool_ and not np.isin(seen, (0, 1)).all():
-        raise ValueError("a mask must hold 1 where observed and 0 elsewhere, and nothing else")
+        raise ValueError(
+            f"a mask must hold 1 where observed and 0 elsewhere, and nothing else; this one is from {np.min(seen):g} "
+            f"to {np.max(seen):g}. Weights become a mask by a least one that you choose, as weights > 0.5"
+        )
     return np.asarray(seen, np.bool_)
 
 

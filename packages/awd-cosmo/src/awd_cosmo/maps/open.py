@@ -79,8 +79,8 @@ def open_maps(
     bins : sequence of float, optional
         Source redshifts of two or more bins that belong together (tomography): of files those that are read and put
         together by cosmology and realisation, of a stack what its axis of bins has. A stack that has labels for all
-        axes but one has bins there without being told. Every bin of a map is a row, all bins of a map one after the
-        other; `awd_cosmo.maps.bins.together` makes one row of them.
+        axes but one, and a redshift z_s for each of that one, has bins there without being told. Every bin of a map is
+        a row, all bins of a map one after the other; `awd_cosmo.maps.together` makes one row of them.
     columns : sequence of str, or mapping of str to str, optional
         Names of the columns of `cosmological_parameters.txt`, where it has no header. Or which columns of a table are
         which: from "file", "realisation", "z_s", "hdu" or the name of a parameter to the column's.
@@ -221,11 +221,11 @@ def _from_stack(
     if not path.exists():
         raise FileNotFoundError(f"no maps at {path}: there is no such file or folder")
     seen = None if mask is None else read_any_mask(mask)
-    z = source_redshift if relabel_redshift is None else relabel_redshift
     scale = None if pixel_scale is None else arcmin_per_pixel(pixel_scale)
     stack = open_stack(
-        path, mask=seen, pixel_scale=scale, source_redshift=z, columns=columns, ranges=ranges, invalid=invalid,
-        bins=bins, key=None if hdu is None else str(hdu), pattern=pattern, constant=constant,
+        path, mask=seen, pixel_scale=scale, source_redshift=source_redshift, relabel_redshift=relabel_redshift,
+        columns=columns, ranges=ranges, invalid=invalid, bins=bins, key=None if hdu is None else str(hdu),
+        pattern=pattern, constant=constant,
     )  # fmt: skip
     sets = [
         MapSet(

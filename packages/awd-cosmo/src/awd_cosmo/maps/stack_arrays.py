@@ -1,8 +1,10 @@
-"""Arrays of NumPy files, HDF5 and Zarr that hold many maps, and the source that reads single maps of one."""
+"""Arrays of NumPy files, HDF5 and Zarr that hold many maps: which these are, what is told of them, single ones read."""
 
 import hashlib
+import math
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -12,12 +14,18 @@ from typing import Any
 import numpy as np
 
 from awd_core.files import StoredArray, in_words, load_npy, load_npz, named_damage
-from awd_core.typing import Rows
+from awd_core.typing import Array, Rows
 from awd_cosmo.formats.archives import BadMap
+from awd_cosmo.formats.redshifts import REDSHIFT_TOLERANCE
 from awd_cosmo.maps.sources import LARGEST, NOT_OBSERVED, Maps, Mask, Report, Selected, room_for
 
 ENDINGS = (".npy", ".npz", ".h5", ".hdf5", ".zarr")
 """How the names of stacks end."""
+LABELS = re.compile(r"label|param|target|theta|cosmolog", re.IGNORECASE)
+"""In the names of arrays of labels beside maps, or inside."""
+_SCALE = re.compile(r"(\d+(?:\.\d+)?)_?arcmin", re.IGNORECASE)
+SCALE_NAMES = ("pixel_scale", "arcmin_per_pixel", "pixel_scale_arcmin", "pixel_arcmin")
+REDSHIFT_NAMES = ("z_s", "zs", "z_source", "source_redshift")
 
 
 @dataclass(frozen=True)
@@ -160,3 +168,83 @@ def _of_hdf5(file: Path) -> Mapping[str, Any]:
 
     h5py.File(file, "r").visititems(keep)
     return found
+
+
+def stack_keys(arrays: Mapping[str, Any], file: Path, told: str | None) -> list[str]:
+    """Names of the arrays of maps: the largest; several as large are redshift bins if they are numbered."""
+    sized = {name: math.prod(array.shape) for name, array in arrays.items() if getattr(array, "ndim", 0) >= 2}
+    shown = ", ".join(f"{name or file.name} {tuple(array.shape)}" for name, array in arrays.items()) or "nothing"
+    if told is not None and told not in sized:
+        raise ValueError(f"{file} has no array {told!r} (--hdu, hdu=); it holds {shown}")
+    if not sized:
+        raise ValueError(f"{file} holds no stack of maps, but {shown}; a stack is (maps, ny, nx)")
+    if told is not None:
+        return [told]
+    largest = [name for name in sized if sized[name] == max(sized.values())]
+    if len(largest) == 1:
+        return largest
+    numbers = {name: re.sub(r"\d+(?=\D*$)", "#", name) for name in largest}
+    named = all(re.search(r"bin|tomo|z(?=[_\d])", name, re.IGNORECASE) for name in largest)
+    if named and len(set(numbers.values())) == 1 and len({arrays[name].shape for name in largest}) == 1:
+        return sorted(largest, key=lambda name: int(re.findall(r"\d+", name)[-1]))
+    raise ValueError(
+        f"{file} holds several arrays that may be the maps: {', '.join(largest)}; say which with --hdu NAME (hdu=), or "
+        "number redshift bins as kappa_bin1, kappa_bin2"
+    )
+
+
+def told_redshifts(arrays: Mapping[str, Any], array: Any) -> Array | None:
+    """What the file tells of source redshifts: an attribute of the stack, or an array."""
+    for place in (getattr(array, "attrs", {}), arrays):
+        for name in (name for name in REDSHIFT_NAMES if name in place):
+            return np.asarray(place[name][()] if hasattr(place[name], "shape") else place[name], np.float64)
+    return None
+
+
+def settled_redshifts(
+    told: Array | None, count: int, bins: Sequence[float], wanted: float | None, relabel: float | None, file: Path
+) -> list[float]:
+    """Of the sources of each bin: as the file tells, which must not be other than was asked for, or as was said."""
+    if relabel is not None:
+        return [relabel] * count
+    asked = [float(z) for z in bins] or ([] if wanted is None else [wanted] * count)
+    if told is None or not told.size:
+        return asked or [math.nan] * count
+    if count > 1 and told.shape == (count,):
+        found = [float(z) for z in told]
+    elif np.ptp(told) <= REDSHIFT_TOLERANCE:
+        found = [float(told.flat[0])] * count
+    else:
+        raise ValueError(
+            f"{file.name} tells source redshifts from {told.min():g} to {told.max():g} of its maps, and a stack is of "
+            "one, or of one for each bin; save those of one redshift alone, or give --relabel-redshift "
+            "(relabel_redshift=)"
+        )
+    if asked and max(abs(a - b) for a, b in zip(asked, found, strict=True)) > REDSHIFT_TOLERANCE:
+        raise ValueError(
+            f"{file.name} tells the source redshifts {', '.join(f'{z:g}' for z in found)}, and "
+            f"{', '.join(f'{z:g}' for z in asked)} are asked for (--source-redshift, --bins); leave the option out, or "
+            "say what they are whatever the file says with --relabel-redshift (relabel_redshift=)"
+        )
+    return found
+
+
+def _single(arrays: Mapping[str, Any], array: Any, names: Sequence[str]) -> float:
+    """One number that an attribute of the stack, or an array of its file, tells; NaN if none does."""
+    for place in (getattr(array, "attrs", {}), arrays):
+        for name in names:
+            if (
+                name in place
+                and np.asarray(place[name][()] if hasattr(place[name], "shape") else place[name]).size == 1
+            ):
+                return float(np.asarray(place[name][()] if hasattr(place[name], "shape") else place[name]).reshape(()))
+    return math.nan
+
+
+def told_scale(arrays: Mapping[str, Any], array: Any, names: Sequence[str]) -> tuple[float, str]:
+    """Arcmin per pixel, and what tells it: a number in the file, or names of files; NaN where nothing does."""
+    scale = _single(arrays, array, SCALE_NAMES)
+    if scale > 0:
+        return scale, "by the file"
+    told = {float(found[1]) for name in names if (found := _SCALE.search(name))}
+    return (told.pop(), "by names of files") if len(told) == 1 else (math.nan, "")

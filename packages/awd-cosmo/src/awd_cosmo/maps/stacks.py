@@ -24,7 +24,19 @@ from awd_core.typing import AnyArray, Array
 from awd_cosmo.formats.listing import COLUMNS
 from awd_cosmo.formats.parameters import RANGES, UNITS, Ranges, as_parameter, exchange, outside
 from awd_cosmo.maps.sources import Mask
-from awd_cosmo.maps.stack_arrays import ENDINGS, Stacked, arrays_of, damage_in
+from awd_cosmo.maps.stack_arrays import (
+    ENDINGS,
+    LABELS,
+    REDSHIFT_NAMES,
+    SCALE_NAMES,
+    Stacked,
+    arrays_of,
+    damage_in,
+    settled_redshifts,
+    stack_keys,
+    told_redshifts,
+    told_scale,
+)
 
 FAIR_LABELS = ("Omega_m", "S8", "T_AGN", "f0", "dz")
 """What the labels of the FAIR Universe challenge are, of which three are nuisances."""
@@ -33,11 +45,7 @@ FAIR_RANGES = {"Omega_m": (0.05, 0.7)}
 
 FAIR = "labels of the FAIR Universe challenge"
 
-_LABELS = re.compile(r"label|param|target|theta|cosmolog", re.IGNORECASE)
 _MASK = re.compile(r"mask", re.IGNORECASE)
-_SCALE = re.compile(r"(\d+(?:\.\d+)?)_?arcmin", re.IGNORECASE)
-_SCALE_NAMES = ("pixel_scale", "arcmin_per_pixel", "pixel_scale_arcmin", "pixel_arcmin")
-_REDSHIFT_NAMES = ("z_s", "zs", "z_source", "source_redshift")
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,7 @@ def open_stack(
     mask: Mask | None = None,
     pixel_scale: float | None = None,
     source_redshift: float | None = None,
+    relabel_redshift: float | None = None,
     columns: Sequence[str] | Mapping[str, str] | None = None,
     ranges: Ranges | None = None,
     invalid: str = "raise",
@@ -87,14 +96,15 @@ def open_stack(
         The file, or the folder that holds it, its labels and its mask: files whose names say so.
     mask : ndarray of bool, shape (ny, nx), or (bins, ny, nx) for whole maps, optional
         In place of the one that lies there.
-    pixel_scale, source_redshift
-        Where nothing tells them.
+    pixel_scale, source_redshift, relabel_redshift
+        Where nothing tells them; the last, whatever the file tells.
     columns : sequence of str, or mapping of str to str, optional
         Names of the labels in their order, "-" for one to be left out; or, of labels with names, which are ours.
     ranges, invalid
         As for `open_maps`.
     bins : sequence of float
-        Source redshifts of the bins. Without them an axis is one of bins if there are labels of all the others.
+        Source redshifts of the bins. Without them an axis is one of bins if there are labels of all the others, and
+        the file has a redshift for each of it.
     key, pattern
         Name of the array, where a file has several; of the file, where a folder has.
     constant : bool
@@ -140,7 +150,8 @@ def open_stack(
         if mask is not None and mask.ndim == 3 and len(mask) != count:
             raise ValueError(f"there are {len(mask)} masks for {count} bins; give one mask (ny, nx), or one for each")
         scale = _pixel_scale(arrays, array, [file.name, *(one.name for one in beside)], pixel_scale, notes)
-        redshifts = _redshifts(arrays, array, count, bins, source_redshift)
+        known_z = told_redshifts(arrays, array)
+        redshifts = settled_redshifts(known_z, count, bins, source_redshift, relabel_redshift, file)
         one = Stacked(file, keys[0], maps, (int(ny), int(nx)), flat, mask, invalid, None, constant)
         sources = [
             replace(
@@ -187,9 +198,17 @@ def _bins_and_labels(
         told = [axis for axis in (last, 0) if not bins or leading[axis] == len(bins)] or [last]
         ways += [((*leading[:axis], *leading[axis + 1 :]), axis) for axis in told if len(leading) <= 3]
     notes: list[str] = []
+    redshifts = told_redshifts(arrays, array)
     for maps, axis in ways:
         values, notes = _labels(arrays, beside, maps, columns, file)
         if values:
+            if axis is not None and not bins and (redshifts is None or redshifts.shape != (leading[axis],)):
+                raise ValueError(
+                    f"{file.name} has the shape {tuple(array.shape)}, and labels for all axes in front of the pixels "
+                    f"but axis {axis}, of {leading[axis]}. If these are redshift bins, give their redshifts as --bins "
+                    "(bins=), or as an array z_s beside the maps; if they are realisations, give every map its labels, "
+                    f"as numpy.repeat(labels[:, None], {leading[axis]}, axis=1) makes them"
+                )
             return maps, axis, values, notes
     if isinstance(columns, Mapping) and ways:
         raise ValueError(f"{file} has no column {next(iter(columns.values()))!r}; it has none")
@@ -198,24 +217,11 @@ def _bins_and_labels(
     return (*ways[0], {}, notes)
 
 
-def _redshifts(arrays: Any, array: Any, count: int, bins: Sequence[float], given: float | None) -> list[float]:
-    """Of the sources of each bin: as told, or as the file tells."""
-    if bins:
-        return [float(z) for z in bins]
-    if given is None:
-        for place in (getattr(array, "attrs", {}), arrays):
-            for name in (name for name in _REDSHIFT_NAMES if name in place):
-                values = np.asarray(place[name][()] if hasattr(place[name], "shape") else place[name], np.float64)
-                if count > 1 and values.shape == (count,):
-                    return [float(z) for z in values]
-    return [_single(arrays, array, _REDSHIFT_NAMES) if given is None else given] * count
-
-
 def _roles(path: Path, folder: Path, pattern: str | None) -> tuple[Path, list[Path]]:
     """The stack, and what else lies beside it: arrays and tables of labels, masks."""
     there = sorted(item for item in folder.iterdir() if not item.name.startswith("."))
     others = [item for item in there if item.name.lower().endswith((*ENDINGS, ".csv"))]
-    helping = [item for item in others if _LABELS.search(item.name) or _MASK.search(item.name) or item.suffix == ".csv"]
+    helping = [item for item in others if LABELS.search(item.name) or _MASK.search(item.name) or item.suffix == ".csv"]
     if path != folder:
         return path, [item for item in helping if item != path]
     stacks = [item for item in others if item not in helping and fnmatch.fnmatch(item.name, pattern or "*")]
@@ -229,34 +235,12 @@ def _roles(path: Path, folder: Path, pattern: str | None) -> tuple[Path, list[Pa
     return stacks[0], helping
 
 
-def stack_keys(arrays: Mapping[str, Any], file: Path, told: str | None) -> list[str]:
-    """Names of the arrays of maps: the largest; several as large are redshift bins if they are numbered."""
-    sized = {name: math.prod(array.shape) for name, array in arrays.items() if getattr(array, "ndim", 0) >= 2}
-    shown = ", ".join(f"{name or file.name} {tuple(array.shape)}" for name, array in arrays.items()) or "nothing"
-    if told is not None and told not in sized:
-        raise ValueError(f"{file} has no array {told!r} (--hdu, hdu=); it holds {shown}")
-    if not sized:
-        raise ValueError(f"{file} holds no stack of maps, but {shown}; a stack is (maps, ny, nx)")
-    if told is not None:
-        return [told]
-    largest = [name for name in sized if sized[name] == max(sized.values())]
-    if len(largest) == 1:
-        return largest
-    numbers = {name: re.sub(r"\d+(?=\D*$)", "#", name) for name in largest}
-    if len(set(numbers.values())) == 1 and len({arrays[name].shape for name in largest}) == 1:
-        return sorted(largest, key=lambda name: int(re.findall(r"\d+", name)[-1]))
-    raise ValueError(
-        f"{file} holds several arrays that may be the maps: {', '.join(largest)}; say which with --hdu NAME (hdu=), or "
-        "number redshift bins as kappa_bin1, kappa_bin2"
-    )
-
-
 def _mask_there(arrays: dict[str, Any], beside: Sequence[Path]) -> tuple[Mask | None, list[str]]:
     for name in [name for name in arrays if _MASK.search(name)]:
         return _checked_mask(np.asarray(arrays.pop(name)), name), [f"mask by its array {name!r}"]
     for place in (place for place in beside if _MASK.search(place.name) and place.suffix.lower() in (".npy", ".npz")):
         values = np.asarray(next(iter(arrays_of(place).values())))
-        if values.ndim == 2 and np.isin(values, (0, 1)).all():
+        if values.ndim in (2, 3) and np.isin(values, (0, 1)).all():
             seen = values.astype(np.bool_)
             return seen, [f"mask {place.name}: {int(seen.sum())} of {seen.size} pixels observed"]
     return None, []
@@ -282,16 +266,16 @@ def _labels(
     count, found, where = math.prod(leading), {}, []
     for name, array in arrays.items():
         if (
-            name not in (*_REDSHIFT_NAMES, *_SCALE_NAMES)
+            name not in (*REDSHIFT_NAMES, *SCALE_NAMES)
             and tuple(array.shape) == leading
             and getattr(array, "dtype", np.dtype("O")).kind in "fiu"
         ):
             found[name.rpartition("/")[2]] = np.asarray(array, np.float64).reshape(count)
     if found:
         where.append(f"arrays of {file.name}")
-    cubes: list[tuple[str, Any]] = [(name, array) for name, array in arrays.items() if _LABELS.search(name)]
+    cubes: list[tuple[str, Any]] = [(name, array) for name, array in arrays.items() if LABELS.search(name)]
     for place in beside:
-        if place.suffix.lower() in (".npy", ".npz") and _LABELS.search(place.name):
+        if place.suffix.lower() in (".npy", ".npz") and LABELS.search(place.name):
             cubes += [(f"{place.name}{':' * bool(name)}{name}", array) for name, array in arrays_of(place).items()]
     notes: list[str] = []
     for name, array in cubes:
@@ -349,27 +333,6 @@ def _names_of(
         f"{','.join([*list(RANGES)[:2], '-'])} (columns=), - for one to be left out; the first row is "
         f"{' '.join(f'{x:g}' for x in rows[0])}"
     )
-
-
-def _single(arrays: Mapping[str, Any], array: Any, names: Sequence[str]) -> float:
-    """One number that an attribute of the stack, or an array of its file, tells; NaN if none does."""
-    for place in (getattr(array, "attrs", {}), arrays):
-        for name in names:
-            if (
-                name in place
-                and np.asarray(place[name][()] if hasattr(place[name], "shape") else place[name]).size == 1
-            ):
-                return float(np.asarray(place[name][()] if hasattr(place[name], "shape") else place[name]).reshape(()))
-    return math.nan
-
-
-def told_scale(arrays: Mapping[str, Any], array: Any, names: Sequence[str]) -> tuple[float, str]:
-    """Arcmin per pixel, and what tells it: a number in the file, or names of files; NaN where nothing does."""
-    scale = _single(arrays, array, _SCALE_NAMES)
-    if scale > 0:
-        return scale, "by the file"
-    told = {float(found[1]) for name in names if (found := _SCALE.search(name))}
-    return (told.pop(), "by names of files") if len(told) == 1 else (math.nan, "")
 
 
 def _pixel_scale(

@@ -50,13 +50,13 @@ SCALES = 3
 """Sizes of blocks that the few numbers tell of, as far as they fit: with four further numbers there are seven."""
 
 
-def new_estimator(name: str, statistic: Statistic, seed: int) -> CountRegressor:
-    """Estimator by name; few numbers are read with their products."""
+def new_estimator(name: str, statistic: Statistic, seed: int, degree: int = 2) -> CountRegressor:
+    """Estimator by name; few numbers are read with their products, those of degree 2."""
     few, how = isinstance(statistic, ShiftedLognormal), transform_of(statistic)
     if name == "nearest":
         return NearestCosmology()
     if name == "ridge":
-        return CountRidge(transform=how, degree=2 if few else 1, seed=seed)
+        return CountRidge(transform=how, degree=degree if few else 1, seed=seed)
     return EmulatorPosterior("quadratic", transform=how)
 
 
@@ -173,8 +173,17 @@ class Comparison:
         return ModelEstimates(key, name, kind, label, RECOGNISES, estimate, None, error, int(fitted.means_.size))
 
     def fit(self, estimator: str, statistic: Statistic, features: Array, rows: Rows) -> CountRegressor:
-        """An estimator of the target, fitted to features of rows."""
-        made = new_estimator(estimator, statistic, self.job.seed)
+        """An estimator of the target, fitted to features of rows.
+
+        The products of several redshift bins' numbers are many: cross-validation on these rows says whether they help.
+        """
+        if estimator == "ridge" and isinstance(statistic, ShiftedLognormal) and self.prepared.maps.bins > 1:
+            both = [self._fitted(estimator, statistic, features, rows, degree) for degree in (1, 2)]
+            return min(both, key=lambda one: float(getattr(one, "cv_rmse_").min()))  # noqa: B009 - CountRidge has it
+        return self._fitted(estimator, statistic, features, rows, 2)
+
+    def _fitted(self, estimator: str, statistic: Statistic, features: Array, rows: Rows, degree: int) -> CountRegressor:
+        made = new_estimator(estimator, statistic, self.job.seed, degree)
         more: dict[str, Any] = {"parameters": self.prepared.parameters[rows]} if estimator == "emulator" else {}
         if estimator == "ridge":
             more = {"realisation": self.prepared.phases(rows)}

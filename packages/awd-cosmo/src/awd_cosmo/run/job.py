@@ -52,6 +52,27 @@ def parse_ranges(text: str) -> dict[str, tuple[float, float]]:
     return found
 
 
+def parse_redshifts(text: str) -> tuple[float, ...]:
+    """Source redshifts of bins, with commas between them.
+
+    Raises
+    ------
+    SettingError
+        If it is something else.
+
+    Examples
+    --------
+    >>> parse_redshifts("0.5,1,2")
+    (0.5, 1.0, 2.0)
+    """
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise SettingError(
+            "{bins} is {text!r}; give source redshifts with commas, such as 0.5,1,2", text=text
+        ) from None
+
+
 @dataclass(frozen=True)
 class Job:
     """A run of `awd-cosmo run`.
@@ -189,7 +210,7 @@ class Job:
     layout: Annotated[str, DATA] = "auto"
     source_redshift: Annotated[float | None, DATA] = None
     relabel_redshift: Annotated[float | None, DATA] = None
-    bins: Annotated[tuple[float, ...], DATA, Typed("LIST")] = ()
+    bins: Annotated[tuple[float, ...], DATA, Typed("LIST", parse_redshifts)] = ()
     pixel_scale: Annotated[float | None, DATA, Typed("ARCMIN")] = None
     hdu: Annotated[str | None, DATA] = None
     pattern: Annotated[str | None, DATA] = None
@@ -277,6 +298,11 @@ class Job:
                 "{suite_shift} is {given}, and {suite} is particles, which have no lognormal shift; leave it out",
                 given=self.suite_shift,
             )
+        if self.bins and (len(set(self.bins)) < max(2, len(self.bins)) or min(self.bins) <= 0):
+            raise SettingError(
+                "{bins} is {given}; give the source redshifts of two or more bins, each once",
+                given=",".join(f"{z:g}" for z in self.bins),
+            )  # fmt: skip
         object.__setattr__(self, "tile", self.tile or None)
         object.__setattr__(self, "ranges", {name: tuple(ends) for name, ends in self.ranges.items()})
         for name, (low, high) in self.ranges.items():
