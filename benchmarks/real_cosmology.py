@@ -52,16 +52,14 @@ def rows(file: Path, kinds: Sequence[str], cosmologies: int, maps: int) -> list[
         images, theta = training(kind, redshift, cosmologies, maps)
         targets = np.column_stack([theta[:, 0], theta[:, 1] * np.sqrt(theta[:, 0] / 0.3)])
         ids = np.repeat(np.arange(cosmologies), maps)
-        spectrum = PowerSpectrum(arcmin_per_pixel=60 * 3.5 / PIXELS)
+        spectrum = PowerSpectrum(60 * 3.5 / PIXELS, bins=8)
         for name, statistic in (("seven numbers", ShiftedLognormal("haar")), ("power spectrum", spectrum)):
             features = statistic.fit(images).transform(images)
-            how = "none" if name == "seven numbers" else "log"
-            ridge = CountRidge(transform=how, degree=2).fit(features, targets, cosmology=ids)
+            ridge = CountRidge(transform="none", degree=2).fit(features, targets, cosmology=ids)
             numbers = statistic.transform(asked)
             (estimate,), (error,) = ridge.predict(numbers, return_std=True)
-            scale = np.log if how == "log" else np.asarray
-            like = TrainingDistribution.from_features(scale(features), parameters=theta)
-            away = float(like.times(like.distance(scale(numbers))[0])[0])
+            like = TrainingDistribution.from_features(features, parameters=theta)
+            away = float(like.times(like.distance(numbers)[0])[0])
             told = [f"{value:.3f} ± {bar:.3f}" for value, bar in zip(estimate, error, strict=True)]
             hit = ["yes" if abs(v - t) < 2 * b else "no" for v, b, t in zip(estimate, error, TRUTH, strict=True)]
             found.append([f"{redshift:.2f}", kind, name, *told, f"{away:.1f}", ", ".join(hit)])
