@@ -363,3 +363,24 @@ def test_a_task_of_scale_counts_all_maps(tmp_path, capsys):
     told = json.loads(capsys.readouterr().out)
     assert told["items"] == 70
     assert list(told["seconds"]) == ["open", "read and cache", "count"]
+
+
+def test_simulated_maps_are_counted_as_real_ones_are():
+    from awd_cosmo.simulate.map_model import map_model
+
+    simulated_maps = load("simulated_maps")
+    kappa = np.zeros((128, 128))
+    kappa[40, 50], kappa[80, 90] = 1.0, -0.5
+    kappa += np.random.default_rng(0).standard_normal(kappa.shape) * 1e-3
+    sd, skewness, kurtosis, above, far_above, below = simulated_maps.numbers(kappa, 2 * kappa.std())
+    assert sd == pytest.approx(0.5)
+    assert skewness > 10
+    assert kurtosis > 1000
+    area = (126 * 3.5 / 128) ** 2
+    assert (above, far_above, below) == pytest.approx((1 / area, 1 / area, 1 / area))
+    blocks = simulated_maps.averaged(np.arange(16.0).reshape(4, 4), 2)
+    np.testing.assert_allclose(blocks, [[-5, -3], [3, 5]])
+    assert simulated_maps.redshift_of(Path("convergence_z103.fit")) == 1.03
+    # Halofit's deviation of a pixel of 1.64 arcmin, beam and all: below that without the beam.
+    plain = map_model(simulated_maps.COSMOLOGY).variance ** 0.5
+    assert 0.7 * plain < simulated_maps.expected_deviation(1.0) < 0.95 * plain

@@ -156,5 +156,5 @@ def test_an_amplitude_that_follows_from_sigma8_may_be_small():
     theory = lensing_theory({"Omega_m": 0.6, "sigma8": 0.4})
     assert theory.parameters["A_s"] < 1
     assert theory.parameters["sigma8"] == pytest.approx(0.4)
-    with pytest.raises(ValueError, match="A_s = 0.5 is outside its plausible range"):
+    with pytest.raises(ValueError, match=r"A_s = 0.5 is outside its plausible range"):
         lensing_theory({"Omega_m": 0.3, "A_s": 0.5})

@@ -337,7 +337,7 @@ def _checked(parameters: Mapping[str, Any], *, amplitude: bool) -> _Key:
         # S8 follows from the others, and would have no effect.
         check_choice("a parameter", name, [*(known for known in RANGES if known != "S8"), "Omega_b"], required=True)
         values[name] = float(value.to_value("eV") if name == "M_nu" and hasattr(value, "to_value") else value)
-    # With σ8 beside it, A_s follows, and is small where Ω_m is large and σ8 is not; σ8 itself is held against its range.
+    # With σ8 beside it, A_s follows, and is small where Ω_m is large; σ8 itself is held against its range.
     known = {"Omega_b", "A_s"} if "sigma8" in values else {"Omega_b"}
     check_parameters({name: x for name, x in values.items() if name not in known}, "the cosmology")
     if "Omega_m" not in values or (amplitude and "A_s" not in values and "sigma8" not in values):

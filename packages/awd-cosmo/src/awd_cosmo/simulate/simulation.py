@@ -220,7 +220,8 @@ def theory_table(out: str | os.PathLike[str], *, cosmologies: Sequence[int] | No
         `skewness` ⟨κ³⟩/⟨κ²⟩^{3/2} of pixels about the known mean 0, each with `…_error` (standard error, by the
         jackknife over maps; NaN for a single map) and `…_theory`; `power_ratio`, the mean over the modes between the
         fundamental and half of the Nyquist multipole of measured over expected periodogram, `power_ratio_error`; and
-        `power_deviation` as in `MapModel`. Of particles, skewness and deviation are not foretold, and NaN.
+        `power_deviation` as in `MapModel`. Of particles, skewness and deviation are not foretold, and NaN; where maps
+        have nuisances, theory is that of maps without.
 
     Raises
     ------
