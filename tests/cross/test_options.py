@@ -52,7 +52,8 @@ OPTIONS = {
     """,
     "awd-cosmo simulate": """
         OUT required | --preset = quick | --cosmologies 1.. | --realisations 1.. | --pixels 16.. |
-        --shift = empty-beam | --seed 0.. = 0 | --workers 1.. = 1 | --scheduler | --theory | --quiet |
+        --shift = empty-beam | --redshift | --smail | --nuisances | --seed 0.. = 0 | --workers 1.. = 1 |
+        --scheduler | --theory | --quiet |
     """,
     "awd-cosmo teach": """
         RUN required | --workers 1.. = 1 | --scheduler | --quiet |
