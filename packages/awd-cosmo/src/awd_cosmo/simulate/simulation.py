@@ -147,7 +147,7 @@ def simulate_suite(
     setup : Setup, optional
         How maps are made.
     workers : int or Workers
-        Processes, or open `awd_core.workers.open`. Each holds one map at a time, with particles a box too (0.5 GB).
+        Processes, or open `awd_core.workers.open`. Each holds one map at a time, with particles a box too (0.8 GB).
     progress : callable, optional
         Called with the number of maps that are there and the number of all maps.
 
