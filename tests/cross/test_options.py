@@ -34,7 +34,7 @@ OPTIONS = {
     """,
     "awd-cosmo run": """
         DATA | --simulate | --preset = quick | --suite = quick; tiny tiny | --cosmologies 8.. | --realisations 1.. |
-        --map-pixels 16.. | --shift = empty-beam |
+        --map-pixels 16.. | --shift = empty-beam | --smail | --nuisances |
         --layout = auto | --source-redshift | --relabel-redshift | --pixel-scale | --hdu | --pattern | --columns |
         --ranges = {} | --itype | --headers = check | --invalid = raise | --training-mask |
         --least-observed 0..1 = 0.8 | --fill = 0 | --on-error = raise | --phases = avoid | --observed repeated |

@@ -132,6 +132,11 @@ def test_predict_takes_real_maps_and_says_how_far_they_are(run, real_data, tmp_p
             ["run", "--simulate", "--suite", "particles", "--shift", "0.03", "--out", "x"],
             "--shift is 0.03, and --suite",
         ),
+        (
+            ["run", "--simulate", "--nuisances", "gas_mass=1:2", "--out", "x"],
+            "gas_mass is (1.0, 2.0); give (low, high)",
+        ),
+        (["run", "maps", "--smail", "2,1.5", "--out", "x"], "--smail is for simulated maps"),
         (["teach", "no-run"], "holds no run"),
         (["predict", "no-model.json", "map.fits"], "no-model.json"),
         (["predict", "m.json", "map.fits", "--out", "table.txt"], "must be .csv or .json"),
