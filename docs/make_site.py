@@ -64,7 +64,7 @@ STEPS: dict[str, dict[str, str]] = {
     "awd_cosmo": {
         "Maps": "open_maps MapSet read_map write_map write_suite pack_models BadMap",
         "Splits": "split_maps Split cross_validation_folds",
-        "Simulation": "simulate_maps simulate_suite Setup HaloModel ParticleModel sobol latin_hypercube"
+        "Simulation": "simulate_maps simulate_suite Setup HaloModel ParticleModel Smail Nuisances sobol latin_hypercube"
         " lensing_theory empty_beam theory_table",
         "Teachers": "MapTeacher SkyAugmentation ResNet ResNet18 ResNet34",
         "Statistics of maps": "ShiftedLognormal ScaleCounts wavelet_scales PeakCounts PeaksAbove find_peaks"

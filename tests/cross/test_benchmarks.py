@@ -382,3 +382,24 @@ def test_a_training_set_in_the_layout_of_the_challenge_is_read(tmp_path, capsys)
     np.testing.assert_array_equal(maps.parameters(["Omega_m", "S8"]), labels[:, :2])
     # Shape noise of 30 galaxies per arcmin², and a signal beside it.
     assert 0.0258 < raw.astype(float).std() < 0.04
+
+
+def test_simulated_maps_are_counted_as_real_ones_are():
+    from awd_cosmo.simulate.map_model import map_model
+
+    simulated_maps = load("simulated_maps")
+    kappa = np.zeros((128, 128))
+    kappa[40, 50], kappa[80, 90] = 1.0, -0.5
+    kappa += np.random.default_rng(0).standard_normal(kappa.shape) * 1e-3
+    sd, skewness, kurtosis, above, far_above, below = simulated_maps.numbers(kappa, 2 * kappa.std())
+    assert sd == pytest.approx(0.5)
+    assert skewness > 10
+    assert kurtosis > 1000
+    area = (126 * 3.5 / 128) ** 2
+    assert (above, far_above, below) == pytest.approx((1 / area, 1 / area, 1 / area))
+    blocks = simulated_maps.averaged(np.arange(16.0).reshape(4, 4), 2)
+    np.testing.assert_allclose(blocks, [[-5, -3], [3, 5]])
+    assert simulated_maps.redshift_of(Path("convergence_z103.fit")) == 1.03
+    # Halofit's deviation of a pixel of 1.64 arcmin, beam and all: below that without the beam.
+    plain = map_model(simulated_maps.COSMOLOGY).variance ** 0.5
+    assert 0.7 * plain < simulated_maps.expected_deviation(1.0) < 0.95 * plain

@@ -37,7 +37,7 @@ OPTIONS = {
     """,
     "awd-cosmo run": """
         DATA | --simulate | --preset = quick | --suite = quick; tiny tiny | --cosmologies 8.. | --realisations 1.. |
-        --map-pixels 16.. | --shift = empty-beam |
+        --map-pixels 16.. | --shift = empty-beam | --smail | --nuisances |
         --layout = auto | --source-redshift | --relabel-redshift | --bins | --pixel-scale | --hdu | --pattern |
         --columns | --ranges = {} | --itype | --headers = check | --invalid = raise | --training-mask |
         --least-observed 0..1 = 0.8 | --fill = 0 | --mask-channel | --on-error = raise | --phases = avoid |
@@ -55,7 +55,8 @@ OPTIONS = {
     """,
     "awd-cosmo simulate": """
         OUT required | --preset = quick | --cosmologies 1.. | --realisations 1.. | --pixels 16.. |
-        --shift = empty-beam | --seed 0.. = 0 | --workers 1.. = 1 | --scheduler | --theory | --quiet |
+        --shift = empty-beam | --redshift | --smail | --nuisances | --seed 0.. = 0 | --workers 1.. = 1 |
+        --scheduler | --theory | --quiet |
     """,
     "awd-cosmo teach": """
         RUN required | --workers 1.. = 1 | --scheduler | --quiet |

@@ -125,6 +125,18 @@ def test_predict_takes_real_maps_and_says_how_far_they_are(run, real_data, tmp_p
         ),
         (["run", "maps", "--ranges", "sigma8", "--out", "x"], "--ranges is 'sigma8'; give NAME=LOW:HIGH"),
         (["simulate", "x", "--preset", "huge"], "choose one of tiny, quick"),
+        (["simulate", "x", "--preset", "particles", "--shift", "hilbert"], "particles come with a shift of 'hilbert'"),
+        (["simulate", "x", "--nuisances", "shear=0:1"], "did you mean shear_bias?"),
+        (["simulate", "x", "--smail", "2"], "smail is '2'; give two numbers A,B"),
+        (
+            ["run", "--simulate", "--suite", "particles", "--shift", "0.03", "--out", "x"],
+            "--shift is 0.03, and --suite",
+        ),
+        (
+            ["run", "--simulate", "--nuisances", "gas_mass=1:2", "--out", "x"],
+            "gas_mass is (1.0, 2.0); give (low, high)",
+        ),
+        (["run", "maps", "--smail", "2,1.5", "--out", "x"], "--smail is for simulated maps"),
         (["teach", "no-run"], "holds no run"),
         (["predict", "no-model.json", "map.fits"], "no-model.json"),
         (["predict", "m.json", "map.fits", "--out", "table.txt"], "must be .csv or .json"),

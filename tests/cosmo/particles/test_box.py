@@ -104,27 +104,28 @@ def test_the_same_seed_gives_the_same_particles(cosmology):
 def test_a_map_of_flat_planes_is_the_sum_of_their_weights():
     planes = np.full((2, 3, 8, 8), 0.5, dtype=np.float32)
     planes[1] = -0.25
-    cone = LightCone(planes, np.array([100.0, 300.0]), np.array([0.01, 0.02]), 50.0)
-    kappa = cone.look(6, 0.01, np.random.default_rng(0))
+    cone = LightCone(planes, np.array([0.0, 200.0, 400.0]), 50.0)
+    kappa = cone.look(6, 0.01, np.array([0.01, 0.02]), np.random.default_rng(0))
     np.testing.assert_allclose(kappa, 0.01 * 0.5 - 0.02 * 0.25, rtol=1e-6)
 
 
 def test_a_map_keeps_the_sum_of_a_plane_that_it_covers():
     plane = np.random.default_rng(3).random((1, 1, 8, 8)).astype(np.float32)
-    cone = LightCone(np.repeat(plane, 3, axis=1), np.array([100.0]), np.array([2.0]), 50.0)
+    cone = LightCone(np.repeat(plane, 3, axis=1), np.array([0.0, 200.0]), 50.0)
     # 0.5 rad at 100 Mpc are the 50 Mpc of the plane: four pixels, each as wide as two points of it.
-    kappa = cone.look(4, 0.125, np.random.default_rng(0))
+    kappa = cone.look(4, 0.125, np.array([2.0]), np.random.default_rng(0))
     assert kappa.mean() == pytest.approx(2 * plane.mean(dtype=float), rel=1e-5)
+    # A transfer function that takes all but the mean.
+    flat = cone.look(4, 0.125, np.array([2.0]), np.random.default_rng(0), lambda plane, wave: wave == 0)
+    np.testing.assert_allclose(flat, 2 * plane.mean(dtype=float), rtol=1e-5)
 
 
 def test_weights_of_planes_are_the_integral_of_the_kernel(cosmology):
-    def kernel(distance):
-        return 1e-6 * distance * (1 - distance / 730.0)
-
-    cone = light_cone(cosmology, long_waves, TINY, 730.0, kernel, np.random.default_rng(0))
+    cone = light_cone(cosmology, long_waves, TINY, 730.0, np.random.default_rng(0))
     assert cone.contrast.shape == (8, 3, 64, 64)
     np.testing.assert_allclose(cone.distance, (np.arange(8) + 0.5) * 730 / 8)
-    assert cone.weight.sum() == pytest.approx(1e-6 * 730**2 / 6, rel=1e-12)
+    weights = cone.weights(lambda distance: 1e-6 * distance * (1 - distance / 730.0))
+    assert weights.sum() == pytest.approx(1e-6 * 730**2 / 6, rel=1e-12)
 
 
 @pytest.mark.parametrize(

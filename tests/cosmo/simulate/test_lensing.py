@@ -150,3 +150,11 @@ def test_options_that_do_not_exist_are_refused():
             lensing_theory(FIDUCIAL, source)
     with pytest.raises(ValueError, match=r"source_redshift is -1\.0; give a number above 0"):
         empty_beam(FIDUCIAL, -1.0)
+
+
+def test_an_amplitude_that_follows_from_sigma8_may_be_small():
+    theory = lensing_theory({"Omega_m": 0.6, "sigma8": 0.4})
+    assert theory.parameters["A_s"] < 1
+    assert theory.parameters["sigma8"] == pytest.approx(0.4)
+    with pytest.raises(ValueError, match=r"A_s = 0.5 is outside its plausible range"):
+        lensing_theory({"Omega_m": 0.3, "A_s": 0.5})

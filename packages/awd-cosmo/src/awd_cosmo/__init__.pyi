@@ -43,10 +43,12 @@ from .simulate.design import sobol as sobol
 from .simulate.halos import HaloModel as HaloModel
 from .simulate.lensing import empty_beam as empty_beam
 from .simulate.lensing import lensing_theory as lensing_theory
+from .simulate.nuisances import Nuisances as Nuisances
 from .simulate.setup import Setup as Setup
 from .simulate.simulation import simulate_maps as simulate_maps
 from .simulate.simulation import simulate_suite as simulate_suite
 from .simulate.simulation import theory_table as theory_table
+from .simulate.sources import Smail as Smail
 from .statistics.counts import PeakCounts as PeakCounts
 from .statistics.few_counts import PeaksAbove as PeaksAbove
 from .statistics.kernels import wavelet_kernels as wavelet_kernels

@@ -16,6 +16,11 @@ def simulate(
     shift: Annotated[
         str, Typed("NAME|NUMBER"), "Lognormal shift: empty-beam, hilbert (a published fit) or a number."
     ] = "empty-beam",
+    redshift: Annotated[float | None, "Of the source plane, or the mean of a distribution."] = None,
+    smail: Annotated[str | None, Typed("A,B"), "Sources spread as z^A exp(-(z/z0)^B), such as 2,1.5."] = None,
+    nuisances: Annotated[
+        str | None, Typed("NAME=LOW:HIGH"), "Drawn for each map: redshift_shift, shear_bias, gas_mass."
+    ] = None,
     seed: Annotated[int, AtLeast(0), "Of design and noise."] = 0,
     workers: Workers = 1,
     scheduler: Scheduler = None,
@@ -30,12 +35,20 @@ def simulate(
 
     from awd_core.run import Screen
     from awd_core.workers import open_workers
+    from awd_cosmo.simulate import Nuisances, Smail
     from awd_cosmo.simulate.simulation import PRESETS, simulate_suite, theory_table
 
     chosen = PRESETS[preset]
     if cosmologies is not None:
         chosen = replace(chosen, cosmologies=cosmologies)
-    setup = replace(chosen.setup, pixels=pixels or chosen.setup.pixels, shift=shift)
+    setup = replace(
+        chosen.setup,
+        pixels=pixels or chosen.setup.pixels,
+        shift=shift,
+        source_redshift=chosen.setup.source_redshift if redshift is None else redshift,
+        smail=None if smail is None else Smail.typed(smail),
+        nuisances=None if nuisances is None else Nuisances.typed(nuisances),
+    )
     screen = Screen(quiet=quiet)
     with resumable(out), screen.task("Simulation") as show, open_workers(workers, scheduler) as crew:
         table = simulate_suite(

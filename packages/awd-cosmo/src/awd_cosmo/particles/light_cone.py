@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import fft
 from scipy.ndimage import map_coordinates
 
 from awd_core.typing import Array
@@ -27,20 +28,44 @@ class LightCone:
     ----------
     contrast : ndarray of float32, shape (planes, 3, side, side)
         Projected density contrast of each slab along each axis of the box.
-    distance : ndarray, shape (planes,)
-        Of the middle of each slab, in Mpc.
-    weight : ndarray, shape (planes,)
-        Convergence of a contrast of 1.
+    edges : ndarray, shape (planes + 1,)
+        Of the slabs, in Mpc.
     box : float
         Side of a plane in Mpc.
     """
 
     contrast: Floats
-    distance: Array
-    weight: Array
+    edges: Array
     box: float
 
-    def look(self, pixels: int, pixel: float, rng: np.random.Generator) -> Array:
+    @property
+    def distance(self) -> Array:
+        """Of the middle of each slab, in Mpc."""
+        middle: Array = 0.5 * (self.edges[:-1] + self.edges[1:])
+        return middle
+
+    def weights(self, kernel: Callable[[Array], Array]) -> Array:
+        """Convergence of a contrast of 1 in each slab, shape (planes,).
+
+        Parameters
+        ----------
+        kernel : callable
+            Weight of the density contrast in 1/Mpc at distances in Mpc: κ = ∫ W δ dχ.
+        """
+        nodes, shares = np.polynomial.legendre.leggauss(8)
+        half = 0.5 * np.diff(self.edges)
+        inside = self.distance[:, None] + half[:, None] * nodes
+        result: Array = (kernel(inside.ravel()).reshape(inside.shape) * shares).sum(axis=1) * half
+        return result
+
+    def look(
+        self,
+        pixels: int,
+        pixel: float,
+        weights: Array,
+        rng: np.random.Generator,
+        transfer: Callable[[int, Array], Array] | None = None,
+    ) -> Array:
         """One map.
 
         Parameters
@@ -49,8 +74,12 @@ class LightCone:
             Along a side.
         pixel : float
             Side of a pixel in radians.
+        weights : ndarray, shape (planes,)
+            Convergence of a contrast of 1 in each slab.
         rng : numpy.random.Generator
             Axes, orientations and places come from it.
+        transfer : callable, optional
+            What the modes of a plane are multiplied with, of its number and of wavenumbers in 1/Mpc.
 
         Returns
         -------
@@ -60,8 +89,12 @@ class LightCone:
         side = self.contrast.shape[-1]
         step = self.box / side
         kappa = np.zeros((pixels, pixels))
-        for planes, distance, weight in zip(self.contrast, self.distance, self.weight, strict=True):
-            plane = np.rot90(planes[rng.integers(3)], int(rng.integers(4)))
+        wave = 2 * np.pi * np.hypot(fft.fftfreq(side, step)[:, None], fft.rfftfreq(side, step)[None, :])
+        for number, (distance, weight) in enumerate(zip(self.distance, weights, strict=True)):
+            plane = self.contrast[number, rng.integers(3)]
+            if transfer is not None:
+                plane = fft.irfft2(fft.rfft2(plane) * transfer(number, wave), s=plane.shape)
+            plane = np.rot90(plane, int(rng.integers(4)))
             plane = plane.T if rng.integers(2) else plane
             corner = rng.random(2) * side
             # Points as close as those of the plane, so that the mean over a pixel misses none.
@@ -78,7 +111,6 @@ def light_cone(
     linear: Callable[[Array], Array],
     model: ParticleModel,
     farthest: float,
-    kernel: Callable[[Array], Array],
     rng: np.random.Generator,
 ) -> LightCone:
     """Simulate a box and cut its lens planes.
@@ -89,8 +121,6 @@ def light_cone(
         As in `simulate_particles`.
     farthest : float
         Distance of the farthest source, in Mpc.
-    kernel : callable
-        Weight of the density contrast in the convergence, in 1/Mpc, at distances in Mpc: κ = ∫ W δ dχ.
     rng : numpy.random.Generator
         Initial noise and places of the slabs come from it.
 
@@ -100,12 +130,8 @@ def light_cone(
     """
     number = math.ceil(farthest / model.box * (1 - 1e-12))
     depth = farthest / number
-    edges = depth * np.arange(number + 1)
-    nodes, shares = np.polynomial.legendre.leggauss(8)
-    inside = edges[:-1, None] + 0.5 * depth * (nodes + 1)
-    weight = (kernel(inside.ravel()).reshape(inside.shape) * shares).sum(axis=1) * 0.5 * depth
-    distance = 0.5 * (edges[:-1] + edges[1:])
-    when = cosmology.scale_factor_of_chi(distance)
+    edges: Array = depth * np.arange(number + 1, dtype=np.float64)
+    when = cosmology.scale_factor_of_chi(0.5 * (edges[:-1] + edges[1:]))
     side = 2 * model.mesh
     start = rng.random((number, 3)) * model.mesh
     contrast = np.empty((number, 3, side, side), dtype=np.float32)
@@ -114,4 +140,4 @@ def light_cone(
         for axis in range(3):
             slab = (float(start[plane, axis]), depth / model.cell)
             contrast[plane, axis] = projected(place, model.mesh, axis, slab, side)
-    return LightCone(contrast, distance, weight, model.box)
+    return LightCone(contrast, edges, model.box)

@@ -44,15 +44,7 @@ def force(place: Floats, mesh: int, strength: float) -> Floats:
     -------
     ndarray of float32, shape (3, particles)
     """
-    density = np.zeros(mesh**3, dtype=np.float32)
-    for _, index, weight in _clouds(place, mesh):
-        np.add.at(density, index, weight)
-    modes = fft.rfftn(density.reshape(mesh, mesh, mesh), overwrite_x=True)
-    k = wavenumbers(mesh)
-    square = k[0] ** 2 + k[1] ** 2 + k[2] ** 2
-    square[0, 0, 0] = 1.0
-    modes *= np.float32(strength * mesh**3 / place.shape[1]) / square
-    modes[0, 0, 0] = 0.0
+    modes, k = _inverse_laplacian(place, mesh, strength), wavenumbers(mesh)
     fields = [fft.irfftn(1j * one * modes, s=(mesh, mesh, mesh), overwrite_x=True).ravel() for one in k]
     result = np.empty_like(place)
     for part, index, weight in _clouds(place, mesh):
@@ -61,6 +53,20 @@ def force(place: Floats, mesh: int, strength: float) -> Floats:
         for axis, field in enumerate(fields):
             result[axis, part] = weights @ field
     return result
+
+
+def _inverse_laplacian(place: Floats, mesh: int, strength: float) -> npt.NDArray[np.complex64]:
+    """Modes of −φ, with ∇²φ = strength · δ."""
+    density = np.zeros(mesh**3, dtype=np.float32)
+    for _, index, weight in _clouds(place, mesh):
+        np.add.at(density, index, weight)
+    modes: npt.NDArray[np.complex64] = fft.rfftn(density.reshape(mesh, mesh, mesh))
+    k = wavenumbers(mesh)
+    square = k[0] ** 2 + k[1] ** 2 + k[2] ** 2
+    square[0, 0, 0] = 1.0
+    modes *= np.float32(strength * mesh**3 / place.shape[1]) / square
+    modes[0, 0, 0] = 0.0
+    return modes
 
 
 def projected(place: Floats, mesh: int, axis: int, slab: tuple[float, float], pixels: int) -> Floats:

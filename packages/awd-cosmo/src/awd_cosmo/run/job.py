@@ -127,6 +127,10 @@ class Job:
         Side of simulated maps.
     suite_shift
         Lognormal shift of simulated maps: empty-beam, hilbert (a published fit) or a number.
+    suite_smail
+        Sources of simulated maps spread as z^A exp(-(z/z0)^B) about z = 1, such as 2,1.5; one plane, if not given.
+    suite_nuisances
+        Drawn for each simulated map: redshift_shift, shear_bias, gas_mass; several with commas.
     maps_per_cosmology
         Read only the first so many realisations of each cosmology.
     noise
@@ -229,6 +233,8 @@ class Job:
     suite_realisations: Annotated[int | None, AtLeast(1)] = None
     suite_pixels: Annotated[int | None, DATA, AtLeast(16), Typed(name="--map-pixels")] = None
     suite_shift: Annotated[str, DATA, Typed("NAME|NUMBER", name="--shift")] = "empty-beam"
+    suite_smail: Annotated[str | None, DATA, Typed("A,B", name="--smail")] = None
+    suite_nuisances: Annotated[str | None, DATA, Typed("NAME=LOW:HIGH", name="--nuisances")] = None
     maps_per_cosmology: Annotated[int | None, AtLeast(1)] = None
     noise: Annotated[Literal["lenstools", "fair"] | None, MAPS] = None
     galaxies: Annotated[float, MAPS] = 30.0
@@ -303,6 +309,8 @@ class Job:
                 "{bins} is {given}; give the source redshifts of two or more bins, each once",
                 given=",".join(f"{z:g}" for z in self.bins),
             )  # fmt: skip
+        if self.suite_smail is not None or self.suite_nuisances is not None:
+            self.drawn_from()
         object.__setattr__(self, "tile", self.tile or None)
         object.__setattr__(self, "ranges", {name: tuple(ends) for name, ends in self.ranges.items()})
         for name, (low, high) in self.ranges.items():
@@ -330,6 +338,15 @@ class Job:
             raise ValueError("a run needs a wavelet to start from, a statistic and an estimator")
         if self.teacher is None and self.epochs == 0 and self.gradients_digest is None:
             raise SettingError("{epochs} is 0: without a teacher there is nothing to distil; give gradients, or epochs")
+
+    def drawn_from(self) -> dict[str, Any]:
+        """Settings of the simulation that say where sources are and what is drawn for each map."""
+        from awd_cosmo.simulate import Nuisances, Smail  # which need NumPy, as help does not
+
+        return {
+            "smail": None if self.suite_smail is None else Smail.typed(self.suite_smail),
+            "nuisances": None if self.suite_nuisances is None else Nuisances.typed(self.suite_nuisances),
+        }
 
     @property
     def targets(self) -> tuple[str, ...]:

@@ -95,7 +95,9 @@ def simulate_first(job: Job, folder: Path, *, workers: Workers, progress: Callab
         raise ValueError(f"the suite must be one of {', '.join(PRESETS)}; got {job.suite!r}")
     preset = PRESETS[job.suite]
     preset = replace(preset, cosmologies=job.suite_cosmologies or preset.cosmologies)
-    setup = replace(preset.setup, pixels=job.suite_pixels or preset.setup.pixels, shift=job.suite_shift)
+    setup = replace(
+        preset.setup, pixels=job.suite_pixels or preset.setup.pixels, shift=job.suite_shift, **job.drawn_from()
+    )
     simulate_suite(
         folder, seed=job.seed, preset=job.suite, design=preset.table(job.seed), setup=setup,
         # Where this process does all, other steps have threads for the other cores; this one has not.

@@ -4,8 +4,10 @@ from .design import sobol as sobol
 from .halos import HaloModel as HaloModel
 from .lensing import empty_beam as empty_beam
 from .lensing import lensing_theory as lensing_theory
+from .nuisances import Nuisances as Nuisances
 from .setup import Setup as Setup
 from .shift import hilbert_shift as hilbert_shift
 from .simulation import simulate_maps as simulate_maps
 from .simulation import simulate_suite as simulate_suite
 from .simulation import theory_table as theory_table
+from .sources import Smail as Smail

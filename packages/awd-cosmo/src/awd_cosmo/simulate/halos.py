@@ -30,8 +30,9 @@ from scipy import fft, sparse
 
 from awd_core.checks import is_real_number, whole_number
 from awd_core.typing import Array
-from awd_cosmo.simulate.lensing import lensing_kernel, matter_cosmology
+from awd_cosmo.simulate.lensing import as_sources, lensing_kernel, matter_cosmology
 from awd_cosmo.simulate.lognormal import Grid
+from awd_cosmo.simulate.sources import Sources
 
 _IMAGES = 1
 """Images of the spectrum on either side that are folded back: 3 × 3, as if pixels were averages of 3 × 3 points."""
@@ -156,7 +157,7 @@ class HaloField:
 def halo_field(
     parameters: Mapping[str, Any],
     grid: Grid,
-    source_redshift: float = 1.0,
+    source_redshift: float | Sources = 1.0,
     model: HaloModel | None = None,
     *,
     transfer: str = "eisenstein_hu",
@@ -169,8 +170,8 @@ def halo_field(
         As in `awd_cosmo.simulate.lensing_theory`.
     grid : Grid
         That maps are cut from.
-    source_redshift : float
-        Redshift of the source plane.
+    source_redshift : float or Sources
+        Redshift of the source plane, or a distribution.
     model : HaloModel, optional
         Which halos; None: those of `HaloModel()`.
     transfer : {"eisenstein_hu", "camb"}
@@ -200,9 +201,10 @@ def halo_field(
     """
     model = model or HaloModel()
     cosmology = matter_cosmology(parameters, transfer=transfer)
-    redshift, mass, density = _numbers(cosmology, source_redshift, model)
+    sources = as_sources(source_redshift)
+    redshift, mass, density = _numbers(cosmology, sources.farthest, model)
     radial, _ = _folding(grid.finer)
-    profiles = _profiles(cosmology, redshift, mass, source_redshift, radial)
+    profiles = _profiles(cosmology, redshift, mass, sources, radial)
     # A halo of any bin is a sum of few profiles: so many FFTs a map, instead of one for each bin.
     total = profiles[:, :1]
     left, strength, right = np.linalg.svd(profiles / total, full_matrices=False)
@@ -222,11 +224,11 @@ def _tools() -> tuple[Any, Any]:
     return halo.MassFuncTinker08(mass_def="200m"), halo.HaloProfileNFW(mass_def="200m", concentration=concentration)
 
 
-def _numbers(cosmology: Any, source_redshift: float, model: HaloModel) -> tuple[Array, Array, Array]:
+def _numbers(cosmology: Any, farthest: float, model: HaloModel) -> tuple[Array, Array, Array]:
     """Redshift, mass, and number per steradian of each bin; the bins of mass run first."""
     mass_function, _ = _tools()
     # Thin near the observer, where equal shells would be coarse: their power is right to 2 %.
-    edges = source_redshift * np.linspace(0.0, 1.0, model.shells + 1) ** 1.5
+    edges = farthest * np.linspace(0.0, 1.0, model.shells + 1) ** 1.5
     middle = 0.5 * (edges[1:] + edges[:-1])
     # ∫ χ² dχ over a shell, exact.
     volume = np.diff(np.append(0.0, cosmology.comoving_radial_distance(1 / (1 + edges[1:])) ** 3)) / 3
@@ -243,7 +245,7 @@ def _numbers(cosmology: Any, source_redshift: float, model: HaloModel) -> tuple[
     return np.repeat(middle, model.mass_bins), mass.ravel(), density.ravel()
 
 
-def _profiles(cosmology: Any, redshift: Array, mass: Array, source_redshift: float, ell: Array) -> Array:
+def _profiles(cosmology: Any, redshift: Array, mass: Array, sources: Sources, ell: Array) -> Array:
     """Transform of the convergence of a halo of each bin, in steradians, shape (bins, len(ell))."""
     _, nfw = _tools()
     density = cosmology.rho_x(1.0, "matter", is_comoving=True)  # solar masses per Mpc³
@@ -251,7 +253,7 @@ def _profiles(cosmology: Any, redshift: Array, mass: Array, source_redshift: flo
     for z in np.unique(redshift):
         here, a = redshift == z, 1 / (1 + z)
         distance = cosmology.comoving_radial_distance(a)
-        kernel = lensing_kernel(cosmology, distance, a, source_redshift)
+        kernel = lensing_kernel(cosmology, distance, a, sources)
         # The formula of the transform has 0/0 at k = 0; there it is the mass.
         shape = nfw.fourier(cosmology, ell[1:] / distance, mass[here], a) / mass[here, None]
         result[here, 0], result[here, 1:] = 1.0, shape

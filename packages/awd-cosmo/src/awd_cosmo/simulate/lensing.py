@@ -20,6 +20,7 @@ import numpy.typing as npt
 from awd_core.checks import check_choice, check_kind, real_number
 from awd_core.typing import Array
 from awd_cosmo.formats.parameters import MASSIVENUS_FIDUCIAL, RANGES, check_parameters
+from awd_cosmo.simulate.sources import FARTHEST, Sources, one_plane
 from awd_cosmo.simulate.transfer import SCALE_FACTORS, SPEED_OF_LIGHT, WAVENUMBERS, camb_power, eisenstein_hu_power
 
 DEFAULTS: dict[str, float] = {"M_nu": 0.0, **MASSIVENUS_FIDUCIAL, "Omega_b": 0.046}
@@ -40,7 +41,7 @@ class LensingTheory:
     parameters : mapping
         All of them, not to be changed: M_nu [eV], Omega_m, A_s (10⁹ A_s), sigma8, h, n_s, w, Omega_b.
     source_redshift : float
-        Redshift of the source plane.
+        Of the source plane, or the mean of a distribution.
     ell : ndarray, shape (n,)
         Multipoles, rising.
     power : ndarray, shape (n,)
@@ -78,10 +79,11 @@ class LensingTheory:
 
 def lensing_theory(
     parameters: Mapping[str, Any],
-    source_redshift: float = 1.0,
+    source_redshift: float | Sources = 1.0,
     *,
     transfer: str = "eisenstein_hu",
     nonlinear: str = "halofit",
+    gas_mass: float | None = None,
 ) -> LensingTheory:
     """Power spectrum and empty-beam convergence of a source plane; those of the last 1024 cosmologies are kept.
 
@@ -90,12 +92,14 @@ def lensing_theory(
     parameters : mapping
         `Omega_m` (all matter, neutrinos included), and `A_s` (10⁹ A_s) or `sigma8`; with both, A_s is taken and σ8 is
         computed from it. Others as in `DEFAULTS`. M_nu is in eV, or a quantity that converts to it.
-    source_redshift : float
-        Redshift of the source plane, 0 < z ≤ 3.5.
+    source_redshift : float or Sources
+        Redshift of the source plane, 0 < z ≤ 3.5; or a distribution, as from `Smail`.
     transfer : {"eisenstein_hu", "camb"}
         Where the linear spectrum comes from; see `awd_cosmo.simulate.transfer`.
     nonlinear : {"halofit", "linear"}
         What makes the nonlinear spectrum of it.
+    gas_mass : float, optional
+        Suppression of small scales by baryons: see `awd_cosmo.simulate.nuisances.Nuisances`. None: matter without gas.
 
     Returns
     -------
@@ -124,11 +128,18 @@ def lensing_theory(
     >>> print(f"{theory.shift:.4f} {theory.spectrum(1000.0):.2e} {theory.parameters['sigma8']:.3f}")
     0.0644 4.61e-10 0.840
     """
-    source_redshift = real_number("source_redshift", source_redshift, above=0, most=3.5)
-    return _theory(_checked(parameters, amplitude=True), source_redshift, transfer, nonlinear)
+    key = _checked(parameters, amplitude=True)
+    return _theory(key, as_sources(source_redshift), transfer, nonlinear, gas_mass)
 
 
-def empty_beam(parameters: Mapping[str, Any], source_redshift: float = 1.0) -> float:
+def as_sources(source_redshift: float | Sources) -> Sources:
+    """Sources at one redshift, or those that are given."""
+    if isinstance(source_redshift, Sources):
+        return source_redshift
+    return one_plane(real_number("source_redshift", source_redshift, above=0, most=FARTHEST))
+
+
+def empty_beam(parameters: Mapping[str, Any], source_redshift: float | Sources = 1.0) -> float:
     """Convergence of a line of sight without matter, where δ = −1 all along it.
 
         κ_min = −(3/2) Ω_m (H₀/c)² ∫₀^χs χ (χs − χ)/χs (1 + z) dχ
@@ -140,8 +151,8 @@ def empty_beam(parameters: Mapping[str, Any], source_redshift: float = 1.0) -> f
     ----------
     parameters : mapping
         As in `lensing_theory`; an amplitude is not needed.
-    source_redshift : float
-        Redshift of the source plane.
+    source_redshift : float or Sources
+        Redshift of the source plane, or a distribution.
 
     Returns
     -------
@@ -153,6 +164,9 @@ def empty_beam(parameters: Mapping[str, Any], source_redshift: float = 1.0) -> f
     >>> round(empty_beam({"Omega_m": 0.3}), 4)
     -0.0644
     """
+    if isinstance(source_redshift, Sources):
+        planes = zip(source_redshift.redshifts, source_redshift.weights, strict=True)
+        return math.fsum(weight * empty_beam(parameters, z) for z, weight in planes if weight > 0)
     real_number("source_redshift", source_redshift, above=0)
     cosmology = _background(_checked(parameters, amplitude=False))
     # In z the integrand is smooth: 40 nodes of Gauss and Legendre leave nothing but the error of pyccl's distances.
@@ -164,7 +178,7 @@ def empty_beam(parameters: Mapping[str, Any], source_redshift: float = 1.0) -> f
     return -float(np.sum(0.5 * source_redshift * weights * kernel / hubble))
 
 
-def lensing_kernel(cosmology: Any, distance: Array, scale_factor: Array, source_redshift: float) -> Array:
+def lensing_kernel(cosmology: Any, distance: Array, scale_factor: Array, source_redshift: float | Sources) -> Array:
     """Weight of the density contrast in the convergence, κ = ∫ W δ dχ.
 
     Parameters
@@ -173,18 +187,27 @@ def lensing_kernel(cosmology: Any, distance: Array, scale_factor: Array, source_
         As from `matter_cosmology`.
     distance, scale_factor : ndarray
         Comoving distance in Mpc, and the scale factor there.
-    source_redshift : float
-        Redshift of the source plane.
+    source_redshift : float or Sources
+        Redshift of the source plane, or a distribution.
 
     Returns
     -------
     ndarray
-        W = (3/2) Ω_m (H₀/c)² χ (χs − χ)/χs / a, in 1/Mpc.
+        W = (3/2) Ω_m (H₀/c)² χ ⟨(χs − χ)/χs⟩ / a, in 1/Mpc; nothing from sources that are nearer.
     """
-    source = cosmology.comoving_radial_distance(1 / (1 + source_redshift))
+    sources = source_redshift if isinstance(source_redshift, Sources) else one_plane(source_redshift)
+    source = cosmology.comoving_radial_distance(1 / (1 + np.array(sources.redshifts)))
+    behind = np.maximum(source - np.asarray(distance)[..., None], 0.0) / source @ np.array(sources.weights)
     hubble = 100 * cosmology["h"] / SPEED_OF_LIGHT
-    weight: Array = 1.5 * cosmology["Omega_m"] * hubble**2 * distance * (source - distance) / source / scale_factor
+    weight: Array = 1.5 * cosmology["Omega_m"] * hubble**2 * distance * behind / scale_factor
     return weight
+
+
+def baryon_suppression(gas_mass: float) -> Any:
+    """Suppression of small scales by baryons (Schneider and Teyssier 2015), by log₁₀ M_c, as pyccl has it."""
+    import pyccl
+
+    return pyccl.BaryonsSchneider15(log10Mc=gas_mass)
 
 
 def matter_cosmology(
@@ -206,17 +229,28 @@ def matter_cosmology(
 
 
 @lru_cache(maxsize=1024)
-def _theory(key: _Key, source_redshift: float, transfer: str, nonlinear: str) -> LensingTheory:
+def _theory(key: _Key, sources: Sources, transfer: str, nonlinear: str, gas_mass: float | None) -> LensingTheory:
     import pyccl
 
     cosmology, parameters = _matter(key, transfer, nonlinear)
-    tracer = pyccl.CMBLensingTracer(cosmology, z_source=source_redshift, n_samples=200)  # of any plane, in fact
+    if len(sources.redshifts) == 1:
+        tracer = pyccl.CMBLensingTracer(cosmology, z_source=sources.mean, n_samples=200)  # of any plane, in fact
+    else:
+        # As pyccl makes that of one plane, of our own kernel: its splines of n(z) are wrong where planes are few.
+        distance = np.linspace(0.0, cosmology.comoving_radial_distance(1 / (1 + sources.farthest)), 400)
+        kernel = lensing_kernel(cosmology, distance, cosmology.scale_factor_of_chi(distance), sources)
+        tracer = pyccl.Tracer()
+        tracer.add_tracer(cosmology, kernel=(distance, kernel), der_bessel=-1, der_angles=1)
+    matter = "delta_matter:delta_matter"
+    if gas_mass is not None:
+        matter = baryon_suppression(gas_mass).include_baryonic_effects(cosmology, cosmology.get_nonlin_power())
     ell = np.geomspace(10.0, 6e4, 120)
-    power = pyccl.angular_cl(cosmology, tracer, tracer, ell, limber_integration_method="spline")
+    power = pyccl.angular_cl(cosmology, tracer, tracer, ell, p_of_k_a=matter, limber_integration_method="spline")
     for array in (ell, power):
         array.setflags(write=False)  # all who ask for this cosmology share them
-    shift = -empty_beam(parameters, source_redshift)
-    return LensingTheory(MappingProxyType(parameters), source_redshift, ell, power, shift)
+    only = sources if len(sources.redshifts) > 1 else sources.mean
+    shift = -empty_beam(parameters, only)
+    return LensingTheory(MappingProxyType(parameters), sources.mean, ell, power, shift)
 
 
 @lru_cache(maxsize=8)
@@ -303,7 +337,9 @@ def _checked(parameters: Mapping[str, Any], *, amplitude: bool) -> _Key:
         # S8 follows from the others, and would have no effect.
         check_choice("a parameter", name, [*(known for known in RANGES if known != "S8"), "Omega_b"], required=True)
         values[name] = float(value.to_value("eV") if name == "M_nu" and hasattr(value, "to_value") else value)
-    check_parameters({name: x for name, x in values.items() if name != "Omega_b"}, "the cosmology")
+    # With σ8 beside it, A_s follows, and is small where Ω_m is large; σ8 itself is held against its range.
+    known = {"Omega_b", "A_s"} if "sigma8" in values else {"Omega_b"}
+    check_parameters({name: x for name, x in values.items() if name not in known}, "the cosmology")
     if "Omega_m" not in values or (amplitude and "A_s" not in values and "sigma8" not in values):
         given = ", ".join(parameters) or "none"
         raise ValueError(f"a cosmology needs Omega_m and one of A_s (10⁹ A_s) and sigma8; given: {given}")

@@ -16,7 +16,7 @@ from awd_cosmo.simulate.lognormal import Grid, LognormalField, lognormal_field
 from awd_cosmo.simulate.particle_maps import ParticleMaps
 from awd_cosmo.simulate.setup import Setup
 
-_FIELD, _HALOS = 0, 1
+_FIELD, _HALOS, _NUISANCES = 0, 1, 4  # kinds of noise; those of particles are between
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +114,41 @@ class MapModel:
         return self.grid.cut_power(self.realised)
 
 
-def map_model(parameters: Mapping[str, Any], setup: Setup | None = None) -> MapModel | ParticleMaps:
+@dataclass(frozen=True, eq=False)
+class NuisanceMaps:
+    """Maps of one cosmology whose nuisances are drawn for each; made by `map_model`.
+
+    Parameters
+    ----------
+    setup : Setup
+        With nuisances.
+    central : MapModel or ParticleMaps
+        The maps without nuisances: what theory foretells.
+    """
+
+    setup: Setup
+    central: MapModel | ParticleMaps
+
+    def values(self, seed: int, cosmology: int, realisation: int) -> dict[str, float]:
+        """Nuisances of a map."""
+        return map_nuisances(self.setup, seed, cosmology, realisation)
+
+    def draw(self, seed: int, cosmology: int, realisation: int) -> npt.NDArray[np.float32]:
+        """The map of these numbers; see `MapModel.draw`. A shear bias costs nothing, others ask for a new theory."""
+        values = self.values(seed, cosmology, realisation)
+        bias = values.pop("shear_bias", 0.0)
+        model = _model(self.central.theory.parameters, self.setup, values) if values else self.central
+        return model.draw(seed, cosmology, realisation) * np.float32(1 + bias)
+
+
+def map_nuisances(setup: Setup, seed: int, cosmology: int, realisation: int) -> dict[str, float]:
+    """Nuisances of a map, by name; none where the setup has none."""
+    if setup.nuisances is None:
+        return {}
+    return setup.nuisances.draw(np.random.default_rng([seed, _NUISANCES, cosmology + 1, realisation + 1]))
+
+
+def map_model(parameters: Mapping[str, Any], setup: Setup | None = None) -> MapModel | ParticleMaps | NuisanceMaps:
     """Prepare the maps of a cosmology.
 
     Parameters
@@ -126,7 +160,7 @@ def map_model(parameters: Mapping[str, Any], setup: Setup | None = None) -> MapM
 
     Returns
     -------
-    MapModel or ParticleMaps
+    MapModel, ParticleMaps or NuisanceMaps
 
     Raises
     ------
@@ -140,14 +174,22 @@ def map_model(parameters: Mapping[str, Any], setup: Setup | None = None) -> MapM
     ((32, 32), True)
     """
     setup = check_kind("setup", Setup() if setup is None else setup, Setup)
-    grid = setup.grid
-    theory = lensing_theory(parameters, setup.source_redshift, transfer=setup.transfer, nonlinear=setup.nonlinear)
+    model = _model(parameters, setup, {})
+    return model if setup.nuisances is None else NuisanceMaps(setup, model)
+
+
+def _model(parameters: Mapping[str, Any], setup: Setup, values: Mapping[str, float]) -> MapModel | ParticleMaps:
+    """Maps with these nuisances, but for a shear bias."""
+    grid, sources = setup.grid, setup.sources(values.get("redshift_shift", 0.0))
+    theory = lensing_theory(
+        parameters, sources, transfer=setup.transfer, nonlinear=setup.nonlinear, gas_mass=values.get("gas_mass")
+    )
     wanted = theory.spectrum(grid.ell) * grid.window(*grid.components) ** 2
     if setup.particles is not None:
-        return ParticleMaps(setup, theory, wanted)
+        return ParticleMaps(setup, theory, wanted, values)
     halos, smooth, shift = None, wanted, setup.shift_of(theory)
     if setup.halos is not None:
-        halos = halo_field(parameters, grid, setup.source_redshift, setup.halos, transfer=setup.transfer)
+        halos = halo_field(parameters, grid, sources, setup.halos, transfer=setup.transfer)
         smooth, shift = np.maximum(wanted - halos.power, 0.0), shift - halos.mean
         if not (shift > 0 and math.isfinite(shift)):
             raise ValueError(

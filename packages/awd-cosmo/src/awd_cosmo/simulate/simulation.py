@@ -28,7 +28,7 @@ from awd_cosmo.particles import ParticleModel
 from awd_cosmo.simulate.design import MASSIVENUS_RANGES, latin_hypercube, sobol
 from awd_cosmo.simulate.halos import HaloModel
 from awd_cosmo.simulate.lensing import lensing_theory
-from awd_cosmo.simulate.map_model import MapModel, map_model
+from awd_cosmo.simulate.map_model import MapModel, NuisanceMaps, map_model, map_nuisances
 from awd_cosmo.simulate.particle_maps import ParticleMaps
 from awd_cosmo.simulate.setup import Setup
 from awd_cosmo.simulate.suite_folder import Values, begin_suite, suite_description
@@ -147,15 +147,15 @@ def simulate_suite(
     setup : Setup, optional
         How maps are made.
     workers : int or Workers
-        Processes, or open `awd_core.workers.open`. Each holds one map at a time, with particles a box too (0.5 GB).
+        Processes, or open `awd_core.workers.open`. Each holds one map at a time, with particles a box too (0.8 GB).
     progress : callable, optional
         Called with the number of maps that are there and the number of all maps.
 
     Returns
     -------
     QTable
-        A row a map: file, relative to `meta["root"]`, hdu, cosmology, realisation, tile, tile_y, tile_x, z_s, and
-        the parameters.
+        A row a map: file, relative to `meta["root"]`, hdu, cosmology, realisation, tile, tile_y, tile_x, z_s,
+        the parameters, and the nuisances that were drawn.
 
     Raises
     ------
@@ -200,7 +200,7 @@ def simulate_suite(
             done += written
             if progress is not None:
                 progress(done, realisations * len(cosmologies))
-    return _table(root, folders, [completed[i] for i in range(len(cosmologies))], realisations, setup)
+    return _table(root, folders, [completed[i] for i in range(len(cosmologies))], realisations, setup, seed)
 
 
 def theory_table(out: str | os.PathLike[str], *, cosmologies: Sequence[int] | None = None) -> QTable:
@@ -220,7 +220,8 @@ def theory_table(out: str | os.PathLike[str], *, cosmologies: Sequence[int] | No
         `skewness` ⟨κ³⟩/⟨κ²⟩^{3/2} of pixels about the known mean 0, each with `…_error` (standard error, by the
         jackknife over maps; NaN for a single map) and `…_theory`; `power_ratio`, the mean over the modes between the
         fundamental and half of the Nyquist multipole of measured over expected periodogram, `power_ratio_error`; and
-        `power_deviation` as in `MapModel`. Of particles, skewness and deviation are not foretold, and NaN.
+        `power_deviation` as in `MapModel`. Of particles, skewness and deviation are not foretold, and NaN; where maps
+        have nuisances, theory is that of maps without.
 
     Raises
     ------
@@ -237,6 +238,7 @@ def theory_table(out: str | os.PathLike[str], *, cosmologies: Sequence[int] | No
         if not files:
             raise FileNotFoundError(f"no maps of cosmology {i} in {root}; simulate the suite to its end")
         model = map_model(values, setup)
+        model = model.central if isinstance(model, NuisanceMaps) else model
         rows.append(
             {"cosmology": int(i), **model.theory.parameters, **_moments(model, [read_map(f)[0] for f in files])}
         )
@@ -297,7 +299,9 @@ def _cosmologies(design: QTable) -> list[Values]:
     return rows
 
 
-def _table(root: Path, folders: list[Path], parameters: list[Values], realisations: int, setup: Setup) -> QTable:
+def _table(
+    root: Path, folders: list[Path], parameters: list[Values], realisations: int, setup: Setup, seed: int
+) -> QTable:
     n = len(folders) * realisations
     names = [
         (folder / map_name(setup.source_redshift, number)).relative_to(root).as_posix()
@@ -320,4 +324,7 @@ def _table(root: Path, folders: list[Path], parameters: list[Values], realisatio
     for name in (name for name in RANGES if name in parameters[0]):
         column = np.repeat([values[name] for values in parameters], realisations)
         table[name] = column * units.Unit(UNITS[name]) if UNITS[name] else column
+    drawn = [map_nuisances(setup, seed, row["cosmology"], row["realisation"]) for row in table]
+    for name in drawn[0]:
+        table[name] = [values[name] for values in drawn]
     return table

@@ -31,7 +31,7 @@ def begin_suite(root: Path, seed: int, cosmologies: list[Values], realisations: 
     if (root / DESCRIPTION).exists():
         there = suite_description(root)
         # One that is older than a part of the setup has that as it always was.
-        there["setup"] = asdict(from_json(Setup, there.get("setup")))
+        there["setup"] = json.loads(json.dumps(asdict(from_json(Setup, there.get("setup")))))
         for name, value in wanted.items():
             if there.get(name) != json.loads(json.dumps(value)):
                 raise ValueError(

@@ -14,7 +14,8 @@ from awd_cosmo.formats.fits import read_map
 from awd_cosmo.formats.fits_writer import write_map
 from awd_cosmo.formats.map_names import map_name
 from awd_cosmo.formats.parameters import RANGES
-from awd_cosmo.simulate.map_model import MapModel, map_model
+from awd_cosmo.simulate.map_model import MapModel, NuisanceMaps, map_model, map_nuisances
+from awd_cosmo.simulate.nuisances import CARDS
 from awd_cosmo.simulate.particle_maps import ParticleMaps
 from awd_cosmo.simulate.setup import Setup
 from awd_cosmo.simulate.suite_folder import Values
@@ -92,10 +93,11 @@ def write_batch(batch: RealisationBatch) -> tuple[Values, int]:
         _, header = read_map(names[batch.first])
         return header.parameters, len(names)
     model = _model(json.dumps(batch.values), setup)
+    central = model.central if isinstance(model, NuisanceMaps) else model
     # To the digits that headers are read with, so that a resumed suite has the very same table.
-    parameters = {name: round(x, 12) for name, x in model.theory.parameters.items() if name in RANGES}
+    parameters = {name: round(x, 12) for name, x in central.theory.parameters.items() if name in RANGES}
     cards: dict[str, Any] = {
-        "OMEGA_B": (model.theory.parameters["Omega_b"], "baryon density"),
+        "OMEGA_B": (central.theory.parameters["Omega_b"], "baryon density"),
         "SEED": (batch.seed, "seed of the suite"),
         "COSMO": (batch.cosmology, "number of the cosmology, from 0"),
         "PHASES": ("shared" if setup.shared_phases else "independent", "noise across cosmologies"),
@@ -108,24 +110,29 @@ def write_batch(batch: RealisationBatch) -> tuple[Values, int]:
         cards["PARTICLE"] = (setup.particles.particles, "particles along a side of the box")
         cards["MESH"] = (setup.particles.mesh, "cells along a side of the box")
     else:
-        cards["SHIFT"] = (model.shift, f"lognormal shift: {setup.shift}")
+        cards["SHIFT"] = (central.shift, f"lognormal shift: {setup.shift}")
         cards["PADDING"] = (setup.padding, "side of the periodic grid over that of the map")
     if setup.halos is not None:
         cards["HALOMIN"] = (setup.halos.minimum_mass, "[solMass] least mass of halos")
     batch.folder.mkdir(parents=True, exist_ok=True)
+    if setup.smail is not None:
+        cards["SMAIL_A"] = (setup.smail.alpha, "n(z) goes as z^a exp(-(z/z0)^b): a")
+        cards["SMAIL_B"] = (setup.smail.beta, "its b; the mean redshift is the source redshift")
     for number in missing:
+        drawn = map_nuisances(setup, batch.seed, batch.cosmology, number)
+        told = {card: (drawn[name], comment) for name, (card, comment) in CARDS.items() if name in drawn}
         write_map(
             names[number],
             model.draw(batch.seed, batch.cosmology, number),
             pixel_scale=setup.arcmin_per_pixel * units.arcmin,
             source_redshift=setup.source_redshift,
             parameters=parameters,
-            extra={**cards, "REALIS": (number, "number of the realisation")},
+            extra={**cards, **told, "REALIS": (number, "number of the realisation")},
             overwrite=True,  # by somebody who simulates the same suite: the same map
         )
     return parameters, len(names)
 
 
 @lru_cache(maxsize=1)  # shares of a cosmology come one after the other, and its spectra take longer than its maps
-def _model(values: str, setup: Setup) -> MapModel | ParticleMaps:
+def _model(values: str, setup: Setup) -> MapModel | ParticleMaps | NuisanceMaps:
     return map_model(json.loads(values), setup)
