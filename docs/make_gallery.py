@@ -1,6 +1,7 @@
 """The gallery's thumbnails: `python docs/make_gallery.py RUNS` makes those whose figures lie in RUNS or docs/figures.
 
-RUNS/NAME is the folder that examples/NAME.py was given by `--out`. What is not there keeps its thumbnail.
+RUNS/NAME is the folder that examples/NAME.py was given by `--out`, RUNS/any_field the run of that tutorial. What is not
+there keeps its thumbnail.
 """
 
 import io
@@ -16,7 +17,7 @@ WIDTH, HEIGHT = 480, 300
 SOURCES = {
     "astronomer": "docs/distilled.png",
     "cell_biologist": "movies_to_a_card/model.png",
-    "any_field": "denoise_with_a_distilled_wavelet/wavelet.png",
+    "any_field": "any_field/wavelet.json",
     "spectra": "docs/spectra_weights.png",
     "classes": "docs/classes_worth.png",
     "few_numbers": "digits_to_ten_numbers/patterns.png",
