@@ -53,7 +53,7 @@ FLOORS = {
 }
 """The rooms of each package by floors, from the ground: a room imports those of lower floors only."""
 PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
-WAYS = {"awd_core": "The way of an array", "awd_cosmo": "The way of a map", "awd_cme": "The way of a track"}
+WAYS = {"awd_core": "The path of an array", "awd_cosmo": "The path of a map", "awd_cme": "The path of a track"}
 BESIDE = "typing"
 """Beside the rooms of the core: names of types, for all."""
 CROWDED = 15

@@ -58,3 +58,11 @@ def test_a_section_is_taken_from_the_readme_with_its_links(make_site):
     assert "(api/awd_core.md)" in shown
     with pytest.raises(SystemExit, match=r"page.md: README.md has no section 'Nothing'; it has \['', 'introduction'"):
         make_site.with_sections("<!-- from README.md: Nothing -->", "page.md")
+
+
+def test_the_gallery_shows_every_tutorial_and_example():
+    page = (FILE.parent / "gallery.md").read_text(encoding="utf-8")
+    for tutorial in sorted((FILE.parent / "tutorials").glob("*.md")):
+        assert f"](tutorials/{tutorial.name})" in page, tutorial.name
+    for example in sorted((FILE.parents[1] / "examples").glob("*.py")):
+        assert f"`{example.name}`" in page, example.name
