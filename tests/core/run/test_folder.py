@@ -61,6 +61,20 @@ def test_other_settings_are_named(tmp_path):
     assert "--overwrite" in message
 
 
+def test_a_run_from_before_a_setting_goes_on_with_its_default(tmp_path):
+    def later(mode, defaults):
+        return RunFolder.open(
+            tmp_path, program="awd demo", settings=SETTINGS | {"mode": mode}, defaults=defaults, quiet=True
+        )
+
+    finished(tmp_path)
+    with later("zero", {"mode": "zero", "seed": 5, "gone": 1}) as run:
+        assert run.resumed
+    for mode, defaults in (("smooth", {"mode": "zero"}), ("zero", {})):
+        with pytest.raises(ValueError, match="holds a run with other settings: mode"), later(mode, defaults):
+            pass
+
+
 def test_options_may_change(tmp_path):
     finished(tmp_path, options={"share": 0.5})
     with opened(tmp_path, options={"share": 0.7}, quiet=True) as run:

@@ -185,9 +185,11 @@ class Answers(nn.Module):
 )
 def test_a_network_that_does_not_fit_is_refused_before_any_work(suite, network, output, match):
     job = TINY.changed(teacher="mine:Network", teacher_digest="x", teacher_output=output)
+    maps = open_maps(suite)
+    prepared = SimpleNamespace(maps=maps, inputs=lambda rows: maps.read(rows)[:, None])
     with pytest.raises(ValueError, match=match):
-        _check_answers(network, job, open_maps(suite))
-    _check_answers(Answers(1, lambda x: x[:, 0]), TINY.changed(teacher="mine:Network"), open_maps(suite))
+        _check_answers(network, job, prepared)
+    _check_answers(Answers(1, lambda x: x[:, 0]), TINY.changed(teacher="mine:Network"), prepared)
 
 
 def test_a_report_is_drawn_again_only_where_something_is_new(suite, tmp_path):

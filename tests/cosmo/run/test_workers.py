@@ -32,7 +32,7 @@ from awd_cosmo.maps.map_set import MapSet
 from awd_cosmo.maps.open import open_maps
 from awd_cosmo.run.features import Features
 from awd_cosmo.simulate.simulation import PRESETS, simulate_suite
-from awd_cosmo.statistics.scales import ScaleCounts
+from awd_cosmo.statistics.scales import ScaleCounts, columns_in
 from commands import invoke
 
 SIDE = 8
@@ -254,7 +254,7 @@ def test_counts_of_fewer_levels_are_among_those_of_more(pixels, suite, tmp_path,
                     features.of(other, rows)
             with pytest.raises(TypeError, match="not callable"):
                 features.of(fewer, rows[1:])
-    assert whole.columns_in(fewer) == 0
+    assert columns_in(whole, fewer) == 0
 
 
 def test_many_files_are_predicted_by_many(suite, two, tmp_path):

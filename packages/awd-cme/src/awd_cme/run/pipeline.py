@@ -255,7 +255,8 @@ def run_pipeline(job: RunJob, *, workers: int | Workers = 1, scheduler: str | os
         settings[f"{name}_sha256"] = None if given is None else _digest(given)
     with RunFolder.open(
         job.out, program=PROGRAM, settings=settings, options=job.options_of_run(), artefacts=ARTEFACTS,
-        packages=PACKAGES, overwrite=job.overwrite, quiet=job.quiet,
+        packages=PACKAGES, defaults=RunJob(data="", out="").settings_of_run(), overwrite=job.overwrite,
+        quiet=job.quiet,
     ) as run, open_workers(workers, scheduler) as crew:  # fmt: skip
         tracking, *learning = steps_until(RUN, job.until)
         work = Work(run, job, source, crew)

@@ -102,6 +102,7 @@ class RunFolder:
         options: Mapping[str, Any] | None = None,
         artefacts: Iterable[str] = (),
         packages: Sequence[str] = (),
+        defaults: Mapping[str, Any] | None = None,
         overwrite: bool = False,
         quiet: bool = False,
     ) -> Self:
@@ -122,6 +123,8 @@ class RunFolder:
             `overwrite` removes. Nothing else in the folder is ever touched.
         packages : sequence of str, optional
             Distributions whose versions are recorded beside `PACKAGES`.
+        defaults : mapping, optional
+            Values of settings, as JSON: a run that was begun before a setting existed did what its default does.
         overwrite : bool, optional
             Remove the artefacts of an earlier run and start anew.
         quiet : bool, optional
@@ -136,7 +139,8 @@ class RunFolder:
         folder = Path(path)
         if folder.exists() and not folder.is_dir():
             raise ValueError(f"{folder} is a file; the run needs a folder")
-        wanted = json.loads(json.dumps({"settings": dict(settings), "options": dict(options or {})}, allow_nan=False))
+        told = {"settings": dict(settings), "options": dict(options or {}), "defaults": dict(defaults or {})}
+        wanted = json.loads(json.dumps(told, allow_nan=False))
         if not (folder / CONFIG).exists() and folder.exists() and any(item.name != LOCK for item in folder.iterdir()):
             raise ValueError(f"{folder} holds files, but no run; give a folder that is new or empty")
         folder.mkdir(parents=True, exist_ok=True)
@@ -157,7 +161,7 @@ class RunFolder:
         packages: Sequence[str],
         overwrite: bool,
     ) -> None:
-        earlier = _read(self.path / CONFIG)
+        earlier, defaults = _read(self.path / CONFIG), wanted.pop("defaults")
         if earlier is not None:
             _check_program(self.path, earlier, program)
         _sweep(self.path)
@@ -173,7 +177,7 @@ class RunFolder:
             self.config = head | wanted | {"versions": versions, "threads": threads.count}
             self.write_json(CONFIG, self.config)
         else:
-            _check_same(self.path, earlier["settings"], wanted["settings"])
+            _check_same(self.path, earlier["settings"], wanted["settings"], defaults)
             self.config = earlier | {"options": wanted["options"]}
             if earlier.get("options") != wanted["options"]:
                 self.write_json(CONFIG, self.config)
@@ -385,8 +389,11 @@ def _sessions(path: Path) -> list[dict[str, Any]] | None:
         return None
 
 
-def _check_same(folder: Path, earlier: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+def _check_same(
+    folder: Path, earlier: Mapping[str, Any], settings: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> None:
     there, now = flat(earlier), flat(settings)
+    there = {name: value for name, value in flat(defaults).items() if name in now} | there
     differing = [key for key in dict.fromkeys([*now, *there]) if there.get(key) != now.get(key)]
     if differing:
         items = "; ".join(f"{key} (there {_short(there.get(key))}, now {_short(now.get(key))})" for key in differing)

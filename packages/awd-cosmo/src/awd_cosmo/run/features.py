@@ -23,7 +23,7 @@ from awd_cosmo.field_statistics.joint import JointStatistic
 from awd_cosmo.maps.map_set import MapSet
 from awd_cosmo.maps.sources import HANDED, Maps, Source, maps_at_a_time
 from awd_cosmo.statistics.per_bin import PerBin
-from awd_cosmo.statistics.scales import ScaleCounts
+from awd_cosmo.statistics.scales import ScaleCounts, columns_in
 from awd_cosmo.statistics.statistic import Statistic
 
 BIN_MAPS = 512
@@ -73,7 +73,7 @@ class Features:
         for (key, told), (other, known) in self._last.items():
             if told == memory[1] and key == memory[0]:
                 return known
-            if told == memory[1] and isinstance(statistic, ScaleCounts) and (count := statistic.columns_in(other)):
+            if told == memory[1] and isinstance(statistic, ScaleCounts) and (count := columns_in(statistic, other)):
                 return known[:, :count]
         found = self._measured(statistic, wanted)
         if rows is None:

@@ -490,6 +490,7 @@ def run_pipeline(
         settings = {"job": job.to_dict(), "data": {"suite": job.suite} if maps is None else data_identity(maps)}
         with RunFolder.open(
             place, program=PROGRAM, settings=settings, options=options, artefacts=ARTEFACTS, packages=PACKAGES,
+            defaults={"job": Job().to_dict()},
             overwrite=overwrite, quiet=quiet,
         ) as run:  # fmt: skip
             run.log(f"Workers: {crew.where}")

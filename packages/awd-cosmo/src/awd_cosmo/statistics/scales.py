@@ -111,14 +111,6 @@ class ScaleCounts(BandCounts):
         self.taps_ = low_pass_taps(self.wavelet)
         return super().fit(X, y)
 
-    def columns_in(self, other: Statistic) -> int:
-        """How many features of another statistic, the first ones, are this one's: all, if it has more levels alone."""
-        if type(other) is not type(self) or self.bands is not None:
-            return 0
-        mine, others = self.get_params(), other.get_params()
-        same = all(np.array_equal(mine[name], others[name]) for name in mine if name not in ("levels", "workers"))
-        return len(self._histograms()[0]) * self.bins if same and self.levels <= others["levels"] else 0
-
     def scales(self) -> list[BandScale]:
         """Scales on the sky of the raw map and all bands, see `awd_cosmo.statistics.wavelet_scales`.
 
@@ -144,3 +136,12 @@ class ScaleCounts(BandCounts):
             for letter, along_y, along_x in (("a", a, a), ("h", d, a), ("v", a, d), ("d", d, d)):
                 energies[f"{letter}{level}"] = [Energy(1.0, along_y, along_x, before)]
         return energies
+
+
+def columns_in(one: ScaleCounts, other: Statistic) -> int:
+    """How many features of a statistic, the first ones, are those of counts: all theirs, if it has more levels alone."""
+    if type(other) is not type(one) or one.bands is not None:
+        return 0
+    mine, others = one.get_params(), other.get_params()
+    same = all(np.array_equal(mine[name], others[name]) for name in mine if name not in ("levels", "workers"))
+    return len(one._histograms()[0]) * one.bins if same and one.levels <= others["levels"] else 0
