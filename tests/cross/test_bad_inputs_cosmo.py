@@ -291,7 +291,7 @@ BAD = [
     Bad("a setup as a dict", lambda: awd_cosmo.simulate_maps(P, 1, seed=0, setup={"pixels": 16}),
         TypeError, "setup is a dict.*give a Setup"),
     Bad("a preset misspelt", lambda: suite(preset="quik"),
-        ValueError, "preset is 'quik'.*; choose one of tiny, quick, halos, massivenus"),
+        ValueError, "preset is 'quik'.*; choose one of tiny, quick, halos, particles, massivenus"),
     Bad("a design as a dict", lambda: suite(design={"a": 1}), TypeError, "design is a dict.*give a Table"),
     Bad("no suite", lambda: awd_cosmo.theory_table(NOWHERE),
         FileNotFoundError, "holds no suite of simulated maps: there is no suite.json"),

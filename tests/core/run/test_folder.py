@@ -63,9 +63,7 @@ def test_other_settings_are_named(tmp_path):
 
 def test_a_run_from_before_a_setting_goes_on_with_its_default(tmp_path):
     def later(mode, defaults):
-        return RunFolder.open(
-            tmp_path, program="awd demo", settings=SETTINGS | {"mode": mode}, defaults=defaults, quiet=True
-        )
+        return opened(tmp_path, SETTINGS | {"mode": mode}, defaults=defaults)
 
     finished(tmp_path)
     with later("zero", {"mode": "zero", "seed": 5, "gone": 1}) as run:

@@ -139,7 +139,7 @@ class ScaleCounts(BandCounts):
 
 
 def columns_in(one: ScaleCounts, other: Statistic) -> int:
-    """How many features of a statistic, the first ones, are those of counts: all theirs, if it has more levels alone."""
+    """How many features of a statistic, the first ones, are those of counts: all, if it has more levels alone."""
     if type(other) is not type(one) or one.bands is not None:
         return 0
     mine, others = one.get_params(), other.get_params()
