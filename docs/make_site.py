@@ -17,6 +17,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from html.parser import HTMLParser
 from importlib import import_module
 from pathlib import Path
@@ -108,6 +109,7 @@ _ASKS = re.compile(
 def prepare() -> None:
     """Write all pages, those that are made included."""
     shutil.rmtree(PREPARED, ignore_errors=True)
+    PREPARED.mkdir(parents=True)
     for file in sorted(SOURCE.rglob("*")):
         if file.suffix not in COPIED:
             continue
@@ -200,6 +202,21 @@ def api_page(package: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def unlisted() -> list[str]:
+    """Pages that the navigation leaves out, which Zensical does not mind."""
+    listed: list[str] = []
+
+    def follow(item: object) -> None:
+        if isinstance(item, str):
+            listed.append(item)
+        for inner in item.values() if isinstance(item, dict) else item if isinstance(item, list) else ():
+            follow(inner)
+
+    follow(tomllib.loads((ROOT / "zensical.toml").read_text(encoding="utf-8"))["project"]["nav"])
+    pages = sorted(file.relative_to(PREPARED).as_posix() for file in PREPARED.rglob("*.md"))
+    return [f"{page} is not in the navigation of zensical.toml" for page in pages if page not in listed]
+
+
 def build() -> None:
     """Run Zensical; its strict mode does not count what griffe says of docstrings."""
     command = [sys.executable, "-m", "zensical", "build", "--clean", "--strict"]
@@ -269,7 +286,7 @@ def main() -> None:
     prepare()
     build()
     draw_formulas()
-    if wrong := problems():
+    if wrong := unlisted() + problems():
         raise SystemExit("\n".join(wrong))
 
 

@@ -66,3 +66,10 @@ def test_the_gallery_shows_every_tutorial_and_example():
         assert f"](tutorials/{tutorial.name})" in page, tutorial.name
     for example in sorted((FILE.parents[1] / "examples").glob("*.py")):
         assert f"`{example.name}`" in page, example.name
+
+
+def test_a_page_outside_the_navigation_is_named(make_site, monkeypatch, tmp_path):
+    monkeypatch.setattr(make_site, "PREPARED", tmp_path)
+    (tmp_path / "index.md").touch()
+    (tmp_path / "part" / "forgotten.md").touch()
+    assert make_site.unlisted() == ["part/forgotten.md is not in the navigation of zensical.toml"]
