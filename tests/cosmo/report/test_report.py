@@ -5,8 +5,9 @@ import io
 import json
 import math
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,11 +26,13 @@ from awd_cosmo.inference.model import Model
 from awd_cosmo.inference.results import ModelRow, Protocol
 from awd_cosmo.inference.splits import split_maps
 from awd_cosmo.inference.training_range import TrainingDistribution
+from awd_cosmo.particles import ParticleModel
 from awd_cosmo.report import map_figures, result_figures, sentences
 from awd_cosmo.report.artefacts import Predictions, read_record
 from awd_cosmo.report.bands import band_shares, number_effects, readable_band, scales_of
 from awd_cosmo.report.page import snippet, write_report
 from awd_cosmo.report.tables import row_names
+from awd_cosmo.simulate import HaloModel, Setup
 from awd_cosmo.statistics.few_counts import PeaksAbove
 from awd_cosmo.statistics.scales import ScaleCounts
 from awd_cosmo.statistics.undecimated import undecimated, wavelet_scales
@@ -663,3 +666,15 @@ def test_a_teacher_that_errs_as_much_as_the_truths_scatter_is_no_rival(bare, rms
     assert ("the teacher has learnt nothing" not in said) == learnt
     assert ("than that of the teacher" in said) == learnt
     assert f"its RMSE is {rmse:.4f}, the spread of the truths 0.0574" in said or learnt
+
+
+def test_the_report_says_how_maps_were_simulated():
+    def said(setup):
+        (_, how) = sentences.data_sentences(SimpleNamespace(maps={"maps": 8, "simulation": {"setup": setup}}))
+        return how
+
+    assert "a lognormal convergence field, no halos." in said(asdict(Setup()))
+    assert "and halos painted on it." in said(asdict(Setup(halos=HaloModel())))
+    particles = said(json.loads(json.dumps(asdict(Setup(particles=ParticleModel(box=150.0))))))
+    assert "simulated: 128³ particles in boxes of 150 Mpc" in particles
+    assert "8 maps of a cosmology look at one box" in particles
