@@ -7,7 +7,7 @@ which did not, says by how much.
 """
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -50,7 +50,7 @@ SCALES = 3
 """Sizes of blocks that the few numbers tell of, as far as they fit: with four further numbers there are seven."""
 
 
-def new_estimator(name: str, statistic: Statistic, seed: int, degree: int = 2) -> CountRegressor:
+def new_estimator(name: str, statistic: Statistic, seed: int, degree: Literal[1, 2] = 2) -> CountRegressor:
     """Estimator by name; few numbers are read with their products, those of degree 2."""
     few, how = isinstance(statistic, ShiftedLognormal), transform_of(statistic)
     if name == "nearest":
@@ -178,11 +178,14 @@ class Comparison:
         The products of several redshift bins' numbers are many: cross-validation on these rows says whether they help.
         """
         if estimator == "ridge" and isinstance(statistic, ShiftedLognormal) and self.prepared.maps.bins > 1:
-            both = [self._fitted(estimator, statistic, features, rows, degree) for degree in (1, 2)]
+            degrees: tuple[Literal[1, 2], ...] = (1, 2)
+            both = [self._fitted(estimator, statistic, features, rows, degree) for degree in degrees]
             return min(both, key=lambda one: float(getattr(one, "cv_rmse_").min()))  # noqa: B009 - CountRidge has it
         return self._fitted(estimator, statistic, features, rows, 2)
 
-    def _fitted(self, estimator: str, statistic: Statistic, features: Array, rows: Rows, degree: int) -> CountRegressor:
+    def _fitted(
+        self, estimator: str, statistic: Statistic, features: Array, rows: Rows, degree: Literal[1, 2]
+    ) -> CountRegressor:
         made = new_estimator(estimator, statistic, self.job.seed, degree)
         more: dict[str, Any] = {"parameters": self.prepared.parameters[rows]} if estimator == "emulator" else {}
         if estimator == "ridge":
