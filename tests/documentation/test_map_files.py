@@ -7,7 +7,8 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_every_case_has_its_test():
-    rows = [line for line in (ROOT / "docs" / "map_files.md").read_text("utf-8").splitlines() if line.startswith("| ")]
+    cases = (ROOT / "docs" / "map_files.md").read_text("utf-8").partition("**Left out.**")[0]
+    rows = [line for line in cases.splitlines() if line.startswith("| ")]
     assert len(rows) > 30
     missing = []
     for row in rows[2:]:

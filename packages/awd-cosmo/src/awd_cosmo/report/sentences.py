@@ -119,9 +119,10 @@ def caveats(record: RunRecord) -> list[str]:
         notes += _like_variants(record, protocol)
         notes += _beaten_by_variants(protocol, mine)
         if protocol.spread is not None and mine.rmse > 0.95 * protocol.spread:
+            below, more = ("hardly", "little") if mine.rmse < protocol.spread else ("not", "no")
             notes.append(
-                f"AWD's RMSE is hardly below {number(protocol.spread, '.4f')}, the spread of {record.symbol} among the "
-                "test maps: it knows little more than their mean."
+                f"AWD's RMSE is {below} below {number(protocol.spread, '.4f')}, the spread of {record.symbol} among "
+                f"the test maps: it knows {more} more than their mean."
             )
     teacher = protocol.of("teacher")
     if teacher is not None and protocol.spread is not None and teacher.rmse > LEARNT * protocol.spread:

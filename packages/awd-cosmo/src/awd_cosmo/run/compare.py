@@ -178,7 +178,8 @@ class Comparison:
         The products of several redshift bins' numbers are many: cross-validation on these rows says whether they help.
         """
         if estimator == "ridge" and isinstance(statistic, ShiftedLognormal) and self.prepared.maps.bins > 1:
-            both = [self._fitted(estimator, statistic, features, rows, degree) for degree in (1, 2)]
+            degrees: tuple[Literal[1, 2], ...] = (1, 2)
+            both = [self._fitted(estimator, statistic, features, rows, degree) for degree in degrees]
             return min(both, key=lambda one: float(getattr(one, "cv_rmse_").min()))  # noqa: B009 - CountRidge has it
         return self._fitted(estimator, statistic, features, rows, 2)
 
