@@ -94,6 +94,7 @@ def test_the_folder_holds_what_it_should(finished):
     found = {str(item.relative_to(out)) for item in out.rglob("*") if item.is_file()}
     shares = {f"wavelets/share-{share}.json" for share in ("0.00", "0.50", "1.00")}
     figures = {f"figures/{name}.png" for name in ("wavelet", "path", "functions", "minima", "scores", "filmstrip")}
+    figures |= {"figures/wavelet.svg", "figures/wavelet.pdf"}  # for slides and papers
     files = {"config.json", "sessions.json", "log.txt", "path.json", "path.checkpoint.json", "scores.json"}
     assert found == {".lock", "wavelet.json", "wavelet.gif", "report.html"} | files | shares | figures
 
