@@ -18,12 +18,14 @@ from awd_cme.model.scores import score_difference, score_interval
 from awd_cme.model.student import SeriesStudent
 from awd_cme.model.student_card import StudentCard
 from awd_cme.report.artefacts import read_artefacts
-from awd_cme.report.page import write_report
+from awd_cme.report.methods import PROGRAMS, RESAMPLINGS
+from awd_cme.report.page import CITATIONS, write_report
 from awd_cme.report.result_figures import economy_figure
 from awd_cme.report.sentences import bands, compared, effects, sentence, sparser
 from awd_cme.report.student import headline, numbers, read_curve
 from awd_cme.report.summary import notes, scaling_sentence, size_sentence
 from awd_cme.report.track_figures import examples_figure
+from awd_cme.series.resample import RESAMPLING
 from awd_cme.series.scaling import fit_z_scores
 from awd_cme.series.series_file import save_series
 from awd_cme.series.series_set import SeriesSettings, example_set
@@ -330,6 +332,8 @@ def test_the_paragraph_for_a_methods_section_says_what_the_run_did(full):
     ):  # fmt: skip
         assert wanted in methods, wanted
     assert "[@" not in methods
+    assert RESAMPLINGS.keys() == RESAMPLING.keys()
+    assert PROGRAMS.keys() == set(CITATIONS.values())
     assert {item.name for item in (run / "figures").iterdir() if item.suffix != ".png"} >= {"curve.pdf", "curve.svg"}
 
 

@@ -261,6 +261,11 @@ def test_a_run_of_a_version_that_split_otherwise_is_refused_and_a_damaged_split_
     (run / "split.json").write_bytes(sound[: len(sound) // 2])
     run_pipeline(None, run, until="prepare", quiet=True)
     assert (run / "split.json").read_bytes() == sound
+    lacking = json.loads(sound)
+    del lacking["published"]["test"]
+    (run / "split.json").write_text(json.dumps(lacking))
+    run_pipeline(None, run, until="prepare", quiet=True)
+    assert (run / "split.json").read_bytes() == sound
     # A run that was begun before there were redshift bins had none.
     config = json.loads((run / "config.json").read_text())
     del config["settings"]["job"]["bins"]

@@ -1,7 +1,6 @@
 """What a run did, in sentences for a Methods section; `awd_core.report.methods_part` makes a paragraph of them."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from awd_cme.report import summary
@@ -9,43 +8,43 @@ from awd_cme.report.artefacts import Artefacts
 from awd_core.report import counted, interval, number
 
 PROGRAMS = {
-    "cmeanalysis": "cmeAnalysis [@aguet2013advances]",
-    "trackmate": "TrackMate [@ershov2022trackmate]",
+    "cmeAnalysis": "cmeAnalysis [@aguet2013advances]",
+    "TrackMate": "TrackMate [@ershov2022trackmate]",
     "laptrack": "laptrack [@fukai2023laptrack]",
-    "goodtrackdata": "the published yeast tracks [@pedersen2020spatial]",
+    "yeast": "the published yeast tracks [@pedersen2020spatial]",
 }
-"""What is cited where the account of the data names it."""
+"""What is cited, by its name in `awd_cme.report.page.CITATIONS`."""
 RESAMPLINGS = {
     "published": "longer ones subsampled by index, shorter ones padded with zeros",
-    "interpolated": "interpolated",
+    "pad": "longer ones subsampled by index, shorter ones padded with zeros, which scaling leaves zero",
+    "interpolate": "by linear interpolation",
 }
 
 
-def methods(found: Artefacts, config: Mapping[str, Any]) -> list[str]:
-    """Sentences on tracks, split, networks, model and errors of a run whose config.json is given."""
+def methods(found: Artefacts, config: Mapping[str, Any], citations: Sequence[str]) -> list[str]:
+    """Sentences on tracks, split, networks, model and errors of a run: its config.json, and what it must cite."""
     settings, versions, seen = config["settings"], config["versions"], found.data["channels"][0]
     what = summary.target(found)
     return [
         f"{what[:1].upper()}{what[1:]} was predicted from the {seen} series of tracks by adaptive wavelet distillation "
         f"[@ha2021adaptive] with awd-cme {versions.get('awd-cme', '')} and PyTorch {versions.get('torch', '')} "
         "[@paszke2019pytorch].",
-        *_tracks(found, config),
+        *_tracks(found, citations),
         *_networks(found),
         *_model(found),
         f"All random draws follow from the seed {settings.get('seed')}.",
     ]
 
 
-def _tracks(found: Artefacts, config: Mapping[str, Any]) -> list[str]:
+def _tracks(found: Artefacts, citations: Sequence[str]) -> list[str]:
     data, results = found.data, found.results
-    told = json.dumps([data, config["settings"], config["options"]]).lower()
     said = [] if not data.get("account") else [f"The data: {str(data['account']).rstrip('.')}."]
-    if used := [program for word, program in PROGRAMS.items() if word in told]:
+    if used := [PROGRAMS[name] for name in citations]:
         said.append(f"The tracks are of {' and '.join(used)}.")
     settings = data.get("settings") or {}
     frame = f", one frame each {data['seconds_per_frame']:g} s" if data.get("seconds_per_frame") else ""
     length = f" of more than {settings['longer_than']:g} s" if settings.get("longer_than") else ""
-    how = RESAMPLINGS.get(str(settings.get("resampling")), str(settings.get("resampling", "")))
+    how = RESAMPLINGS[settings.get("resampling", "published")]
     said.append(
         f"{counted(data.get('series'), 'track')}{length} were used{frame}; series were brought to "
         f"{data.get('length')} samples ({how})."

@@ -51,13 +51,15 @@ def write_report(run: RunFolder, *, progress: Progress = lambda done, total: Non
     check_run(run, "awd-cme report FOLDER makes it")
     found = read_artefacts(run)
     effect_list = [] if found.card is None or found.spread is None else effects(found.card, found.spread)
+    context = _context(run, found, effect_list)
     return save_run_report(
         run, "awd_cme.report/report.html.j2", list(_drawings(found, effect_list)), progress, path=found.path,
         point=found.chosen, scores=found.scores, scored="the test tracks", quality=found.quality,
-        methods=methods(found, run.config), made_with=("awd-cme", "awd-core", "python"), title=summary.title(found),
+        methods=methods(found, run.config, context["citations"]), made_with=("awd-cme", "awd-core", "python"),
+        title=summary.title(found),
         summary=headline(found), facts=summary.facts(found),
         predictive=summary.predictive(found), answer=summary.answer(found, effect_list),
-        **_context(run, found, effect_list),
+        **context,
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """What a run did, in sentences for a Methods section; `awd_core.report.methods_part` makes a paragraph of them."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,14 +17,14 @@ ESTIMATORS = {
 """How few numbers become an estimate."""
 
 
-def methods(record: RunRecord, config: Mapping[str, Any]) -> list[str]:
-    """Sentences on data, split, network, model and errors of a run whose config.json is given."""
+def methods(record: RunRecord, config: Mapping[str, Any], uses: Mapping[str, bool]) -> list[str]:
+    """Sentences on data, split, network, model and errors of a run: its config.json, and what it must cite."""
     versions = config["versions"]
     return [
         f"{record.symbol} was estimated from weak-lensing convergence maps by adaptive wavelet distillation "
         f"[@ha2021adaptive] with awd-cosmo {versions.get('awd-cosmo', '')} and PyTorch {versions.get('torch', '')} "
         "[@paszke2019pytorch].",
-        *_data(record),
+        *_data(record, uses),
         *_split(record),
         *_network(record),
         *_model(record),
@@ -31,16 +32,15 @@ def methods(record: RunRecord, config: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _data(record: RunRecord) -> list[str]:
+def _data(record: RunRecord, uses: Mapping[str, bool]) -> list[str]:
     maps = record.maps
     said = [f"The data are {sentences.data_sentences(record)[0]}"]
     if processing := maps.get("processing"):
         said.append(f"Maps were {', '.join(processing)}.")
-    layout = f"{maps.get('layout', '')} {maps.get('account', '')}".lower()
     if simulated := maps.get("simulation"):
-        theory = "" if (simulated.get("setup") or {}).get("particles") else " [@chisari2019core]"
+        theory = " [@chisari2019core]" if uses["pyccl"] else ""
         said.append(f"They were simulated: {sentences.how_simulated(simulated).rstrip('.')}{theory}.")
-    elif "massivenus" in layout or "columbia" in layout:
+    elif uses["massivenus"]:
         said.append("They are of the MassiveNuS suite [@liu2018massivenus].")
     return said
 
@@ -82,7 +82,7 @@ def _model(record: RunRecord) -> list[str]:
         f"It estimates {record.symbol} by {ESTIMATORS.get(mine.estimator, mine.estimator)}, fitted to the "
         "training maps.",
         f"On the test maps its root mean square error is {sentences.with_error(mine.rmse, mine.error)}"
-        + (f" (R² {number(mine.r2, '.2f')})" if mine.r2 == mine.r2 else "")
+        + (f" (R² {number(mine.r2, '.2f')})" if math.isfinite(mine.r2) else "")
         + "".join(
             f", {sentences.compared(record.results.ratio(main.name, row.key), name)}"
             for row, name in sentences.rivals(record, main)

@@ -48,13 +48,13 @@ def write_report(
     """
     check_run(run, "awd-cosmo report FOLDER makes it")
     record = read_record(run)
-    point = record.shown
+    point, uses = record.shown, _uses(record)
     return save_run_report(
         run, "awd_cosmo.report/run.html.j2", plan(record), progress, path=record.path, point=point,
         scores=record.scores, quality=record.quality,
         scored="test maps" if record.teacher else "the maps that there are gradients of",
         path_notes=[OFF_PATH.format(point.share)] if point is not None and record.chosen is None else [],
-        methods=methods(record, run.config),
+        methods=methods(record, run.config, uses),
         made_with=("awd-cosmo", "awd-core", "python", "torch"),
         title=f"{record.symbol} from convergence maps, with a distilled wavelet",
         summary=sentences.summary(record),
@@ -73,7 +73,7 @@ def write_report(
         split_warnings=list(dict.fromkeys(w for split in record.splits.values() for w in split.get("warnings", ()))),
         shape_level=shape_level(record),
         snippet=snippet(record),
-        uses=_uses(record),
+        uses=uses,
         posteriors_sentence=record.posteriors and posteriors.posteriors_sentence(record.posteriors, SYMBOLS),
     )  # fmt: skip
 

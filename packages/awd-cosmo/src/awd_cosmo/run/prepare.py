@@ -253,9 +253,9 @@ def keep(run: RunFolder, name: str, content: bytes) -> None:
 def _refuse_another_split(run: RunFolder, splits: dict[str, Split]) -> None:
     """Raise if the run has learnt from other parts than its maps are split into now."""
     told: dict[str, list[Rows]] = {}
-    with suppress(OSError, ValueError, KeyError, TypeError):  # a damaged one is written anew
-        for name, split in read_json(run / "split.json").items():
-            told[name] = [np.asarray(split[part], np.int64) for part in PARTS]
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # a damaged one is written anew
+        stored = read_json(run / "split.json")
+        told = {name: [np.asarray(split[part], np.int64) for part in PARTS] for name, split in stored.items()}
     now = {name: [getattr(split, part) for part in PARTS] for name, split in splits.items()}
     same = told.keys() == now.keys() and all(all(map(np.array_equal, told[name], parts)) for name, parts in now.items())
     if told and not same:
